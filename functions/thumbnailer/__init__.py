@@ -1,0 +1,1 @@
+"""The thumbnailer: S3 events from a queue in, thumbnails and catalog rows out."""

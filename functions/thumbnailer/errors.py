@@ -1,0 +1,40 @@
+"""The exception tree. Its one axis is what must happen to the message that failed.
+
+    PipelineError
+    ├── Permanent   recorded with a reason, counted, alerted, acknowledged: trying again cannot help
+    ├── Transient   this message alone goes back to the queue
+    └── Systemic    the whole invocation fails: nobody's message can succeed until a person acts
+
+Systemic faults must not be reported as batch item failures: partial batch responses switch off the
+back-off of Lambda's pollers, and a broken policy would burn the backlog into the dead-letter queue.
+https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
+"""
+
+from __future__ import annotations
+
+__all__ = ["Permanent", "PipelineError", "Systemic", "Transient"]
+
+
+class PipelineError(Exception):
+    """Anything that the pipeline itself raises."""
+
+
+class Permanent(PipelineError):
+    """The input can never be processed.
+
+    `reason` is a stable code in kebab case, fit for a metric dimension and for people's queries;
+    `detail` is one sentence for the person who looks at this one image.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+class Transient(PipelineError):
+    """A throttle, a time-out, a 5xx: the same message is expected to succeed later."""
+
+
+class Systemic(PipelineError):
+    """Access denied, a missing table, bad configuration: every message would fail the same way."""
