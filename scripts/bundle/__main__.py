@@ -1,0 +1,41 @@
+"""`python -m bundle function|layer OUTPUT [--runtime python3.13 --architecture arm64]`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from bundle import archive, build
+from bundle.target import BundleError, Target
+
+
+def main() -> int:
+    """Build one archive and print its sizes."""
+    parser = argparse.ArgumentParser(prog="bundle", description=build.__doc__)
+    parser.add_argument("part", choices=["function", "layer"])
+    parser.add_argument("output", type=Path)
+    parser.add_argument("--runtime", help="a Lambda runtime; without it, the interpreter that runs this")
+    parser.add_argument("--architecture", default="arm64", help="arm64 or x86_64")
+    arguments = parser.parse_args()
+    try:
+        target = (
+            Target.of_lambda(arguments.runtime, arguments.architecture)
+            if arguments.runtime
+            else Target.of_this_interpreter()
+        )
+        builder = build.build_function if arguments.part == "function" else build.build_layer
+        builder(target, arguments.output)
+    except BundleError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+    zipped, unzipped = archive.sizes(arguments.output)
+    sys.stdout.write(
+        f"{arguments.output}: {arguments.part} for {target}, "
+        f"{zipped / 2**20:.2f} MiB zipped, {unzipped / 2**20:.2f} MiB unzipped\n"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,139 @@
+"""Collects the files of the function and of the layer and writes both archives."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bundle import archive
+from bundle.target import BundleError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bundle.target import Target
+
+ROOT = Path(__file__).parents[2]
+FUNCTION_SOURCE = ROOT / "functions" / "thumbnailer"
+LAYER_REQUIREMENTS = ROOT / "layers" / "imaging" / "requirements.txt"
+
+# https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+LAMBDA_UNZIPPED_LIMIT = 250 * 2**20
+
+# What a wheel carries and a running function never touches. Licences stay.
+_NOT_NEEDED = (
+    "**/*.pyi",
+    "**/*.c",
+    "**/py.typed",
+    "**/tests",
+    "**/__pycache__",
+    "*.dist-info/RECORD",
+    "*.dist-info/INSTALLER",
+    "*.dist-info/REQUESTED",
+    "*.dist-info/WHEEL",
+    "*.dist-info/top_level.txt",
+    "*.dist-info/zip-safe",
+    "*.dist-info/sboms",
+    "bin",
+    # No screen and no desktop in Lambda.
+    "PIL/_imagingtk*",
+    "PIL/_tkinter_finder.py",
+    "PIL/ImageTk.py",
+    "PIL/ImageQt.py",
+    "PIL/ImageGrab.py",
+    "PIL/ImageShow.py",
+    # Web frameworks and database drivers that the function does not use.
+    "aws_xray_sdk/ext",
+)
+
+
+def build_function(target: Target, output: Path) -> None:
+    """Write the function's archive for `target` to `output`."""
+    with tempfile.TemporaryDirectory() as staging_name:
+        staging = Path(staging_name)
+        shutil.copytree(
+            FUNCTION_SOURCE, staging / FUNCTION_SOURCE.name, ignore=shutil.ignore_patterns("__pycache__")
+        )
+        _compile(staging, target)
+        archive.write(output, staging, _files(staging))
+
+
+def build_layer(target: Target, output: Path) -> None:
+    """Write the layer's archive for `target` to `output`: the pinned wheels below `python/`.
+
+    Raises BundleError when a wheel is missing, a native module does not match the target, or the
+    layer would not fit into Lambda.
+    """
+    with tempfile.TemporaryDirectory() as staging_name:
+        staging = Path(staging_name)
+        packages = staging / "python"
+        _install(target, packages)
+        _prune(packages)
+        _check_native_modules(packages, target)
+        _compile(packages, target)
+        archive.write(output, staging, _files(staging))
+    _, unzipped = archive.sizes(output)
+    if unzipped > LAMBDA_UNZIPPED_LIMIT:
+        raise BundleError(
+            f"{output.name} is {unzipped:,} bytes unzipped; Lambda takes {LAMBDA_UNZIPPED_LIMIT:,}"
+        )
+
+
+def _install(target: Target, directory: Path) -> None:
+    command = [
+        *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"),
+        *("--require-hashes", "--no-deps", "--only-binary", ":all:", "--no-compile"),
+        *("--target", str(directory), "--requirement", str(LAYER_REQUIREMENTS)),
+        *target.pip_arguments,
+    ]
+    finished = subprocess.run(command, capture_output=True, text=True, check=False)
+    if finished.returncode != 0:
+        raise BundleError(f"pip found no wheels for {target}:\n{finished.stderr.strip()}")
+
+
+def _prune(packages: Path) -> None:
+    for pattern in _NOT_NEEDED:
+        for path in list(packages.glob(pattern)):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def _check_native_modules(packages: Path, target: Target) -> None:
+    native = sorted(packages.rglob("*.so*"))
+    if not any(module.name.startswith("_imaging.") for module in native):
+        raise BundleError("the layer has no PIL/_imaging module: Pillow did not come as a binary wheel")
+    for module in native:
+        reason = target.mismatch(module)
+        if reason:
+            raise BundleError(f"{module.relative_to(packages)} {reason}, but the layer is for {target}")
+
+
+def _compile(directory: Path, target: Target) -> None:
+    """Add bytecode: /var/task and /opt are read-only, so Lambda would compile at every cold start.
+
+    Hash-based bytecode has no timestamps and so is reproducible (PEP 552). Without an interpreter of the
+    target's version the archive goes without: it still runs, with a slower cold start.
+    """
+    interpreter = target.interpreter()
+    if interpreter is None:
+        sys.stderr.write(
+            f"note: no Python {target.python[0]}.{target.python[1]} here, so {directory.name} "
+            "carries no bytecode and the cold start compiles it\n"
+        )
+        return
+    subprocess.run(
+        [
+            *(interpreter, "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash"),
+            # The path that tracebacks show must not depend on where the archive was built.
+            *("-s", str(directory), "-p", "/"),
+            str(directory),
+        ],
+        check=True,
+    )
+
+
+def _files(root: Path) -> Iterator[Path]:
+    return (path for path in root.rglob("*") if path.is_file())
