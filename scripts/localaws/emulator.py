@@ -1,0 +1,67 @@
+"""MiniStack, the emulator of AWS, with IAM enforced."""
+
+from __future__ import annotations
+
+import sys
+import time
+import urllib.error
+import urllib.request
+from typing import TYPE_CHECKING
+
+from localaws import processes
+from localaws.errors import LocalStackError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from localaws.processes import Process
+
+REGION = "us-east-1"
+# The emulator takes these for the account's root; everybody else is held to their policies.
+ROOT_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+_START_SECONDS = 60
+
+
+def start(port: int, directory: Path) -> Process:
+    """Start the emulator on `port`, with all that it writes below `directory`, and wait until it answers."""
+    scratch = directory / "emulator"
+    scratch.mkdir(parents=True)
+    log = directory / "emulator.log"
+    process = processes.start(
+        [sys.executable, "-m", "ministack"],
+        log=log,
+        environment={
+            "AUTH": "true",
+            "BIND_HOST": processes.LOOPBACK,
+            "GATEWAY_PORT": str(port),
+            "MINISTACK_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            # A developer's own session must never reach the function's environment.
+            "AWS_SESSION_TOKEN": "",
+            "AWS_PROFILE": "",
+            "TMPDIR": str(scratch),
+            "LOG_LEVEL": "WARNING",
+            # The function must find what Lambda would give it, and nothing of this project by accident.
+            "PYTHONPATH": "",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            **ROOT_CREDENTIALS,
+        },
+    )
+    try:
+        _wait_until_healthy(process, port, log)
+    except BaseException:
+        process.stop()
+        raise
+    return process
+
+
+def _wait_until_healthy(process: Process, port: int, log: Path) -> None:
+    url = f"http://{processes.LOOPBACK}:{port}/_ministack/health"
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline and process.alive:
+        try:
+            with urllib.request.urlopen(url, timeout=1):  # noqa: S310 - a loopback address of our own
+                return
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            time.sleep(0.1)
+    raise LocalStackError(f"the emulator did not start; its last words are in {log}")

@@ -1,0 +1,98 @@
+"""Background processes of a local stack: started apart from the terminal, found again, and ended whole."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import psutil
+
+from localaws.errors import LocalStackError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+LOOPBACK = "127.0.0.1"
+_GRACE_SECONDS = 5
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process that may outlive us. `created` tells it from a later one that got the same number."""
+
+    pid: int
+    created: float
+
+    def _handle(self) -> psutil.Process | None:
+        try:
+            process = psutil.Process(self.pid)
+            same = process.create_time() == self.created and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return None
+        return process if same else None
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still runs."""
+        return self._handle() is not None
+
+    def descendants(self) -> list[psutil.Process]:
+        """Every process that it started and that still runs."""
+        process = self._handle()
+        return process.children(recursive=True) if process else []
+
+    def stop(self) -> None:
+        """End it and everything it started: first politely, then not."""
+        process = self._handle()
+        if process is None:
+            return
+        family = [process, *process.children(recursive=True)]
+        for member in family:
+            _signal(member, "terminate")
+        _, stubborn = psutil.wait_procs(family, timeout=_GRACE_SECONDS)
+        for member in stubborn:
+            _signal(member, "kill")
+        psutil.wait_procs(stubborn, timeout=_GRACE_SECONDS)
+
+
+def _signal(process: psutil.Process, how: str) -> None:
+    try:
+        getattr(process, how)()
+    except psutil.NoSuchProcess:
+        pass
+
+
+def start(command: Sequence[str], *, log: Path, environment: Mapping[str, str]) -> Process:
+    """Start `command` in a session of its own, so that Ctrl-C reaches us alone and we end it in order."""
+    with log.open("ab") as output:
+        started = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **environment},
+            start_new_session=True,
+        )
+    return Process(started.pid, psutil.Process(started.pid).create_time())
+
+
+def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
+    """Return a loopback port that nobody uses now."""
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind((LOOPBACK, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def require_free(port: int) -> int:
+    """Return `port`; raise LocalStackError where somebody listens on it."""
+    with socket.socket() as probe:
+        if probe.connect_ex((LOOPBACK, port)) == 0:
+            raise LocalStackError(
+                f"port {port} is taken by another program: stop that one, or leave PORT unset to have a free one chosen"
+            )
+    return port
