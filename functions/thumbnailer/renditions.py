@@ -1,0 +1,215 @@
+"""What to make of a source: renditions, limits and the two policies, parsed from JSON and validated once.
+
+Everything here is a value. A mistake in the settings is found when they are read, with one sentence that
+names the field and the remedy, and never while an image is being rendered.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["RENDERER_VERSION", "Limits", "Rendition", "Settings"]
+
+RENDERER_VERSION: Final = 1
+"""Raised by one whenever the same source and settings give other bytes: catalog rows made before are then
+out of date, and a backfill renders exactly those again."""
+
+Fit = Literal["contain", "cover", "pad"]
+Format = Literal["webp", "jpeg", "png", "avif", "gif"]
+Crop = Literal["centre", "attention", "entropy"]
+Animation = Literal["animate", "first-frame"]
+Truncated = Literal["fail", "render"]
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_COLOUR = re.compile(r"#[0-9a-f]{6}")
+_EXTENSIONS: Final = {"webp": "webp", "jpeg": "jpg", "png": "png", "avif": "avif", "gif": "gif"}
+_HIGHEST_EFFORT: Final = {"webp": 6, "jpeg": 2, "png": 9, "avif": 10, "gif": 0}
+_LONGEST_SIDE: Final = 16_383  # of a WebP file, the smallest bound among the formats written
+_MOST_RENDITIONS: Final = 32
+
+
+@dataclass(frozen=True)
+class Rendition:
+    """One thumbnail to make of every source: a box in pixels, how to fill it, and how to encode it.
+
+    fit         contain: the whole picture inside the box; cover: the box filled, the rest cut off;
+                pad: the whole picture, the rest of the box in `background`
+    crop        what `cover` keeps: the centre, what draws the eye, or what has the most detail
+    background  `#rrggbb`, behind transparent pixels where the format has none, and around `pad`
+    enlarge     whether a source smaller than the box grows to fill it
+    effort      0 (fastest) to 6 webp, 2 jpeg, 9 png, 10 avif (smallest); None is the measured best trade
+    """
+
+    name: str
+    width: int
+    height: int
+    fit: Fit = "contain"
+    format: Format = "webp"
+    quality: int = 80
+    crop: Crop = "centre"
+    background: str = "#ffffff"
+    enlarge: bool = False
+    effort: int | None = None
+
+    @property
+    def extension(self) -> str:
+        """The end of a thumbnail's key, without a dot; it depends on the rendition alone, never on the source."""
+        return _EXTENSIONS[self.format]
+
+    @property
+    def content_type(self) -> str:
+        """The media type to serve the thumbnail with."""
+        return f"image/{self.format}"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a source may cost at most, all of it known before a pixel is decoded.
+
+    bytes            of the file
+    pixels           width x height of one picture
+    side             the longer of width and height
+    frames           of an animation
+    animated_pixels  frames x width x height of an animation that is rendered as one
+    """
+
+    bytes: int = 64 * 1024 * 1024
+    pixels: int = 100_000_000
+    side: int = 30_000
+    frames: int = 500
+    animated_pixels: int = 100_000_000
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that decides what a source becomes."""
+
+    renditions: tuple[Rendition, ...]
+    limits: Limits = Limits()
+    animation: Animation = "first-frame"
+    truncated: Truncated = "fail"
+
+    @classmethod
+    def from_json(cls, text: str) -> Settings:
+        """Parse `{"renditions": [{"name": …, "width": …, "height": …}, …], "limits": {…}, …}`.
+
+        A field that is null or missing takes its default. Raises ValueError with one sentence that names
+        the field and the remedy; a field that is not known is an error, for it is most often a misspelling.
+        """
+        try:
+            document = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise ValueError(
+                f"The settings are not JSON ({error}): pass an object with a list 'renditions'."
+            ) from None
+        given = _fields(document, "settings", cls)
+        items = given.get("renditions")
+        if not isinstance(items, list) or not 1 <= len(items) <= _MOST_RENDITIONS:
+            raise ValueError(f"renditions must be a list of 1 to {_MOST_RENDITIONS} objects.")
+        renditions = tuple(_rendition(item, f"renditions[{index}]") for index, item in enumerate(items))
+        names = [rendition.name for rendition in renditions]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise ValueError(f"renditions has two entries named {twice!r}: give each a name of its own.")
+        return cls(
+            renditions=renditions,
+            limits=_limits(given.get("limits", {})),
+            animation=_choice(given, "", "animation", Animation, "first-frame"),
+            truncated=_choice(given, "", "truncated", Truncated, "fail"),
+        )
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hex digits that change with anything that changes the bytes of a thumbnail; limits do not."""
+        shape = [RENDERER_VERSION, [asdict(each) for each in self.renditions], self.animation, self.truncated]
+        text = json.dumps(shape, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _fields(value: object, where: str, cls: type[Settings | Rendition | Limits]) -> dict[str, object]:
+    """The fields of a JSON object that are not null, all of them known to the dataclass."""
+    if not isinstance(value, dict):
+        raise ValueError(f"{where} must be an object, not {_json_type(value)}.")
+    known = [field.name for field in fields(cls)]
+    for name in value:
+        if name not in known:
+            raise ValueError(f"{where} has an unknown field {name!r}: use {', '.join(known)}.")
+    return {name: item for name, item in value.items() if item is not None}
+
+
+def _rendition(value: object, where: str) -> Rendition:
+    given = _fields(value, where, Rendition)
+    name = given.get("name")
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise ValueError(
+            f"{where}.name must be 1 to 64 letters, digits, '-' or '_', beginning with a letter or digit: "
+            "it becomes the first part of the thumbnail's key."
+        )
+    where = f"{where} ({name})"
+    form: Format = _choice(given, f"{where}.", "format", Format, "webp")
+    background = given.get("background", "#ffffff")
+    if not isinstance(background, str) or not _COLOUR.fullmatch(background.lower()):
+        raise ValueError(f"{where}.background must be a colour like '#ffffff'.")
+    enlarge = given.get("enlarge", False)
+    if not isinstance(enlarge, bool):
+        raise ValueError(f"{where}.enlarge must be true or false.")
+    effort = None
+    if "effort" in given:
+        effort = _whole(given, f"{where}.", "effort", 0, (0, _HIGHEST_EFFORT[form]), f" for {form}")
+    return Rendition(
+        name=name,
+        width=_whole(given, f"{where}.", "width", None, (1, _LONGEST_SIDE)),
+        height=_whole(given, f"{where}.", "height", None, (1, _LONGEST_SIDE)),
+        fit=_choice(given, f"{where}.", "fit", Fit, "contain"),
+        format=form,
+        quality=_whole(given, f"{where}.", "quality", 80, (1, 100)),
+        crop=_choice(given, f"{where}.", "crop", Crop, "centre"),
+        background=background.lower(),
+        enlarge=enlarge,
+        effort=effort,
+    )
+
+
+def _limits(value: object) -> Limits:
+    given = _fields(value, "limits", Limits)
+    default = Limits()
+    most = 2**40
+    return Limits(
+        **{
+            field.name: _whole(given, "limits.", field.name, getattr(default, field.name), (1, most))
+            for field in fields(Limits)
+        }
+    )
+
+
+def _whole(
+    given: Mapping[str, object],
+    where: str,
+    name: str,
+    default: int | None,
+    span: tuple[int, int],
+    note: str = "",
+) -> int:
+    value = given.get(name, default)
+    if not isinstance(value, int) or isinstance(value, bool) or not span[0] <= value <= span[1]:
+        raise ValueError(f"{where}{name} must be a whole number from {span[0]} to {span[1]}{note}.")
+    return value
+
+
+def _choice(given: Mapping[str, object], where: str, name: str, choices: object, default: str) -> Any:  # noqa: ANN401 - one of a Literal's values, which no type can say here
+    value = given.get(name, default)
+    if value not in get_args(choices):
+        raise ValueError(f"{where}{name} must be one of {', '.join(get_args(choices))}.")
+    return value
+
+
+def _json_type(value: object) -> str:
+    names = {"NoneType": "null", "list": "a list", "str": "a string", "int": "a number", "float": "a number"}
+    return names.get(type(value).__name__, "a boolean")
