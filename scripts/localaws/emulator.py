@@ -60,7 +60,7 @@ def _wait_until_healthy(process: Process, port: int, log: Path) -> None:
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline and process.alive:
         try:
-            with urllib.request.urlopen(url, timeout=1):  # noqa: S310 - a loopback address of our own
+            with urllib.request.urlopen(url, timeout=1):
                 return
         except (urllib.error.URLError, ConnectionError, TimeoutError):
             time.sleep(0.1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -60,10 +61,8 @@ class Process:
 
 
 def _signal(process: psutil.Process, how: str) -> None:
-    try:
+    with contextlib.suppress(psutil.NoSuchProcess):
         getattr(process, how)()
-    except psutil.NoSuchProcess:
-        pass
 
 
 def start(command: Sequence[str], *, log: Path, environment: Mapping[str, str]) -> Process:
@@ -93,6 +92,7 @@ def require_free(port: int) -> int:
     with socket.socket() as probe:
         if probe.connect_ex((LOOPBACK, port)) == 0:
             raise LocalStackError(
-                f"port {port} is taken by another program: stop that one, or leave PORT unset to have a free one chosen"
+                f"port {port} is taken by another program: stop that one, "
+                "or leave PORT unset to have a free one chosen"
             )
     return port

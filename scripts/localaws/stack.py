@@ -202,5 +202,6 @@ def _check_prerequisites(directory: Path) -> None:
     free = shutil.disk_usage(existing).free
     if free < _DISK_NEEDED:
         raise LocalStackError(
-            f"only {free / 2**30:.1f} GiB are free where {directory} goes: a local stack needs {_DISK_NEEDED / 2**30:.0f} GiB"
+            f"only {free / 2**30:.1f} GiB are free where {directory} goes: "
+            f"a local stack needs {_DISK_NEEDED / 2**30:.0f} GiB"
         )

@@ -96,8 +96,7 @@ class Root:
         with (self.directory / "terraform.log").open("a", encoding="utf-8") as log:
             finished = subprocess.run(
                 command,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
+                capture_output=True,
                 text=True,
                 check=False,
                 env=environment,
