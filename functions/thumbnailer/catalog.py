@@ -1,0 +1,285 @@
+"""The catalog: one DynamoDB row per image, and every condition on it.
+
+How a worker gets its result into the row (the keys of the conditions are named below):
+
+    nobody was here before        otherwise
+    ──────────────────────        ─────────────────────────────────────────────
+    write thumbnails if absent    claim        fence += 1, claim = my sequencer
+    commit_first                  write thumbnails over exactly what is there
+                                  commit       only while fence is still mine
+                                  delete what the new state no longer has
+                                  settle       forget what was deleted
+
+`fence` is a fencing token: it grows with every claim, so that a commit whose claim was taken over fails.
+`claim` is the sequencer of the newest event that anybody is applying, `sequencer` that of the newest
+applied. They differ while a worker is at it, or after one crashed; then its message comes back.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from botocore.exceptions import ClientError
+
+from thumbnailer import ordering
+from thumbnailer.aws import code_of, errors_told_apart
+from thumbnailer.storage import StoredThumbnail
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import PutItemInputTypeDef
+
+    from thumbnailer.events import Image
+
+READY = "READY"
+FAILED = "FAILED"
+DELETED = "DELETED"
+
+# Failures are listed through a sparse index: only FAILED rows carry its keys, and they are spread over
+# this many partitions so that a bulk import of bad images does not throttle the table.
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-indexes-gsi-sharding.html
+_FAILURE_SHARDS = 16
+
+_NOBODY_WAS_HERE = "attribute_not_exists(source_key)"
+_NOTHING_NEWER = "sequencer < :sequencer AND claim <= :sequencer"
+_STILL_AS_SEEN = "fence = :fence"
+
+_CONDITION_FAILED = "ConditionalCheckFailedException"
+
+_serialise = TypeSerializer().serialize
+_deserialise = TypeDeserializer().deserialize
+
+
+class Superseded(Exception):
+    """The row has moved on: `row` is what it holds now."""
+
+    def __init__(self, row: Row) -> None:
+        super().__init__(f"fence {row.fence}, sequencer {row.sequencer}")
+        self.row = row
+
+
+@dataclass(frozen=True)
+class Row:
+    """What the ordering rule needs of a catalog row."""
+
+    image: Image
+    status: str | None
+    """READY, FAILED or DELETED; None while the first claim on an image is not yet committed."""
+    sequencer: str
+    claim: str
+    fence: int
+    version_id: str | None = None
+    etag: str | None = None
+    settings_fingerprint: str | None = None
+    thumbnails: tuple[StoredThumbnail, ...] = ()
+    obsolete: tuple[StoredThumbnail, ...] = ()
+    """Thumbnails of an earlier state that may not have been deleted yet."""
+
+
+@dataclass(frozen=True)
+class State:
+    """What an event makes of an image: the part of the row that people read."""
+
+    status: str
+    sequencer: str
+    version_id: str | None
+    etag: str | None
+    settings_fingerprint: str
+    attributes: Mapping[str, Any]
+    """Everything else to store, by attribute name; None is left out."""
+    thumbnails: tuple[StoredThumbnail, ...] = ()
+
+
+class Catalog:
+    """The table, as the function may use it."""
+
+    def __init__(self, dynamodb: DynamoDBClient, table: str) -> None:
+        self._dynamodb = dynamodb
+        self._table = table
+
+    def read(self, image: Image) -> Row | None:
+        """Return the row as it is now, or None."""
+        with errors_told_apart("reading the catalog"):
+            response = self._dynamodb.get_item(TableName=self._table, Key=_key(image), ConsistentRead=True)
+        return _row(image, response["Item"]) if "Item" in response else None
+
+    def commit_first(self, image: Image, state: State) -> None:
+        """Store the first row of `image`: the one write of the usual case.
+
+        Raises Superseded where there is a row already.
+        """
+        first = Row(image, None, ordering.LOWEST, state.sequencer, fence=0)
+        self._put(first, state, obsolete=(), condition=_NOBODY_WAS_HERE, values={})
+
+    def claim(self, image: Image, sequencer: str) -> Row:
+        """Claim `image` for the event with `sequencer` and return the row with its new fence.
+
+        Raises Superseded where that event or a newer one has been applied, or a newer one claimed.
+        """
+        condition = f"{_NOBODY_WAS_HERE} OR ({_NOTHING_NEWER})"
+        return self._claim(image, sequencer, condition, {":sequencer": {"S": sequencer}})
+
+    def claim_as_seen(self, row: Row) -> Row:
+        """Claim an image in the state that `row` shows, for work that no event asked for.
+
+        Raises Superseded where the row has changed since.
+        """
+        values: dict[str, Any] = {":sequencer": {"S": row.claim}, ":fence": {"N": str(row.fence)}}
+        return self._claim(row.image, row.claim, _STILL_AS_SEEN, values)
+
+    def require(self, claimed: Row) -> None:
+        """Raise Superseded where anybody has claimed the image since `claimed` was returned."""
+        row = self.read(claimed.image)
+        if row is None or row.fence != claimed.fence:
+            raise Superseded(row or _vanished(claimed.image))
+
+    def commit(self, claimed: Row, state: State) -> Row:
+        """Store `state` under a claim and return the row as it is now.
+
+        What the row showed before and `state` does not have stays on record as obsolete until `settle`.
+        Raises Superseded where the claim was taken over.
+        """
+        kept = {thumbnail.key for thumbnail in state.thumbnails}
+        obsolete = tuple(
+            {old.key: old for old in (*claimed.obsolete, *claimed.thumbnails) if old.key not in kept}.values()
+        )
+        values = {":fence": {"N": str(claimed.fence)}}
+        return self._put(claimed, state, obsolete=obsolete, condition=_STILL_AS_SEEN, values=values)
+
+    def settle(self, row: Row) -> None:
+        """Forget the obsolete thumbnails of `row`, which are deleted by now; leave a changed row alone."""
+        with errors_told_apart("settling a catalog row"):
+            try:
+                self._dynamodb.update_item(
+                    TableName=self._table,
+                    Key=_key(row.image),
+                    UpdateExpression="REMOVE obsolete",
+                    ConditionExpression=_STILL_AS_SEEN,
+                    ExpressionAttributeValues={":fence": {"N": str(row.fence)}},
+                )
+            except ClientError as error:
+                if code_of(error) != _CONDITION_FAILED:
+                    raise
+
+    def _claim(self, image: Image, sequencer: str, condition: str, values: Mapping[str, Any]) -> Row:
+        with errors_told_apart("claiming a catalog row"):
+            try:
+                response = self._dynamodb.update_item(
+                    TableName=self._table,
+                    Key=_key(image),
+                    UpdateExpression=(
+                        "SET claim = :sequencer, fence = if_not_exists(fence, :zero) + :one, "
+                        "sequencer = if_not_exists(sequencer, :lowest)"
+                    ),
+                    ConditionExpression=condition,
+                    ExpressionAttributeValues={
+                        ":sequencer": {"S": sequencer},
+                        ":zero": {"N": "0"},
+                        ":one": {"N": "1"},
+                        ":lowest": {"S": ordering.LOWEST},
+                        **values,
+                    },
+                    ReturnValues="ALL_NEW",
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                )
+            except ClientError as error:
+                if code_of(error) != _CONDITION_FAILED:
+                    raise
+                raise Superseded(_row_in_the_way(image, error)) from error
+        return _row(image, response["Attributes"])
+
+    def _put(
+        self,
+        claimed: Row,
+        state: State,
+        *,
+        obsolete: tuple[StoredThumbnail, ...],
+        condition: str,
+        values: Mapping[str, Any],
+    ) -> Row:
+        image = claimed.image
+        item = {
+            **state.attributes,
+            "source_bucket": image.bucket,
+            "source_key": image.key,
+            "status": state.status,
+            "sequencer": state.sequencer,
+            "claim": claimed.claim,
+            "fence": claimed.fence,
+            "version_id": state.version_id,
+            "etag": state.etag,
+            "settings_fingerprint": state.settings_fingerprint,
+            "obsolete": [{"key": old.key, "etag": old.etag} for old in obsolete] or None,
+        }
+        if state.status == FAILED:
+            item["failure_shard"] = f"{zlib.crc32(image.key.encode()) % _FAILURE_SHARDS:02d}"
+            item["failed_at"] = state.attributes["processed_at"]
+        request: PutItemInputTypeDef = {
+            "TableName": self._table,
+            "Item": {name: _serialise(value) for name, value in item.items() if value is not None},
+            "ConditionExpression": condition,
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+        if values:
+            request["ExpressionAttributeValues"] = values
+        with errors_told_apart("writing the catalog"):
+            try:
+                self._dynamodb.put_item(**request)
+            except ClientError as error:
+                if code_of(error) != _CONDITION_FAILED:
+                    raise
+                raise Superseded(_row_in_the_way(image, error)) from error
+        return Row(
+            image,
+            state.status,
+            state.sequencer,
+            claimed.claim,
+            claimed.fence,
+            state.version_id,
+            state.etag,
+            state.settings_fingerprint,
+            state.thumbnails,
+            obsolete,
+        )
+
+
+def _key(image: Image) -> dict[str, Any]:
+    return {"source_key": {"S": image.key}, "source_bucket": {"S": image.bucket}}
+
+
+def _row_in_the_way(image: Image, error: ClientError) -> Row:
+    """The row that made a condition fail."""
+    stored: Any = error.response.get("Item")
+    if stored:
+        return _row(image, stored)
+    return _vanished(image)
+
+
+def _vanished(image: Image) -> Row:
+    """Stands for a row that was there to be compared and is gone: only the expiry of a tombstone does that."""
+    return Row(image, None, ordering.LOWEST, ordering.LOWEST, fence=-1)
+
+
+def _row(image: Image, item: Mapping[str, Any]) -> Row:
+    values = {name: _deserialise(value) for name, value in item.items()}
+    return Row(
+        image=image,
+        status=values.get("status"),
+        sequencer=values["sequencer"],
+        claim=values["claim"],
+        fence=int(values["fence"]),
+        version_id=values.get("version_id"),
+        etag=values.get("etag"),
+        settings_fingerprint=values.get("settings_fingerprint"),
+        thumbnails=_thumbnails(values.get("renditions")),
+        obsolete=_thumbnails(values.get("obsolete")),
+    )
+
+
+def _thumbnails(stored: list[dict[str, Any]] | None) -> tuple[StoredThumbnail, ...]:
+    return tuple(StoredThumbnail(each["key"], each["etag"]) for each in stored or ())

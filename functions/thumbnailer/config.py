@@ -1,0 +1,54 @@
+"""The function's environment → one frozen object, validated once at cold start."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from thumbnailer.errors import Systemic
+from thumbnailer.renditions import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True)
+class Config:
+    """What Terraform decided for this function."""
+
+    settings: Settings
+    source_prefix: str
+    """Only keys below it are watched; empty for the whole bucket."""
+    thumbnails_bucket: str
+    catalog_table: str
+    alerts_topic_arn: str
+    tombstone_days: int
+    """How long the row of a deleted image stays, to hold off late events."""
+    log_level: str
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Config:
+        """Read and validate. Raises Systemic, naming the variable: no image can be processed without."""
+
+        def required(name: str) -> str:
+            value = environment.get(name, "")
+            if not value:
+                raise Systemic(f"the environment variable {name} is not set: deploy with the Terraform module")
+            return value
+
+        try:
+            settings = Settings.from_json(required("SETTINGS"))
+        except ValueError as error:
+            raise Systemic(f"the environment variable SETTINGS is not usable: {error}") from error
+        tombstone_days = required("TOMBSTONE_DAYS")
+        if not tombstone_days.isdecimal():
+            raise Systemic(f"the environment variable TOMBSTONE_DAYS is {tombstone_days!r}, not a number of days")
+        return cls(
+            settings=settings,
+            source_prefix=environment.get("SOURCE_PREFIX", ""),
+            thumbnails_bucket=required("THUMBNAILS_BUCKET"),
+            catalog_table=required("CATALOG_TABLE"),
+            alerts_topic_arn=required("ALERTS_TOPIC_ARN"),
+            tombstone_days=int(tombstone_days),
+            log_level=environment.get("LOG_LEVEL", "INFO"),
+        )

@@ -1,0 +1,54 @@
+"""The ordering rule: which of two events of one key is the newer.
+
+S3 delivers events late, twice and in any order. It gives each event of one key a `sequencer`, hex text of
+varying length; of two, the shorter is padded with zeros on the right and then the greater is the newer.
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from thumbnailer.catalog import Row
+
+# Padded to one width on arrival, so that DynamoDB's own string order is event order in conditions too.
+# S3 documents no maximum; today's values have 16 to 18 digits.
+_WIDTH = 64
+_HEX = re.compile(rf"[0-9A-Fa-f]{{1,{_WIDTH}}}")
+
+LOWEST = "0" * _WIDTH
+"""The sequencer of what has none, such as a backfilled object: below every real event."""
+
+
+def normalise(sequencer: str) -> str:
+    """Return `sequencer` in the form whose plain string order is event order.
+
+    Upper case, because S3 notifications and EventBridge differ in case. Raises ValueError for anything
+    that is not hex text.
+    """
+    if not _HEX.fullmatch(sequencer):
+        raise ValueError(f"{sequencer!r} is no sequencer: S3 sends up to {_WIDTH} hex digits")
+    return sequencer.upper().ljust(_WIDTH, "0")
+
+
+class Verdict(enum.Enum):
+    """What a catalog row says of an event."""
+
+    NEWER = "newer"
+    """The event is newer than all that was applied: apply it."""
+    SAME = "same"
+    """This very event has been applied already."""
+    STALE = "stale"
+    """A newer event has been applied, or is being applied and will be retried until it is."""
+
+
+def judge(sequencer: str, row: Row | None) -> Verdict:
+    """Compare an event's normalised `sequencer` with the catalog `row` of its image."""
+    if row is None:
+        return Verdict.NEWER
+    if sequencer < row.claim:
+        return Verdict.STALE
+    return Verdict.SAME if sequencer == row.sequencer else Verdict.NEWER

@@ -1,0 +1,358 @@
+"""One event's way: fetch → render → store → commit, and the ordering rule on that way.
+
+What is to be shown at the end of it, however often and in whatever order messages come: the catalog row
+and the thumbnails are those of the newest state of the source, and no thumbnail belongs to nothing.
+
+The usual case, an image that nobody has processed before, costs one GET, one PUT per rendition and one
+DynamoDB write. It bets on being first: the thumbnails are written only where there are none, and the row
+only where there is none. A lost bet costs a claim (see `catalog`) and writing the thumbnails again.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from thumbnailer import ordering, telemetry
+from thumbnailer.catalog import DELETED, FAILED, READY, State, Superseded
+from thumbnailer.errors import Permanent, Transient
+from thumbnailer.events import Change
+from thumbnailer.ordering import Verdict
+from thumbnailer.renderer import render
+from thumbnailer.stamp import stamp
+from thumbnailer.storage import LONGEST_KEY_BYTES, Gone, Occupied, thumbnail_key
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from thumbnailer.catalog import Catalog, Row
+    from thumbnailer.config import Config
+    from thumbnailer.events import Image, ObjectEvent
+    from thumbnailer.renderer import Rendered, Thumbnail
+    from thumbnailer.storage import Source, Storage, StoredThumbnail
+
+STALE = "STALE"
+DUPLICATE = "DUPLICATE"
+IGNORED = "IGNORED"
+
+# Every lost race means that another worker made progress on the same key; this many in a row is no race.
+_MOST_RACES = 5
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of an event."""
+
+    image: Image
+    result: str
+    """READY, FAILED or DELETED where this event decided the image's state; else STALE (a newer event
+    decides), DUPLICATE (it was applied before) or IGNORED (outside the watched prefix)."""
+    reason: str | None = None
+    """Why it FAILED: the code of the Permanent error."""
+    detail: str | None = None
+    report: bool = False
+    """Whether people must hear of it."""
+
+
+@dataclass(frozen=True)
+class _Result:
+    """What fetching and rendering came to, before anything is stored."""
+
+    source: Source | None
+    rendered: Rendered | None
+    failure: Permanent | None
+    started: float
+
+
+class Pipeline:
+    """Applies events to the thumbnails bucket and the catalog."""
+
+    def __init__(self, config: Config, storage: Storage, catalog: Catalog) -> None:
+        self._config = config
+        self._storage = storage
+        self._catalog = catalog
+
+    def apply(self, event: ObjectEvent, *, attempt: int) -> Outcome:
+        """Apply `event`, delivered for the `attempt`-th time (1 the first), and say what became of it.
+
+        Raises Transient or Systemic; then nothing is decided and the message must come back.
+        """
+        if not event.image.key.startswith(self._config.source_prefix):
+            return Outcome(event.image, IGNORED)
+        # Only an earlier delivery, or whatever a backfill is to be compared with, is worth a read beforehand.
+        row = self._catalog.read(event.image) if attempt > 1 or event.is_backfill else None
+        for _ in range(_MOST_RACES):
+            try:
+                return self._apply(event, attempt, row)
+            except Superseded as superseded:
+                row = superseded.row
+        raise Transient(f"the row of {event.image.key} is being changed by others again and again")
+
+    def _apply(self, event: ObjectEvent, attempt: int, row: Row | None) -> Outcome:
+        """Apply `event`, knowing that the image's row is `row`, or where None, not knowing of any."""
+        try:
+            if event.is_backfill:
+                return self._backfill(event, attempt, row)
+            if row is not None and (decided := self._decided(event, row, attempt)):
+                return decided
+            if event.change is Change.REMOVED:
+                return self._remove(event, attempt)
+            if event.change is Change.VERSION_REMOVED:
+                return self._look_again(event, attempt, row)
+            return self._create(event, attempt, row)
+        except Gone:
+            # A newer event exists, and it decides; but it cannot know what a delivery that died has written.
+            if attempt > 1:
+                known = row if event.is_backfill else None
+                self._sweep(known or self._catalog.claim(event.image, event.sequencer))
+            return Outcome(event.image, STALE)
+
+    def _decided(self, event: ObjectEvent, row: Row, attempt: int) -> Outcome | None:
+        """Return the outcome where `row` already decides on `event`, or None where it must be applied."""
+        verdict = ordering.judge(event.sequencer, row)
+        if verdict is Verdict.NEWER:
+            return None
+        self._tidy(row)
+        if attempt > 1:
+            self._sweep(row)
+        if verdict is Verdict.STALE:
+            return Outcome(event.image, STALE)
+        # The delivery that stored the failure may have died before anybody was told.
+        return Outcome(event.image, DUPLICATE, report=attempt > 1 and row.status == FAILED)
+
+    # ── the ways of an event ─────────────────────────────────────────────────────────────────────────
+
+    def _create(self, event: ObjectEvent, attempt: int, row: Row | None) -> Outcome:
+        result = self._render(event)
+        state, thumbnails = self._state_of(event, result, attempt)
+        if row is None:
+            try:
+                return self._commit_first(event.image, state, thumbnails)
+            except (Occupied, Superseded):
+                pass  # The bet is lost: somebody was here before.
+        return self._commit_claimed(self._catalog.claim(event.image, event.sequencer), state, thumbnails)
+
+    def _remove(self, event: ObjectEvent, attempt: int) -> Outcome:
+        claimed = self._catalog.claim(event.image, event.sequencer)
+        return self._commit_claimed(claimed, self._tombstone(event, attempt), ())
+
+    def _look_again(self, event: ObjectEvent, attempt: int, row: Row | None) -> Outcome:
+        """A version went for good: what the key holds now, an older version perhaps, is its newest state."""
+        current = self._storage.current(event.image)
+        if current is None:
+            return self._remove(event, attempt)
+        as_created = replace(event, change=Change.CREATED, version_id=current.version_id, etag=current.etag)
+        return self._create(as_created, attempt, row)
+
+    def _backfill(self, event: ObjectEvent, attempt: int, row: Row | None) -> Outcome:
+        """Nobody changed the object: render it only if its row is missing, failed or out of date."""
+        if row is not None and row.claim > row.sequencer:
+            return Outcome(event.image, STALE)
+        result = self._render(event)
+        if row is None:
+            state, thumbnails = self._state_of(event, result, attempt)
+            try:
+                return self._commit_first(event.image, state, thumbnails)
+            except Occupied:
+                claimed = self._catalog.claim(event.image, event.sequencer)
+                return self._commit_claimed(claimed, state, thumbnails)
+        if self._is_up_to_date(row, result):
+            self._tidy(row)
+            return Outcome(event.image, DUPLICATE)
+        # The row keeps its rank, so that the next real event is the newer.
+        state, thumbnails = self._state_of(replace(event, sequencer=row.sequencer), result, attempt)
+        return self._commit_claimed(self._catalog.claim_as_seen(row), state, thumbnails)
+
+    def _is_up_to_date(self, row: Row, result: _Result) -> bool:
+        return (
+            row.status == READY
+            and result.source is not None
+            and row.etag == result.source.etag
+            and row.settings_fingerprint == self._config.settings.fingerprint
+        )
+
+    # ── the steps on the way ─────────────────────────────────────────────────────────────────────────
+
+    def _render(self, event: ObjectEvent) -> _Result:
+        started = time.monotonic()
+        settings = self._config.settings
+        source = None
+        try:
+            self._require_storable(event.image)
+            with telemetry.subsegment("fetch"):
+                source = self._storage.fetch(event, most_bytes=settings.limits.bytes)
+            with telemetry.subsegment("render"):
+                return _Result(source, render(source.data, settings), None, started)
+        except Permanent as failure:
+            return _Result(source, None, failure, started)
+
+    def _require_storable(self, image: Image) -> None:
+        for rendition in self._config.settings.renditions:
+            if len(thumbnail_key(rendition, image).encode()) > LONGEST_KEY_BYTES:
+                raise Permanent(
+                    "key-too-long",
+                    f"as rendition {rendition.name!r} its thumbnail's key would pass S3's {LONGEST_KEY_BYTES} bytes",
+                )
+
+    def _commit_first(self, image: Image, state: State, thumbnails: Sequence[Thumbnail]) -> Outcome:
+        written: list[StoredThumbnail] = []
+        try:
+            with telemetry.subsegment("store"):
+                for thumbnail in thumbnails:
+                    key = thumbnail_key(thumbnail.rendition, image)
+                    content_type = thumbnail.rendition.content_type
+                    written.append(self._storage.write(key, thumbnail.data, content_type, replacing=None))
+            with telemetry.subsegment("commit"):
+                self._catalog.commit_first(image, _with_thumbnails(state, thumbnails, written))
+        except (Occupied, Superseded):
+            self._withdraw(written)
+            raise
+        return _outcome(image, state)
+
+    def _commit_claimed(self, claimed: Row, state: State, thumbnails: Sequence[Thumbnail]) -> Outcome:
+        stamped = [replace(each, data=stamp(each.data, each.rendition.format, claimed.fence)) for each in thumbnails]
+        expected = {old.key: old.etag for old in (*claimed.obsolete, *claimed.thumbnails)}
+        written: list[StoredThumbnail] = []
+        try:
+            with telemetry.subsegment("store"):
+                for thumbnail in stamped:
+                    key = thumbnail_key(thumbnail.rendition, claimed.image)
+                    written.append(self._replace(claimed, key, thumbnail, expected.get(key)))
+            with telemetry.subsegment("commit"):
+                row = self._catalog.commit(claimed, _with_thumbnails(state, stamped, written))
+        except Superseded:
+            self._withdraw(written)
+            raise
+        self._tidy(row)
+        return _outcome(claimed.image, state)
+
+    def _replace(self, claimed: Row, key: str, thumbnail: Thumbnail, expected: str | None) -> StoredThumbnail:
+        """Write a thumbnail over whatever is there, as long as the claim is ours.
+
+        The order matters: what is there is looked up before the claim is checked. A worker that takes the
+        claim over after that check changes the ETag, and our write fails.
+        """
+        content_type = thumbnail.rendition.content_type
+        for _ in range(_MOST_RACES):
+            try:
+                return self._storage.write(key, thumbnail.data, content_type, replacing=expected)
+            except Occupied:
+                found = self._storage.find(key)
+                expected = found.etag if found else None
+                self._catalog.require(claimed)
+        raise Transient(f"{key} is being written by others again and again")
+
+    def _withdraw(self, written: Sequence[StoredThumbnail]) -> None:
+        """Take back what this attempt wrote and could not commit; a newer worker's bytes are not touched."""
+        for thumbnail in written:
+            self._storage.delete(thumbnail)
+
+    def _tidy(self, row: Row) -> None:
+        """Delete the thumbnails that `row` has on record as no longer its own."""
+        for thumbnail in row.obsolete:
+            self._storage.delete(thumbnail)
+        if row.obsolete:
+            self._catalog.settle(row)
+
+    def _sweep(self, row: Row) -> None:
+        """Delete what an earlier delivery may have left that `row` does not have.
+
+        Every message does this for itself before it is acknowledged: nobody else knows what it wrote.
+        """
+        for rendition in self._config.settings.renditions:
+            found = self._storage.find(thumbnail_key(rendition, row.image))
+            if found is None or found in row.thumbnails:
+                continue
+            # Looked up first, checked second: see _replace.
+            self._catalog.require(row)
+            self._storage.delete(found)
+
+    # ── what is stored ───────────────────────────────────────────────────────────────────────────────
+
+    def _state_of(self, event: ObjectEvent, result: _Result, attempt: int) -> tuple[State, Sequence[Thumbnail]]:
+        source, rendered, failure = result.source, result.rendered, result.failure
+        attributes = {
+            "size_bytes": len(source.data) if source else event.size,
+            "content_type": source.content_type if source else None,
+            "created_at": _iso(source.created_at) if source else event.occurred_at or None,
+            "milliseconds": round((time.monotonic() - result.started) * 1000),
+            **_about_this_attempt(attempt),
+        }
+        if rendered:
+            facts = rendered.facts
+            attributes |= {
+                "format": facts.format,
+                "width": facts.width,
+                "height": facts.height,
+                "mode": facts.mode,
+                "frames": facts.frames,
+                "has_alpha": facts.has_alpha,
+                "dominant_colour": facts.dominant_colour,
+                "placeholder": facts.placeholder,
+                "captured_at": facts.captured_at,
+                "warnings": list(facts.warnings) or None,
+            }
+        if failure:
+            attributes |= {"reason": failure.reason, "detail": failure.detail}
+        state = State(
+            status=FAILED if failure else READY,
+            sequencer=event.sequencer,
+            version_id=source.version_id if source else event.version_id,
+            etag=source.etag if source else event.etag,
+            settings_fingerprint=self._config.settings.fingerprint,
+            attributes=attributes,
+        )
+        return state, rendered.thumbnails if rendered else ()
+
+    def _tombstone(self, event: ObjectEvent, attempt: int) -> State:
+        expires = datetime.now(UTC) + timedelta(days=self._config.tombstone_days)
+        return State(
+            status=DELETED,
+            sequencer=event.sequencer,
+            version_id=event.version_id,
+            etag=None,
+            settings_fingerprint=self._config.settings.fingerprint,
+            attributes={"expires_at": int(expires.timestamp()), **_about_this_attempt(attempt)},
+        )
+
+
+def _about_this_attempt(attempt: int) -> dict[str, Any]:
+    return {
+        "attempts": attempt,
+        "processed_at": _iso(datetime.now(UTC)),
+        "trace_id": telemetry.trace_id(),
+    }
+
+
+def _with_thumbnails(state: State, thumbnails: Sequence[Thumbnail], written: Sequence[StoredThumbnail]) -> State:
+    if not written:
+        return state
+    renditions = [
+        {
+            "name": thumbnail.rendition.name,
+            "key": stored.key,
+            "width": thumbnail.width,
+            "height": thumbnail.height,
+            "bytes": len(thumbnail.data),
+            "etag": stored.etag,
+            "content_type": thumbnail.rendition.content_type,
+        }
+        for thumbnail, stored in zip(thumbnails, written, strict=True)
+    ]
+    return replace(state, thumbnails=tuple(written), attributes={**state.attributes, "renditions": renditions})
+
+
+def _outcome(image: Image, state: State) -> Outcome:
+    return Outcome(
+        image,
+        state.status,
+        reason=state.attributes.get("reason"),
+        detail=state.attributes.get("detail"),
+        report=state.status == FAILED,
+    )
+
+
+def _iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

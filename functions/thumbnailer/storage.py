@@ -1,0 +1,176 @@
+"""Reads sources, and writes and deletes thumbnails: every call to S3.
+
+Reads are pinned to the version or ETag that an event named, and no write or delete is unconditional: each
+says what it expects to find, so that a worker that was overtaken cannot undo a newer worker's work.
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-deletes.html
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from thumbnailer.aws import code_of, errors_told_apart
+from thumbnailer.errors import Permanent
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import GetObjectRequestTypeDef
+
+    from thumbnailer.events import Image, ObjectEvent
+    from thumbnailer.renditions import Rendition
+
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
+LONGEST_KEY_BYTES = 1024
+
+_GONE = frozenset({"404", "405", "412", "MethodNotAllowed", "NoSuchKey", "NoSuchVersion", "PreconditionFailed"})
+_CONDITION_FAILED = frozenset({"404", "412", "NoSuchKey", "PreconditionFailed"})
+_READ_AT_ONCE = 2**20
+
+
+class Gone(Exception):
+    """The source is no longer what the event spoke of: deleted or overwritten, so a newer event exists."""
+
+
+class Occupied(Exception):
+    """A thumbnail's key holds something else than the write or delete expected."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A source object, read whole."""
+
+    data: bytes
+    etag: str
+    version_id: str | None
+    content_type: str
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class Current:
+    """The version and ETag that a key has now."""
+
+    version_id: str | None
+    etag: str
+
+
+@dataclass(frozen=True)
+class StoredThumbnail:
+    """A thumbnail as it lies in the thumbnails bucket; `etag` names its very bytes."""
+
+    key: str
+    etag: str
+
+
+def thumbnail_key(rendition: Rendition, image: Image) -> str:
+    """Return where the thumbnail of `image` lies: `<rendition>/<source key>.<extension>`."""
+    return f"{rendition.name}/{image.key}.{rendition.extension}"
+
+
+class Storage:
+    """The two buckets, as the function may use them."""
+
+    def __init__(self, s3: S3Client, thumbnails_bucket: str) -> None:
+        self._s3 = s3
+        self._bucket = thumbnails_bucket
+
+    def fetch(self, event: ObjectEvent, *, most_bytes: int) -> Source:
+        """Read the very object that `event` speaks of; whatever is there where it names neither version nor ETag.
+
+        Raises Gone where that object is not there any more, and Permanent (`too-large`, `archived`) where
+        it must not or cannot be read.
+        """
+        request: GetObjectRequestTypeDef = {"Bucket": event.image.bucket, "Key": event.image.key}
+        if event.version_id:
+            request["VersionId"] = event.version_id
+        elif event.etag:
+            request["IfMatch"] = event.etag
+        with errors_told_apart("reading the source"):
+            try:
+                response = self._s3.get_object(**request)
+            except ClientError as error:
+                if code_of(error) in _GONE:
+                    raise Gone(str(error)) from error
+                if code_of(error) == "InvalidObjectState":
+                    raise Permanent("archived", "the object is in an archive tier: restore it first") from error
+                raise
+            body = response["Body"]
+            if response["ContentLength"] > most_bytes:
+                body.close()
+                raise Permanent("too-large", f"{response['ContentLength']:,} bytes; the limit is {most_bytes:,}")
+            data = b"".join(body.iter_chunks(_READ_AT_ONCE))
+        return Source(
+            data=data,
+            etag=response["ETag"].strip('"'),
+            version_id=_version(response.get("VersionId")),
+            content_type=response.get("ContentType", ""),
+            created_at=response["LastModified"],
+        )
+
+    def current(self, image: Image) -> Current | None:
+        """Return what the key holds now, or None where it holds nothing."""
+        with errors_told_apart("looking at the source"):
+            try:
+                response = self._s3.head_object(Bucket=image.bucket, Key=image.key)
+            except ClientError as error:
+                if code_of(error) in _GONE:
+                    return None
+                raise
+        return Current(_version(response.get("VersionId")), response["ETag"].strip('"'))
+
+    def write(self, key: str, data: bytes, content_type: str, *, replacing: str | None) -> StoredThumbnail:
+        """Store a thumbnail over the one with the ETag `replacing`, or where None, only if there is none.
+
+        Raises Occupied where the key holds anything else.
+        """
+        with errors_told_apart("writing a thumbnail"):
+            try:
+                if replacing is None:
+                    response = self._s3.put_object(
+                        Bucket=self._bucket, Key=key, Body=data, ContentType=content_type, IfNoneMatch="*"
+                    )
+                else:
+                    response = self._s3.put_object(
+                        Bucket=self._bucket, Key=key, Body=data, ContentType=content_type, IfMatch=replacing
+                    )
+            except ClientError as error:
+                if code_of(error) in _CONDITION_FAILED:
+                    raise Occupied(key) from error
+                raise
+        return StoredThumbnail(key, response["ETag"].strip('"'))
+
+    def delete(self, thumbnail: StoredThumbnail) -> None:
+        """Delete these very bytes; where the key holds others, or none, there is nothing to do."""
+        with errors_told_apart("deleting a thumbnail"):
+            try:
+                self._s3.delete_object(Bucket=self._bucket, Key=thumbnail.key, IfMatch=thumbnail.etag)
+            except ClientError as error:
+                if code_of(error) not in _CONDITION_FAILED:
+                    raise
+
+    def find(self, key: str) -> StoredThumbnail | None:
+        """Return what lies at `key`, or None.
+
+        By a listing of one key, because the function's role may not read thumbnails. S3 lists in UTF-8
+        order, so a key comes before every other key that it begins.
+        https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
+        """
+        if len(key.encode()) > LONGEST_KEY_BYTES:
+            return None
+        with errors_told_apart("looking for a thumbnail"):
+            response = self._s3.list_objects_v2(Bucket=self._bucket, Prefix=key, MaxKeys=1)
+        for found in response.get("Contents", []):
+            if found["Key"] == key:
+                return StoredThumbnail(key, found["ETag"].strip('"'))
+        return None
+
+
+def _version(version_id: str | None) -> str | None:
+    # An unversioned object has none; one from before versioning was switched on has "null".
+    return None if version_id in (None, "null") else version_id
