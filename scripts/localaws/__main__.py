@@ -38,9 +38,7 @@ def main() -> int:
     """Run one of the two commands."""
     parser = argparse.ArgumentParser(prog="localaws", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("up").add_argument(
-        "--port", type=int, help="the emulator's port; a free one by default"
-    )
+    commands.add_parser("up").add_argument("--port", type=int, help="the emulator's port; a free one by default")
     commands.add_parser("down")
     arguments = parser.parse_args()
     try:

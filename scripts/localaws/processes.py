@@ -92,7 +92,6 @@ def require_free(port: int) -> int:
     with socket.socket() as probe:
         if probe.connect_ex((LOOPBACK, port)) == 0:
             raise LocalStackError(
-                f"port {port} is taken by another program: stop that one, "
-                "or leave PORT unset to have a free one chosen"
+                f"port {port} is taken by another program: stop that one, or leave PORT unset to have a free one chosen"
             )
     return port

@@ -67,13 +67,13 @@ class Root:
     module: Path
     directory: Path
 
-    def init(self) -> None:
-        """Install the provider and point the local backend at our own state file."""
+    def init(self, *, backend: bool = True) -> None:
+        """Install the provider, and with `backend` point the local backend at our own state file."""
         mirror = provider_mirror()
-        self._run(
+        self.run(
             "init",
             "-input=false",
-            f"-backend-config=path={self.directory / 'terraform.tfstate'}",
+            f"-backend-config=path={self.directory / 'terraform.tfstate'}" if backend else "-backend=false",
             *([f"-plugin-dir={mirror}"] if mirror else []),
         )
 
@@ -81,16 +81,15 @@ class Root:
         """Apply with `variables`, which stay in a file beside the state for later plans."""
         values = self.directory / "local.tfvars.json"
         values.write_text(json.dumps(variables, indent=2) + "\n", encoding="utf-8")
-        self._run(
-            "apply", "-input=false", "-auto-approve", "-no-color", "-parallelism=20", f"-var-file={values}"
-        )
+        self.run("apply", "-input=false", "-auto-approve", "-no-color", "-parallelism=20", f"-var-file={values}")
 
     def outputs(self) -> dict[str, Any]:
         """The outputs by name."""
-        raw: dict[str, dict[str, Any]] = json.loads(self._run("output", "-json"))
+        raw: dict[str, dict[str, Any]] = json.loads(self.run("output", "-json"))
         return {name: output["value"] for name, output in raw.items()}
 
-    def _run(self, subcommand: str, *arguments: str) -> str:
+    def run(self, subcommand: str, *arguments: str) -> str:
+        """Run one subcommand and return what it printed. Raises LocalStackError with what it complained of."""
         command = ["terraform", f"-chdir={self.module}", subcommand, *arguments]
         environment = {**_environment(), "TF_DATA_DIR": str(self.directory / "terraform")}
         with (self.directory / "terraform.log").open("a", encoding="utf-8") as log:

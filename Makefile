@@ -1,0 +1,77 @@
+# Every command that a person needs. `make help` lists them.
+
+PYTHON ?= python3
+RUNTIME ?= python3.13
+ARCHITECTURE ?= arm64
+IMAGES ?=
+PORT ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+LOCAL_ARCHIVES := build/local/function.zip build/local/layer.zip
+BUNDLER := $(wildcard scripts/bundle/*.py)
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup demo up down test lint unit e2e package fmt lock clean
+
+help: ## List the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(READY) ## Install everything into .venv
+
+demo: $(READY) $(LOCAL_ARCHIVES) ## Run the whole pipeline on this machine; IMAGES=dir uses your own pictures
+	@$(BIN)/python -m demo $(if $(IMAGES),--images '$(IMAGES)')
+
+up: $(READY) $(LOCAL_ARCHIVES) ## Start a local stack that stays; see .local/stack.json; PORT=n chooses the port
+	@$(BIN)/python -m localaws up $(if $(PORT),--port $(PORT))
+
+down: $(READY) ## End the local stack
+	@$(BIN)/python -m localaws down
+
+test: lint unit e2e ## Run every check and test
+
+lint: $(READY) ## Check style and types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+unit: $(READY) $(LOCAL_ARCHIVES) ## Run the tests that need no running stack, Terraform's own among them
+	$(BIN)/pytest -m 'not e2e'
+
+e2e: $(READY) $(LOCAL_ARCHIVES) ## Run the tests against a really applied local stack
+	$(BIN)/pytest -m e2e
+
+package: $(READY) ## Build the archives to deploy into build/lambda; RUNTIME=python3.13 ARCHITECTURE=arm64
+	$(BIN)/python -m bundle function build/lambda/function.zip --runtime $(RUNTIME) --architecture $(ARCHITECTURE)
+	$(BIN)/python -m bundle layer build/lambda/layer.zip --runtime $(RUNTIME) --architecture $(ARCHITECTURE)
+
+fmt: $(READY) ## Format Python and Terraform
+	$(BIN)/ruff check --fix-only --quiet
+	$(BIN)/ruff format
+	terraform fmt -recursive terraform
+
+lock: ## Resolve the requirements anew, with hashes
+	scripts/lock
+
+clean: ## Remove what make made, except a running local stack
+	rm -rf build $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	find terraform -name .terraform -prune -exec rm -rf {} +
+
+# One line with the remedy where the interpreter is missing or too old.
+$(READY): requirements-dev.txt pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo 'error: $(PYTHON) is not on PATH: install Python 3.11 or newer' >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo 'error: $(PYTHON) is older than 3.11: install a newer one, or name it with make PYTHON=…' >&2; exit 1; }
+	@echo 'setting up $(VENV) …' >&2
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-dev.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# The archives that the local stack runs are built for the interpreter that runs it.
+build/local/function.zip: $(READY) $(BUNDLER) $(wildcard functions/thumbnailer/*.py)
+	@$(BIN)/python -m bundle function $@
+
+build/local/layer.zip: $(READY) $(BUNDLER) layers/imaging/requirements.txt
+	@$(BIN)/python -m bundle layer $@

@@ -1,0 +1,156 @@
+"""The run as a browser shows it: one page with everything in it, no scripts, nothing loaded from elsewhere."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from demo import preview, traces
+from demo.preview import Picture
+from demo.words import bytes_in_words, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from demo.catalog import Rendition, Row
+    from demo.evidence import Thumbnail
+    from demo.outcome import Outcome, Result
+
+MOST_CARDS: Final = 60
+"""More images than this are in the summary, and not shown one by one: the page has to open in a blink."""
+
+_THUMBNAIL_BUDGET: Final = 5_000_000  # bytes; a third more in base64
+_COLOUR: Final = re.compile(r"#[0-9a-f]{6}")
+# The longest side of the largest thumbnail on the page, in CSS pixels.
+_LARGEST_SHOWN: Final = 150
+_TICKS: Final = 5
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A thumbnail on the page. `side` is its longest side in CSS pixels; `exact` that the bytes are the real ones."""
+
+    rendition: Rendition
+    picture: Picture
+    side: int
+    exact: bool
+
+
+@dataclass(frozen=True)
+class Card:
+    """An image on the page. `original` is None where there is nothing to show; `colour` is safe inside CSS."""
+
+    key: str
+    about: str
+    status: str
+    row: Row | None
+    original: Picture | None
+    thumbnails: tuple[Shown, ...]
+    colour: str
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Section:
+    """Cards under one heading."""
+
+    title: str
+    cards: tuple[Card, ...]
+
+
+def write(page: Path, result: Result) -> None:
+    """Write the page for `result`, and the directories that lead to it."""
+    page.parent.mkdir(parents=True, exist_ok=True)
+    page.write_text(render(result, datetime.now(UTC)), encoding="utf-8")
+
+
+def render(result: Result, at: datetime) -> str:
+    """The page as HTML."""
+    # Everything is escaped: a key, and every word about it, is an uploader's to choose.
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"bytes": bytes_in_words, "printable": printable}
+    shown = result.outcomes[:MOST_CARDS]
+    cards = _cards(shown)
+    failures = tuple(card for card, _ in cards if not card.thumbnails and card.status != "DELETED")
+    trace = traces.most_telling(result.traces)
+    times = [
+        outcome.row.milliseconds for outcome in result.outcomes if outcome.row and outcome.row.milliseconds is not None
+    ]
+    return environment.get_template("report.html.j2").render(
+        result=result,
+        at=at,
+        statuses=[(status, result.count(status)) for status in dict.fromkeys(each.status for each in result.outcomes)],
+        median_milliseconds=round(median(times)) if times else None,
+        mosaic=[_smallest(card).picture for card, _ in cards if card.thumbnails],
+        sections=_sections(cards),
+        failures=failures,
+        left_out=len(result.outcomes) - len(shown),
+        trace=trace,
+        bars=traces.waterfall(trace) if trace else (),
+        ticks=[(100 * index / _TICKS, trace.milliseconds * index / _TICKS) for index in range(_TICKS + 1)]
+        if trace
+        else (),
+        means=traces.means(result.traces),
+    )
+
+
+def _cards(outcomes: Sequence[Outcome]) -> list[tuple[Card, str]]:
+    """A card for each outcome, with the group it belongs to."""
+    count = sum(len(outcome.thumbnails) for outcome in outcomes)
+    most_bytes = _THUMBNAIL_BUDGET // max(count, 1)
+    return [(_card(outcome, most_bytes), outcome.uploaded.sample.group) for outcome in outcomes]
+
+
+def _card(outcome: Outcome, most_bytes: int) -> Card:
+    sample, row = outcome.uploaded.sample, outcome.row
+    readable = [thumbnail for thumbnail in outcome.thumbnails if not thumbnail.problem]
+    longest = max((_side(thumbnail) for thumbnail in readable), default=1)
+    colour = row.dominant_colour if row else ""
+    return Card(
+        key=outcome.uploaded.key,
+        about=sample.about,
+        status=outcome.status,
+        row=row,
+        original=preview.shrink(sample.body()),
+        thumbnails=tuple(
+            _show(thumbnail, longest, most_bytes) for thumbnail in sorted(readable, key=_side, reverse=True)
+        ),
+        colour=colour if _COLOUR.fullmatch(colour) else "",
+        problems=outcome.problems,
+    )
+
+
+def _show(thumbnail: Thumbnail, longest: int, most_bytes: int) -> Shown:
+    rendition = thumbnail.rendition
+    real = Picture(rendition.content_type, thumbnail.data, rendition.width, rendition.height)
+    smaller = preview.shrink(thumbnail.data) if len(thumbnail.data) > most_bytes else None
+    # The root keeps a thumbnail of a tenth of the size visible, and still visibly smaller.
+    side = round(_LARGEST_SHOWN * (_side(thumbnail) / longest) ** 0.5)
+    return Shown(rendition, smaller or real, side, exact=smaller is None)
+
+
+def _side(thumbnail: Thumbnail) -> int:
+    return max(thumbnail.rendition.width, thumbnail.rendition.height)
+
+
+def _smallest(card: Card) -> Shown:
+    return card.thumbnails[-1]
+
+
+def _sections(cards: Sequence[tuple[Card, str]]) -> list[Section]:
+    """The images that have thumbnails, or had them, by group."""
+    pictured = [(card, group) for card, group in cards if card.thumbnails or card.status == "DELETED"]
+    titles = dict.fromkeys(group for _, group in pictured)
+    return [Section(title, tuple(card for card, group in pictured if group == title)) for title in titles]
