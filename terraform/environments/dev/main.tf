@@ -1,0 +1,31 @@
+provider "aws" {
+  region = var.region
+
+  default_tags {
+    tags = {
+      Application = "thumbnail-pipeline"
+      Deployment  = var.name
+      ManagedBy   = "terraform"
+    }
+  }
+}
+
+module "pipeline" {
+  source = "../.."
+
+  name                = var.name
+  function_archive    = var.function_archive
+  layer_archive       = var.layer_archive
+  alert_subscriptions = var.alert_subscriptions
+
+  renditions           = var.renditions
+  source_prefix        = var.source_prefix
+  memory_mb            = var.memory_mb
+  timeout_seconds      = var.timeout_seconds
+  batching             = var.batching
+  maximum_concurrency  = var.maximum_concurrency
+  reserved_concurrency = var.reserved_concurrency
+  retention            = var.retention
+  log_level            = var.log_level
+  deletion_protection  = var.deletion_protection
+}

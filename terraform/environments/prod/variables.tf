@@ -1,0 +1,107 @@
+# Defaults and rules of what is optional here are the module's: null stands for its default.
+
+variable "name" {
+  description = "Name of the deployment; everything is named after it."
+  type        = string
+}
+
+variable "region" {
+  description = "AWS region to deploy to."
+  type        = string
+}
+
+variable "function_archive" {
+  description = "Path of the function's zip file, which is built outside Terraform."
+  type        = string
+}
+
+variable "layer_archive" {
+  description = "Path of the zip file of the function's layer, built outside Terraform."
+  type        = string
+}
+
+variable "alert_subscriptions" {
+  description = "Who receives alerts and alarms, by a name of your choice. With nobody in it, failures go unheard."
+  type = map(object({
+    protocol             = string
+    endpoint             = string
+    filter_policy        = optional(string)
+    raw_message_delivery = optional(bool, false)
+  }))
+}
+
+variable "renditions" {
+  description = "The thumbnails to make of every source."
+  type = list(object({
+    name       = string
+    width      = number
+    height     = number
+    fit        = optional(string)
+    format     = optional(string)
+    quality    = optional(number)
+    crop       = optional(string)
+    background = optional(string)
+    enlarge    = optional(bool)
+    effort     = optional(number)
+  }))
+  default = null
+}
+
+variable "source_prefix" {
+  description = "Start of the keys in the uploads bucket that are watched. With an empty one, the whole bucket is."
+  type        = string
+  default     = ""
+}
+
+variable "memory_mb" {
+  description = "Memory of the function in MB."
+  type        = number
+}
+
+variable "timeout_seconds" {
+  description = "Seconds that the function has for a batch."
+  type        = number
+}
+
+variable "batching" {
+  description = "How many messages one invocation gets at most, and how many seconds it waits for them."
+  type = object({
+    size           = number
+    window_seconds = number
+  })
+}
+
+variable "maximum_concurrency" {
+  description = "How many invocations run at a time at most."
+  type        = number
+}
+
+variable "reserved_concurrency" {
+  description = "How many of the account's concurrent executions are set aside for the function. With null, none are."
+  type        = number
+  default     = null
+}
+
+variable "retention" {
+  description = "Days for which messages, dead letters, logs, tombstones and overwritten uploads are kept."
+  type = object({
+    queue_days             = optional(number)
+    dlq_days               = optional(number)
+    log_days               = optional(number)
+    tombstone_days         = optional(number)
+    noncurrent_days        = optional(number)
+    incomplete_upload_days = optional(number)
+  })
+}
+
+variable "log_level" {
+  description = "The least severe messages that the function logs."
+  type        = string
+  default     = "INFO"
+}
+
+variable "deletion_protection" {
+  description = "Whether destroying the deployment is refused while there is anything in it that would be lost."
+  type        = bool
+  default     = true
+}

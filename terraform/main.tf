@@ -1,0 +1,115 @@
+# The whole pipeline, by concern, in the order in which an image passes through it.
+
+module "encryption" {
+  source = "./modules/encryption"
+
+  name                 = var.name
+  aws                  = local.aws
+  notifying_bucket_arn = local.uploads_bucket_arn
+  log_group_arn        = local.log_group_arn
+  deletion_window_days = var.deletion_protection ? 30 : 7 # the longest and the shortest that KMS knows
+  tags                 = var.tags
+}
+
+module "ingest" {
+  source = "./modules/ingest"
+
+  name                = var.name
+  aws                 = local.aws
+  bucket_name         = local.uploads_bucket_name
+  source_prefix       = var.source_prefix
+  kms_key_arn         = module.encryption.key_arn
+  granted_kms_key_arn = module.encryption.granted_key_arn
+  without_tls         = local.without_tls
+  max_receive_count   = var.max_receive_count
+  retention           = var.retention
+  force_destroy       = !var.deletion_protection
+  tags                = var.tags
+
+  function_timeout_seconds = var.timeout_seconds
+  batching_window_seconds  = var.batching.window_seconds
+}
+
+module "thumbnailer" {
+  source = "./modules/thumbnailer"
+
+  name = var.name
+  aws  = local.aws
+  package = {
+    function_archive = var.function_archive
+    layer_archive    = var.layer_archive
+    runtime          = var.runtime
+    architecture     = var.architecture
+  }
+  sizing = {
+    memory_mb            = var.memory_mb
+    timeout_seconds      = var.timeout_seconds
+    maximum_concurrency  = var.maximum_concurrency
+    reserved_concurrency = var.reserved_concurrency
+  }
+  batching = var.batching
+  settings = {
+    renditions = var.renditions
+    limits     = var.limits
+    animation  = var.animation
+    truncated  = var.truncated
+  }
+  queue_arn = module.ingest.queue_arn
+  uploads = {
+    bucket_arn = module.ingest.bucket_arn
+    prefix     = var.source_prefix
+  }
+  thumbnails = {
+    bucket_arn  = module.thumbnails.bucket_arn
+    bucket_name = module.thumbnails.bucket_name
+  }
+  catalog = {
+    table_arn  = module.catalog.table_arn
+    table_name = module.catalog.table_name
+  }
+  alerts_topic_arn    = module.alerting.topic_arn
+  kms_key_arn         = module.encryption.key_arn
+  granted_kms_key_arn = module.encryption.granted_key_arn
+  tombstone_days      = var.retention.tombstone_days
+  logs = {
+    group_name     = local.log_group_name
+    level          = var.log_level
+    retention_days = var.retention.log_days
+  }
+  tracing     = var.tracing
+  environment = var.function_environment
+  tags        = var.tags
+}
+
+module "thumbnails" {
+  source = "./modules/thumbnails"
+
+  bucket_name            = local.thumbnails_bucket_name
+  uploads_bucket_name    = local.uploads_bucket_name
+  partition              = local.aws.partition
+  kms_key_arn            = module.encryption.key_arn
+  without_tls            = local.without_tls
+  incomplete_upload_days = var.retention.incomplete_upload_days
+  force_destroy          = !var.deletion_protection
+  tags                   = var.tags
+}
+
+module "catalog" {
+  source = "./modules/catalog"
+
+  name                = var.name
+  kms_key_arn         = module.encryption.key_arn
+  deletion_protection = var.deletion_protection
+  tags                = var.tags
+}
+
+module "alerting" {
+  source = "./modules/alerting"
+
+  name          = var.name
+  aws           = local.aws
+  kms_key_arn   = module.encryption.key_arn
+  without_tls   = local.without_tls
+  subscriptions = var.alert_subscriptions
+  tags          = var.tags
+}

@@ -1,0 +1,113 @@
+# A private bucket: nobody's but the account's, encrypted with one key, reached over TLS only.
+
+locals {
+  arn       = "arn:${var.partition}:s3:::${var.name}"
+  versioned = var.noncurrent_days != null
+}
+
+resource "aws_s3_bucket" "this" {
+  #checkov:skip=CKV_AWS_144:Sources are the importer's to replicate; thumbnails can be rendered again.
+  #checkov:skip=CKV_AWS_18:Access logs need a bucket of the account's; CloudTrail data events are the better record.
+  bucket        = var.name
+  force_destroy = var.force_destroy
+  tags          = var.tags
+}
+
+resource "aws_s3_bucket_public_access_block" "this" {
+  bucket = aws_s3_bucket.this.id
+
+  block_public_acls       = true
+  block_public_policy     = true
+  ignore_public_acls      = true
+  restrict_public_buckets = true
+}
+
+resource "aws_s3_bucket_ownership_controls" "this" {
+  bucket = aws_s3_bucket.this.id
+
+  rule {
+    # Switches ACLs off: policies alone decide.
+    object_ownership = "BucketOwnerEnforced"
+  }
+}
+
+resource "aws_s3_bucket_versioning" "this" {
+  bucket = aws_s3_bucket.this.id
+
+  versioning_configuration {
+    # A bucket that never was versioned cannot be suspended, only left alone.
+    status = local.versioned ? "Enabled" : "Disabled"
+  }
+}
+
+resource "aws_s3_bucket_server_side_encryption_configuration" "this" {
+  bucket = aws_s3_bucket.this.id
+
+  rule {
+    # One data key for many objects: a bulk import would otherwise pay, and be throttled, for a KMS call per object.
+    # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-key.html
+    bucket_key_enabled = true
+
+    apply_server_side_encryption_by_default {
+      sse_algorithm     = "aws:kms"
+      kms_master_key_id = var.kms_key_arn
+    }
+  }
+}
+
+resource "aws_s3_bucket_lifecycle_configuration" "this" {
+  bucket = aws_s3_bucket.this.id
+
+  rule {
+    id     = "abort-incomplete-uploads"
+    status = "Enabled"
+
+    filter {}
+
+    abort_incomplete_multipart_upload {
+      days_after_initiation = var.incomplete_upload_days
+    }
+  }
+
+  dynamic "rule" {
+    for_each = local.versioned ? ["expire-noncurrent-versions"] : []
+
+    content {
+      id     = rule.value
+      status = "Enabled"
+
+      filter {}
+
+      noncurrent_version_expiration {
+        noncurrent_days = var.noncurrent_days
+      }
+
+      # A delete marker with nothing behind it only slows listings down.
+      expiration {
+        expired_object_delete_marker = true
+      }
+    }
+  }
+
+  # The rule for noncurrent versions is only accepted where there are versions.
+  depends_on = [aws_s3_bucket_versioning.this]
+}
+
+resource "aws_s3_bucket_policy" "this" {
+  bucket = aws_s3_bucket.this.id
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid       = "DenyWithoutTls"
+      Effect    = "Deny"
+      Principal = "*"
+      Action    = "s3:*"
+      Resource  = [local.arn, "${local.arn}/*"]
+      Condition = var.without_tls
+    }]
+  })
+
+  # Both change the bucket's policy settings, and S3 refuses two such changes at a time.
+  depends_on = [aws_s3_bucket_public_access_block.this]
+}

@@ -1,0 +1,43 @@
+variable "name" {
+  description = "Name of the bucket."
+  type        = string
+}
+
+variable "partition" {
+  description = "The AWS partition, the second part of every ARN."
+  type        = string
+}
+
+variable "kms_key_arn" {
+  description = "ARN of the key that encrypts the objects."
+  type        = string
+}
+
+variable "without_tls" {
+  description = "The policy condition that holds for requests made without TLS; they are denied."
+  type        = map(map(list(string)))
+}
+
+variable "noncurrent_days" {
+  description = "Days for which an overwritten or deleted object can be restored. With null the bucket is not versioned."
+  type        = number
+  default     = null
+}
+
+variable "incomplete_upload_days" {
+  description = "Days after which the parts of a multipart upload that was never completed are removed."
+  type        = number
+  default     = 7
+}
+
+variable "force_destroy" {
+  description = "Whether destroying the bucket also destroys the objects in it."
+  type        = bool
+  default     = false
+}
+
+variable "tags" {
+  description = "Tags of the bucket."
+  type        = map(string)
+  default     = {}
+}

@@ -1,0 +1,29 @@
+output "bucket_name" {
+  description = "Name of the bucket that is watched."
+  value       = module.bucket.name
+}
+
+output "bucket_arn" {
+  description = "ARN of the bucket that is watched."
+  value       = module.bucket.arn
+}
+
+output "queue_url" {
+  description = "URL of the work queue."
+  value       = aws_sqs_queue.work.url
+}
+
+output "queue_arn" {
+  description = "ARN of the work queue."
+  value       = aws_sqs_queue.work.arn
+}
+
+output "dlq_url" {
+  description = "URL of the dead-letter queue."
+  value       = aws_sqs_queue.dead_letters.url
+}
+
+output "dlq_arn" {
+  description = "ARN of the dead-letter queue."
+  value       = aws_sqs_queue.dead_letters.arn
+}

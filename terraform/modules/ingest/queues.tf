@@ -1,0 +1,93 @@
+locals {
+  bucket_arn = "arn:${var.aws.partition}:s3:::${var.bucket_name}"
+
+  # Policies are inline, and name their own queue by an ARN put together here: as resources of their own they would
+  # each cost another half minute, for the provider lets every change to a queue settle that long.
+  work_name = "${var.name}-work"
+  dead_name = "${var.name}-dead-letters"
+  work_arn  = "arn:${var.aws.partition}:sqs:${var.aws.region}:${var.aws.account_id}:${local.work_name}"
+  dead_arn  = "arn:${var.aws.partition}:sqs:${var.aws.region}:${var.aws.account_id}:${local.dead_name}"
+
+  # A message must not come back while the function may still be busy with it, throttled retries included.
+  # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+  visibility_timeout_seconds = 6 * var.function_timeout_seconds + var.batching_window_seconds
+
+  day = 24 * 60 * 60
+}
+
+resource "aws_sqs_queue" "work" {
+  name              = local.work_name
+  kms_master_key_id = var.kms_key_arn
+  tags              = var.tags
+
+  visibility_timeout_seconds = local.visibility_timeout_seconds
+  message_retention_seconds  = var.retention.queue_days * local.day
+  receive_wait_time_seconds  = 20 # long polling, for whoever looks into the queue by hand
+
+  # An event can be 64 KB: a queue that takes less loses it.
+  max_message_size = 256 * 1024
+
+  # SQS refuses a queue whose dead-letter queue does not exist yet, hence the reference to the resource.
+  redrive_policy = jsonencode({
+    deadLetterTargetArn = aws_sqs_queue.dead_letters.arn
+    maxReceiveCount     = var.max_receive_count
+  })
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      {
+        Sid       = "UploadsBucketSends"
+        Effect    = "Allow"
+        Principal = { Service = "s3.amazonaws.com" }
+        Action    = "sqs:SendMessage"
+        Resource  = local.work_arn
+        Condition = {
+          ArnEquals    = { "aws:SourceArn" = local.bucket_arn }
+          StringEquals = { "aws:SourceAccount" = var.aws.account_id }
+        }
+      },
+      {
+        Sid       = "DenyWithoutTls"
+        Effect    = "Deny"
+        Principal = "*"
+        Action    = "sqs:*"
+        Resource  = local.work_arn
+        Condition = var.without_tls
+      },
+    ]
+  })
+}
+
+resource "aws_sqs_queue" "dead_letters" {
+  name              = local.dead_name
+  kms_master_key_id = var.kms_key_arn
+  tags              = var.tags
+
+  # A dead letter's age counts from when it was first sent: with the work queue's retention, a message that came late
+  # to the dead-letter queue would vanish from it soon after.
+  # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html
+  message_retention_seconds = var.retention.dlq_days * local.day
+  receive_wait_time_seconds = 20
+  max_message_size          = 256 * 1024
+
+  # An operator who looks at dead letters needs a while to decide on them.
+  visibility_timeout_seconds = 60
+
+  redrive_allow_policy = jsonencode({
+    redrivePermission = "byQueue"
+    sourceQueueArns   = [local.work_arn]
+  })
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid       = "DenyWithoutTls"
+      Effect    = "Deny"
+      Principal = "*"
+      Action    = "sqs:*"
+      Resource  = local.dead_arn
+      Condition = var.without_tls
+    }]
+  })
+}

@@ -1,0 +1,134 @@
+# One named policy per capability: a reader sees at a glance what the function can do, and a test can take one away.
+
+locals {
+  capabilities = {
+    read-sources = [
+      {
+        Effect   = "Allow"
+        Action   = ["s3:GetObject", "s3:GetObjectVersion"]
+        Resource = "${var.uploads.bucket_arn}/${var.uploads.prefix}*"
+      },
+      {
+        # Without it S3 answers 403 for an object that is gone, and a deletion would look like a broken policy.
+        # https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
+        Effect   = "Allow"
+        Action   = ["s3:ListBucket"]
+        Resource = var.uploads.bucket_arn
+      },
+    ]
+
+    write-thumbnails = [
+      {
+        Effect   = "Allow"
+        Action   = ["s3:PutObject", "s3:DeleteObject"]
+        Resource = "${var.thumbnails.bucket_arn}/*"
+      },
+      {
+        # A thumbnail's ETag is looked up by a listing of one key. Longer listings are refused.
+        Effect    = "Allow"
+        Action    = ["s3:ListBucket"]
+        Resource  = var.thumbnails.bucket_arn
+        Condition = { NumericEquals = { "s3:max-keys" = "1" } }
+      },
+    ]
+
+    replace-thumbnails = [
+      {
+        # A conditional replacement (If-Match) compares ETags, and S3 counts that as reading.
+        # https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
+        Effect   = "Allow"
+        Action   = ["s3:GetObject"]
+        Resource = "${var.thumbnails.bucket_arn}/*"
+      },
+    ]
+
+    catalog = [
+      {
+        Effect   = "Allow"
+        Action   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
+        Resource = var.catalog.table_arn
+      },
+    ]
+
+    alert = [
+      {
+        Effect   = "Allow"
+        Action   = ["sns:Publish"]
+        Resource = var.alerts_topic_arn
+      },
+    ]
+
+    consume = [
+      {
+        Effect = "Allow"
+        Action = [
+          "sqs:ReceiveMessage",
+          "sqs:DeleteMessage",
+          "sqs:GetQueueAttributes",
+          "sqs:ChangeMessageVisibility",
+        ]
+        Resource = var.queue_arn
+      },
+    ]
+
+    encryption = [
+      {
+        # Only through the services that store for us, never on its own.
+        # https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service
+        Effect   = "Allow"
+        Action   = ["kms:Decrypt", "kms:GenerateDataKey"]
+        Resource = var.kms_key_arn
+        Condition = {
+          StringEquals = {
+            "kms:ViaService" = [
+              for service in ["s3", "sqs", "dynamodb", "sns"] : "${service}.${var.aws.region}.${var.aws.dns_suffix}"
+            ]
+          }
+        }
+      },
+    ]
+
+    logs = [
+      {
+        Effect   = "Allow"
+        Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+        Resource = "${aws_cloudwatch_log_group.this.arn}:*"
+      },
+    ]
+
+    trace = [
+      {
+        # X-Ray knows no resources to narrow this down to.
+        # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsx-ray.html
+        Effect   = "Allow"
+        Action   = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"]
+        Resource = "*"
+      },
+    ]
+  }
+}
+
+resource "aws_iam_role" "this" {
+  name = local.function_name
+  tags = var.tags
+
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      # No aws:SourceAccount here: Lambda is not documented to pass it when it assumes an execution role. Nobody else's
+      # function can use the role anyhow, since PassRole does not cross accounts.
+      # https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html
+      Effect    = "Allow"
+      Principal = { Service = "lambda.amazonaws.com" }
+      Action    = "sts:AssumeRole"
+    }]
+  })
+}
+
+resource "aws_iam_role_policy" "capability" {
+  for_each = local.capabilities
+
+  name   = each.key
+  role   = aws_iam_role.this.id
+  policy = jsonencode({ Version = "2012-10-17", Statement = each.value })
+}

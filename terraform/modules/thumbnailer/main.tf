@@ -1,0 +1,99 @@
+# The function, the layer it imports, and what feeds it.
+
+locals {
+  function_name = "${var.name}-thumbnailer"
+
+  # 4 KB for names and values together. The topic's ARN is not known before the first apply; 256 characters is the
+  # longest name that SNS allows, and leaves room for the rest of the ARN of the short names we give.
+  # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+  environment_bytes_allowed = 4096
+  environment_bytes = 256 + sum([
+    for key, value in merge(local.environment, { ALERTS_TOPIC_ARN = "" }) : length(key) + length(value)
+  ])
+
+  environment = merge({
+    SETTINGS          = jsonencode(var.settings)
+    SOURCE_PREFIX     = var.uploads.prefix
+    THUMBNAILS_BUCKET = var.thumbnails.bucket_name
+    CATALOG_TABLE     = var.catalog.table_name
+    ALERTS_TOPIC_ARN  = var.alerts_topic_arn
+    TOMBSTONE_DAYS    = tostring(var.tombstone_days)
+    LOG_LEVEL         = var.logs.level
+  }, var.environment)
+}
+
+resource "aws_lambda_layer_version" "imaging" {
+  layer_name               = "${var.name}-imaging"
+  description              = "Image libraries for ${var.package.runtime} on ${var.package.architecture}"
+  filename                 = var.package.layer_archive
+  source_code_hash         = filebase64sha256(var.package.layer_archive)
+  compatible_runtimes      = [var.package.runtime]
+  compatible_architectures = [var.package.architecture]
+}
+
+resource "aws_lambda_function" "this" {
+  #checkov:skip=CKV_AWS_116:The dead-letter queue belongs to the work queue; Lambda's own is for asynchronous invocations.
+  #checkov:skip=CKV_AWS_117:The function talks to AWS services only, over TLS; a VPC would add endpoints and no protection.
+  #checkov:skip=CKV_AWS_173:There is nothing secret in the environment, and it is encrypted with Lambda's own key.
+  #checkov:skip=CKV_AWS_272:The archive is built from this repository and pinned by its hash.
+  function_name    = local.function_name
+  description      = "Renders thumbnails of what arrives in the uploads bucket"
+  role             = aws_iam_role.this.arn
+  handler          = "thumbnailer.handler.handler"
+  runtime          = var.package.runtime
+  architectures    = [var.package.architecture]
+  filename         = var.package.function_archive
+  source_code_hash = filebase64sha256(var.package.function_archive)
+  layers           = [aws_lambda_layer_version.imaging.arn]
+  memory_size      = var.sizing.memory_mb
+  timeout          = var.sizing.timeout_seconds
+  tags             = var.tags
+
+  # -1 is Lambda's word for unreserved.
+  reserved_concurrent_executions = coalesce(var.sizing.reserved_concurrency, -1)
+
+  environment {
+    variables = local.environment
+  }
+
+  logging_config {
+    # Text means: as the function wrote it. It writes JSON, metrics included, and Lambda would wrap that once more.
+    log_format = "Text"
+    log_group  = aws_cloudwatch_log_group.this.name
+  }
+
+  tracing_config {
+    mode = var.tracing
+  }
+
+  lifecycle {
+    precondition {
+      condition     = local.environment_bytes <= local.environment_bytes_allowed
+      error_message = "The function's environment would need ${local.environment_bytes} of the ${local.environment_bytes_allowed} bytes that Lambda allows: use fewer renditions or shorter values in function_environment."
+    }
+  }
+
+  depends_on = [aws_iam_role_policy.capability]
+}
+
+resource "aws_lambda_event_source_mapping" "work" {
+  event_source_arn = var.queue_arn
+  function_name    = aws_lambda_function.this.arn
+  tags             = var.tags
+
+  batch_size                         = var.batching.size
+  maximum_batching_window_in_seconds = var.batching.window_seconds
+
+  # The function answers with the messages that failed; without this, one failure would bring back the whole batch.
+  function_response_types = ["ReportBatchItemFailures"]
+
+  scaling_config {
+    # Limits the pollers. Reserved concurrency alone would throttle them instead, and each throttle uses up one of a
+    # message's receives, until healthy messages are dead letters.
+    # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
+    maximum_concurrency = var.sizing.maximum_concurrency
+  }
+
+  # Lambda refuses the mapping unless the role may read the queue.
+  depends_on = [aws_iam_role_policy.capability]
+}

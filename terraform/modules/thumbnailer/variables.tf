@@ -1,0 +1,142 @@
+variable "name" {
+  description = "Name of the deployment; the function, its role and its layer are named after it."
+  type        = string
+}
+
+variable "aws" {
+  description = "Where the function runs."
+  type = object({
+    dns_suffix = string
+    region     = string
+  })
+}
+
+variable "package" {
+  description = "What is deployed, and what it was built for."
+  type = object({
+    function_archive = string
+    layer_archive    = string
+    runtime          = string
+    architecture     = string
+  })
+}
+
+variable "sizing" {
+  description = "What the function may use."
+  type = object({
+    memory_mb            = number
+    timeout_seconds      = number
+    maximum_concurrency  = number
+    reserved_concurrency = optional(number)
+  })
+}
+
+variable "batching" {
+  description = "How messages are gathered into one invocation."
+  type = object({
+    size           = number
+    window_seconds = number
+  })
+}
+
+variable "settings" {
+  description = "What to render, and what a source may cost: the document that the function is configured with."
+  type = object({
+    renditions = list(object({
+      name       = string
+      width      = number
+      height     = number
+      fit        = string
+      format     = string
+      quality    = number
+      crop       = string
+      background = string
+      enlarge    = bool
+      effort     = optional(number)
+    }))
+    limits = object({
+      bytes           = number
+      pixels          = number
+      side            = number
+      frames          = number
+      animated_pixels = number
+    })
+    animation = string
+    truncated = string
+  })
+}
+
+variable "uploads" {
+  description = "Where sources are read from."
+  type = object({
+    bucket_arn = string
+    prefix     = string
+  })
+}
+
+variable "thumbnails" {
+  description = "Where thumbnails are written to."
+  type = object({
+    bucket_arn  = string
+    bucket_name = string
+  })
+}
+
+variable "catalog" {
+  description = "The table of what became of every source."
+  type = object({
+    table_arn  = string
+    table_name = string
+  })
+}
+
+variable "queue_arn" {
+  description = "ARN of the queue that the function works off."
+  type        = string
+}
+
+variable "alerts_topic_arn" {
+  description = "ARN of the topic for digests of failures."
+  type        = string
+}
+
+variable "kms_key_arn" {
+  description = "ARN of the key that encrypts whatever the function reads and writes."
+  type        = string
+}
+
+variable "granted_kms_key_arn" {
+  description = "ARN of the same key, known once CloudWatch Logs may use it."
+  type        = string
+}
+
+variable "tombstone_days" {
+  description = "Days for which a deleted source is remembered, so that a late event cannot bring its thumbnails back."
+  type        = number
+}
+
+variable "logs" {
+  description = "Where the function logs to, how much, and for how long."
+  type = object({
+    group_name     = string
+    level          = string
+    retention_days = number
+  })
+}
+
+variable "tracing" {
+  description = "Lambda's tracing mode, Active or PassThrough."
+  type        = string
+}
+
+variable "environment" {
+  description = "Further environment variables of the function."
+  type        = map(string)
+  default     = {}
+}
+
+variable "tags" {
+  description = "Tags of everything in this module."
+  type        = map(string)
+  default     = {}
+}

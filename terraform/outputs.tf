@@ -1,0 +1,79 @@
+output "source_bucket" {
+  description = "Name of the bucket to upload images to."
+  value       = module.ingest.bucket_name
+}
+
+output "source_prefix" {
+  description = "Start of the keys in the source bucket that are watched; empty when all are."
+  value       = var.source_prefix
+}
+
+output "thumbnails_bucket" {
+  description = "Name of the bucket that holds the thumbnails."
+  value       = module.thumbnails.bucket_name
+}
+
+output "queue_url" {
+  description = "URL of the work queue."
+  value       = module.ingest.queue_url
+}
+
+output "queue_arn" {
+  description = "ARN of the work queue."
+  value       = module.ingest.queue_arn
+}
+
+output "dlq_url" {
+  description = "URL of the dead-letter queue."
+  value       = module.ingest.dlq_url
+}
+
+output "dlq_arn" {
+  description = "ARN of the dead-letter queue."
+  value       = module.ingest.dlq_arn
+}
+
+output "table_name" {
+  description = "Name of the catalog table."
+  value       = module.catalog.table_name
+}
+
+output "table_arn" {
+  description = "ARN of the catalog table."
+  value       = module.catalog.table_arn
+}
+
+output "failures_index_name" {
+  description = "Name of the catalog's sparse index of failed sources."
+  value       = module.catalog.failures_index_name
+}
+
+output "alerts_topic_arn" {
+  description = "ARN of the topic that alerts and alarms are published to."
+  value       = module.alerting.topic_arn
+}
+
+output "function_name" {
+  description = "Name of the function that renders thumbnails."
+  value       = module.thumbnailer.function_name
+}
+
+output "function_role_name" {
+  description = "Name of the role that the function runs as."
+  value       = module.thumbnailer.function_role_name
+}
+
+output "log_group_name" {
+  description = "Name of the function's log group."
+  value       = module.thumbnailer.log_group_name
+}
+
+output "event_source_mapping_uuid" {
+  description = "Identifier of the mapping from the work queue to the function, for pausing and resuming it."
+  value       = module.thumbnailer.event_source_mapping_uuid
+}
+
+output "kms_key_arn" {
+  description = "ARN of the key that encrypts everything at rest."
+  value       = module.encryption.granted_key_arn
+}

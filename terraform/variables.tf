@@ -1,0 +1,443 @@
+# Required
+
+variable "name" {
+  description = "Name of the deployment: everything is named after it, so it has to be unique in the account and region."
+  type        = string
+
+  validation {
+    # 24 characters is what a bucket's name leaves room for; see locals.tf.
+    condition     = can(regex("^[a-z][a-z0-9-]{1,22}[a-z0-9]$", var.name))
+    error_message = "name must be 3 to 24 lower-case letters, digits and hyphens, begin with a letter and not end with a hyphen: buckets are named after it."
+  }
+}
+
+variable "function_archive" {
+  description = "Path of the function's zip file, which is built outside Terraform."
+  type        = string
+
+  validation {
+    condition     = fileexists(var.function_archive)
+    error_message = "function_archive names no file: build the function before planning."
+  }
+}
+
+variable "layer_archive" {
+  description = "Path of the zip file of the function's layer, built outside Terraform for the same runtime and architecture as the function's."
+  type        = string
+
+  validation {
+    condition     = fileexists(var.layer_archive)
+    error_message = "layer_archive names no file: build the layer before planning."
+  }
+}
+
+# What is rendered
+
+variable "renditions" {
+  description = "The thumbnails to make of every source: a box in pixels each, how to fill it, and how to encode the result."
+  nullable    = false
+  type = list(object({
+    name       = string
+    width      = number
+    height     = number
+    fit        = optional(string, "contain")
+    format     = optional(string, "webp")
+    quality    = optional(number, 80)
+    crop       = optional(string, "centre")
+    background = optional(string, "#ffffff")
+    enlarge    = optional(bool, false)
+    effort     = optional(number)
+  }))
+  default = [
+    { name = "large", width = 1280, height = 1280 },
+    { name = "medium", width = 512, height = 512 },
+    { name = "small", width = 128, height = 128, fit = "cover" },
+  ]
+
+  validation {
+    condition     = length(var.renditions) >= 1 && length(var.renditions) <= 10
+    error_message = "renditions must list 1 to 10 thumbnails."
+  }
+
+  validation {
+    condition     = length(distinct(var.renditions[*].name)) == length(var.renditions)
+    error_message = "renditions must have different names: a thumbnail's key begins with the name, and two of a name would overwrite each other."
+  }
+
+  validation {
+    condition     = alltrue([for rendition in var.renditions : can(regex("^[a-z0-9][a-z0-9-]{0,31}$", rendition.name))])
+    error_message = "A rendition's name must be 1 to 32 lower-case letters, digits and hyphens, and not begin with a hyphen."
+  }
+
+  validation {
+    # The longest side that a WebP file can have.
+    condition = alltrue(flatten([
+      for rendition in var.renditions : [
+        for side in [rendition.width, rendition.height] : side >= 1 && side <= 16383 && floor(side) == side
+      ]
+    ]))
+    error_message = "A rendition's width and height must be whole numbers from 1 to 16383."
+  }
+
+  validation {
+    condition     = alltrue([for rendition in var.renditions : contains(["contain", "cover", "pad"], rendition.fit)])
+    error_message = "A rendition's fit must be contain, cover or pad."
+  }
+
+  validation {
+    condition     = alltrue([for rendition in var.renditions : contains(["webp", "jpeg", "png", "avif"], rendition.format)])
+    error_message = "A rendition's format must be webp, jpeg, png or avif."
+  }
+
+  validation {
+    condition     = alltrue([for rendition in var.renditions : rendition.quality >= 1 && rendition.quality <= 100 && floor(rendition.quality) == rendition.quality])
+    error_message = "A rendition's quality must be a whole number from 1 to 100."
+  }
+
+  validation {
+    condition     = alltrue([for rendition in var.renditions : contains(["centre", "attention", "entropy"], rendition.crop)])
+    error_message = "A rendition's crop must be centre, attention or entropy."
+  }
+
+  validation {
+    condition     = alltrue([for rendition in var.renditions : can(regex("^#[0-9a-fA-F]{6}$", rendition.background))])
+    error_message = "A rendition's background must be a colour like #ffffff."
+  }
+
+  validation {
+    # How much each encoder can try. Where effort is not set, lookup() never runs.
+    condition = alltrue([
+      for rendition in var.renditions : rendition.effort == null ? true : (
+        rendition.effort >= 0 && floor(rendition.effort) == rendition.effort &&
+        rendition.effort <= lookup({ webp = 6, jpeg = 2, png = 9, avif = 10 }, rendition.format, 0)
+      )
+    ])
+    error_message = "A rendition's effort must be a whole number from 0 to 6 for webp, 2 for jpeg, 9 for png and 10 for avif."
+  }
+}
+
+variable "limits" {
+  description = "What a source may cost at most: bytes of the file, pixels and longer side of a picture, and frames and pixels of an animation that is rendered as one. What exceeds a limit is recorded as failed, and never decoded."
+  type = object({
+    bytes           = optional(number, 67108864) # 64 MiB
+    pixels          = optional(number, 100000000)
+    side            = optional(number, 30000)
+    frames          = optional(number, 500)
+    animated_pixels = optional(number, 100000000)
+  })
+  default = {}
+
+  validation {
+    condition     = alltrue([for limit in values(var.limits) : limit >= 1 && floor(limit) == limit])
+    error_message = "limits must be whole numbers from 1."
+  }
+}
+
+variable "animation" {
+  description = "What becomes of an animation: an animated thumbnail (animate), or one of its first frame (first-frame)."
+  type        = string
+  default     = "first-frame"
+
+  validation {
+    condition     = contains(["animate", "first-frame"], var.animation)
+    error_message = "animation must be animate or first-frame."
+  }
+}
+
+variable "truncated" {
+  description = "What becomes of a file that ends too early: it fails (fail), or what there is of it is rendered (render)."
+  type        = string
+  default     = "fail"
+
+  validation {
+    condition     = contains(["fail", "render"], var.truncated)
+    error_message = "truncated must be fail or render."
+  }
+}
+
+# Where from, where to
+
+variable "source_prefix" {
+  description = "Start of the keys in the uploads bucket that are watched. With an empty one, the whole bucket is."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = !startswith(var.source_prefix, "/")
+    error_message = "source_prefix must not begin with a slash: keys in S3 do not."
+  }
+
+  validation {
+    # IAM would take them for wildcards, and let the function read more than is watched.
+    condition     = can(regex("^[^*?$]{0,512}$", var.source_prefix))
+    error_message = "source_prefix must be at most 512 characters, none of them *, ? or $: in a policy they would stand for other characters."
+  }
+}
+
+variable "uploads_bucket_name" {
+  description = "Name of the uploads bucket. With null it is made from the name, the account and the region."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.uploads_bucket_name == null || can(regex("^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$", var.uploads_bucket_name))
+    error_message = "uploads_bucket_name must be 3 to 63 lower-case letters, digits and hyphens, and neither begin nor end with a hyphen."
+  }
+}
+
+variable "thumbnails_bucket_name" {
+  description = "Name of the thumbnails bucket. With null it is made from the name, the account and the region."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.thumbnails_bucket_name == null || can(regex("^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$", var.thumbnails_bucket_name))
+    error_message = "thumbnails_bucket_name must be 3 to 63 lower-case letters, digits and hyphens, and neither begin nor end with a hyphen."
+  }
+
+  validation {
+    # The thumbnails module makes the same check of the names that are really used, made-up ones included.
+    condition     = var.thumbnails_bucket_name == null || var.thumbnails_bucket_name != var.uploads_bucket_name
+    error_message = "thumbnails_bucket_name must not be uploads_bucket_name: every thumbnail would trigger the function again, for ever."
+  }
+}
+
+# How fast, how long, how often
+
+variable "batching" {
+  description = "How many messages one invocation gets at most, and how many seconds it waits for them."
+  type = object({
+    size           = optional(number, 10)
+    window_seconds = optional(number, 1)
+  })
+  default = {}
+
+  validation {
+    condition     = var.batching.size >= 1 && var.batching.size <= 10000 && floor(var.batching.size) == var.batching.size
+    error_message = "batching.size must be a whole number from 1 to 10000."
+  }
+
+  validation {
+    condition     = var.batching.window_seconds >= 0 && var.batching.window_seconds <= 300 && floor(var.batching.window_seconds) == var.batching.window_seconds
+    error_message = "batching.window_seconds must be a whole number from 0 to 300."
+  }
+
+  validation {
+    # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+    condition     = var.batching.size <= 10 || var.batching.window_seconds >= 1
+    error_message = "batching.window_seconds must be at least 1 when batching.size is more than 10: SQS gives out ten messages at a time."
+  }
+}
+
+variable "memory_mb" {
+  description = "Memory of the function in MB. At 1769 it has one whole processor."
+  type        = number
+  default     = 1769
+
+  validation {
+    condition     = var.memory_mb >= 512 && var.memory_mb <= 10240 && floor(var.memory_mb) == var.memory_mb
+    error_message = "memory_mb must be a whole number from 512, which one large picture needs, to 10240."
+  }
+}
+
+variable "timeout_seconds" {
+  description = "Seconds that the function has for a batch. The queue's visibility timeout follows from it."
+  type        = number
+  default     = 60
+
+  validation {
+    condition     = var.timeout_seconds >= 1 && var.timeout_seconds <= 900 && floor(var.timeout_seconds) == var.timeout_seconds
+    error_message = "timeout_seconds must be a whole number from 1 to 900."
+  }
+}
+
+variable "maximum_concurrency" {
+  description = "How many invocations run at a time at most: the pipeline's throttle, and the bound on what it can cost."
+  type        = number
+  default     = 20
+
+  validation {
+    condition     = var.maximum_concurrency >= 2 && var.maximum_concurrency <= 1000 && floor(var.maximum_concurrency) == var.maximum_concurrency
+    error_message = "maximum_concurrency must be a whole number from 2 to 1000."
+  }
+}
+
+variable "reserved_concurrency" {
+  description = "How many of the account's concurrent executions are set aside for the function. With null, none are."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.reserved_concurrency == null ? true : var.reserved_concurrency >= var.maximum_concurrency
+    error_message = "reserved_concurrency must be at least maximum_concurrency: the pollers would be throttled, and every throttle uses up one of a message's receives."
+  }
+}
+
+variable "max_receive_count" {
+  description = "How often a message is tried before it becomes a dead letter. AWS advises 5 or more; fewer are for tests."
+  type        = number
+  default     = 5
+
+  validation {
+    condition     = var.max_receive_count >= 2 && var.max_receive_count <= 1000 && floor(var.max_receive_count) == var.max_receive_count
+    error_message = "max_receive_count must be a whole number from 2 to 1000: with 1, a worker that crashes once makes dead letters of its whole batch."
+  }
+}
+
+variable "retention" {
+  description = "Days for which things are kept: messages (queue_days) and dead letters (dlq_days), logs, tombstones of deleted sources, overwritten or deleted uploads (noncurrent_days), and parts of uploads that were never completed."
+  type = object({
+    queue_days             = optional(number, 4)
+    dlq_days               = optional(number, 14)
+    log_days               = optional(number, 30)
+    tombstone_days         = optional(number, 30)
+    noncurrent_days        = optional(number, 30)
+    incomplete_upload_days = optional(number, 7)
+  })
+  default = {}
+
+  validation {
+    condition     = alltrue([for days in values(var.retention) : days >= 1 && floor(days) == days])
+    error_message = "retention must be given in whole days, from 1."
+  }
+
+  validation {
+    condition     = var.retention.dlq_days <= 14
+    error_message = "retention.dlq_days must be at most 14, the longest that SQS keeps a message."
+  }
+
+  validation {
+    # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html
+    condition     = var.retention.dlq_days > var.retention.queue_days
+    error_message = "retention.dlq_days must be more than retention.queue_days: a message's age is not reset when it becomes a dead letter, so it could expire before anybody saw it."
+  }
+
+  validation {
+    # A tombstone has to outlive every event that may still arrive.
+    condition     = var.retention.tombstone_days > var.retention.dlq_days
+    error_message = "retention.tombstone_days must be more than retention.dlq_days: a redriven message could bring back the thumbnails of a deleted source."
+  }
+
+  validation {
+    # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
+    condition = contains(
+      [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653],
+      var.retention.log_days,
+    )
+    error_message = "retention.log_days must be one of the periods that CloudWatch Logs knows: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653."
+  }
+}
+
+# Who hears of it
+
+variable "alert_subscriptions" {
+  description = "Who receives alerts and alarms, by a name of your choice. E-mail waits for a human to confirm it, and is no alarm until then."
+  type = map(object({
+    protocol             = string
+    endpoint             = string
+    filter_policy        = optional(string)
+    raw_message_delivery = optional(bool, false)
+  }))
+  default = {}
+
+  validation {
+    condition = alltrue([
+      for subscription in values(var.alert_subscriptions) :
+      contains(["email", "email-json", "http", "https", "lambda", "sms", "sqs"], subscription.protocol)
+    ])
+    error_message = "The protocol of an alert subscription must be email, email-json, http, https, lambda, sms or sqs."
+  }
+
+  validation {
+    condition = alltrue([
+      for subscription in values(var.alert_subscriptions) : subscription.filter_policy == null || can(jsondecode(subscription.filter_policy))
+    ])
+    error_message = "The filter_policy of an alert subscription must be JSON."
+  }
+}
+
+# How it runs
+
+variable "runtime" {
+  description = "Lambda runtime that the function and its layer were built for."
+  type        = string
+  default     = "python3.13"
+
+  validation {
+    # The layer's wheels need the C library of Amazon Linux 2023.
+    condition     = contains(["python3.12", "python3.13", "python3.14"], var.runtime)
+    error_message = "runtime must be python3.12, python3.13 or python3.14."
+  }
+}
+
+variable "architecture" {
+  description = "Processor architecture that the layer was built for."
+  type        = string
+  default     = "arm64"
+
+  validation {
+    condition     = contains(["arm64", "x86_64"], var.architecture)
+    error_message = "architecture must be arm64 or x86_64."
+  }
+}
+
+variable "function_environment" {
+  description = "Further environment variables of the function, such as endpoints of an emulator."
+  type        = map(string)
+  default     = {}
+
+  validation {
+    condition = length(setintersection(keys(var.function_environment), [
+      "SETTINGS", "SOURCE_PREFIX", "THUMBNAILS_BUCKET", "CATALOG_TABLE", "ALERTS_TOPIC_ARN", "TOMBSTONE_DAYS", "LOG_LEVEL",
+    ])) == 0
+    error_message = "function_environment must not set what the module sets itself: use the input for it."
+  }
+}
+
+variable "tracing" {
+  description = "Whether Lambda samples traces itself (Active) or follows the caller's decision (PassThrough)."
+  type        = string
+  default     = "Active"
+
+  validation {
+    condition     = contains(["Active", "PassThrough"], var.tracing)
+    error_message = "tracing must be Active or PassThrough."
+  }
+}
+
+variable "log_level" {
+  description = "The least severe messages that the function logs."
+  type        = string
+  default     = "INFO"
+
+  validation {
+    condition     = contains(["DEBUG", "INFO", "WARNING", "ERROR"], var.log_level)
+    error_message = "log_level must be DEBUG, INFO, WARNING or ERROR."
+  }
+}
+
+# What protects it
+
+variable "deletion_protection" {
+  description = "Whether destroying the deployment is refused while there are uploads, thumbnails or a catalog that would go with it."
+  type        = bool
+  default     = true
+}
+
+variable "plaintext_source_cidrs" {
+  description = "Addresses that may speak to buckets, queues and topic without TLS. Only an emulator on the same machine has a use for it."
+  type        = list(string)
+  default     = []
+
+  validation {
+    # From these, no request can reach AWS: the exception is worth nothing outside an emulator.
+    condition     = alltrue([for cidr in var.plaintext_source_cidrs : contains(["127.0.0.0/8", "::1/128"], cidr)])
+    error_message = "plaintext_source_cidrs may hold loopback addresses only, 127.0.0.0/8 and ::1/128."
+  }
+}
+
+variable "tags" {
+  description = "Tags of every resource, on top of the provider's default tags."
+  type        = map(string)
+  default     = {}
+}
