@@ -1,21 +1,35 @@
 """Bytes and settings in, thumbnails and facts out: pure, no AWS, no clock, no files.
 
 What reaches `render` may have been made to hurt: every bound is checked on the header before a pixel is
-decoded, and whatever Pillow raises leaves here as `Permanent` with a stable reason code.
+decoded, and whatever a decoder raises leaves here as `Permanent` with a stable reason code.
+
+The order of the work is what makes it fast, and every step is on its own in a module beside this one:
+decode no larger than needed, draw the largest thumbnail first and the others from it, convert colours and turn
+upright only what is already small.
 """
 
 from __future__ import annotations
 
-import io
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, cast
+import re
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
 
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import Image
 
+from thumbnailer.encoders import MOVING, Timing, encoded, flattened
 from thumbnailer.errors import Permanent
+from thumbnailer.formats import Header, animates, inspect, opened
+from thumbnailer.geometry import Cut, cut, scale
+from thumbnailer.jpeg_scans import without_detail
+from thumbnailer.memory import estimate_memory
+from thumbnailer.placeholder import dominant_colour, thumbhash
+from thumbnailer.pyramid import MARGIN, Pyramid
 from thumbnailer.renditions import RENDERER_VERSION, Limits, Rendition, Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from PIL import ImageFile
 
 __all__ = [
@@ -30,11 +44,23 @@ __all__ = [
     "render",
 ]
 
-# Our own limits are checked before anything is decoded; Pillow's would only warn between once and twice its cap.
-Image.MAX_IMAGE_PIXELS = None
-
-_ORIENTATION: Final = 0x0112
-_SRGB: Final = ImageCms.createProfile("sRGB")
+# EXIF 2.32, CIPA DC-008: https://www.cipa.jp/std/documents/e/DC-X008-Translation-2019-E.pdf
+_ORIENTATION, _EXIF, _TAKEN, _TAKEN_ZONE = 0x0112, 0x8769, 0x9003, 0x9011
+_UPRIGHT: Final = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_SMALLEST: Final = 8  # the strongest reduction that a JPEG decoder does by itself
+_ON_ITS_SIDE: Final = 5  # this orientation and those above it swap width and height
+_ZONE: Final = re.compile(r"[+-](?:0\d|1[0-4]):[0-5]\d")
+_FIRST_PHOTOGRAPH: Final = 1826
+_CUT_SHORT: Final = "The file is truncated: what is there was rendered."
+_DEFAULT_DURATION: Final = 100  # milliseconds, what browsers make of a frame that lasts 0
 
 
 @dataclass(frozen=True)
@@ -51,8 +77,16 @@ class Thumbnail:
 class Facts:
     """What is worth knowing about a source.
 
-    width and height are in pixels as displayed, bytes is the size of the file, mode is Pillow's name of the
-    pixel layout, captured_at is ISO 8601 without a zone unless the camera wrote one. No place is ever read.
+    format           jpeg, png, gif, webp, avif, heif, tiff or bmp
+    width, height    in pixels, as displayed
+    bytes            of the file
+    mode             Pillow's name for how the file stores a pixel
+    frames           of an animation; 1 for a still, and for pages
+    has_alpha        whether anything shows through
+    dominant_colour  #rrggbb
+    placeholder      a ThumbHash in base64
+    captured_at      ISO 8601, with an offset only if the camera wrote one; never a place
+    warnings         one sentence for each thing that was ignored or made up
     """
 
     format: str
@@ -77,116 +111,235 @@ class Rendered:
 
 
 def render(source: bytes, settings: Settings) -> Rendered:
-    """Render every rendition of a source. Raises Permanent, and nothing else."""
+    """Render every rendition of a source. Raises Permanent, and nothing else.
+
+    Reason codes: empty, too-large, unidentified, unsupported-format, too-many-pixels, too-many-frames,
+    too-many-scans, truncated, corrupt, out-of-memory.
+    """
     try:
-        return _render(source, settings)
+        return _rendered(source, settings)
     except Permanent:
         raise
     except MemoryError as error:
-        raise Permanent("out-of-memory", "Decoding needs more memory than there is.") from error
-    except UnidentifiedImageError as error:
-        raise Permanent("corrupt", "The header cannot be read.") from error
-    except Exception as error:  # noqa: BLE001 - decoders raise anything at all on bytes made to hurt
-        reason = "truncated" if "truncated" in str(error) else "corrupt"
-        raise Permanent(reason, f"The image cannot be decoded: {error}.") from error
+        raise Permanent("out-of-memory", "Rendering needs more memory than there is.") from error
+    except Exception as error:
+        # Decoders raise anything at all on bytes made to hurt: OSError, SyntaxError, struct.error, KeyError …
+        raise Permanent(_blame(source, error), f"The image cannot be decoded: {_one_line(error)}.") from error
 
 
-def estimate_memory(source: bytes, settings: Settings) -> int:
-    """Bytes of memory that rendering this source takes at its peak, beside the source itself."""
-    del settings
-    with Image.open(io.BytesIO(source), formats=[_sniff(source)]) as image:
-        return 8 * image.width * image.height + 16_000_000
+@dataclass(frozen=True)
+class _Source:
+    """The first frame, decoded, and what the file says about it.
+
+    size is that of the picture as stored, in pixels, and scale how much of it was decoded, each way.
+    """
+
+    image: Image.Image
+    size: tuple[int, int]
+    scale: tuple[float, float]
+    orientation: int
+    taken: str | None
+    profile: bytes | None
+
+    @property
+    def on_its_side(self) -> bool:
+        """Whether width and height change places for display."""
+        return self.orientation >= _ON_ITS_SIDE
 
 
-def _sniff(source: bytes) -> str:
-    """Pillow's name of the format that the bytes begin like."""
-    if not source:
-        raise Permanent("empty", "The object has no bytes.")
-    if source.startswith(b"\xff\xd8\xff"):
-        return "JPEG"
-    if source.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "PNG"
-    if source.startswith((b"GIF87a", b"GIF89a")):
-        return "GIF"
-    if source[:4] == b"RIFF" and source[8:12] == b"WEBP":
-        return "WEBP"
-    if source.startswith((b"II*\0", b"MM\0*")):
-        return "TIFF"
-    if source.startswith(b"BM"):
-        return "BMP"
-    if source[4:12] in {b"ftypavif", b"ftypavis"}:
-        return "AVIF"
-    raise Permanent("unidentified", "The bytes are not an image of a known format.")
+@dataclass(frozen=True)
+class _Drawing:
+    """Everything that is needed once the source's own pixels are gone: the frames of each rendition, upright."""
+
+    pictures: tuple[tuple[Image.Image, ...], ...]
+    timing: Timing
+    facts: Facts
 
 
-def _render(source: bytes, settings: Settings) -> Rendered:
-    limits = settings.limits
-    if len(source) > limits.bytes:
-        raise Permanent(
-            "too-large", f"The file has {len(source)} bytes, more than the limit of {limits.bytes}."
+def _rendered(source: bytes, settings: Settings) -> Rendered:
+    drawing = _drawing(source, settings)
+    thumbnails = [
+        Thumbnail(
+            rendition,
+            encoded(frames, rendition, drawing.timing if len(frames) > 1 else None),
+            frames[0].width,
+            frames[0].height,
         )
-    form = _sniff(source)
-    with Image.open(io.BytesIO(source), formats=[form]) as opened:
-        width, height = opened.size
-        if width * height > limits.pixels or max(width, height) > limits.side:
-            raise Permanent(
-                "too-many-pixels", f"The picture is {width} x {height} pixels, more than the limit."
-            )
-        mode = opened.mode
-        orientation = opened.getexif().get(_ORIENTATION, 1)
-        if orientation in (5, 6, 7, 8):
-            width, height = height, width
-        picture = _displayable(opened)
-    thumbnails = tuple(_thumbnail(picture, rendition) for rendition in settings.renditions)
-    colour = cast(
-        "tuple[int, ...]", picture.convert("RGB").resize((1, 1), Image.Resampling.BOX).getpixel((0, 0))
-    )
+        for rendition, frames in zip(settings.renditions, drawing.pictures, strict=True)
+    ]
+    return Rendered(drawing.facts, tuple(thumbnails))
+
+
+def _drawing(source: bytes, settings: Settings) -> _Drawing:
+    header = inspect(source, settings.limits)
+    frames = header.frames if animates(header, settings) else 1
+    notes: list[str] = []
+    first = _decoded(source, header, settings, notes)
+    # Boxes are turned, not pictures: what is drawn in stored orientation is small when it is put upright.
+    boxes = [
+        replace(each, width=each.height, height=each.width) if first.on_its_side else each
+        for each in settings.renditions
+    ]
+    scales = [scale(box, *first.size) for box in boxes]
+    pictures: list[list[Image.Image]] = [[] for _ in boxes]
+    cuts: dict[int, Cut] = {}
+    durations: list[int] = []
+    pyramid = Pyramid(first.image, first.size, first.scale, max(scales), first.profile)
+    for number, frame in enumerate(_frames(first.image, frames, settings, notes)):
+        if number:
+            pyramid = Pyramid(frame, first.size, first.scale, max(scales), first.profile)
+        for index in sorted(range(len(boxes)), key=lambda each: -scales[each]):
+            if number and boxes[index].format not in MOVING:
+                continue
+            if index not in cuts:
+                cuts[index] = cut(boxes[index], *first.size, pyramid.overview)
+            upright = _upright(pyramid.drawn(cuts[index]), first.orientation)
+            pictures[index].append(flattened(upright, settings.renditions[index]))
+        durations.append(int(frame.info.get("duration") or _DEFAULT_DURATION))
+        if not number:
+            overview, transparent = _upright(pyramid.overview(), first.orientation), pyramid.transparent
+            notes += [pyramid.note] if pyramid.note else []
+    width, height = first.size[::-1] if first.on_its_side else first.size
     facts = Facts(
-        format=form.lower(),
+        format=header.format.lower(),
         width=width,
         height=height,
         bytes=len(source),
-        mode=mode,
-        frames=1,
-        has_alpha=picture.mode == "RGBA",
-        dominant_colour="#{:02x}{:02x}{:02x}".format(*colour),
-        placeholder="",
-        captured_at=None,
-        warnings=(),
+        mode=header.mode,
+        frames=header.frames,
+        has_alpha=transparent,
+        dominant_colour=dominant_colour(overview),
+        placeholder=thumbhash(overview, width, height),
+        captured_at=first.taken,
+        warnings=tuple(notes),
     )
-    return Rendered(facts, thumbnails)
+    timing = Timing(tuple(durations), int(first.image.info.get("loop", 1 if header.format == "GIF" else 0)))
+    return _Drawing(tuple(tuple(each) for each in pictures), timing, facts)
 
 
-def _displayable(opened: ImageFile.ImageFile) -> Image.Image:
-    """The first frame upright, as RGB or RGBA in sRGB."""
-    profile = opened.info.get("icc_profile")
-    picture = ImageOps.exif_transpose(opened)
-    if profile and picture.mode in ("RGB", "CMYK", "L"):
-        try:
-            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            converted = ImageCms.profileToProfile(picture, source, _SRGB, outputMode="RGB")
-        except (ImageCms.PyCMSError, OSError, ValueError):
-            converted = None
-        if converted is not None:
-            return converted
-    return picture.convert("RGBA" if picture.has_transparency_data else "RGB")
-
-
-def _thumbnail(picture: Image.Image, rendition: Rendition) -> Thumbnail:
-    box = rendition.width, rendition.height
-    if not rendition.enlarge:
-        box = min(box[0], picture.width), min(box[1], picture.height)
-    if rendition.fit == "cover":
-        small = ImageOps.fit(picture, box, Image.Resampling.LANCZOS)
+def _decoded(source: bytes, header: Header, settings: Settings, notes: list[str]) -> _Source:
+    """The first frame, decoded no larger than the largest thumbnail needs where the format can do that."""
+    image = opened(_mended(source, header, settings, notes), header.format)
+    size, scaled = image.size, (1.0, 1.0)
+    if header.jpeg is None:
+        _load(image, settings, notes)
+        size = image.size  # Pillow turns a TIFF upright as it loads
+        orientation, taken = _exif(image, notes)
+        orientation = 1 if header.format == "TIFF" else orientation
     else:
-        small = ImageOps.contain(picture, box, Image.Resampling.LANCZOS)
-    if rendition.format == "jpeg" and small.mode == "RGBA":
-        flat = Image.new("RGB", small.size, rendition.background)
-        flat.paste(small, mask=small.getchannel("A"))
-        small = flat
-    if rendition.fit == "pad":
-        small = ImageOps.pad(small, (rendition.width, rendition.height), color=rendition.background)
-    out = io.BytesIO()
-    small.info.clear()
-    small.save(out, rendition.format.upper(), quality=rendition.quality)
-    return Thumbnail(rendition, out.getvalue(), small.width, small.height)
+        orientation, taken = _exif(image, notes)
+        profile = image.info.get("icc_profile")
+        image, scaled = _smaller(image, source, header, settings, turned=orientation >= _ON_ITS_SIDE)
+        _load(image, settings, notes)
+        image.info["icc_profile"] = profile
+    return _Source(image, size, scaled, orientation, taken, image.info.get("icc_profile"))
+
+
+def _smaller(
+    image: ImageFile.ImageFile, source: bytes, header: Header, settings: Settings, *, turned: bool
+) -> tuple[ImageFile.ImageFile, tuple[float, float]]:
+    """A JPEG set up to be decoded at 1, 1/2, 1/4 or 1/8, and the exact scale that this is each way.
+
+    At 1/8 a progressive file is decoded without the scans that cannot be seen.
+    """
+    width, height = image.size
+    shown = (height, width) if turned else (width, height)
+    largest = max(scale(rendition, *shown) for rendition in settings.renditions)
+    eighths = next((step for step in (_SMALLEST, 4, 2) if largest * MARGIN * step <= 1), 1)
+    if eighths == 1:
+        return image, (1.0, 1.0)
+    less = without_detail(source, header.jpeg) if eighths == _SMALLEST and header.jpeg is not None else None
+    if less is not None:
+        image = opened(less, "JPEG")
+    drafted = image.draft(None, (max(1, width // eighths), max(1, height // eighths)))
+    if drafted is None:
+        return image, (1.0, 1.0)
+    return image, (drafted[1][2] / width, drafted[1][3] / height)
+
+
+def _mended(source: bytes, header: Header, settings: Settings, notes: list[str]) -> bytes:
+    """A JPEG that stops before its end, with an end, if what is there shall be rendered."""
+    if settings.truncated == "fail" or header.jpeg is None or header.jpeg.complete:
+        return source
+    notes.append(_CUT_SHORT)
+    return source + b"\xff\xd9"
+
+
+def _load(image: ImageFile.ImageFile, settings: Settings, notes: list[str]) -> None:
+    """Decode the current frame; one that stops half-way is an error, or is kept as far as it goes."""
+    try:
+        image.load()
+    except (OSError, EOFError) as error:
+        if settings.truncated == "fail" or not _is_cut_short(error):
+            raise
+        image.tile = []  # nothing more to decode: the rows that are there are the picture
+        image.load()
+        if image.getbbox() is None:
+            raise
+        if _CUT_SHORT not in notes:
+            notes.append(_CUT_SHORT)
+
+
+def _frames(first: Image.Image, count: int, settings: Settings, notes: list[str]) -> Iterator[Image.Image]:
+    """The first frame, decoded, and of an animation those that follow, all of the same size."""
+    yield first
+    for index in range(1, count):
+        try:
+            first.seek(index)
+            first.load()
+        except (OSError, EOFError):
+            if settings.truncated == "fail":
+                raise
+            notes.append(_CUT_SHORT)
+            return
+        yield first.crop((0, 0, *first.size))
+
+
+def _exif(image: Image.Image, notes: list[str]) -> tuple[int, str | None]:
+    """Orientation, 1 to 8, and when the picture was taken. A broken block costs itself, not the image."""
+    try:
+        exif = image.getexif()
+        orientation = exif.get(_ORIENTATION, 1)
+        details = exif.get_ifd(_EXIF)
+        taken = _moment(details.get(_TAKEN), details.get(_TAKEN_ZONE))
+    except Exception as error:  # noqa: BLE001 - the parsers raise whatever a wrong offset leads to
+        notes.append(f"The EXIF block was ignored: {_one_line(error)}.")
+        return 1, None
+    return orientation if orientation in _UPRIGHT else 1, taken
+
+
+def _moment(text: object, zone: object) -> str | None:
+    """EXIF's "2024:05:31 12:00:00" as ISO 8601, or None if no camera can have meant it."""
+    if not isinstance(text, str):
+        return None
+    try:
+        moment = datetime.strptime(text.strip("\0 "), "%Y:%m:%d %H:%M:%S")  # noqa: DTZ007 - cameras know no zone
+    except ValueError:
+        return None
+    if moment.year < _FIRST_PHOTOGRAPH:
+        return None
+    return moment.isoformat() + (zone if isinstance(zone, str) and _ZONE.fullmatch(zone) else "")
+
+
+def _upright(picture: Image.Image, orientation: int) -> Image.Image:
+    return picture.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else picture
+
+
+def _blame(source: bytes, error: Exception) -> str:
+    """truncated if the decoder ran out of bytes or the file lacks the end that its format has, else corrupt."""
+    lacks_end = (
+        (source.startswith(b"\xff\xd8") and b"\xff\xd9" not in source[-4096:])
+        or (source.startswith(b"\x89PNG") and b"IEND" not in source[-4096:])
+        or (source.startswith(b"RIFF") and len(source) < int.from_bytes(source[4:8], "little") + 8)
+        or (source.startswith(b"GIF8") and b"\x3b" not in source[-4096:])
+    )
+    return "truncated" if lacks_end or _is_cut_short(error) else "corrupt"
+
+
+def _is_cut_short(error: Exception) -> bool:
+    return isinstance(error, EOFError) or "truncated" in str(error).lower()
+
+
+def _one_line(error: Exception) -> str:
+    """What a decoder said, in one short line for a catalog row."""
+    return (" ".join(str(error).split()) or type(error).__name__)[:200].rstrip(".")

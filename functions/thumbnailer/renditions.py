@@ -106,9 +106,7 @@ class Settings:
         try:
             document = json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise ValueError(
-                f"The settings are not JSON ({error}): pass an object with a list 'renditions'."
-            ) from None
+            raise ValueError(f"The settings are not JSON ({error}): pass an object with a list 'renditions'.") from None
         given = _fields(document, "settings", cls)
         items = given.get("renditions")
         if not isinstance(items, list) or not 1 <= len(items) <= _MOST_RENDITIONS:

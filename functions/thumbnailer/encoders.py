@@ -1,0 +1,78 @@
+"""Pixels to files: the four still formats and the two that move, with nothing of the source's metadata.
+
+The same pixels always give the same bytes: nothing here depends on the clock or on how many processors there are.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from PIL import Image
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from thumbnailer.renditions import Rendition
+
+__all__ = ["MOVING", "Timing", "encoded", "flattened"]
+
+MOVING: Final = frozenset({"webp", "gif"})
+"""The formats that an animation stays an animation in."""
+
+# Chosen by `make bench`: see the table of size, time and likeness in docs/renderer.md.
+_EFFORT: Final = {"webp": 2, "jpeg": 2, "png": 6, "avif": 3, "gif": 0}
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How an animation runs: milliseconds for each frame, and how often it plays (0 is for ever)."""
+
+    durations: tuple[int, ...]
+    plays: int
+
+
+def flattened(picture: Image.Image, rendition: Rendition) -> Image.Image:
+    """The picture in its padding, and over the background where the format or the padding asks for one."""
+    padded = rendition.fit == "pad"
+    if not padded and not (picture.mode == "RGBA" and rendition.format == "jpeg"):
+        return picture
+    size = (rendition.width, rendition.height) if padded else picture.size
+    canvas = Image.new("RGB", size, rendition.background)
+    corner = (size[0] - picture.width) // 2, (size[1] - picture.height) // 2
+    canvas.paste(picture, corner, picture if picture.mode == "RGBA" else None)
+    return canvas
+
+
+def encoded(frames: Sequence[Image.Image], rendition: Rendition, timing: Timing | None = None) -> bytes:
+    """The file of one thumbnail: its only frame, or all of them with their timing."""
+    first, *rest = frames
+    options = _options(rendition)
+    if timing is not None:
+        options |= {"save_all": True, "append_images": rest, "duration": list(timing.durations)}
+        if rendition.format == "webp":
+            options |= {"loop": timing.plays}
+        elif timing.plays != 1:  # a GIF without a loop count plays once
+            options |= {"loop": timing.plays, "disposal": 2}
+    out = io.BytesIO()
+    for frame in frames:
+        frame.info = {}  # Pillow would write a profile or a comment that it finds there
+    first.save(out, rendition.format.upper(), **options)
+    return out.getvalue()
+
+
+def _options(rendition: Rendition) -> dict[str, Any]:
+    effort = _EFFORT[rendition.format] if rendition.effort is None else rendition.effort
+    match rendition.format:
+        case "webp":
+            return {"quality": rendition.quality, "method": effort}
+        case "jpeg":
+            return {"quality": rendition.quality, "optimize": effort == 1, "progressive": effort > 1}
+        case "png":
+            return {"compress_level": effort}
+        case "avif":
+            # With more threads libavif cuts the picture into other tiles, and the bytes differ.
+            return {"quality": rendition.quality, "speed": 10 - effort, "max_threads": 1}
+        case "gif":
+            return {}

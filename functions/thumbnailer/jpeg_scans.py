@@ -1,0 +1,150 @@
+"""The scans of a JPEG file, and the file with only those that a strongly reduced decode can use.
+
+A progressive JPEG sends the mean of every 8 x 8 block (the DC coefficient) first and the detail (AC) in
+later scans. A decode at one eighth of the size makes one pixel of each block out of its DC alone, so all
+AC scans, most of the file, are entropy-decoded for nothing. Leaving them out gives the very same pixels.
+
+ITU-T T.81 annex B (markers, scan headers) and annex G (progressive mode):
+https://www.w3.org/Graphics/JPEG/itu-t81.pdf
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+__all__ = ["JpegLayout", "without_detail"]
+
+# Inside entropy-coded data FF is followed by 00 (a stuffed byte), by D0 to D7 (a restart) or by FF (fill).
+_MARKER: Final = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
+
+_EOI, _SOS, _FILL = 0xD9, 0xDA, 0xFF
+_FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_HUFFMAN: Final = 0xC2  # the progressive frame that everybody writes
+_PROGRESSIVE: Final = frozenset({_HUFFMAN, 0xCA})  # and its arithmetic-coded sister
+_STANDALONE: Final = frozenset({0x01, *range(0xD0, 0xD9)})
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A marker and what belongs to it, as positions in the file; a scan includes its entropy-coded data."""
+
+    marker: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class JpegLayout:
+    """What the markers of one JPEG image say, read without decoding anything.
+
+    samples  of all components over the pixels: 3 for 4:4:4, 1.5 for 4:2:0, 1 for grey, 4 for CMYK
+    whole    whether the decoder has to keep the coefficients of the whole image: it does when more than
+             one scan makes the picture
+    """
+
+    progressive: bool
+    whole: bool
+    samples: float
+    scans: int
+    complete: bool
+    segments: tuple[Segment, ...]
+
+    @classmethod
+    def of(cls, source: bytes, most_scans: int) -> JpegLayout:
+        """Walk the markers from the start of the image to its end, or to its `most_scans + 1`st scan."""
+        segments: list[Segment] = []
+        progressive, whole, samples, components, scans, complete = False, False, 3.0, 3, 0, False
+        at = 2
+        while at + 4 <= len(source):
+            if source[at] != _FILL:  # noise between segments, which decoders skip as well
+                found = _MARKER.search(source, at)
+                if found is None:
+                    break
+                at = found.start()
+            marker = source[at + 1]
+            if marker == _FILL:
+                at += 1
+                continue
+            if marker == _EOI:
+                complete = True
+                break
+            if marker in _STANDALONE:
+                at += 2
+                continue
+            end = at + 2 + int.from_bytes(source[at + 2 : at + 4], "big")
+            if marker in _FRAMES:
+                progressive = marker in _PROGRESSIVE
+                components = source[at + 9] if at + 9 < len(source) else 3
+                samples = _samples(source[at + 10 : end], components)
+            if marker == _SOS:
+                scans += 1
+                whole = whole or progressive or source[at + 4] < components
+                if not whole or scans > most_scans:
+                    complete = source.rfind(b"\xff\xd9", end) >= 0
+                    break
+                found = _MARKER.search(source, end)
+                end = found.start() if found else len(source)
+            segments.append(Segment(marker, at, end))
+            at = end
+        else:
+            complete = source.endswith(b"\xff\xd9")
+        return cls(progressive, whole, samples, scans, complete, tuple(segments))
+
+
+def _samples(specification: bytes, components: int) -> float:
+    """Samples a pixel from the sampling factors of a frame header (T.81 B.2.2): H and V of each component."""
+    factors = [(byte >> 4, byte & 15) for byte in specification[1 : 3 * components : 3]]
+    widest = max((h for h, _ in factors), default=1) or 1
+    tallest = max((v for _, v in factors), default=1) or 1
+    return sum(h * v for h, v in factors) / (widest * tallest) or 1.0
+
+
+def without_detail(source: bytes, layout: JpegLayout) -> bytes | None:
+    """The same progressive JPEG without the scans that a decode at one eighth cannot see, or None.
+
+    None where there is nothing to gain or where the pixels could change. Never for a decode at any other
+    scale: that is a different picture.
+
+    - A component that is halved both ways (the chroma of 4:2:0) is decoded at one quarter, so that it comes
+      out as large as the others, and keeps its detail:
+      https://github.com/libjpeg-turbo/libjpeg-turbo/blob/main/src/jdmaster.c
+    - Each other component gets one empty AC scan, which says that all its AC coefficients are zero. Were
+      they merely unknown, libjpeg would guess them from the neighbours (block smoothing) and shift pixels
+      by up to 50 steps: https://github.com/libjpeg-turbo/libjpeg-turbo/blob/main/src/jdcoefct.c
+    """
+    frame = next((source[each.start + 4 : each.end] for each in layout.segments if each.marker == _HUFFMAN), None)
+    if frame is None or not layout.complete:
+        return None
+    coarse = _seen_by_its_mean(frame)
+    kept = bytearray(b"\xff\xd8")
+    for segment in layout.segments:
+        at = segment.start + 4
+        if segment.marker == _SOS and source[at + 1 + 2 * source[at]] and source[at + 1] in coarse:
+            continue
+        kept += source[segment.start : segment.end]
+    return bytes(kept + _empty_detail(frame, coarse) + b"\xff\xd9")
+
+
+def _seen_by_its_mean(frame: bytes) -> bytes:
+    """The identifiers of the components (T.81 B.2.2: P, Y, X, Nf, then C, HV, Tq for each) not halved both ways."""
+    factors = {frame[at]: (frame[at + 1] >> 4, frame[at + 1] & 15) for at in range(6, 6 + 3 * frame[5], 3)}
+    widest = max(h for h, _ in factors.values())
+    tallest = max(v for _, v in factors.values())
+    return bytes(name for name, (h, v) in factors.items() if 2 * h > widest or 2 * v > tallest)
+
+
+def _empty_detail(frame: bytes, components: bytes) -> bytes:
+    """An AC scan without any detail for each of the components.
+
+    The Huffman table has the single code 0 for EOB14, a run of 2^14 + 14 more bits blocks without detail
+    (T.81 G.1.2.2), so the entropy-coded data is 15 zero bits for every 16 384 blocks.
+    """
+    height, width = int.from_bytes(frame[1:3], "big"), int.from_bytes(frame[3:5], "big")
+    table = b"\xff\xc4\x00\x14\x10" + bytes((1, *[0] * 15)) + b"\xe0"
+    no_restarts = b"\xff\xdd\x00\x04\x00\x00"
+    runs = -(-((width + 7) // 8 * ((height + 7) // 8)) // 2**14)
+    data = bytes(-(-15 * runs // 8))
+    scans = (b"\xff\xda\x00\x08\x01" + bytes((name, 0, 1, 63, 0)) + data for name in components)
+    return table + no_restarts + b"".join(scans)
