@@ -72,8 +72,6 @@ resource "aws_lambda_function" "this" {
       error_message = "The function's environment would need ${local.environment_bytes} of the ${local.environment_bytes_allowed} bytes that Lambda allows: use fewer renditions or shorter values in function_environment."
     }
   }
-
-  depends_on = [aws_iam_role_policy.capability]
 }
 
 resource "aws_lambda_event_source_mapping" "work" {
@@ -94,6 +92,7 @@ resource "aws_lambda_event_source_mapping" "work" {
     maximum_concurrency = var.sizing.maximum_concurrency
   }
 
-  # Lambda refuses the mapping unless the role may read the queue.
+  # Lambda refuses the mapping unless the role may read the queue. The function itself need not wait for its policies:
+  # nothing invokes it before this mapping does.
   depends_on = [aws_iam_role_policy.capability]
 }

@@ -1,0 +1,105 @@
+# Both buckets are made by one module: private, encrypted, over TLS.
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  name        = "thumbs-uploads"
+  partition   = "aws"
+  kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/k"
+  without_tls = { Bool = { "aws:SecureTransport" = ["false"] } }
+}
+
+run "versioned" {
+  module {
+    source = "./modules/bucket"
+  }
+
+  variables {
+    noncurrent_days = 30
+  }
+
+  assert {
+    condition = alltrue([
+      aws_s3_bucket_public_access_block.this.block_public_acls,
+      aws_s3_bucket_public_access_block.this.block_public_policy,
+      aws_s3_bucket_public_access_block.this.ignore_public_acls,
+      aws_s3_bucket_public_access_block.this.restrict_public_buckets,
+    ])
+    error_message = "No kind of public access may be left open."
+  }
+
+  assert {
+    condition = alltrue([
+      for rule in aws_s3_bucket_server_side_encryption_configuration.this.rule :
+      rule.bucket_key_enabled && rule.apply_server_side_encryption_by_default[0].sse_algorithm == "aws:kms" &&
+      rule.apply_server_side_encryption_by_default[0].kms_master_key_id == var.kms_key_arn
+    ]) && length(aws_s3_bucket_server_side_encryption_configuration.this.rule) == 1
+    error_message = "Objects must be encrypted with the key, by way of a bucket key."
+  }
+
+  assert {
+    condition     = aws_s3_bucket_versioning.this.versioning_configuration[0].status == "Enabled"
+    error_message = "With days for noncurrent versions, the bucket must be versioned."
+  }
+
+  assert {
+    condition = anytrue([
+      for rule in aws_s3_bucket_lifecycle_configuration.this.rule :
+      rule.status == "Enabled" && try(rule.noncurrent_version_expiration[0].noncurrent_days, 0) == 30
+    ])
+    error_message = "Noncurrent versions must expire."
+  }
+
+  assert {
+    condition = anytrue([
+      for rule in aws_s3_bucket_lifecycle_configuration.this.rule :
+      rule.status == "Enabled" && try(rule.abort_incomplete_multipart_upload[0].days_after_initiation, 0) == 7
+    ])
+    error_message = "Incomplete uploads must be removed."
+  }
+
+  assert {
+    condition = jsondecode(aws_s3_bucket_policy.this.policy).Statement == [{
+      Sid       = "DenyWithoutTls"
+      Effect    = "Deny"
+      Principal = "*"
+      Action    = "s3:*"
+      Resource  = ["arn:aws:s3:::thumbs-uploads", "arn:aws:s3:::thumbs-uploads/*"]
+      Condition = { Bool = { "aws:SecureTransport" = ["false"] } }
+    }]
+    error_message = "The bucket must deny everything that comes without TLS, and allow nobody anything."
+  }
+}
+
+run "unversioned" {
+  module {
+    source = "./modules/bucket"
+  }
+
+  assert {
+    condition     = aws_s3_bucket_versioning.this.versioning_configuration[0].status == "Disabled"
+    error_message = "Without days for noncurrent versions, the bucket must not be versioned."
+  }
+
+  assert {
+    condition     = length(aws_s3_bucket_lifecycle_configuration.this.rule) == 1
+    error_message = "An unversioned bucket has no noncurrent versions to expire."
+  }
+}
+
+run "thumbnails_never_go_to_the_uploads_bucket" {
+  command = plan
+
+  module {
+    source = "./modules/thumbnails"
+  }
+
+  variables {
+    bucket_name         = "one-and-the-same"
+    uploads_bucket_name = "one-and-the-same"
+  }
+
+  expect_failures = [var.bucket_name]
+}

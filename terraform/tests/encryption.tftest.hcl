@@ -1,0 +1,60 @@
+# The key: services get exactly what they need, because what they lack fails silently.
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  name                 = "thumbs"
+  aws                  = { account_id = "123456789012", dns_suffix = "amazonaws.com", partition = "aws", region = "eu-central-1" }
+  notifying_bucket_arn = "arn:aws:s3:::thumbs-uploads"
+  log_group_arn        = "arn:aws:logs:eu-central-1:123456789012:log-group:/aws/lambda/thumbs-thumbnailer"
+}
+
+run "key" {
+  module {
+    source = "./modules/encryption"
+  }
+
+  assert {
+    condition     = aws_kms_key.this.enable_key_rotation && aws_kms_key_policy.this.key_id == aws_kms_key.this.key_id
+    error_message = "The key must rotate, and the policy must be its own."
+  }
+
+  assert {
+    condition = toset([
+      for statement in jsondecode(aws_kms_key_policy.this.policy).Statement :
+      statement.Principal.Service if can(statement.Principal.Service)
+    ]) == toset(["s3.amazonaws.com", "cloudwatch.amazonaws.com", "logs.eu-central-1.amazonaws.com"])
+    error_message = "S3, CloudWatch and CloudWatch Logs must be able to use the key, and no other service."
+  }
+
+  assert {
+    condition = anytrue([
+      for statement in jsondecode(aws_kms_key_policy.this.policy).Statement :
+      try(statement.Principal.Service, "") == "s3.amazonaws.com" && statement.Effect == "Allow" &&
+      toset(flatten([statement.Action])) == toset(["kms:GenerateDataKey", "kms:Decrypt"]) &&
+      try(statement.Condition.ArnEquals["aws:SourceArn"], "") == var.notifying_bucket_arn &&
+      try(statement.Condition.StringEquals["aws:SourceAccount"], "") == "123456789012"
+    ])
+    error_message = "S3 must be able to encrypt for the queue, on behalf of the uploads bucket."
+  }
+
+  assert {
+    condition = anytrue([
+      for statement in jsondecode(aws_kms_key_policy.this.policy).Statement :
+      try(statement.Principal.Service, "") == "cloudwatch.amazonaws.com" && statement.Effect == "Allow" &&
+      toset(flatten([statement.Action])) == toset(["kms:GenerateDataKey*", "kms:Decrypt"]) && !can(statement.Condition)
+    ])
+    error_message = "CloudWatch must be able to encrypt for the topic, without a condition that it may not meet."
+  }
+
+  assert {
+    condition = anytrue([
+      for statement in jsondecode(aws_kms_key_policy.this.policy).Statement :
+      try(statement.Principal.Service, "") == "logs.eu-central-1.amazonaws.com" &&
+      try(statement.Condition.ArnEquals["kms:EncryptionContext:aws:logs:arn"], "") == var.log_group_arn
+    ])
+    error_message = "CloudWatch Logs must be able to encrypt the function's log group, and no other."
+  }
+}

@@ -1,0 +1,159 @@
+# From upload to message: nothing is lost on the way, and nothing else gets in.
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  name                     = "thumbs"
+  aws                      = { account_id = "123456789012", partition = "aws", region = "eu-central-1" }
+  bucket_name              = "thumbs-uploads"
+  source_prefix            = "photos/"
+  kms_key_arn              = "arn:aws:kms:eu-central-1:123456789012:key/k"
+  granted_kms_key_arn      = "arn:aws:kms:eu-central-1:123456789012:key/k"
+  without_tls              = { Bool = { "aws:SecureTransport" = ["false"] } }
+  function_timeout_seconds = 70
+  batching_window_seconds  = 7
+  max_receive_count        = 5
+  retention                = { queue_days = 4, dlq_days = 14, noncurrent_days = 30, incomplete_upload_days = 7 }
+}
+
+run "queues" {
+  module {
+    source = "./modules/ingest"
+  }
+
+  # The provider makes up ARNs; these are the ones that AWS would give.
+  override_resource {
+    target = aws_sqs_queue.work
+    values = { arn = "arn:aws:sqs:eu-central-1:123456789012:thumbs-work" }
+  }
+
+  override_resource {
+    target = aws_sqs_queue.dead_letters
+    values = { arn = "arn:aws:sqs:eu-central-1:123456789012:thumbs-dead-letters" }
+  }
+
+  assert {
+    condition     = aws_sqs_queue.work.visibility_timeout_seconds >= 6 * var.function_timeout_seconds + var.batching_window_seconds
+    error_message = "A message must stay invisible for six function timeouts and the batching window."
+  }
+
+  assert {
+    condition     = aws_sqs_queue.work.visibility_timeout_seconds <= 43200
+    error_message = "SQS allows a visibility timeout of twelve hours at most."
+  }
+
+  assert {
+    condition     = aws_sqs_queue.dead_letters.message_retention_seconds > aws_sqs_queue.work.message_retention_seconds
+    error_message = "The dead-letter queue must keep messages longer than the work queue."
+  }
+
+  assert {
+    condition     = aws_sqs_queue.work.message_retention_seconds == 345600 && aws_sqs_queue.dead_letters.message_retention_seconds == 1209600
+    error_message = "Four days are 345600 seconds, and fourteen 1209600."
+  }
+
+  assert {
+    condition = (
+      jsondecode(aws_sqs_queue.work.redrive_policy).deadLetterTargetArn == aws_sqs_queue.dead_letters.arn &&
+      jsondecode(aws_sqs_queue.work.redrive_policy).maxReceiveCount == 5
+    )
+    error_message = "The work queue must give up on a message after five receives, and to the dead-letter queue."
+  }
+
+  assert {
+    condition = (
+      jsondecode(aws_sqs_queue.dead_letters.redrive_allow_policy).redrivePermission == "byQueue" &&
+      jsondecode(aws_sqs_queue.dead_letters.redrive_allow_policy).sourceQueueArns == [aws_sqs_queue.work.arn]
+    )
+    error_message = "The dead-letter queue must take messages from the work queue, and from no other."
+  }
+
+  assert {
+    condition     = aws_sqs_queue.work.kms_master_key_id == var.kms_key_arn && aws_sqs_queue.dead_letters.kms_master_key_id == var.kms_key_arn
+    error_message = "Both queues must be encrypted with the key."
+  }
+
+  assert {
+    condition     = aws_sqs_queue.work.max_message_size >= 65536
+    error_message = "An event can be 64 KB, and a queue that takes less loses it."
+  }
+
+  assert {
+    condition = [
+      for statement in jsondecode(aws_sqs_queue.work.policy).Statement : statement if statement.Effect == "Allow"
+      ] == [{
+        Sid       = "UploadsBucketSends"
+        Effect    = "Allow"
+        Principal = { Service = "s3.amazonaws.com" }
+        Action    = "sqs:SendMessage"
+        Resource  = aws_sqs_queue.work.arn
+        Condition = {
+          ArnEquals    = { "aws:SourceArn" = "arn:aws:s3:::thumbs-uploads" }
+          StringEquals = { "aws:SourceAccount" = "123456789012" }
+        }
+    }]
+    error_message = "S3 alone may send, for the uploads bucket of this account."
+  }
+
+  assert {
+    condition = alltrue([
+      for queue in [aws_sqs_queue.work, aws_sqs_queue.dead_letters] : anytrue([
+        for statement in jsondecode(queue.policy).Statement :
+        statement.Effect == "Deny" && statement.Principal == "*" && statement.Action == "sqs:*" &&
+        statement.Resource == queue.arn && jsonencode(statement.Condition) == jsonencode(var.without_tls)
+      ])
+    ])
+    error_message = "Both queues must deny everything that comes without TLS."
+  }
+}
+
+run "notification" {
+  module {
+    source = "./modules/ingest"
+  }
+
+  assert {
+    condition = (
+      length(aws_s3_bucket_notification.uploads.queue) == 1 &&
+      aws_s3_bucket_notification.uploads.queue[0].queue_arn == aws_sqs_queue.work.arn &&
+      aws_s3_bucket_notification.uploads.bucket == module.bucket.name
+    )
+    error_message = "The uploads bucket must notify the work queue."
+  }
+
+  assert {
+    condition = aws_s3_bucket_notification.uploads.queue[0].events == toset([
+      "s3:ObjectCreated:*", "s3:ObjectRemoved:*", "s3:LifecycleExpiration:*",
+    ])
+    error_message = "What creates an object, what removes it, and what lets it expire must be reported."
+  }
+
+  assert {
+    condition     = aws_s3_bucket_notification.uploads.queue[0].filter_prefix == "photos/"
+    error_message = "Only what is watched must be reported."
+  }
+
+  assert {
+    condition     = aws_s3_bucket_notification.uploads.queue[0].filter_suffix == null || aws_s3_bucket_notification.uploads.queue[0].filter_suffix == ""
+    error_message = "A suffix is case-sensitive and would lose photo.JPG."
+  }
+}
+
+run "whole_bucket" {
+  command = plan
+
+  module {
+    source = "./modules/ingest"
+  }
+
+  variables {
+    source_prefix = ""
+  }
+
+  assert {
+    condition     = aws_s3_bucket_notification.uploads.queue[0].filter_prefix == null
+    error_message = "Without a prefix there must be no filter."
+  }
+}

@@ -1,0 +1,81 @@
+# The parts together: each is wired to the right others, and the outputs say so.
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  name             = "thumbs"
+  function_archive = "./tests/fixtures/archive.zip"
+  layer_archive    = "./tests/fixtures/archive.zip"
+}
+
+run "defaults" {
+  assert {
+    condition     = output.source_bucket == "thumbs-uploads-123456789012-eu-central-1" && output.thumbnails_bucket == "thumbs-thumbnails-123456789012-eu-central-1"
+    error_message = "Buckets must be named after the deployment, the account and the region."
+  }
+
+  assert {
+    condition     = output.source_bucket != output.thumbnails_bucket
+    error_message = "What is written must never be what is watched."
+  }
+
+  assert {
+    condition     = output.table_name == "thumbs-catalog" && output.function_name == "thumbs-thumbnailer" && output.function_role_name == "thumbs-thumbnailer" && output.log_group_name == "/aws/lambda/thumbs-thumbnailer"
+    error_message = "Everything must be named after the deployment."
+  }
+
+  assert {
+    condition     = output.source_prefix == "" && output.failures_index_name == "failures"
+    error_message = "By default the whole bucket is watched."
+  }
+
+  assert {
+    condition     = output.queue_url != output.dlq_url && output.queue_arn != output.dlq_arn
+    error_message = "The outputs must tell the queues apart."
+  }
+}
+
+run "longest_name_in_the_longest_region" {
+  variables {
+    name = "a-name-of-24-characters0"
+  }
+
+  override_data {
+    target = data.aws_region.current
+    values = { id = "ap-southeast-1" }
+  }
+
+  assert {
+    condition     = length(output.source_bucket) <= 63 && length(output.thumbnails_bucket) == 63
+    error_message = "A bucket's name may have 63 characters."
+  }
+
+  assert {
+    condition     = length(output.function_name) <= 64 && length(output.function_role_name) <= 64
+    error_message = "A function's and a role's name may have 64 characters."
+  }
+}
+
+run "buckets_by_name" {
+  variables {
+    uploads_bucket_name    = "incoming-photos"
+    thumbnails_bucket_name = "served-thumbnails"
+    source_prefix          = "photos/"
+  }
+
+  assert {
+    condition     = output.source_bucket == "incoming-photos" && output.thumbnails_bucket == "served-thumbnails" && output.source_prefix == "photos/"
+    error_message = "Buckets must be called what they were asked to be called."
+  }
+}
+
+run "ten_renditions_fit_into_the_environment" {
+  variables {
+    renditions = [for number in range(10) : {
+      name    = "a-name-of-thirty-two-characters${number}", width = 16383, height = 16383, fit = "contain", format = "webp",
+      quality = 100, crop = "attention", background = "#ffffff", enlarge = false, effort = 6
+    }]
+  }
+}

@@ -1,0 +1,240 @@
+# The function: what it is told, what feeds it, and what it may do.
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  name = "thumbs"
+  aws  = { dns_suffix = "amazonaws.com", region = "eu-central-1" }
+  package = {
+    function_archive = "./tests/fixtures/archive.zip"
+    layer_archive    = "./tests/fixtures/archive.zip"
+    runtime          = "python3.13"
+    architecture     = "arm64"
+  }
+  sizing   = { memory_mb = 1769, timeout_seconds = 60, maximum_concurrency = 20 }
+  batching = { size = 25, window_seconds = 3 }
+  settings = {
+    renditions = [{
+      name       = "small", width = 128, height = 96, fit = "cover", format = "webp", quality = 80, crop = "centre",
+      background = "#ffffff", enlarge = false
+    }]
+    limits    = { bytes = 1, pixels = 2, side = 3, frames = 4, animated_pixels = 5 }
+    animation = "first-frame"
+    truncated = "fail"
+  }
+  uploads             = { bucket_arn = "arn:aws:s3:::uploads", prefix = "photos/" }
+  thumbnails          = { bucket_arn = "arn:aws:s3:::thumbnails", bucket_name = "thumbnails" }
+  catalog             = { table_arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/catalog", table_name = "catalog" }
+  queue_arn           = "arn:aws:sqs:eu-central-1:123456789012:work"
+  alerts_topic_arn    = "arn:aws:sns:eu-central-1:123456789012:alerts"
+  kms_key_arn         = "arn:aws:kms:eu-central-1:123456789012:key/k"
+  granted_kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/k"
+  tombstone_days      = 30
+  logs                = { group_name = "/aws/lambda/thumbs-thumbnailer", level = "INFO", retention_days = 30 }
+  tracing             = "Active"
+  environment         = { AWS_ENDPOINT_URL = "http://127.0.0.1:4566" }
+}
+
+run "function" {
+  module {
+    source = "./modules/thumbnailer"
+  }
+
+  assert {
+    condition = { for key, value in aws_lambda_function.this.environment[0].variables : key => value if key != "SETTINGS" } == {
+      SOURCE_PREFIX     = "photos/"
+      THUMBNAILS_BUCKET = "thumbnails"
+      CATALOG_TABLE     = "catalog"
+      ALERTS_TOPIC_ARN  = "arn:aws:sns:eu-central-1:123456789012:alerts"
+      TOMBSTONE_DAYS    = "30"
+      LOG_LEVEL         = "INFO"
+      AWS_ENDPOINT_URL  = "http://127.0.0.1:4566"
+    }
+    error_message = "The function must be told where everything is, and nothing else."
+  }
+
+  assert {
+    condition = jsondecode(aws_lambda_function.this.environment[0].variables["SETTINGS"]) == {
+      renditions = [{
+        name       = "small", width = 128, height = 96, fit = "cover", format = "webp", quality = 80, crop = "centre",
+        background = "#ffffff", enlarge = false, effort = null
+      }]
+      limits    = { bytes = 1, pixels = 2, side = 3, frames = 4, animated_pixels = 5 }
+      animation = "first-frame"
+      truncated = "fail"
+    }
+    error_message = "SETTINGS must carry renditions, limits and both policies, under these names."
+  }
+
+  assert {
+    condition     = aws_lambda_function.this.handler == "thumbnailer.handler.handler" && aws_lambda_function.this.layers == tolist([aws_lambda_layer_version.imaging.arn])
+    error_message = "The function must start in thumbnailer.handler.handler, with the layer."
+  }
+
+  assert {
+    condition = (
+      aws_lambda_function.this.runtime == "python3.13" && aws_lambda_layer_version.imaging.compatible_runtimes == toset(["python3.13"]) &&
+      aws_lambda_function.this.architectures == tolist(["arm64"]) && aws_lambda_layer_version.imaging.compatible_architectures == toset(["arm64"])
+    )
+    error_message = "Function and layer must agree on runtime and architecture."
+  }
+
+  assert {
+    condition = (
+      aws_lambda_function.this.source_code_hash == filebase64sha256("./tests/fixtures/archive.zip") &&
+      aws_lambda_layer_version.imaging.source_code_hash == filebase64sha256("./tests/fixtures/archive.zip")
+    )
+    error_message = "A new archive must be noticed by its hash."
+  }
+
+  assert {
+    condition     = aws_lambda_function.this.tracing_config[0].mode == "Active" && aws_lambda_function.this.reserved_concurrent_executions == -1
+    error_message = "The function must be traced, and reserve nothing unless told to."
+  }
+
+  assert {
+    condition = (
+      aws_lambda_function.this.logging_config[0].log_group == aws_cloudwatch_log_group.this.name &&
+      aws_cloudwatch_log_group.this.retention_in_days == 30 && aws_cloudwatch_log_group.this.kms_key_id == var.granted_kms_key_arn
+    )
+    error_message = "The function must log to the group that has a retention and a key."
+  }
+}
+
+run "event_source" {
+  module {
+    source = "./modules/thumbnailer"
+  }
+
+  assert {
+    condition     = aws_lambda_event_source_mapping.work.event_source_arn == var.queue_arn && aws_lambda_event_source_mapping.work.function_name == aws_lambda_function.this.arn
+    error_message = "The work queue must feed the function."
+  }
+
+  assert {
+    condition     = aws_lambda_event_source_mapping.work.function_response_types == toset(["ReportBatchItemFailures"])
+    error_message = "One failure must not bring back its whole batch."
+  }
+
+  assert {
+    condition     = aws_lambda_event_source_mapping.work.scaling_config[0].maximum_concurrency == 20
+    error_message = "Concurrency must be bounded where it does not use up receives."
+  }
+
+  assert {
+    condition     = aws_lambda_event_source_mapping.work.batch_size == 25 && aws_lambda_event_source_mapping.work.maximum_batching_window_in_seconds == 3
+    error_message = "Batches must be as asked for."
+  }
+}
+
+run "role" {
+  module {
+    source = "./modules/thumbnailer"
+  }
+
+  assert {
+    condition = { for name, policy in aws_iam_role_policy.capability : name => sort(flatten(jsondecode(policy.policy).Statement[*].Action)) } == {
+      alert              = tolist(["sns:Publish"])
+      catalog            = tolist(["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"])
+      consume            = tolist(["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"])
+      encryption         = tolist(["kms:Decrypt", "kms:GenerateDataKey"])
+      logs               = tolist(["logs:CreateLogStream", "logs:PutLogEvents"])
+      read-sources       = tolist(["s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket"])
+      replace-thumbnails = tolist(["s3:GetObject"])
+      trace              = tolist(["xray:PutTelemetryRecords", "xray:PutTraceSegments"])
+      write-thumbnails   = tolist(["s3:DeleteObject", "s3:ListBucket", "s3:PutObject"])
+    }
+    error_message = "The role must be able to do this, and nothing else."
+  }
+
+  assert {
+    condition = length(aws_iam_role_policy.capability) > 0 && alltrue(flatten([
+      for policy in aws_iam_role_policy.capability : [
+        for statement in jsondecode(policy.policy).Statement : [for action in statement.Action : !strcontains(action, "*")]
+      ]
+    ]))
+    error_message = "No action may be a wildcard."
+  }
+
+  assert {
+    condition = toset([
+      for name, policy in aws_iam_role_policy.capability : name
+      if contains(jsondecode(policy.policy).Statement[*].Resource, "*")
+    ]) == toset(["trace"])
+    error_message = "Only X-Ray, which knows no resources, may be allowed on all of them."
+  }
+
+  assert {
+    condition     = jsondecode(aws_iam_role_policy.capability["read-sources"].policy).Statement[*].Resource == ["arn:aws:s3:::uploads/photos/*", "arn:aws:s3:::uploads"]
+    error_message = "Sources must be readable under the watched prefix alone."
+  }
+
+  assert {
+    condition = alltrue([
+      for statement in jsondecode(aws_iam_role_policy.capability["write-thumbnails"].policy).Statement :
+      contains(statement.Action, "s3:ListBucket")
+      ? statement.Resource == "arn:aws:s3:::thumbnails" && statement.Action == ["s3:ListBucket"] && statement.Condition == { NumericEquals = { "s3:max-keys" = "1" } }
+      : statement.Resource == "arn:aws:s3:::thumbnails/*"
+    ])
+    error_message = "Thumbnails must be listed one at a time."
+  }
+
+  assert {
+    condition = {
+      for name in ["alert", "catalog", "consume", "logs", "replace-thumbnails"] :
+      name => one(jsondecode(aws_iam_role_policy.capability[name].policy).Statement).Resource
+      } == {
+      alert              = var.alerts_topic_arn
+      catalog            = var.catalog.table_arn
+      consume            = var.queue_arn
+      logs               = "arn:aws:logs:eu-central-1:123456789012:log-group:/aws/lambda/thumbs-thumbnailer:*"
+      replace-thumbnails = "arn:aws:s3:::thumbnails/*"
+    }
+    error_message = "Every capability must be limited to the one thing it is about."
+  }
+
+  assert {
+    condition = one(jsondecode(aws_iam_role_policy.capability["encryption"].policy).Statement) == {
+      Effect   = "Allow"
+      Action   = ["kms:Decrypt", "kms:GenerateDataKey"]
+      Resource = var.kms_key_arn
+      Condition = {
+        StringEquals = {
+          "kms:ViaService" = [
+            "s3.eu-central-1.amazonaws.com", "sqs.eu-central-1.amazonaws.com",
+            "dynamodb.eu-central-1.amazonaws.com", "sns.eu-central-1.amazonaws.com",
+          ]
+        }
+      }
+    }
+    error_message = "The key must be usable through the services that store for the function, and in no other way."
+  }
+
+  assert {
+    condition = alltrue([
+      for policy in aws_iam_role_policy.capability : policy.role == aws_iam_role.this.id
+    ]) && aws_lambda_function.this.role == aws_iam_role.this.arn
+    error_message = "The function must run as the role that has the capabilities."
+  }
+
+  assert {
+    condition     = one(jsondecode(aws_iam_role.this.assume_role_policy).Statement).Principal == { Service = "lambda.amazonaws.com" }
+    error_message = "Lambda alone may assume the role."
+  }
+}
+
+run "environment_too_large" {
+  command = plan
+
+  module {
+    source = "./modules/thumbnailer"
+  }
+
+  variables {
+    environment = { LONG = join("", [for number in range(1000) : "long"]) }
+  }
+
+  expect_failures = [aws_lambda_function.this]
+}

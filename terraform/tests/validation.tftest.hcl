@@ -1,0 +1,276 @@
+# Every rule about an input: the defaults pass, and each bad value fails at plan, on that input.
+#
+# A run holds one bad value for each of several variables, and fails unless every one of them is refused.
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  name             = "thumbs"
+  function_archive = "./tests/fixtures/archive.zip"
+  layer_archive    = "./tests/fixtures/archive.zip"
+}
+
+run "defaults_pass" {
+  command = plan
+}
+
+run "bad_values_first" {
+  command = plan
+
+  variables {
+    name                   = "Thumbs"                                             # capitals
+    function_archive       = "./tests/fixtures/missing.zip"                       # not built
+    layer_archive          = "./tests/fixtures/missing.zip"                       # not built
+    renditions             = []                                                   # none
+    limits                 = { pixels = 0 }                                       # nothing would pass
+    animation              = "gif"                                                # no such policy
+    truncated              = "ignore"                                             # no such policy
+    source_prefix          = "/photos/"                                           # a leading slash
+    uploads_bucket_name    = "my.bucket"                                          # a dot
+    batching               = { size = 0 }                                         # nothing in a batch
+    memory_mb              = 511                                                  # too little for one picture
+    timeout_seconds        = 901                                                  # longer than Lambda runs
+    maximum_concurrency    = 1                                                    # fewer than Lambda's pollers can be
+    max_receive_count      = 1                                                    # no second try
+    retention              = { dlq_days = 15 }                                    # longer than SQS keeps
+    alert_subscriptions    = { ops = { protocol = "pigeon", endpoint = "roof" } } # no such protocol
+    runtime                = "python3.8"                                          # without the layer's C library
+    architecture           = "riscv64"                                            # unknown to Lambda
+    function_environment   = { CATALOG_TABLE = "mine" }                           # set by the module
+    tracing                = "On"                                                 # unknown to Lambda
+    log_level              = "LOUD"                                               # no such level
+    plaintext_source_cidrs = ["0.0.0.0/0"]                                        # not loopback
+  }
+
+  expect_failures = [
+    var.name,
+    var.function_archive,
+    var.layer_archive,
+    var.renditions,
+    var.limits,
+    var.animation,
+    var.truncated,
+    var.source_prefix,
+    var.uploads_bucket_name,
+    var.batching,
+    var.memory_mb,
+    var.timeout_seconds,
+    var.maximum_concurrency,
+    var.max_receive_count,
+    var.retention,
+    var.alert_subscriptions,
+    var.runtime,
+    var.architecture,
+    var.function_environment,
+    var.tracing,
+    var.log_level,
+    var.plaintext_source_cidrs,
+  ]
+}
+
+run "bad_values_second" {
+  command = plan
+
+  variables {
+    name                   = "a-name-of-twentyfive-chars"                                                        # too long for a bucket's name
+    renditions             = [for number in range(11) : { name = "r${number}", width = 10, height = 10 }]        # too many
+    limits                 = { frames = 1.5 }                                                                    # half a frame
+    source_prefix          = "photos/*"                                                                          # a wildcard to IAM
+    batching               = { size = 10001 }                                                                    # more than SQS gives
+    memory_mb              = 10241                                                                               # more than Lambda has
+    timeout_seconds        = 0                                                                                   # no time at all
+    maximum_concurrency    = 1001                                                                                # more than Lambda's pollers can be
+    retention              = { queue_days = 4, dlq_days = 4 }                                                    # dead letters would expire first
+    alert_subscriptions    = { ops = { protocol = "email", endpoint = "ops@example.com", filter_policy = "{" } } # not JSON
+    thumbnails_bucket_name = "Thumbnails"                                                                        # capitals
+  }
+
+  expect_failures = [
+    var.name,
+    var.renditions,
+    var.limits,
+    var.source_prefix,
+    var.batching,
+    var.memory_mb,
+    var.timeout_seconds,
+    var.maximum_concurrency,
+    var.retention,
+    var.alert_subscriptions,
+    var.thumbnails_bucket_name,
+  ]
+}
+
+run "bad_values_third" {
+  command = plan
+
+  variables {
+    name       = "thumbs-"                                                                      # ends with a hyphen
+    renditions = [{ name = "a", width = 1, height = 1 }, { name = "a", width = 2, height = 2 }] # two of a name
+    batching   = { window_seconds = 301 }                                                       # longer than Lambda waits
+    retention  = { dlq_days = 14, tombstone_days = 14 }                                         # tombstones would expire first
+  }
+
+  expect_failures = [
+    var.name,
+    var.renditions,
+    var.batching,
+    var.retention,
+  ]
+}
+
+run "bad_values_fourth" {
+  command = plan
+
+  variables {
+    name       = "ab"                                      # too short for a bucket's name
+    renditions = [{ name = "a/b", width = 1, height = 1 }] # a slash in a name
+    batching   = { size = 11, window_seconds = 0 }         # large batches need a window
+    retention  = { log_days = 10 }                         # unknown to CloudWatch Logs
+  }
+
+  expect_failures = [
+    var.name,
+    var.renditions,
+    var.batching,
+    var.retention,
+  ]
+}
+
+run "bad_values_fifth" {
+  command = plan
+
+  variables {
+    renditions = [{ name = "a", width = 0, height = 1 }] # no area
+    retention  = { noncurrent_days = 0.5 }               # half a day
+  }
+
+  expect_failures = [
+    var.renditions,
+    var.retention,
+  ]
+}
+
+run "bad_values_sixth" {
+  command = plan
+
+  variables {
+    renditions = [{ name = "a", width = 16384, height = 1 }] # larger than WebP can be
+  }
+
+  expect_failures = [var.renditions]
+}
+
+run "bad_values_seventh" {
+  command = plan
+
+  variables {
+    renditions = [{ name = "a", width = 1, height = 1.5 }] # half a pixel
+  }
+
+  expect_failures = [var.renditions]
+}
+
+run "bad_values_eighth" {
+  command = plan
+
+  variables {
+    renditions = [{ name = "a", width = 1, height = 1, fit = "stretch" }] # no such fit
+  }
+
+  expect_failures = [var.renditions]
+}
+
+run "bad_values_ninth" {
+  command = plan
+
+  variables {
+    renditions = [{ name = "a", width = 1, height = 1, format = "bmp" }] # no such format
+  }
+
+  expect_failures = [var.renditions]
+}
+
+run "bad_values_tenth" {
+  command = plan
+
+  variables {
+    renditions = [{ name = "a", width = 1, height = 1, quality = 101 }] # better than best
+  }
+
+  expect_failures = [var.renditions]
+}
+
+run "bad_values_eleventh" {
+  command = plan
+
+  variables {
+    renditions = [{ name = "a", width = 1, height = 1, crop = "left" }] # no such crop
+  }
+
+  expect_failures = [var.renditions]
+}
+
+run "bad_values_twelfth" {
+  command = plan
+
+  variables {
+    renditions = [{ name = "a", width = 1, height = 1, background = "white" }] # a colour's name
+  }
+
+  expect_failures = [var.renditions]
+}
+
+run "bad_values_thirteenth" {
+  command = plan
+
+  variables {
+    renditions = [{ name = "a", width = 1, height = 1, effort = 7 }] # more than WebP can try
+  }
+
+  expect_failures = [var.renditions]
+}
+
+# What is wrong only together with something else.
+
+run "output_is_the_input" {
+  command = plan
+
+  variables {
+    uploads_bucket_name    = "one-and-the-same"
+    thumbnails_bucket_name = "one-and-the-same"
+    maximum_concurrency    = 20
+    reserved_concurrency   = 19
+  }
+
+  expect_failures = [
+    var.thumbnails_bucket_name,
+    var.reserved_concurrency,
+  ]
+}
+
+# On the verge: what is just allowed is not refused.
+
+run "verges_pass" {
+  command = plan
+
+  variables {
+    name                   = "a-name-of-24-characters0"
+    batching               = { size = 11, window_seconds = 1 }
+    reserved_concurrency   = 20
+    max_receive_count      = 2
+    timeout_seconds        = 900
+    retention              = { queue_days = 13, dlq_days = 14, tombstone_days = 15 }
+    renditions             = [{ name = "a", width = 16383, height = 1, format = "avif", effort = 10 }]
+    plaintext_source_cidrs = ["127.0.0.0/8", "::1/128"]
+  }
+}
+
+run "small_batches_need_no_window" {
+  command = plan
+
+  variables {
+    batching = { size = 10, window_seconds = 0 }
+  }
+}
