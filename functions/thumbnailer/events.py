@@ -96,7 +96,7 @@ def _readable(read: Callable[[Any], ObjectEvent], record: object) -> ObjectEvent
         return read(record)
     except Permanent as error:
         return error
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
         return Permanent("malformed-message", f"a record lacks or garbles a field: {error!r}")
 
 

@@ -36,9 +36,6 @@ def start(port: int, directory: Path) -> Process:
             "GATEWAY_PORT": str(port),
             "MINISTACK_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
-            # A developer's own session must never reach the function's environment.
-            "AWS_SESSION_TOKEN": "",
-            "AWS_PROFILE": "",
             "TMPDIR": str(scratch),
             "LOG_LEVEL": "WARNING",
             # The function must find what Lambda would give it, and nothing of this project by accident.

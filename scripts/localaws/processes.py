@@ -73,10 +73,15 @@ def start(command: Sequence[str], *, log: Path, environment: Mapping[str, str]) 
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **environment},
+            env={**environment_without_aws(), **environment},
             start_new_session=True,
         )
     return Process(started.pid, psutil.Process(started.pid).create_time())
+
+
+def environment_without_aws() -> dict[str, str]:
+    """Our environment without the developer's own AWS session: a local stack must neither use nor show it."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
 
 
 def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:

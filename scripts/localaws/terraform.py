@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from localaws.errors import LocalStackError
+from localaws.processes import environment_without_aws
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -107,7 +108,7 @@ class Root:
 
 
 def _environment() -> dict[str, str]:
-    environment = {**os.environ, "TF_IN_AUTOMATION": "true", "CHECKPOINT_DISABLE": "true"}
+    environment = {**environment_without_aws(), "TF_IN_AUTOMATION": "true", "CHECKPOINT_DISABLE": "true"}
     # Terraform warns on every call when this names a file that is not there.
     if not Path(environment.get("TF_CLI_CONFIG_FILE", "/")).is_file():
         environment.pop("TF_CLI_CONFIG_FILE", None)
