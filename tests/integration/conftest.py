@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from moto import mock_aws
+
 from support.pipeline import Bench
 
 if TYPE_CHECKING:

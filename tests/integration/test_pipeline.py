@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+
 from support.pictures import colour_of, picture
 from support.pipeline import RENDITIONS, THUMBNAILS, UPLOADS
 from thumbnailer import ordering

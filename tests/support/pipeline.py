@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 from boto3.dynamodb.types import TypeDeserializer
+
+from support.notifications import notification, record
 from thumbnailer.alerts import Alerts
 from thumbnailer.aws import Clients
 from thumbnailer.catalog import Catalog
 from thumbnailer.config import Config
 from thumbnailer.events import ObjectEvent, parse
-from thumbnailer.worker import Worker
 from thumbnailer.pipeline import Pipeline
 from thumbnailer.storage import Storage
-
-from support.notifications import notification, record
+from thumbnailer.worker import Worker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

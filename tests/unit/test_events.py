@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from support import notifications
 from support.notifications import notification, record, through_event_bridge, through_sns
 from thumbnailer import ordering

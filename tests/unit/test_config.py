@@ -1,0 +1,33 @@
+"""The function's environment, and what is said of one that is not usable."""
+
+from __future__ import annotations
+
+import pytest
+
+from support.pipeline import RENDITIONS, environment
+from thumbnailer.config import Config
+from thumbnailer.errors import Systemic
+
+GOOD = environment("arn:aws:sns:us-east-1:123456789012:alerts", RENDITIONS)
+
+
+def test_a_good_environment_is_read() -> None:
+    config = Config.from_environment(GOOD)
+    assert [rendition.name for rendition in config.settings.renditions] == ["large", "small"]
+    assert config.tombstone_days == 30
+
+
+@pytest.mark.parametrize(
+    "name", ["SETTINGS", "THUMBNAILS_BUCKET", "CATALOG_TABLE", "ALERTS_TOPIC_ARN", "TOMBSTONE_DAYS"]
+)
+def test_a_missing_variable_is_named(name: str) -> None:
+    with pytest.raises(Systemic, match=name):
+        Config.from_environment({key: value for key, value in GOOD.items() if key != name})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("SETTINGS", "{"), ("SETTINGS", '{"renditions": []}'), ("TOMBSTONE_DAYS", "-1")]
+)
+def test_a_bad_value_is_named(name: str, value: str) -> None:
+    with pytest.raises(Systemic, match=name):
+        Config.from_environment({**GOOD, name: value})
