@@ -7,12 +7,12 @@ import sys
 from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
-from localaws import stack
-from localaws.errors import LocalStackError
 
 from demo import console, run, samples
 from demo.errors import DemoError
 from demo.words import printable
+from localaws import stack
+from localaws.errors import LocalStackError
 
 _PAGE = stack.REPOSITORY / "build" / "demo" / "report.html"
 _INTERRUPTED = 130  # as shells report it
@@ -34,6 +34,8 @@ def main() -> int:
         return _INTERRUPTED
     for problem in result.problems:
         sys.stderr.write(f"problem: {printable(problem)}\n")
+    for line in result.last_words:
+        sys.stderr.write(f"  log: {printable(line)}\n")
     return 1 if result.problems else 0
 
 

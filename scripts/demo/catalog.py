@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from boto3.dynamodb.types import TypeDeserializer
+
 from thumbnailer import events
 from thumbnailer.errors import Permanent
 from thumbnailer.events import Change, ObjectEvent
@@ -143,7 +144,10 @@ class DeadLetters:
     def arrived(self) -> Iterator[ObjectEvent]:
         """The events in every message that has not been returned before."""
         while messages := self.sqs.receive_message(
-            QueueUrl=self.queue_url, MaxNumberOfMessages=10, VisibilityTimeout=_UNSEEN_SECONDS
+            QueueUrl=self.queue_url,
+            MaxNumberOfMessages=10,
+            VisibilityTimeout=_UNSEEN_SECONDS,
+            WaitTimeSeconds=0,  # or an empty queue answers only after its long poll
         ).get("Messages"):
             for message in messages:
                 yield from _events(message["Body"])

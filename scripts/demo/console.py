@@ -58,16 +58,19 @@ def tell(out: Console, result: Result) -> None:
     out.print(_outcomes(result))
     if result.alerts:
         out.print()
-        out.print(_heading(f"{len(result.alerts)} alerts reached the subscriber"))
+        number = len(result.alerts)
+        out.print(_heading(f"{number} alert{'' if number == 1 else 's'} reached the subscriber"))
         for alert in result.alerts:
             out.print(Text(f"  {printable(alert.subject)}", style="yellow"))
             for line in alert.message.splitlines():
-                out.print(Text(f"    {printable(line)}"))
+                out.print(Text(f"    {printable(line)}"), soft_wrap=True)
     if result.traces:
+        spans = sum(len(trace.spans) for trace in result.traces)
         out.print()
+        out.print(_heading(f"X-Ray: {len(result.traces)} traces, {spans} subsegments"))
         out.print(_traces(result))
     out.print()
-    out.print(_totals(result))
+    out.print(_totals(result), soft_wrap=True)
 
 
 def _outcomes(result: Result) -> Table:
@@ -106,9 +109,7 @@ def _status(outcome: Outcome) -> Text:
 
 
 def _traces(result: Result) -> Table:
-    spans = sum(len(trace.spans) for trace in result.traces)
-    title = f"X-Ray: {len(result.traces)} traces, {spans} subsegments"
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=_heading(title), title_justify="left")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("subsegment")
     table.add_column("count", justify="right")
     table.add_column("mean ms", justify="right")

@@ -6,20 +6,25 @@ import io
 import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import ClientError
 from PIL import Image, UnidentifiedImageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
+    from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
 
     from demo.catalog import Rendition
 
-_AT_ONCE = 10
+_AT_ONCE: Final = 10
+_LAST_LINES: Final = 8
+# What Lambda itself writes around every invocation.
+_ROUTINE: Final = ("START RequestId", "END RequestId", "REPORT RequestId")
 
 
 @dataclass(frozen=True)
@@ -95,3 +100,19 @@ class Inbox:
                     sent_at=envelope.get("Timestamp") or "",
                 )
                 self.sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=message["ReceiptHandle"])
+
+
+@dataclass(frozen=True)
+class Logs:
+    """The function's log group and the emulator's own log: where to look when there is no answer."""
+
+    logs: CloudWatchLogsClient
+    group: str
+    emulator: Path
+
+    def last_words(self) -> tuple[str, ...]:
+        """The last lines of both that are not routine."""
+        events = self.logs.filter_log_events(logGroupName=self.group).get("events", ())
+        function = [each["message"].strip() for each in events if not each["message"].startswith(_ROUTINE)]
+        emulator = self.emulator.read_text(encoding="utf-8", errors="replace").splitlines()
+        return (*emulator[-_LAST_LINES:], *function[-_LAST_LINES:])

@@ -60,7 +60,8 @@ class Result:
     """A whole run.
 
     `missing` are the keys of thumbnails that the catalog lists and the bucket lacks, `strays` of those that
-    belong to no image. `seconds` is the time from the first upload to the last answer.
+    belong to no image. `seconds` is the time from the first upload to the last answer. `last_words` are
+    lines of the logs that may explain why an upload has no answer.
     """
 
     outcomes: tuple[Outcome, ...]
@@ -69,6 +70,7 @@ class Result:
     missing: tuple[str, ...]
     strays: tuple[str, ...]
     seconds: float
+    last_words: tuple[str, ...] = ()
 
     def count(self, status: str) -> int:
         """How many uploads ended like this."""

@@ -7,7 +7,7 @@ import io
 from dataclasses import dataclass
 from typing import Final
 
-import pi_heif
+import pi_heif  # type: ignore[import-untyped]
 from PIL import Image
 
 # Sharp at half this size on a dense screen.
@@ -20,7 +20,7 @@ pi_heif.register_heif_opener()
 
 @dataclass(frozen=True)
 class Picture:
-    """Encoded pixels for a page; width and height in pixels."""
+    """Encoded pixels for a page. `width` and `height` are those of what it shows, before it was made smaller."""
 
     content_type: str
     data: bytes
@@ -39,6 +39,7 @@ def shrink(data: bytes) -> Picture | None:
         with Image.open(io.BytesIO(data)) as image:
             if image.width * image.height > _MOST_PIXELS:
                 return None
+            size = image.size
             image.draft("RGB", _BOX)
             small = image.convert("RGBA" if image.has_transparency_data else "RGB")
     except Exception:  # noqa: BLE001 - decoders raise anything at all on broken bytes, and it is only a preview
@@ -47,4 +48,4 @@ def shrink(data: bytes) -> Picture | None:
     small.info.clear()
     out = io.BytesIO()
     small.save(out, "WEBP", quality=80)
-    return Picture("image/webp", out.getvalue(), small.width, small.height)
+    return Picture("image/webp", out.getvalue(), *size)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import zip_longest
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Final
@@ -27,14 +28,17 @@ MOST_CARDS: Final = 60
 
 _THUMBNAIL_BUDGET: Final = 5_000_000  # bytes; a third more in base64
 _COLOUR: Final = re.compile(r"#[0-9a-f]{6}")
-# The longest side of the largest thumbnail on the page, in CSS pixels.
-_LARGEST_SHOWN: Final = 150
+# In CSS pixels: the longest side of the largest thumbnail on a card, of the smallest, and the room for all.
+_LARGEST_SIDE: Final = 150
+_SMALLEST_SIDE: Final = 44
+_ROOM: Final = 310
+_MOSAIC: Final = 20
 _TICKS: Final = 5
 
 
 @dataclass(frozen=True)
 class Shown:
-    """A thumbnail on the page. `side` is its longest side in CSS pixels; `exact` that the bytes are the real ones."""
+    """A thumbnail on the page. `side` is its longest in CSS pixels; `exact` means that the bytes are the real ones."""
 
     rendition: Rendition
     picture: Picture
@@ -51,6 +55,7 @@ class Card:
     status: str
     row: Row | None
     original: Picture | None
+    original_bytes: int
     thumbnails: tuple[Shown, ...]
     colour: str
     problems: tuple[str, ...]
@@ -83,6 +88,7 @@ def render(result: Result, at: datetime) -> str:
     environment.filters |= {"bytes": bytes_in_words, "printable": printable}
     shown = result.outcomes[:MOST_CARDS]
     cards = _cards(shown)
+    sections = _sections(cards)
     failures = tuple(card for card, _ in cards if not card.thumbnails and card.status != "DELETED")
     trace = traces.most_telling(result.traces)
     times = [
@@ -93,8 +99,8 @@ def render(result: Result, at: datetime) -> str:
         at=at,
         statuses=[(status, result.count(status)) for status in dict.fromkeys(each.status for each in result.outcomes)],
         median_milliseconds=round(median(times)) if times else None,
-        mosaic=[_smallest(card).picture for card, _ in cards if card.thumbnails],
-        sections=_sections(cards),
+        mosaic=_mosaic(sections),
+        sections=sections,
         failures=failures,
         left_out=len(result.outcomes) - len(shown),
         trace=trace,
@@ -108,45 +114,72 @@ def render(result: Result, at: datetime) -> str:
 
 def _cards(outcomes: Sequence[Outcome]) -> list[tuple[Card, str]]:
     """A card for each outcome, with the group it belongs to."""
-    count = sum(len(outcome.thumbnails) for outcome in outcomes)
-    most_bytes = _THUMBNAIL_BUDGET // max(count, 1)
+    sizes = [len(thumbnail.data) for outcome in outcomes for thumbnail in outcome.thumbnails]
+    most_bytes = _most_bytes(sizes, _THUMBNAIL_BUDGET)
     return [(_card(outcome, most_bytes), outcome.uploaded.sample.group) for outcome in outcomes]
+
+
+def _most_bytes(sizes: Sequence[int], budget: int) -> int:
+    """The size above which thumbnails are made smaller, so that the budget is spent and not exceeded."""
+    left = budget
+    for index, size in enumerate(sorted(sizes)):
+        share = left // (len(sizes) - index)
+        if size > share:
+            return share
+        left -= size
+    return budget
 
 
 def _card(outcome: Outcome, most_bytes: int) -> Card:
     sample, row = outcome.uploaded.sample, outcome.row
-    readable = [thumbnail for thumbnail in outcome.thumbnails if not thumbnail.problem]
-    longest = max((_side(thumbnail) for thumbnail in readable), default=1)
+    readable = sorted((thumbnail for thumbnail in outcome.thumbnails if not thumbnail.problem), key=_side, reverse=True)
     colour = row.dominant_colour if row else ""
+    body = sample.body()
     return Card(
         key=outcome.uploaded.key,
         about=sample.about,
         status=outcome.status,
         row=row,
-        original=preview.shrink(sample.body()),
+        original=preview.shrink(body),
+        original_bytes=len(body),
         thumbnails=tuple(
-            _show(thumbnail, longest, most_bytes) for thumbnail in sorted(readable, key=_side, reverse=True)
+            _show(thumbnail, side, most_bytes) for thumbnail, side in zip(readable, _shown_sides(readable), strict=True)
         ),
         colour=colour if _COLOUR.fullmatch(colour) else "",
         problems=outcome.problems,
     )
 
 
-def _show(thumbnail: Thumbnail, longest: int, most_bytes: int) -> Shown:
+def _show(thumbnail: Thumbnail, side: int, most_bytes: int) -> Shown:
     rendition = thumbnail.rendition
     real = Picture(rendition.content_type, thumbnail.data, rendition.width, rendition.height)
     smaller = preview.shrink(thumbnail.data) if len(thumbnail.data) > most_bytes else None
-    # The root keeps a thumbnail of a tenth of the size visible, and still visibly smaller.
-    side = round(_LARGEST_SHOWN * (_side(thumbnail) / longest) ** 0.5)
     return Shown(rendition, smaller or real, side, exact=smaller is None)
+
+
+def _shown_sides(largest_first: Sequence[Thumbnail]) -> list[int]:
+    """The longest sides on the page, in CSS pixels: the order of sizes stays visible, and all fit on a line."""
+    if not largest_first:
+        return []
+    # The root: in true proportion, the smallest would be a dot beside the largest.
+    sides = [_LARGEST_SIDE * (_side(thumbnail) / _side(largest_first[0])) ** 0.5 for thumbnail in largest_first]
+    needed = sum(
+        side * thumbnail.rendition.width / _side(thumbnail)
+        for thumbnail, side in zip(largest_first, sides, strict=True)
+    )
+    scale = min(1.0, _ROOM / needed)
+    return [max(_SMALLEST_SIDE, round(side * scale)) for side in sides]
 
 
 def _side(thumbnail: Thumbnail) -> int:
     return max(thumbnail.rendition.width, thumbnail.rendition.height)
 
 
-def _smallest(card: Card) -> Shown:
-    return card.thumbnails[-1]
+def _mosaic(sections: Sequence[Section]) -> list[Picture]:
+    """The smallest thumbnails, one of each section in turn."""
+    pictures = [[card.thumbnails[-1].picture for card in each.cards if card.thumbnails] for each in sections]
+    in_turn = [picture for row in zip_longest(*pictures) for picture in row if picture is not None]
+    return in_turn[:_MOSAIC]
 
 
 def _sections(cards: Sequence[tuple[Card, str]]) -> list[Section]:

@@ -6,23 +6,22 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from localaws import stack
-
 from demo import console, report, traces
 from demo.catalog import Catalog, DeadLetters, Row, is_among
-from demo.evidence import Alert, Inbox, Thumbnails
-from demo.outcome import Outcome, Result
+from demo.evidence import Alert, Inbox, Logs, Thumbnails
+from demo.outcome import UNACCOUNTED, Outcome, Result
 from demo.upload import Uploaded, Uploader
+from localaws import stack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from localaws.stack import Stack
     from rich.console import Console
-    from thumbnailer.events import ObjectEvent
 
     from demo.samples import Sample
+    from localaws.stack import Stack
+    from thumbnailer.events import ObjectEvent
 
 _SECONDS_WITHOUT_PROGRESS = 120.0
 _SECONDS_FOR_STRAGGLERS = 15.0
@@ -50,6 +49,7 @@ class Pipeline:
     dead_letters: DeadLetters
     thumbnails: Thumbnails
     inbox: Inbox
+    logs: Logs
     read_traces: Callable[[], tuple[traces.Trace, ...]]
 
     @classmethod
@@ -63,6 +63,11 @@ class Pipeline:
             dead_letters=DeadLetters(sqs, outputs["dlq_url"]),
             thumbnails=Thumbnails(s3, outputs["thumbnails_bucket"]),
             inbox=Inbox(sqs, running.alerts_queue_url),
+            logs=Logs(
+                running.client("logs"),
+                f"/aws/lambda/{outputs['function_name']}",
+                running.directory / "emulator.log",
+            ),
             read_traces=lambda: traces.assemble(running.segments()),
         )
 
@@ -83,6 +88,7 @@ class Pipeline:
             missing=missing,
             strays=strays,
             seconds=seconds,
+            last_words=self.logs.last_words() if any(o.status == UNACCOUNTED for o in outcomes) else (),
         )
 
     def account_for(self, uploaded: Sequence[Uploaded], show: Callable[[int], None]) -> list[Outcome]:

@@ -14,18 +14,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 # A waterfall with more bars than this is a wall.
-_MOST_BARS = 40
+_MOST_BARS = 30
 
 
 @dataclass(frozen=True)
 class Span:
-    """A segment or subsegment. Times are seconds since the epoch; the roots of a trace have depth 0."""
+    """A segment or subsegment. Times are seconds since the epoch; the roots of a trace have depth 0.
+
+    `subject` is the image's key where the span is about one image.
+    """
 
     name: str
     start: float
     end: float
     depth: int
     failed: bool
+    subject: str
     detail: str
 
     @property
@@ -132,7 +136,8 @@ def _spans(sent: Iterable[Mapping[str, Any]]) -> Iterator[Span]:
             end=document["end_time"],
             depth=depth,
             failed=bool(document.get("fault") or document.get("error")),
-            detail=_detail(document),
+            subject=str(_metadata(document).get("key", "")),
+            detail=", ".join(f"{name} {value}" for name, value in _facts(document).items()),
         )
         for child in _in_order(children[document["id"]].values()):
             yield from descend(child, depth + 1)
@@ -160,9 +165,11 @@ def _in_order(documents: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]
     return sorted(documents, key=lambda document: float(document["start_time"]))
 
 
-def _detail(document: Mapping[str, Any]) -> str:
-    """What the span was about: its annotations and metadata, for a reader."""
-    facts: dict[str, Any] = dict(document.get("annotations") or {})
-    for namespace in (document.get("metadata") or {}).values():
-        facts |= namespace if isinstance(namespace, dict) else {}
-    return ", ".join(f"{name} {value}" for name, value in facts.items())
+def _facts(document: Mapping[str, Any]) -> dict[str, Any]:
+    return {**(document.get("annotations") or {}), **_metadata(document)}
+
+
+def _metadata(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The metadata of all namespaces as one."""
+    namespaces = (document.get("metadata") or {}).values()
+    return {name: value for each in namespaces if isinstance(each, dict) for name, value in each.items()}
