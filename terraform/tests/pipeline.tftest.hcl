@@ -37,6 +37,25 @@ run "defaults" {
   }
 }
 
+# An emulator does not ask keys for permission, so only AWS would notice, and only by silence.
+run "key_admits_the_right_bucket_and_log_group" {
+  assert {
+    condition = [
+      for statement in jsondecode(module.encryption.policy).Statement : statement.Condition.ArnEquals["aws:SourceArn"]
+      if try(statement.Principal.Service, "") == "s3.amazonaws.com"
+    ] == ["arn:aws:s3:::${output.source_bucket}"]
+    error_message = "S3 must be let in on behalf of the bucket that is watched."
+  }
+
+  assert {
+    condition = [
+      for statement in jsondecode(module.encryption.policy).Statement : statement.Condition.ArnEquals["kms:EncryptionContext:aws:logs:arn"]
+      if strcontains(try(statement.Principal.Service, ""), "logs.")
+    ] == ["arn:aws:logs:eu-central-1:123456789012:log-group:${output.log_group_name}"]
+    error_message = "CloudWatch Logs must be let in for the group that the function logs to."
+  }
+}
+
 run "longest_name_in_the_longest_region" {
   variables {
     name = "a-name-of-24-characters0"

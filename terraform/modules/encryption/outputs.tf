@@ -8,3 +8,8 @@ output "granted_key_arn" {
   value       = aws_kms_key.this.arn
   depends_on  = [aws_kms_key_policy.this]
 }
+
+output "policy" {
+  description = "The key's policy, for checks that those who need the key are let in."
+  value       = aws_kms_key_policy.this.policy
+}
