@@ -47,19 +47,31 @@ def flattened(picture: Image.Image, rendition: Rendition) -> Image.Image:
 
 def encoded(frames: Sequence[Image.Image], rendition: Rendition, timing: Timing | None = None) -> bytes:
     """The file of one thumbnail: its only frame, or all of them with their timing."""
-    first, *rest = frames
     options = _options(rendition)
-    if timing is not None:
-        options |= {"save_all": True, "append_images": rest, "duration": list(timing.durations)}
-        if rendition.format == "webp":
-            options |= {"loop": timing.plays}
-        elif timing.plays != 1:  # a GIF without a loop count plays once
-            options |= {"loop": timing.plays, "disposal": 2}
-    out = io.BytesIO()
+    if rendition.format == "gif":
+        frames = [_hard_edged(frame) for frame in frames]
     for frame in frames:
         frame.info = {}  # Pillow would write a profile or a comment that it finds there
+    first, *rest = frames
+    if timing is not None:
+        options |= {"save_all": True, "append_images": rest, "duration": list(timing.durations)}
+        if rendition.format == "webp" or timing.plays != 1:  # a GIF without a loop count plays once
+            options |= {"loop": timing.plays}
+        if rendition.format == "gif" and any(frame.mode == "RGBA" for frame in frames):
+            options |= {"disposal": 2}  # each frame starts from nothing, or old pixels would show through
+    out = io.BytesIO()
     first.save(out, rendition.format.upper(), **options)
     return out.getvalue()
+
+
+def _hard_edged(frame: Image.Image) -> Image.Image:
+    """A frame as GIF can hold it: every pixel is opaque or gone."""
+    if frame.mode != "RGBA":
+        return frame
+    solid = frame.getchannel("A").point([0] * 128 + [255] * 128)
+    hard = Image.new("RGBA", frame.size, (0, 0, 0, 0))
+    hard.paste(frame.convert("RGB"), mask=solid)
+    return hard
 
 
 def _options(rendition: Rendition) -> dict[str, Any]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from thumbnailer.renditions import Limits, Settings
 
-__all__ = ["Header", "animates", "inspect", "opened"]
+__all__ = ["Header", "animates", "inspect", "lacks_end", "opened"]
 
 # Our own limits hold before anything is decoded; Pillow's would warn at its cap and fail only at twice that.
 Image.MAX_IMAGE_PIXELS = None
@@ -141,6 +141,23 @@ def opened(source: bytes, form: str) -> ImageFile.ImageFile:
         raise SyntaxError("its header cannot be read") from None
 
 
+def lacks_end(source: bytes) -> bool:
+    """Whether a file stops before the end that its format gives it, judged from its frame alone."""
+    tail = source[-4096:]
+    if source.startswith(b"\xff\xd8"):
+        return b"\xff\xd9" not in tail
+    if source.startswith(b"\x89PNG"):
+        return b"IEND" not in tail
+    if source.startswith(b"GIF8"):
+        return b"\x3b" not in tail
+    if source.startswith(b"RIFF"):
+        return len(source) < int.from_bytes(source[4:8], "little") + 8
+    at = 0
+    while source[4:8] == b"ftyp" and 0 <= at < len(source):  # boxes, each with its length first
+        at += max(8, int.from_bytes(source[at : at + 4], "big") or len(source))
+    return at > len(source)
+
+
 def _sniff(source: bytes) -> str:
     """Pillow's name of the format that the bytes begin like."""
     for form, signature in _SIGNATURES:
@@ -167,6 +184,8 @@ def _check_size(width: int, height: int, limits: Limits) -> None:
 
 def _webp_size(source: bytes) -> tuple[int, int]:
     """Width and height of the canvas. https://developers.google.com/speed/webp/docs/riff_container"""
+    if len(source) < 30:  # noqa: PLR2004 - the longest of the three headers
+        raise EOFError("the header is truncated")
     kind = source[12:16]
     if kind == b"VP8X":
         return int.from_bytes(source[24:27], "little") + 1, int.from_bytes(source[27:30], "little") + 1

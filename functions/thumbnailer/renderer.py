@@ -19,7 +19,7 @@ from PIL import Image
 
 from thumbnailer.encoders import MOVING, Timing, encoded, flattened
 from thumbnailer.errors import Permanent
-from thumbnailer.formats import Header, animates, inspect, opened
+from thumbnailer.formats import Header, animates, inspect, lacks_end, opened
 from thumbnailer.geometry import Cut, cut, scale
 from thumbnailer.jpeg_scans import without_detail
 from thumbnailer.memory import estimate_memory
@@ -327,13 +327,7 @@ def _upright(picture: Image.Image, orientation: int) -> Image.Image:
 
 def _blame(source: bytes, error: Exception) -> str:
     """truncated if the decoder ran out of bytes or the file lacks the end that its format has, else corrupt."""
-    lacks_end = (
-        (source.startswith(b"\xff\xd8") and b"\xff\xd9" not in source[-4096:])
-        or (source.startswith(b"\x89PNG") and b"IEND" not in source[-4096:])
-        or (source.startswith(b"RIFF") and len(source) < int.from_bytes(source[4:8], "little") + 8)
-        or (source.startswith(b"GIF8") and b"\x3b" not in source[-4096:])
-    )
-    return "truncated" if lacks_end or _is_cut_short(error) else "corrupt"
+    return "truncated" if lacks_end(source) or _is_cut_short(error) else "corrupt"
 
 
 def _is_cut_short(error: Exception) -> bool:

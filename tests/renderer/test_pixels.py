@@ -44,12 +44,13 @@ def vips(source: bytes, width: int, height: int) -> Image.Image:
 @pytest.mark.parametrize("side", [64, 200])
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "progressive", "WEBP", "TIFF"])
 def test_photographs_are_what_a_full_decode_gives(name: str, side: int, kind: str) -> None:
-    options: dict[str, Any] = {
+    lossless: dict[str, dict[str, Any]] = {
         "PNG": {},
         "WEBP": {"lossless": True, "method": 0},
         "TIFF": {"compression": "tiff_lzw"},
-    }.get(kind, {"quality": 92, "progressive": kind == "progressive"})
-    source = saved(photograph(name, (1200, 900)), kind if kind in {"PNG", "WEBP", "TIFF"} else "JPEG", **options)
+    }
+    options = lossless.get(kind, {"quality": 92, "progressive": kind == "progressive"})
+    source = saved(photograph(name, (1200, 900)), kind if kind in lossless else "JPEG", **options)
     made = thumbnail(source, side, side)
     reference = full_decode(source, made.size)
     assert psnr(made, reference) > 38
@@ -151,7 +152,7 @@ def test_a_transparent_colour_is_transparent(mode: str, clear: Any) -> None:
     if mode == "P":
         picture = Image.new("P", (64, 64), 0)
         picture.putpalette([255, 0, 255, 0, 0, 0])
-    middle = {"RGB": (0, 0, 0), "L": 0, "P": 1, "I;16": 257}[mode]
+    middle: Any = {"RGB": (0, 0, 0), "L": 0, "P": 1, "I;16": 257}[mode]
     picture.paste(middle, (16, 16, 48, 48))
     made = thumbnail(saved(picture, "PNG", transparency=clear), 32, 32)
     assert made.mode == "RGBA"

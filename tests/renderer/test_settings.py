@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from thumbnailer.renderer import Limits, Rendition, Settings
+
+if TYPE_CHECKING:
+    from thumbnailer.renditions import Format
 
 SMALL: dict[str, Any] = {"name": "small", "width": 256, "height": 256}
 
@@ -97,7 +100,7 @@ def test_a_wrong_document_is_named(text: str, said: str) -> None:
 def test_the_fingerprint_changes_with_whatever_changes_bytes_and_with_nothing_else() -> None:
     base = read()
     rendition = base.renditions[0]
-    others = {"name": "b", "width": 1, "height": 1, "fit": "pad", "format": "png", "quality": 1}
+    others: dict[str, Any] = {"name": "b", "width": 1, "height": 1, "fit": "pad", "format": "png", "quality": 1}
     others |= {"crop": "entropy", "background": "#000000", "enlarge": True, "effort": 0}
     assert set(others) == {field.name for field in dataclasses.fields(Rendition)}
     changed = [Settings((dataclasses.replace(rendition, **{name: value}),)) for name, value in others.items()]
@@ -114,6 +117,7 @@ def test_the_fingerprint_changes_with_whatever_changes_bytes_and_with_nothing_el
 
 
 def test_a_rendition_knows_its_key_and_content_type() -> None:
-    kinds = {form: Rendition("a", 1, 1, format=form) for form in ("webp", "jpeg", "png", "avif", "gif")}  # type: ignore[arg-type]
+    forms: tuple[Format, ...] = ("webp", "jpeg", "png", "avif", "gif")
+    kinds = {form: Rendition("a", 1, 1, format=form) for form in forms}
     assert [each.extension for each in kinds.values()] == ["webp", "jpg", "png", "avif", "gif"]
     assert [each.content_type for each in kinds.values()] == [f"image/{form}" for form in kinds]
