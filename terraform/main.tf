@@ -7,6 +7,7 @@ module "encryption" {
   aws                  = local.aws
   notifying_bucket_arn = local.uploads_bucket_arn
   log_group_arn        = local.log_group_arn
+  distribution_arns    = var.distribution_arns
   deletion_window_days = var.deletion_protection ? 30 : 7 # the longest and the shortest that KMS knows
   tags                 = var.tags
 }
@@ -86,6 +87,7 @@ module "thumbnails" {
 
   bucket_name            = local.thumbnails_bucket_name
   uploads_bucket_name    = local.uploads_bucket_name
+  distribution_arns      = var.distribution_arns
   partition              = local.aws.partition
   kms_key_arn            = module.encryption.key_arn
   without_tls            = local.without_tls

@@ -202,6 +202,17 @@ variable "thumbnails_bucket_name" {
   }
 }
 
+variable "distribution_arns" {
+  description = "ARNs of CloudFront distributions that serve the thumbnails; each may read the bucket, through an origin access control."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for arn in var.distribution_arns : can(regex("^arn:[a-z-]+:cloudfront::[0-9]{12}:distribution/[A-Z0-9]+$", arn))])
+    error_message = "distribution_arns must be ARNs such as arn:aws:cloudfront::123456789012:distribution/EDFDVBD632BHDS5."
+  }
+}
+
 # How fast, how long, how often
 
 variable "batching" {

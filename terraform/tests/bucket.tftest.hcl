@@ -73,6 +73,30 @@ run "versioned" {
   }
 }
 
+run "served_by_a_distribution" {
+  module {
+    source = "./modules/bucket"
+  }
+
+  variables {
+    distribution_arns = ["arn:aws:cloudfront::123456789012:distribution/E1"]
+  }
+
+  assert {
+    condition = [
+      for statement in jsondecode(aws_s3_bucket_policy.this.policy).Statement : statement if statement.Effect == "Allow"
+      ] == [{
+        Sid       = "DistributionsRead"
+        Effect    = "Allow"
+        Principal = { Service = "cloudfront.amazonaws.com" }
+        Action    = "s3:GetObject"
+        Resource  = "arn:aws:s3:::thumbs-uploads/*"
+        Condition = { StringEquals = { "aws:SourceArn" = ["arn:aws:cloudfront::123456789012:distribution/E1"] } }
+    }]
+    error_message = "A distribution must be able to read, and no more than that."
+  }
+}
+
 run "unversioned" {
   module {
     source = "./modules/bucket"

@@ -11,6 +11,25 @@ variables {
   log_group_arn        = "arn:aws:logs:eu-central-1:123456789012:log-group:/aws/lambda/thumbs-thumbnailer"
 }
 
+run "served_by_a_distribution" {
+  module {
+    source = "./modules/encryption"
+  }
+
+  variables {
+    distribution_arns = ["arn:aws:cloudfront::123456789012:distribution/E1"]
+  }
+
+  assert {
+    condition = anytrue([
+      for statement in jsondecode(aws_kms_key_policy.this.policy).Statement :
+      try(statement.Principal.Service, "") == "cloudfront.amazonaws.com" && statement.Action == ["kms:Decrypt"] &&
+      try(statement.Condition.StringEquals["aws:SourceArn"], []) == ["arn:aws:cloudfront::123456789012:distribution/E1"]
+    ])
+    error_message = "A distribution must be able to decrypt what it serves, and no other may."
+  }
+}
+
 run "key" {
   module {
     source = "./modules/encryption"

@@ -37,6 +37,17 @@ run "defaults" {
   }
 }
 
+run "distributions_reach_bucket_and_key" {
+  variables {
+    distribution_arns = ["arn:aws:cloudfront::123456789012:distribution/E1"]
+  }
+
+  assert {
+    condition     = strcontains(module.encryption.policy, "arn:aws:cloudfront::123456789012:distribution/E1")
+    error_message = "A distribution that may read thumbnails must be able to decrypt them."
+  }
+}
+
 # An emulator does not ask keys for permission, so only AWS would notice, and only by silence.
 run "key_admits_the_right_bucket_and_log_group" {
   assert {

@@ -40,6 +40,7 @@ run "bad_values_first" {
     architecture           = "riscv64"                                            # unknown to Lambda
     function_environment   = { CATALOG_TABLE = "mine" }                           # set by the module
     tracing                = "On"                                                 # unknown to Lambda
+    distribution_arns      = ["E1"]                                               # no ARN
     log_level              = "LOUD"                                               # no such level
     plaintext_source_cidrs = ["0.0.0.0/0"]                                        # not loopback
   }
@@ -66,6 +67,7 @@ run "bad_values_first" {
     var.function_environment,
     var.tracing,
     var.log_level,
+    var.distribution_arns,
     var.plaintext_source_cidrs,
   ]
 }

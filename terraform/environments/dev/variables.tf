@@ -53,6 +53,12 @@ variable "source_prefix" {
   default     = ""
 }
 
+variable "distribution_arns" {
+  description = "ARNs of CloudFront distributions that serve the thumbnails."
+  type        = list(string)
+  default     = []
+}
+
 variable "memory_mb" {
   description = "Memory of the function in MB."
   type        = number

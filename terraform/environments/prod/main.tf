@@ -20,6 +20,7 @@ module "pipeline" {
 
   renditions           = var.renditions
   source_prefix        = var.source_prefix
+  distribution_arns    = var.distribution_arns
   memory_mb            = var.memory_mb
   timeout_seconds      = var.timeout_seconds
   batching             = var.batching

@@ -100,14 +100,25 @@ resource "aws_s3_bucket_policy" "this" {
 
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [{
-      Sid       = "DenyWithoutTls"
-      Effect    = "Deny"
-      Principal = "*"
-      Action    = "s3:*"
-      Resource  = [local.arn, "${local.arn}/*"]
-      Condition = var.without_tls
-    }]
+    Statement = concat(
+      [{
+        Sid       = "DenyWithoutTls"
+        Effect    = "Deny"
+        Principal = "*"
+        Action    = "s3:*"
+        Resource  = [local.arn, "${local.arn}/*"]
+        Condition = var.without_tls
+      }],
+      # https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/private-content-restricting-access-to-s3.html
+      length(var.distribution_arns) == 0 ? [] : [{
+        Sid       = "DistributionsRead"
+        Effect    = "Allow"
+        Principal = { Service = "cloudfront.amazonaws.com" }
+        Action    = "s3:GetObject"
+        Resource  = "${local.arn}/*"
+        Condition = { StringEquals = { "aws:SourceArn" = var.distribution_arns } }
+      }],
+    )
   })
 
   # Both change the bucket's policy settings, and S3 refuses two such changes at a time.

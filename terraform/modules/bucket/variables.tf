@@ -36,6 +36,12 @@ variable "force_destroy" {
   default     = false
 }
 
+variable "distribution_arns" {
+  description = "ARNs of CloudFront distributions that may read the objects."
+  type        = list(string)
+  default     = []
+}
+
 variable "tags" {
   description = "Tags of the bucket."
   type        = map(string)

@@ -19,7 +19,7 @@ resource "aws_kms_key_policy" "this" {
 
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [
+    Statement = concat([
       {
         # Hands the decision to IAM. Without it nobody could ever change this policy again.
         # https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html
@@ -62,6 +62,16 @@ resource "aws_kms_key_policy" "this" {
           ArnEquals = { "kms:EncryptionContext:aws:logs:arn" = var.log_group_arn }
         }
       },
-    ]
+      ],
+      # https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/private-content-restricting-access-to-s3.html
+      length(var.distribution_arns) == 0 ? [] : [{
+        Sid       = "DistributionsReadEncryptedThumbnails"
+        Effect    = "Allow"
+        Principal = { Service = "cloudfront.amazonaws.com" }
+        Action    = ["kms:Decrypt"]
+        Resource  = "*"
+        Condition = { StringEquals = { "aws:SourceArn" = var.distribution_arns } }
+      }],
+    )
   })
 }

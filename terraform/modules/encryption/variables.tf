@@ -29,6 +29,12 @@ variable "deletion_window_days" {
   default     = 30
 }
 
+variable "distribution_arns" {
+  description = "ARNs of CloudFront distributions that may read what is encrypted with the key."
+  type        = list(string)
+  default     = []
+}
+
 variable "tags" {
   description = "Tags of the key."
   type        = map(string)

@@ -29,6 +29,11 @@ resource "aws_lambda_layer_version" "imaging" {
   source_code_hash         = filebase64sha256(var.package.layer_archive)
   compatible_runtimes      = [var.package.runtime]
   compatible_architectures = [var.package.architecture]
+
+  lifecycle {
+    # The function goes from one version to the next without a moment in which it has none.
+    create_before_destroy = true
+  }
 }
 
 resource "aws_lambda_function" "this" {

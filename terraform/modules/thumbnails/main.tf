@@ -9,7 +9,10 @@ module "bucket" {
   kms_key_arn   = var.kms_key_arn
   without_tls   = var.without_tls
   force_destroy = var.force_destroy
-  tags          = var.tags
+
+  distribution_arns = var.distribution_arns
+
+  tags = var.tags
 
   incomplete_upload_days = var.incomplete_upload_days
 }
