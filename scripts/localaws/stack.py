@@ -112,13 +112,21 @@ def temporary(*, variables: Mapping[str, Any] | None = None) -> Iterator[Stack]:
 
 @contextlib.contextmanager
 def terminate_as_interrupt() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP unwind like Ctrl-C does, so that every `finally` runs."""
+    """Let the first SIGINT, SIGTERM or SIGHUP unwind, so that every `finally` runs.
+
+    Later ones are ignored: whoever presses Ctrl-C again must not cut short what the first one set off.
+    """
 
     def interrupt(*_: object) -> None:
+        for number in previous:
+            signal.signal(number, signal.SIG_IGN)
         raise KeyboardInterrupt
 
-    previous = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    endings = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    previous = {number: signal.getsignal(number) for number in endings}
     try:
+        for number in endings:
+            signal.signal(number, interrupt)
         yield
     finally:
         for number, handler in previous.items():

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +30,8 @@ _MIRROR_PLACES = (
     Path("/usr/share/terraform/plugins"),
 )
 _MIRROR_PARENTS = (Path("/opt"), Path("/usr/local/share"))
+# After the second signal Terraform itself allows the provider five seconds.
+_PATIENCE_SECONDS = (0.5, 10)
 # <mirror>/<registry host>/<namespace>/<type>
 _PROVIDER_IN_MIRROR = "*/hashicorp/aws"
 
@@ -93,18 +97,35 @@ class Root:
         """Run one subcommand and return what it printed. Raises LocalStackError with what it complained of."""
         command = ["terraform", f"-chdir={self.module}", subcommand, *arguments]
         environment = {**_environment(), "TF_DATA_DIR": str(self.directory / "terraform")}
+        # In a session of its own, so that Ctrl-C reaches us alone and we end it in order.
+        with subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment,
+            start_new_session=True,
+        ) as process:
+            try:
+                stdout, stderr = process.communicate()
+            except BaseException:
+                _end(process)
+                raise
         with (self.directory / "terraform.log").open("a", encoding="utf-8") as log:
-            finished = subprocess.run(
-                command,
-                capture_output=True,
-                text=True,
-                check=False,
-                env=environment,
-            )
-            log.write(f"$ {' '.join(command)}\n{finished.stdout}{finished.stderr}\n")
-        if finished.returncode != 0:
-            raise LocalStackError(f"terraform {subcommand} failed:\n{finished.stderr.strip()}")
-        return finished.stdout
+            log.write(f"$ {' '.join(command)}\n{stdout}{stderr}\n")
+        if process.returncode != 0:
+            raise LocalStackError(f"terraform {subcommand} failed:\n{stderr.strip()}")
+        return stdout
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """Let Terraform go in order: the first signal makes it wait for what it is creating, the second leave."""
+    for patience in _PATIENCE_SECONDS:
+        process.send_signal(signal.SIGINT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.communicate(timeout=patience)
+            return
+    os.killpg(process.pid, signal.SIGKILL)
 
 
 def _environment() -> dict[str, str]:
