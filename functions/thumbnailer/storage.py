@@ -157,8 +157,8 @@ class Storage:
     def find(self, key: str) -> StoredThumbnail | None:
         """Return what lies at `key`, or None.
 
-        By a listing of one key, because the function's role may not read thumbnails. S3 lists in UTF-8
-        order, so a key comes before every other key that it begins.
+        By a listing of one key: for a missing object, HEAD would answer 403 to a role that may not list the
+        whole bucket. S3 lists in UTF-8 order, so a key comes before every other key that it begins.
         https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
         """
         if len(key.encode()) > LONGEST_KEY_BYTES:

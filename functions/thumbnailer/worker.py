@@ -132,7 +132,8 @@ class _Message:
                 annotations["outcome"] = outcome.result
                 if outcome.reason:
                     annotations["reason"] = outcome.reason
-        except Systemic:
+        except Systemic as error:
+            self._log("ERROR", "systemic failure, the whole batch comes back", key=key, error=str(error))
             raise
         except Exception as error:  # noqa: BLE001 - a bug must cost one message, not its neighbours
             # What nobody foresaw is this message's own problem until it is known better: after its last

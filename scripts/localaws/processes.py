@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -67,16 +66,19 @@ def _signal(process: psutil.Process, how: str) -> None:
 
 def start(command: Sequence[str], *, log: Path, environment: Mapping[str, str]) -> Process:
     """Start `command` in a session of its own, so that Ctrl-C reaches us alone and we end it in order."""
-    with log.open("ab") as output:
-        started = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env={**environment_without_aws(), **environment},
-            start_new_session=True,
-        )
-    return Process(started.pid, psutil.Process(started.pid).create_time())
+    # Not subprocess.Popen: its object complains when it is forgotten, and these may outlive us.
+    pid = os.posix_spawnp(
+        command[0],
+        list(command),
+        {**environment_without_aws(), **environment},
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, str(log), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ],
+        setsid=True,
+    )
+    return Process(pid, psutil.Process(pid).create_time())
 
 
 def environment_without_aws() -> dict[str, str]:

@@ -44,7 +44,7 @@ def notification(*records: dict[str, Any]) -> str:
     return json.dumps({"Records": list(records)})
 
 
-def test_event(bucket: str = "uploads") -> str:
+def s3_test_event(bucket: str = "uploads") -> str:
     """The body that S3 sends whenever a notification is configured."""
     return json.dumps(
         {

@@ -1,0 +1,69 @@
+"""A proxy in front of the local AWS that answers with faults, in AWS's own wire format.
+
+Between the function and AWS it makes the SDK's own retries, and ours, really run.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from localaws import processes
+from localaws.emulator import REGION, ROOT_CREDENTIALS
+from localaws.errors import LocalStackError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+_START_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class FaultyProxy:
+    """A running proxy; without rules it hands everything on."""
+
+    endpoint_url: str
+    process: processes.Process
+
+    def fail(self, rules: Sequence[dict[str, Any]]) -> None:
+        """Replace the rules by `rules`, each saying which calls fail, how and how often."""
+        self._call("POST", "/_microburst/rules", list(rules))
+
+    def _call(self, method: str, path: str, body: object = None) -> None:
+        request = urllib.request.Request(
+            self.endpoint_url + path,
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=10) as response:
+            response.read()
+
+
+def start(upstream: str, directory: Path) -> FaultyProxy:
+    """Start a proxy to `upstream` on a free port and wait until it answers."""
+    port = processes.free_port()
+    log = directory / "faults.log"
+    command = [
+        # Signed anew, since the signature covers the host; so what comes through is not held to the role's policy.
+        *(sys.executable, "-m", "microburst", "--resign"),
+        *("--host", processes.LOOPBACK, "--port", str(port), "--upstream", upstream),
+    ]
+    process = processes.start(command, log=log, environment={**ROOT_CREDENTIALS, "AWS_REGION": REGION})
+    proxy = FaultyProxy(f"http://{processes.LOOPBACK}:{port}", process)
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline and process.alive:
+        try:
+            proxy.fail([])
+        except (urllib.error.URLError, ConnectionError):
+            time.sleep(0.1)
+        else:
+            return proxy
+    process.stop()
+    raise LocalStackError(f"the proxy with faults did not start; its last words are in {log}")

@@ -1,0 +1,20 @@
+"""One really applied local stack for the whole suite."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from localaws import stack
+from support.deployment import Deployment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="session")
+def deployment() -> Iterator[Deployment]:
+    """The stack that production's module makes, with a shorter deadline so that a killed worker is soon over."""
+    with stack.temporary(variables={"timeout_seconds": 6}) as applied:
+        yield Deployment(applied)

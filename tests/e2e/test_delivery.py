@@ -1,0 +1,146 @@
+"""What SQS and Lambda do to messages: poison, foreign messages, lost permissions, time-outs, dead letters."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from localaws import faults
+from support import notifications
+from support.deployment import eventually
+from support.notifications import notification, record
+from support.pictures import picture
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import psutil
+
+    from support.deployment import Deployment
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_over(deployment: Deployment) -> Iterator[None]:
+    """Every test starts with empty queues."""
+    yield
+    for url in (deployment.outputs["queue_url"], deployment.outputs["dlq_url"]):
+        deployment.sqs.purge_queue(QueueUrl=url)
+
+
+def workers(deployment: Deployment) -> list[psutil.Process]:
+    """The processes that run the function."""
+    return [each for each in deployment.stack.emulator.descendants() if "_worker.py" in " ".join(each.cmdline())]
+
+
+def logged_about(deployment: Deployment, key: str) -> str:
+    """Every line of the function's log that names `key`."""
+    logs = deployment.stack.client("logs")
+    events = logs.filter_log_events(logGroupName=deployment.outputs["log_group_name"])["events"]
+    return "\n".join(event["message"] for event in events if key in event["message"])
+
+
+def test_one_poison_image_among_nine_good_ones(deployment: Deployment) -> None:
+    keys = [f"batch/{number}.png" for number in range(9)]
+    # One message each, sent as one batch, so that they share an invocation.
+    etags = {key: deployment.upload(key, picture()) for key in keys}
+    deployment.upload("batch/poison.png", b"poison")
+    for key, etag in etags.items():
+        deployment.row_when(key, "READY", etag=etag)
+    assert deployment.row_when("batch/poison.png", "FAILED")["reason"] == "unidentified"
+    eventually(
+        "somebody is told of the poison",
+        lambda: any("batch/poison.png" in alert["Message"] for alert in deployment.alerts()),
+    )
+    eventually("the queue is empty", lambda: deployment.backlog(deployment.outputs["queue_url"]) == 0)
+    assert deployment.dead_letters() == []
+
+
+@pytest.mark.parametrize("body", ["this is not JSON", '{"hello": "world"}', '{"Records": "none"}'])
+def test_a_foreign_message_is_told_and_gone(deployment: Deployment, body: str) -> None:
+    told = len(deployment.alerts())
+    deployment.send(body)
+    eventually("somebody is told", lambda: len(deployment.alerts()) > told)
+    assert "-message" in deployment.alerts()[-1]["Message"]
+    eventually("the queue is empty", lambda: deployment.backlog(deployment.outputs["queue_url"]) == 0)
+    assert deployment.dead_letters() == []
+
+
+def test_a_test_event_is_gone_in_silence(deployment: Deployment) -> None:
+    told = len(deployment.alerts())
+    deployment.send(notifications.s3_test_event(deployment.outputs["source_bucket"]))
+    eventually("the queue is empty", lambda: deployment.backlog(deployment.outputs["queue_url"]) == 0)
+    assert len(deployment.alerts()) == told
+    assert deployment.dead_letters() == []
+
+
+@pytest.mark.parametrize("action", ["s3:GetObjectVersion", "s3:PutObject", "dynamodb:PutItem"])
+def test_a_lost_permission_leaves_the_backlog_in_the_queue(deployment: Deployment, action: str) -> None:
+    key = f"forbidden/{action.replace(':', '-')}.png"
+    with deployment.visibility(8):
+        with deployment.without_permission(action):
+            deployment.upload(key, picture())
+            eventually("the function says so", lambda: "systemic failure" in logged_about(deployment, key))
+            assert deployment.row(key) is None
+            assert deployment.backlog(deployment.outputs["queue_url"]) == 1
+            assert deployment.dead_letters() == []
+        row = deployment.row_when(key, "READY")
+    assert row["attempts"] > 1
+
+
+def test_a_function_that_times_out_once_then_succeeds(deployment: Deployment) -> None:
+    deployment.upload("slow/warm.png", picture())
+    deployment.row_when("slow/warm.png", "READY")
+    with deployment.visibility(8):
+        stopped = workers(deployment)
+        assert stopped
+        for worker in stopped:
+            worker.send_signal(signal.SIGSTOP)
+        deployment.upload("slow/cat.png", picture())
+        # Lambda kills the one that has the message; the others may go on.
+        eventually("a worker is killed", lambda: any(not worker.is_running() for worker in stopped), within=30)
+        for worker in stopped:
+            if worker.is_running():
+                worker.send_signal(signal.SIGCONT)
+        row = deployment.row_when("slow/cat.png", "READY")
+    assert row["attempts"] == 2
+    assert len(deployment.thumbnail_keys("slow/cat.png")) == len(row["renditions"])
+
+
+def test_a_message_that_keeps_failing_becomes_a_dead_letter(deployment: Deployment) -> None:
+    proxy = faults.start(deployment.stack.endpoint_url, deployment.stack.directory)
+    try:
+        always_slow = {
+            "service": "s3",
+            "operation": "PutObject",
+            "resource": deployment.outputs["thumbnails_bucket"],
+            "error": {"code": "SlowDown", "status": 503},
+        }
+        proxy.fail([always_slow])
+        with deployment.environment(AWS_ENDPOINT_URL=proxy.endpoint_url), deployment.visibility(1):
+            deployment.upload("dead/cat.png", picture())
+            (body,) = eventually("the message is a dead letter", lambda: deployment.dead_letters() or None)
+        assert notification(record("dead/cat.png")).split('"key": ')[1].split(",")[0] in body
+        assert deployment.row("dead/cat.png") is None
+        assert deployment.backlog(deployment.outputs["queue_url"]) == 0
+    finally:
+        proxy.process.stop()
+
+
+def test_a_trace_tells_of_the_image(deployment: Deployment) -> None:
+    deployment.upload("traced/cat.png", picture())
+    row = deployment.row_when("traced/cat.png", "READY")
+
+    def parts() -> set[str] | None:
+        segments = [each for each in deployment.stack.segments() if each["trace_id"] == row["trace_id"]]
+        found = next((each for each in segments if each["name"] == "image"), None)
+        if found is None:
+            return None
+        assert found["metadata"]["default"]["key"] == "traced/cat.png"
+        assert found["annotations"] == {"outcome": "READY"}
+        return {each["name"] for each in segments if each.get("parent_id") == found["id"]}
+
+    assert eventually("the collector has the trace", parts) == {"fetch", "render", "store", "commit"}

@@ -1,0 +1,160 @@
+"""The applied local stack as a test sees it: from outside, through S3, SQS, DynamoDB and SNS alone."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from boto3.dynamodb.types import TypeDeserializer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from localaws.stack import Stack
+
+_T = TypeVar("_T")
+
+PATIENCE_SECONDS = 30
+
+
+def eventually(what: str, probe: Callable[[], _T | None], *, within: float = PATIENCE_SECONDS) -> _T:
+    """Return the first result of `probe` that is not None or False; fail, saying `what`, if none comes."""
+    deadline = time.monotonic() + within
+    while True:
+        result = probe()
+        if result is not None and result is not False:
+            return result
+        assert time.monotonic() < deadline, f"not within {within} s: {what}"
+        time.sleep(0.2)
+
+
+class Deployment:
+    """Handles on one stack."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+        self.outputs = stack.outputs
+        self.s3 = stack.client("s3")
+        self.sqs = stack.client("sqs")
+        self.dynamodb = stack.client("dynamodb")
+        self.lambda_ = stack.client("lambda")
+        self.iam = stack.client("iam")
+        self._alerts: list[dict[str, Any]] = []
+
+    def upload(self, key: str, body: bytes, content_type: str = "application/octet-stream") -> str:
+        """Put an object and return its ETag."""
+        response = self.s3.put_object(
+            Bucket=self.outputs["source_bucket"], Key=key, Body=body, ContentType=content_type
+        )
+        return str(response["ETag"].strip('"'))
+
+    def delete(self, key: str) -> None:
+        """Delete an object; in this versioned bucket, hide it behind a marker."""
+        self.s3.delete_object(Bucket=self.outputs["source_bucket"], Key=key)
+
+    def row(self, key: str) -> dict[str, Any] | None:
+        """The catalog row as it is now."""
+        name = {"source_key": {"S": key}, "source_bucket": {"S": self.outputs["source_bucket"]}}
+        item = self.dynamodb.get_item(TableName=self.outputs["table_name"], Key=name, ConsistentRead=True).get("Item")
+        return item and {attribute: TypeDeserializer().deserialize(value) for attribute, value in item.items()}
+
+    def row_when(
+        self, key: str, status: str, *, etag: str | None = None, within: float = PATIENCE_SECONDS
+    ) -> dict[str, Any]:
+        """The row once it has `status`, and with `etag`, once it is made from that upload."""
+
+        def decided() -> dict[str, Any] | None:
+            row = self.row(key)
+            return row if row and row.get("status") == status and etag in (None, row.get("etag")) else None
+
+        return eventually(f"{key} is {status}", decided, within=within)
+
+    def thumbnail(self, key: str) -> bytes | None:
+        """What lies at `key` of the thumbnails bucket."""
+        try:
+            return bytes(self.s3.get_object(Bucket=self.outputs["thumbnails_bucket"], Key=key)["Body"].read())
+        except self.s3.exceptions.NoSuchKey:
+            return None
+
+    def thumbnail_keys(self, source_key: str) -> set[str]:
+        """Every key of the thumbnails bucket that belongs to a source."""
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.outputs["thumbnails_bucket"])
+        keys = (each["Key"] for page in pages for each in page.get("Contents", []))
+        return {key for key in keys if key.split("/", 1)[1].rsplit(".", 1)[0] == source_key}
+
+    def alerts(self) -> list[dict[str, Any]]:
+        """Every alert that the topic's subscriber has received so far."""
+        while messages := self.sqs.receive_message(QueueUrl=self.stack.alerts_queue_url, MaxNumberOfMessages=10).get(
+            "Messages"
+        ):
+            for message in messages:
+                self._alerts.append(json.loads(message["Body"]))
+                self.sqs.delete_message(QueueUrl=self.stack.alerts_queue_url, ReceiptHandle=message["ReceiptHandle"])
+        return self._alerts
+
+    def send(self, body: str) -> None:
+        """Put a message into the work queue ourselves."""
+        self.sqs.send_message(QueueUrl=self.outputs["queue_url"], MessageBody=body)
+
+    def backlog(self, url: str) -> int:
+        """How many messages a queue holds, seen and unseen."""
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        attributes = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+        return sum(int(attributes[name]) for name in names)
+
+    def dead_letters(self) -> list[str]:
+        """The bodies of the dead letters, which stay where they are."""
+        received = self.sqs.receive_message(
+            QueueUrl=self.outputs["dlq_url"], MaxNumberOfMessages=10, VisibilityTimeout=0
+        )
+        return [message["Body"] for message in received.get("Messages", [])]
+
+    @contextlib.contextmanager
+    def visibility(self, seconds: int) -> Iterator[None]:
+        """Let failed messages come back sooner than the real visibility timeout, which is minutes."""
+        names = ["VisibilityTimeout"]
+        url = self.outputs["queue_url"]
+        before = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+        self.sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": str(seconds)})
+        try:
+            yield
+        finally:
+            self.sqs.set_queue_attributes(QueueUrl=url, Attributes=before)
+
+    @contextlib.contextmanager
+    def environment(self, **variables: str) -> Iterator[None]:
+        """Run the function with these environment variables on top of its own."""
+        name = self.outputs["function_name"]
+        before = self.lambda_.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+        self.lambda_.update_function_configuration(FunctionName=name, Environment={"Variables": before | variables})
+        try:
+            yield
+        finally:
+            self.lambda_.update_function_configuration(FunctionName=name, Environment={"Variables": before})
+
+    @contextlib.contextmanager
+    def without_permission(self, action: str) -> Iterator[None]:
+        """Take one action out of every policy of the function's role."""
+        role = self.outputs["function_role_name"]
+        changed: dict[str, str] = {}
+        for name in self.iam.list_role_policies(RoleName=role)["PolicyNames"]:
+            document = self.iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+            original = json.dumps(document)
+            for statement in document["Statement"]:
+                actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+                statement["Action"] = [each for each in actions if each != action]
+            document["Statement"] = [each for each in document["Statement"] if each["Action"]]
+            if json.dumps(document) != original:
+                changed[name] = original
+                if document["Statement"]:
+                    self.iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(document))
+                else:
+                    self.iam.delete_role_policy(RoleName=role, PolicyName=name)
+        assert changed, f"no policy of {role} allows {action}"
+        try:
+            yield
+        finally:
+            for name, original in changed.items():
+                self.iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=original)
