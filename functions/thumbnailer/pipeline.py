@@ -130,8 +130,13 @@ class Pipeline:
         if row is None:
             try:
                 return self._commit_first(event.image, state, thumbnails)
-            except (Occupied, Superseded):
-                pass  # The bet is lost: somebody was here before.
+            except Occupied:
+                # The bet is lost: somebody was here before, most often with this very event.
+                row = self._catalog.read(event.image)
+                if row is not None and (decided := self._decided(event, row, attempt)):
+                    return decided
+            except Superseded:
+                pass  # A row without thumbnails, such as a tombstone: the claim tells who is the newer.
         return self._commit_claimed(self._catalog.claim(event.image, event.sequencer), state, thumbnails)
 
     def _remove(self, event: ObjectEvent, attempt: int) -> Outcome:

@@ -72,13 +72,21 @@ def test_a_duplicate_changes_nothing(bench: Bench) -> None:
     assert_ready(bench, TEAL, "A1")
 
 
+def test_a_duplicate_costs_one_read_of_the_catalog(bench: Bench) -> None:
+    event = bench.upload(KEY, picture("teal"), sequencer="A1")
+    bench.pipeline.apply(event, attempt=1)
+    bench.calls.clear()
+    assert bench.pipeline.apply(event, attempt=1).result == "DUPLICATE"
+    assert bench.calls == {"GetObject": 1, "PutObject": 1, "GetItem": 1}
+
+
 def test_a_redelivered_duplicate_costs_one_read(bench: Bench) -> None:
     event = bench.upload(KEY, picture("teal"), sequencer="A1")
     bench.pipeline.apply(event, attempt=1)
     bench.calls.clear()
     assert bench.pipeline.apply(event, attempt=2).result == "DUPLICATE"
-    assert bench.calls["GetItem"] == 1
     assert not bench.calls.keys() & {"GetObject", "PutObject", "PutItem", "UpdateItem"}
+    assert bench.calls["GetItem"] == 1
 
 
 def test_an_overwrite_replaces_every_thumbnail(bench: Bench) -> None:

@@ -72,7 +72,7 @@ def test_a_foreign_message_is_told_and_acknowledged(bench: Bench, body: str) -> 
 
 
 def test_a_test_event_is_acknowledged_in_silence(bench: Bench) -> None:
-    assert bench.worker.run([sqs_record(notifications.test_event())], FakeContext()) == []
+    assert bench.worker.run([sqs_record(notifications.s3_test_event())], FakeContext()) == []
     assert bench.alerts() == []
     assert bench.calls == {}
 
