@@ -25,7 +25,9 @@ def main() -> int:
     images: Path | None = parser.parse_args().images
     try:
         chosen = samples.from_directory(images) if images else samples.built_in()
-        result = run.run(chosen, _PAGE, console.console())
+        out = console.console()
+        result = run.run(chosen, _PAGE, out)
+        out.print(f"To look at: {_PAGE.as_uri()}", soft_wrap=True)
     except (DemoError, LocalStackError, BotoCoreError, ClientError) as error:
         sys.stderr.write(f"error: {error}\n")
         return 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import warnings
 from dataclasses import dataclass
 from typing import Final
 
@@ -36,7 +37,11 @@ class Picture:
 def shrink(data: bytes) -> Picture | None:
     """A small WebP of the pixels as they are stored, EXIF orientation left alone; None where there is none."""
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        with warnings.catch_warnings():
+            # Pillow warns of pictures that the bound below declines.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            image = Image.open(io.BytesIO(data))
+        with image:
             if image.width * image.height > _MOST_PIXELS:
                 return None
             size = image.size
