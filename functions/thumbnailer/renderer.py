@@ -24,7 +24,7 @@ from thumbnailer.geometry import Cut, cut, scale
 from thumbnailer.jpeg_scans import without_detail
 from thumbnailer.memory import estimate_memory
 from thumbnailer.placeholder import dominant_colour, thumbhash
-from thumbnailer.pyramid import MARGIN, Pyramid
+from thumbnailer.pyramid import Pyramid, decoder_reduction
 from thumbnailer.renditions import RENDERER_VERSION, Limits, Rendition, Settings
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ _UPRIGHT: Final = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_SMALLEST: Final = 8  # the strongest reduction that a JPEG decoder does by itself
+_STRONGEST: Final = 8  # the strongest reduction that a JPEG decoder does by itself
 _ON_ITS_SIDE: Final = 5  # this orientation and those above it swap width and height
 _ZONE: Final = re.compile(r"[+-](?:0\d|1[0-4]):[0-5]\d")
 _FIRST_PHOTOGRAPH: Final = 1826
@@ -245,13 +245,13 @@ def _smaller(
     width, height = image.size
     shown = (height, width) if turned else (width, height)
     largest = max(scale(rendition, *shown) for rendition in settings.renditions)
-    eighths = next((step for step in (_SMALLEST, 4, 2) if largest * MARGIN * step <= 1), 1)
-    if eighths == 1:
+    step = decoder_reduction(largest)
+    if step == 1:
         return image, (1.0, 1.0)
-    less = without_detail(source, header.jpeg) if eighths == _SMALLEST and header.jpeg is not None else None
+    less = without_detail(source, header.jpeg) if step == _STRONGEST and header.jpeg is not None else None
     if less is not None:
         image = opened(less, "JPEG")
-    drafted = image.draft(None, (max(1, width // eighths), max(1, height // eighths)))
+    drafted = image.draft(None, (max(1, width // step), max(1, height // step)))
     if drafted is None:
         return image, (1.0, 1.0)
     return image, (drafted[1][2] / width, drafted[1][3] / height)
