@@ -43,9 +43,9 @@ def check_version() -> None:
     printed = subprocess.run(
         ["terraform", "version", "-json"], capture_output=True, text=True, check=False, env=_environment()
     ).stdout
-    version = re.search(r'"terraform_version":\s*"(\d+)\.(\d+)', printed)
-    if version is None or (int(version[1]), int(version[2])) < _OLDEST:
-        found = version[0].split('"')[-1] if version else "unknown"
+    version = re.search(r'"terraform_version":\s*"((\d+)\.(\d+)[^"]*)"', printed)
+    if version is None or (int(version[2]), int(version[3])) < _OLDEST:
+        found = version[1] if version else "of an unknown version"
         raise LocalStackError(f"terraform {found} is too old: install Terraform 1.9 or newer")
 
 
