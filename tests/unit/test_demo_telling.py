@@ -115,6 +115,8 @@ def test_what_is_wrong_is_on_the_page() -> None:
 def test_an_upload_without_an_answer_has_a_place_on_the_page() -> None:
     html = page(result(replace(outcome(), row=None, thumbnails=())))
     assert "UNACCOUNTED" in html
+    assert "each accounted for" not in html
+    assert "each accounted for" in page(result(outcome()))
 
 
 def test_a_page_shows_so_many_images_and_counts_the_rest() -> None:
