@@ -85,18 +85,18 @@ def inspect(source: bytes, limits: Limits) -> Header:
     if len(source) > limits.bytes:
         raise Permanent("too-large", f"The file has {len(source):,} bytes; the limit is {limits.bytes:,}.")
     form = _sniff(source)
+    frames = 1
     if form == "WEBP":
         _check_size(*_webp_size(source), limits)
+    elif form == "GIF":
+        across, down, frames = _gif_extent(source)
+        _check_size(across, down, limits)
     jpeg = JpegLayout.of(source, _MOST_SCANS) if form == "JPEG" else None
     if jpeg is not None and jpeg.scans > _MOST_SCANS:
         raise Permanent("too-many-scans", f"The JPEG has more than {_MOST_SCANS} scans.")
     with opened(source, form) as image:
         width, height = image.size
-        frames = 1
-        if form == "GIF":
-            across, down, frames = _gif_extent(source)
-            _check_size(across, down, limits)
-        elif form in {"WEBP", "PNG", "AVIF"}:
+        if form in {"WEBP", "PNG", "AVIF"}:
             frames = getattr(image, "n_frames", 1)
         _check_size(width, height, limits)
         return Header(form, width, height, image.mode, frames, jpeg)
@@ -201,6 +201,8 @@ def _gif_extent(source: bytes) -> tuple[int, int, int]:
     A frame may reach beyond the screen that the header declares, and decoders then grow the picture.
     https://www.w3.org/Graphics/GIF/spec-gif89a.txt
     """
+    if len(source) < 13:  # noqa: PLR2004 - the header and the screen descriptor
+        raise EOFError("the header is truncated")
     width, height = int.from_bytes(source[6:8], "little"), int.from_bytes(source[8:10], "little")
     frames, blocks = 0, 0
     at = 13 + _gif_table(source[10])

@@ -326,7 +326,9 @@ def _upright(picture: Image.Image, orientation: int) -> Image.Image:
 
 
 def _blame(source: bytes, error: Exception) -> str:
-    """truncated if the decoder ran out of bytes or the file lacks the end that its format has, else corrupt."""
+    """What is wrong with a file: half of it is missing, or a kind of pixel is not decoded, or it is broken."""
+    if "unsupported" in str(error).lower():
+        return "unsupported-format"
     return "truncated" if lacks_end(source) or _is_cut_short(error) else "corrupt"
 
 
