@@ -3,7 +3,7 @@
 PYTHON ?= python3
 RUNTIME ?= python3.13
 ARCHITECTURE ?= arm64
-IMAGES ?=
+export IMAGES ?=
 PORT ?=
 
 VENV := .venv
@@ -22,7 +22,7 @@ help: ## List the commands
 setup: $(READY) ## Install everything into .venv
 
 demo: $(READY) $(LOCAL_ARCHIVES) ## Run the whole pipeline on this machine; IMAGES=dir uses your own pictures
-	@$(BIN)/python -m demo $(if $(IMAGES),--images '$(IMAGES)')
+	@$(BIN)/python -m demo $(if $(IMAGES),--images "$$IMAGES")
 
 up: $(READY) $(LOCAL_ARCHIVES) ## Start a local stack that stays; see .local/stack.json; PORT=n chooses the port
 	@$(BIN)/python -m localaws up $(if $(PORT),--port $(PORT))

@@ -37,6 +37,8 @@ def start(port: int, directory: Path) -> Process:
             "MINISTACK_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
             "TMPDIR": str(scratch),
+            # The emulator would otherwise open a port for devices, on every interface.
+            "IOT_MTLS_ENABLED": "false",
             "LOG_LEVEL": "WARNING",
             # The function must find what Lambda would give it, and nothing of this project by accident.
             "PYTHONPATH": "",

@@ -88,8 +88,9 @@ def create(directory: Path, *, port: int | None = None, variables: Mapping[str, 
                     "name": name,
                     "endpoint_url": endpoint_url,
                     "xray_daemon_address": f"{LOOPBACK}:{collector_port}",
-                    "function_archive": str(ARCHIVES / "function.zip"),
-                    "layer_archive": str(ARCHIVES / "layer.zip"),
+                    # Copies, so that a build in the middle of an apply does not change what is planned.
+                    "function_archive": str(shutil.copy(ARCHIVES / "function.zip", directory)),
+                    "layer_archive": str(shutil.copy(ARCHIVES / "layer.zip", directory)),
                     "alert_subscriptions": {"subscriber": {"protocol": "sqs", "endpoint": queue_arn}},
                     **(variables or {}),
                 }

@@ -86,13 +86,19 @@ class Deployment:
 
     def alerts(self) -> list[dict[str, Any]]:
         """Every alert that the topic's subscriber has received so far."""
-        while messages := self.sqs.receive_message(QueueUrl=self.stack.alerts_queue_url, MaxNumberOfMessages=10).get(
-            "Messages"
-        ):
+        inbox = self.stack.alerts_queue_url
+        while messages := self._look_into(inbox, visibility=30):
             for message in messages:
                 self._alerts.append(json.loads(message["Body"]))
-                self.sqs.delete_message(QueueUrl=self.stack.alerts_queue_url, ReceiptHandle=message["ReceiptHandle"])
+                self.sqs.delete_message(QueueUrl=inbox, ReceiptHandle=message["ReceiptHandle"])
         return self._alerts
+
+    def _look_into(self, url: str, *, visibility: int) -> list[dict[str, Any]]:
+        # Without waiting: the queues are set to long polling, and a test looks again soon enough.
+        received = self.sqs.receive_message(
+            QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=0, VisibilityTimeout=visibility
+        )
+        return list(received.get("Messages", []))
 
     def send(self, body: str) -> None:
         """Put a message into the work queue ourselves."""
@@ -106,10 +112,7 @@ class Deployment:
 
     def dead_letters(self) -> list[str]:
         """The bodies of the dead letters, which stay where they are."""
-        received = self.sqs.receive_message(
-            QueueUrl=self.outputs["dlq_url"], MaxNumberOfMessages=10, VisibilityTimeout=0
-        )
-        return [message["Body"] for message in received.get("Messages", [])]
+        return [message["Body"] for message in self._look_into(self.outputs["dlq_url"], visibility=0)]
 
     @contextlib.contextmanager
     def visibility(self, seconds: int) -> Iterator[None]:

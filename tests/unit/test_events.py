@@ -80,8 +80,8 @@ def test_event_bridge_tells_the_change(deletion_type: str, version_id: str | Non
 
 
 def test_a_test_event_holds_nothing() -> None:
-    assert parse(notifications.test_event()) == ()
-    assert parse(through_sns(notifications.test_event())) == ()
+    assert parse(notifications.s3_test_event()) == ()
+    assert parse(through_sns(notifications.s3_test_event())) == ()
 
 
 def test_a_backfill_message_ranks_lowest() -> None:

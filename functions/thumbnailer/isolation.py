@@ -1,0 +1,133 @@
+"""Renders an image so that it cannot hurt its neighbours.
+
+At its first delivery an image is rendered here, once the memory that its header announces is free. At every
+later one it is rendered in a process of its own: whatever killed the worker last time, be it this image, then
+kills that process alone, and becomes a reason for failure instead of a crash.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import resource
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from thumbnailer.errors import Permanent, Transient
+from thumbnailer.memory import estimate_memory
+from thumbnailer.renderer import render
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from thumbnailer.renderer import Rendered
+    from thumbnailer.renditions import Settings
+
+MEBIBYTE = 2**20
+# What the interpreter, the SDK and the sources in flight take of the function's memory.
+_OCCUPIED = 256 * MEBIBYTE
+
+
+class MemoryBudget:
+    """Lets work in while there is memory for it, and a piece larger than all of it when it is alone."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._taken = 0
+        self._changed = threading.Condition()
+
+    @contextlib.contextmanager
+    def admit(self, needed: int) -> Iterator[None]:
+        """Wait until `needed` bytes are free, and hold them for the block."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._taken == 0 or self._taken + needed <= self._size)
+            self._taken += needed
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._taken -= needed
+                self._changed.notify_all()
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long one image may take at its later deliveries, in seconds."""
+
+    left: Callable[[], float]
+    """What is left of the invocation now."""
+    enough: float
+    """An image that had this much and did not get done never will."""
+
+
+class Isolation:
+    """Where images are rendered. `memory_bytes` is what the function has in all."""
+
+    def __init__(self, settings: Settings, memory_bytes: int) -> None:
+        self._settings = settings
+        self._memory_bytes = memory_bytes
+        self._budget = MemoryBudget(max(memory_bytes - _OCCUPIED, MEBIBYTE))
+
+    def render(self, source: bytes, *, attempt: int, patience: Patience) -> Rendered:
+        """Render `source`, delivered for the `attempt`-th time.
+
+        Raises Permanent, at later deliveries also with `crashed` and `too-slow`, and Transient where there
+        was too little time left to tell.
+        """
+        with self._budget.admit(self._estimate(source)):
+            if attempt == 1:
+                return render(source, self._settings)
+            return self._render_apart(source, patience)
+
+    def _estimate(self, source: bytes) -> int:
+        try:
+            return estimate_memory(source, self._settings)
+        except Exception:  # noqa: BLE001 - whatever is wrong with the header, rendering says it better
+            return 0
+
+    def _render_apart(self, source: bytes, patience: Patience) -> Rendered:
+        seconds = patience.left()
+        command = [sys.executable, "-m", "thumbnailer.isolation", str(self._memory_bytes)]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        task = pickle.dumps((self._settings, source))
+        try:
+            finished = subprocess.run(
+                command, input=task, capture_output=True, timeout=max(seconds, 0), check=False, env=environment
+            )
+        except subprocess.TimeoutExpired as error:
+            if seconds < patience.enough:
+                raise Transient(f"not rendered in the {seconds:.0f} seconds that were left") from error
+            raise Permanent("too-slow", f"It was not rendered within {seconds:.0f} seconds, on its own.") from error
+        if finished.returncode != 0:
+            raise Permanent("crashed", f"The renderer died of it ({_how(finished)}).")
+        result = pickle.loads(finished.stdout)  # noqa: S301 - written by our own process, below
+        if isinstance(result, Permanent):
+            raise result
+        return result  # type: ignore[no-any-return]
+
+
+def _how(finished: subprocess.CompletedProcess[bytes]) -> str:
+    if finished.returncode < 0:
+        return f"signal {-finished.returncode}"
+    return finished.stderr.decode(errors="replace").strip().rpartition("\n")[2] or f"exit code {finished.returncode}"
+
+
+def _main() -> None:
+    """Be the process apart: the task on standard input, the result on standard output."""
+    memory_bytes = int(sys.argv[1])
+    resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
+    settings, source = pickle.load(sys.stdin.buffer)  # noqa: S301 - written by our own process, above
+    result: Rendered | Permanent
+    try:
+        result = render(source, settings)
+    except Permanent as failure:
+        result = failure
+    sys.stdout.buffer.write(pickle.dumps(result))
+
+
+if __name__ == "__main__":
+    _main()

@@ -1,0 +1,113 @@
+"""One image cannot hurt its neighbours: memory is admitted, and a second delivery is rendered apart."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from support.pictures import picture
+from thumbnailer import isolation
+from thumbnailer.errors import Permanent, Transient
+from thumbnailer.isolation import MEBIBYTE, Isolation, MemoryBudget, Patience
+from thumbnailer.renderer import render
+from thumbnailer.renditions import Rendition, Settings
+
+SETTINGS = Settings((Rendition("one", 16, 16),))
+UNHURRIED = Patience(left=lambda: 30.0, enough=10.0)
+
+
+@pytest.fixture
+def apart() -> Isolation:
+    return Isolation(SETTINGS, 1024 * MEBIBYTE)
+
+
+def replace_renderer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, body: str) -> None:
+    """Let the process apart find another renderer: ours with this at its top."""
+    source = Path(isolation.__file__).with_name("renderer.py").read_text()
+    package = tmp_path / "thumbnailer"
+    package.mkdir()
+    for module in Path(isolation.__file__).parent.glob("*.py"):
+        (package / module.name).write_text(module.read_text())
+    (package / "renderer.py").write_text(f"{source}\n\ndef render(source, settings):\n    {body}\n")
+    monkeypatch.setattr(isolation.sys, "path", [str(tmp_path), *isolation.sys.path])
+
+
+def test_an_image_is_rendered_the_same_apart(apart: Isolation) -> None:
+    source = picture("teal")
+    assert apart.render(source, attempt=2, patience=UNHURRIED) == render(source, SETTINGS)
+
+
+def test_a_bad_image_has_the_same_reason_apart(apart: Isolation) -> None:
+    with pytest.raises(Permanent) as here:
+        apart.render(b"poison", attempt=1, patience=UNHURRIED)
+    with pytest.raises(Permanent) as there:
+        apart.render(b"poison", attempt=2, patience=UNHURRIED)
+    assert (there.value.reason, there.value.detail) == (here.value.reason, here.value.detail)
+
+
+def test_a_renderer_that_is_killed_is_a_reason(
+    apart: Isolation, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    replace_renderer(monkeypatch, tmp_path, "import os; os.kill(os.getpid(), 9)")
+    with pytest.raises(Permanent, match=r"crashed: .*signal 9"):
+        apart.render(picture(), attempt=2, patience=UNHURRIED)
+
+
+def test_a_renderer_that_wants_all_memory_is_a_reason(
+    apart: Isolation, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    replace_renderer(monkeypatch, tmp_path, "return bytearray(2 * 2**30)")
+    with pytest.raises(Permanent, match=r"crashed: .*MemoryError"):
+        apart.render(picture(), attempt=2, patience=UNHURRIED)
+
+
+def test_an_image_that_takes_for_ever_is_a_reason(
+    apart: Isolation, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    replace_renderer(monkeypatch, tmp_path, "import time; time.sleep(60)")
+    with pytest.raises(Permanent, match="too-slow"):
+        apart.render(picture(), attempt=2, patience=Patience(left=lambda: 1.0, enough=0.5))
+    # It had too little time to be judged.
+    with pytest.raises(Transient):
+        apart.render(picture(), attempt=2, patience=Patience(left=lambda: 1.0, enough=5.0))
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.integers(1, 100), min_size=1, max_size=12))
+def test_never_more_is_admitted_than_there_is(needs: list[int]) -> None:
+    budget, lock, inside, overdrawn = MemoryBudget(100), threading.Lock(), [0], []
+
+    def work(needed: int) -> None:
+        with budget.admit(needed):
+            with lock:
+                inside[0] += needed
+                overdrawn.append(inside[0] > 100)
+            with lock:
+                inside[0] -= needed
+
+    threads = [threading.Thread(target=work, args=(needed,)) for needed in needs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert overdrawn == [False] * len(needs)
+
+
+def test_a_giant_gets_through_alone() -> None:
+    budget = MemoryBudget(100)
+    entered = threading.Event()
+
+    def giant() -> None:
+        with budget.admit(1000):
+            entered.set()
+
+    with budget.admit(1):
+        thread = threading.Thread(target=giant)
+        thread.start()
+        assert not entered.wait(0.1)
+    thread.join(10)
+    assert entered.is_set()
