@@ -3,6 +3,7 @@
 PYTHON ?= python3
 RUNTIME ?= python3.13
 ARCHITECTURE ?= arm64
+HEIF ?= yes
 export IMAGES ?=
 PORT ?=
 
@@ -43,9 +44,10 @@ unit: $(READY) $(LOCAL_ARCHIVES) ## Run the tests that need no running stack, Te
 e2e: $(READY) $(LOCAL_ARCHIVES) ## Run the tests against a really applied local stack
 	$(BIN)/pytest -m e2e
 
-package: $(READY) ## Build the archives to deploy into build/lambda; RUNTIME=python3.13 ARCHITECTURE=arm64
+package: $(READY) ## Build the archives to deploy into build/lambda; RUNTIME=python3.13 ARCHITECTURE=arm64 HEIF=yes
 	$(BIN)/python -m bundle function build/lambda/function.zip --runtime $(RUNTIME) --architecture $(ARCHITECTURE)
-	$(BIN)/python -m bundle layer build/lambda/layer.zip --runtime $(RUNTIME) --architecture $(ARCHITECTURE)
+	$(BIN)/python -m bundle layer build/lambda/layer.zip --runtime $(RUNTIME) --architecture $(ARCHITECTURE) \
+	  $(if $(filter no,$(HEIF)),--without-heif)
 
 fmt: $(READY) ## Format Python and Terraform
 	$(BIN)/ruff check --fix-only --quiet
@@ -73,5 +75,5 @@ $(READY): requirements-dev.txt pyproject.toml
 build/local/function.zip: $(READY) $(BUNDLER) $(wildcard functions/thumbnailer/*.py)
 	@$(BIN)/python -m bundle function $@
 
-build/local/layer.zip: $(READY) $(BUNDLER) layers/imaging/requirements.txt
+build/local/layer.zip: $(READY) $(BUNDLER) $(wildcard layers/imaging/*.txt)
 	@$(BIN)/python -m bundle layer $@

@@ -17,6 +17,7 @@ def main() -> int:
     parser.add_argument("output", type=Path)
     parser.add_argument("--runtime", help="a Lambda runtime; without it, the interpreter that runs this")
     parser.add_argument("--architecture", default="arm64", help="arm64 or x86_64")
+    parser.add_argument("--without-heif", action="store_true", help="leave out the LGPL decoder of HEIC and HEIF")
     arguments = parser.parse_args()
     try:
         target = (
@@ -24,8 +25,10 @@ def main() -> int:
             if arguments.runtime
             else Target.of_this_interpreter()
         )
-        builder = build.build_function if arguments.part == "function" else build.build_layer
-        builder(target, arguments.output)
+        if arguments.part == "function":
+            build.build_function(target, arguments.output)
+        else:
+            build.build_layer(target, arguments.output, heif=not arguments.without_heif)
     except BundleError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1

@@ -13,13 +13,13 @@ from bundle import archive
 from bundle.target import BundleError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from bundle.target import Target
 
 ROOT = Path(__file__).parents[2]
 FUNCTION_SOURCE = ROOT / "functions" / "thumbnailer"
-LAYER_REQUIREMENTS = ROOT / "layers" / "imaging" / "requirements.txt"
+LAYER = ROOT / "layers" / "imaging"
 
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 LAMBDA_UNZIPPED_LIMIT = 250 * 2**20
@@ -46,6 +46,13 @@ _NOT_NEEDED = (
     "PIL/ImageQt.py",
     "PIL/ImageGrab.py",
     "PIL/ImageShow.py",
+    # No text is drawn: fonts, and what only FreeType needs.
+    "PIL/_imagingft*",
+    "PIL/ImageFont.py",
+    "pillow.libs/libfreetype*",
+    "pillow.libs/libharfbuzz*",
+    "pillow.libs/libbrotli*",
+    "pillow.libs/libpng*",
     # Web frameworks and database drivers that the function does not use.
     "aws_xray_sdk/ext",
 )
@@ -55,15 +62,15 @@ def build_function(target: Target, output: Path) -> None:
     """Write the function's archive for `target` to `output`."""
     with tempfile.TemporaryDirectory() as staging_name:
         staging = Path(staging_name)
-        shutil.copytree(
-            FUNCTION_SOURCE, staging / FUNCTION_SOURCE.name, ignore=shutil.ignore_patterns("__pycache__")
-        )
+        shutil.copytree(FUNCTION_SOURCE, staging / FUNCTION_SOURCE.name, ignore=shutil.ignore_patterns("__pycache__"))
         _compile(staging, target)
         archive.write(output, staging, _files(staging))
 
 
-def build_layer(target: Target, output: Path) -> None:
+def build_layer(target: Target, output: Path, *, heif: bool = True) -> None:
     """Write the layer's archive for `target` to `output`: the pinned wheels below `python/`.
+
+    Without `heif`, the layer has no decoder of HEIC and HEIF, and none of its LGPL libraries.
 
     Raises BundleError when a wheel is missing, a native module does not match the target, or the
     layer would not fit into Lambda.
@@ -71,23 +78,22 @@ def build_layer(target: Target, output: Path) -> None:
     with tempfile.TemporaryDirectory() as staging_name:
         staging = Path(staging_name)
         packages = staging / "python"
-        _install(target, packages)
+        _install(target, packages, [LAYER / "requirements.txt", *([LAYER / "requirements-heif.txt"] if heif else [])])
         _prune(packages)
         _check_native_modules(packages, target)
         _compile(packages, target)
         archive.write(output, staging, _files(staging))
     _, unzipped = archive.sizes(output)
     if unzipped > LAMBDA_UNZIPPED_LIMIT:
-        raise BundleError(
-            f"{output.name} is {unzipped:,} bytes unzipped; Lambda takes {LAMBDA_UNZIPPED_LIMIT:,}"
-        )
+        raise BundleError(f"{output.name} is {unzipped:,} bytes unzipped; Lambda takes {LAMBDA_UNZIPPED_LIMIT:,}")
 
 
-def _install(target: Target, directory: Path) -> None:
+def _install(target: Target, directory: Path, requirements: Sequence[Path]) -> None:
     command = [
         *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"),
         *("--require-hashes", "--no-deps", "--only-binary", ":all:", "--no-compile"),
-        *("--target", str(directory), "--requirement", str(LAYER_REQUIREMENTS)),
+        *("--target", str(directory)),
+        *(argument for file in requirements for argument in ("--requirement", str(file))),
         *target.pip_arguments,
     ]
     finished = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -71,7 +71,8 @@ def test_the_archives_need_nothing_but_the_runtime(tmp_path: Path) -> None:
         (runtime / package).symlink_to(site_packages / package)
     script = (
         "import sys; sys.path[:0] = sys.argv[1:]; "
-        "import thumbnailer.handler, PIL, aws_xray_sdk, json; "
+        "import thumbnailer.handler, PIL, aws_xray_sdk, json, pi_heif, PIL.features; PIL.Image.init(); "
+        "assert all(map(PIL.features.check, ['avif', 'jpg', 'libtiff', 'littlecms2', 'webp', 'zlib'])); "
         "print(json.dumps([thumbnailer.handler.__file__, PIL.__file__, aws_xray_sdk.__file__]))"
     )
     settings = json.dumps({"renditions": [{"name": "one", "width": 8, "height": 8}]})
