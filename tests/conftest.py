@@ -7,4 +7,4 @@ from aws_xray_sdk.core import xray_recorder
 
 def pytest_unconfigure() -> None:
     """Close the socket that the X-Ray SDK opens on import and never closes: warnings are errors here."""
-    xray_recorder.emitter._socket.close()
+    xray_recorder.emitter._socket.close()  # type: ignore[attr-defined]

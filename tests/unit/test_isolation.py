@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from pathlib import Path
 
@@ -33,7 +34,7 @@ def replace_renderer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, body: str)
     for module in Path(isolation.__file__).parent.glob("*.py"):
         (package / module.name).write_text(module.read_text())
     (package / "renderer.py").write_text(f"{source}\n\ndef render(source, settings):\n    {body}\n")
-    monkeypatch.setattr(isolation.sys, "path", [str(tmp_path), *isolation.sys.path])
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
 
 
 def test_an_image_is_rendered_the_same_apart(apart: Isolation) -> None:
