@@ -22,7 +22,7 @@ MOVING: Final = frozenset({"webp", "gif"})
 """The formats that an animation stays an animation in."""
 
 # Chosen by `make bench`: see the table of size, time and likeness in docs/renderer.md.
-_EFFORT: Final = {"webp": 2, "jpeg": 2, "png": 6, "avif": 3, "gif": 0}
+_EFFORT: Final = {"webp": 2, "jpeg": 1, "png": 4, "avif": 3, "gif": 0}
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,7 @@ _LAZY: Final = {"AVIF": "PIL.AvifImagePlugin", "TIFF": "PIL.TiffImagePlugin", "H
 _EAGER: Final = (JpegImagePlugin, PngImagePlugin, WebPImagePlugin)
 
 _MOST_BLOCKS: Final = 2_000_000  # of a GIF, 255 bytes each in files that people make
+_LONGEST_RUNS: Final = 4_000_000  # bytes of a run-length coded BMP: Pillow unpacks it in Python, run by run
 _MOST_SCANS: Final = 100  # of a JPEG; encoders write about ten, and each one more costs a pass over the picture
 
 
@@ -99,6 +100,8 @@ def inspect(source: bytes, limits: Limits) -> Header:
         if form in {"WEBP", "PNG", "AVIF"}:
             frames = getattr(image, "n_frames", 1)
         _check_size(width, height, limits)
+        if form == "BMP" and image.tile[0].codec_name == "bmp_rle" and len(source) > _LONGEST_RUNS:
+            raise Permanent("unsupported-format", "The bitmap is run-length coded, and longer than such files are.")
         return Header(form, width, height, image.mode, frames, jpeg)
 
 

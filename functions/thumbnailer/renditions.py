@@ -44,7 +44,8 @@ class Rendition:
     crop        what `cover` keeps: the centre, what draws the eye, or what has the most detail
     background  `#rrggbb`, behind transparent pixels where the format has none, and around `pad`
     enlarge     whether a source smaller than the box grows to fill it
-    effort      0 (fastest) to 6 webp, 2 jpeg, 9 png, 10 avif (smallest); None is the measured best trade
+    effort      0 (fastest) to 6 webp, 2 jpeg, 9 png, 10 avif (smallest); None is the measured best trade.
+                For JPEG: 0 plain, 1 optimised, 2 progressive
     """
 
     name: str

@@ -107,3 +107,15 @@ def test_an_animation_that_breaks_off_follows_the_setting() -> None:
 def test_still_pictures_are_not_touched_by_the_setting() -> None:
     source, box = saved(quadrants(), "PNG"), {"width": 30, "height": 30}
     assert render(source, settings(box)) == render(source, settings(box, animation="animate"))
+
+
+@pytest.mark.parametrize("written", ["webp", "gif"])
+def test_what_has_moved_on_leaves_nothing_behind(written: str) -> None:
+    frames = [Image.new("RGBA", (120, 80), (0, 0, 0, 0)) for _ in range(3)]
+    for index, frame in enumerate(frames):
+        frame.paste((255, 0, 0, 255), (40 * index, 20, 40 * index + 40, 60))
+    source = saved(frames[0], "PNG", save_all=True, append_images=frames[1:], duration=50, disposal=1, blend=0)
+    result = render(source, settings({"width": 60, "height": 60, "format": written}, animation="animate"))
+    for index, frame in enumerate(frames_of(result.thumbnails[0].data)[0]):
+        alphas = [frame.getpixel((20 * place + 10, 20))[3] for place in range(3)]  # type: ignore[index]
+        assert alphas == [255 if place == index else 0 for place in range(3)]

@@ -126,6 +126,12 @@ def test_a_gif_in_shreds_is_refused() -> None:
     assert reason(gif[:at] + b"\x21\xfe" + b"\x01a" * 2_000_001 + b"\0" + gif[at:]) == "corrupt"
 
 
+def test_a_bitmap_in_shreds_is_refused() -> None:
+    runs = b"\x01\x07" * 2_000_001
+    header = struct.pack("<IHHIIiiHHIIiiII", 99, 0, 0, 1078, 40, 2000, 1001, 1, 8, 1, len(runs), 1, 1, 256, 0)
+    assert reason(b"BM" + header + bytes(1024) + runs) == "unsupported-format"
+
+
 def test_a_jpeg_with_a_thousand_scans_is_refused() -> None:
     source = saved(PICTURE, "JPEG", progressive=True)
     last = source.rindex(b"\xff\xda")

@@ -1,0 +1,365 @@
+"""The renderer beside libvips and sharp: CPU time, interleaved, medians; peak memory; size and likeness.
+
+    python -m bench.renderer [--rounds 7] [--groups JPEG …]     build/bench/renderer.json and renderer.png
+    python -m bench.renderer --efforts                          build/bench/efforts.json and a table
+
+All three do the whole job from bytes to bytes in one thread: decode, upright, sRGB, shrink, encode. Ours reads the
+facts (colour, placeholder, dates) as well, which the others do not. "Floor" is a scaled decode by Pillow's
+libjpeg-turbo and one encode, with nothing in between. CPU time of the whole process, so that no thread is free.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import itertools
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+os.environ["VIPS_CONCURRENCY"] = "1"  # before libvips starts
+
+import numpy as np
+import pyvips
+from PIL import Image, ImageCms, ImageDraw, ImageFont, ImageOps
+from rich.console import Console
+from rich.table import Table
+from skimage.metrics import structural_similarity
+
+from bench.corpus import ROOT, Source, sources
+from thumbnailer.encoders import encoded
+from thumbnailer.pyramid import decoder_reduction
+from thumbnailer.renderer import Rendition, Settings, render
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from thumbnailer.renditions import Format
+
+HERE = Path(__file__).parent
+BOXES = {"one": (256,), "three": (1280, 512, 128)}
+QUALITY = 80
+THREE_FROM = ("JPEG baseline",)
+
+# What the design asks for, over libvips and over sharp. Ratios within a tenth of one are ties on a busy machine, so
+# a goal is missed only beyond a quarter over it.
+GOALS = {
+    ("one", "JPEG baseline"): (0.80, 0.95),
+    ("one", "JPEG progressive, 8 x the box or more"): (0.35, 0.35),
+    # Pillow's PNG decoder alone takes longer than all of libvips (docs/renderer.md); 1.1 is wished for, this is held.
+    ("one", "PNG photograph"): (1.5, 1.6),
+    ("one", "PNG palette"): (1.0, None),
+    ("one", "GIF"): (1.0, None),
+    ("one", "TIFF"): (1.0, None),
+    ("three", "JPEG baseline"): (0.7, 1.0),
+}
+SLACK = 1.25
+
+
+def ours(source: bytes, boxes: tuple[int, ...]) -> list[bytes]:
+    settings = Settings(tuple(Rendition(str(box), box, box, quality=QUALITY) for box in boxes))
+    return [each.data for each in render(source, settings).thumbnails]
+
+
+def libvips(source: bytes, boxes: tuple[int, ...]) -> list[bytes]:
+    def shrunk(box: int, image: pyvips.Image | None = None) -> pyvips.Image:
+        options = {"height": box, "size": "down", "output_profile": "srgb"}
+        if image is not None:
+            return image.thumbnail_image(box, **options)
+        return pyvips.Image.thumbnail_buffer(source, box, **options)
+
+    largest = shrunk(boxes[0])
+    if len(boxes) == 1:
+        return [largest.webpsave_buffer(Q=QUALITY, keep="none")]
+    largest = largest.copy_memory()
+    return [shrunk(box, largest).webpsave_buffer(Q=QUALITY, keep="none") for box in boxes]
+
+
+def floor(source: bytes, boxes: tuple[int, ...]) -> list[bytes]:
+    image = Image.open(io.BytesIO(source))
+    largest = min(boxes[0] / max(image.size), 1)
+    step = decoder_reduction(largest)
+    image.draft(None, (max(1, image.width // step), max(1, image.height // step)))
+    image.load()
+    made = []
+    for box in boxes:
+        # Nearest-neighbour takes next to no time; the encoder still sees a picture with detail.
+        size = (max(1, round(image.width * box / max(image.size))), max(1, round(image.height * box / max(image.size))))
+        out = io.BytesIO()
+        image.resize(size, Image.Resampling.NEAREST).convert("RGB").save(out, "WEBP", quality=QUALITY, method=2)
+        made.append(out.getvalue())
+    return made
+
+
+class Sharp:
+    """sharp in its own process, asked over a pipe."""
+
+    def __init__(self) -> None:
+        folder = ROOT / "sharp"
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in ("package.json", "package-lock.json", "sharp_worker.mjs"):
+            shutil.copy(HERE / name, folder / name)
+        if not (folder / "node_modules" / "sharp").exists():
+            subprocess.run(["npm", "ci", "--silent", "--no-audit", "--no-fund"], cwd=folder, check=True)
+        self._process = subprocess.Popen(
+            ["node", "sharp_worker.mjs"], cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def ask(self, path: Path, boxes: tuple[int, ...], keep: Path | None = None) -> dict[str, Any]:
+        """The worker's answer: `cpu` in milliseconds, `bytes` of each thumbnail, `rss` in bytes."""
+        question = {"path": str(path.resolve()), "boxes": boxes, "format": "webp", "quality": QUALITY}
+        question["keep"] = str(keep.resolve()) if keep else None
+        _pipe(self._process.stdin).write(json.dumps(question) + "\n")
+        _pipe(self._process.stdin).flush()
+        answer: dict[str, Any] = json.loads(_pipe(self._process.stdout).readline())
+        return answer
+
+    def close(self) -> None:
+        _pipe(self._process.stdin).close()
+        self._process.wait()
+
+
+def _pipe(pipe: IO[str] | None) -> IO[str]:
+    assert pipe is not None
+    return pipe
+
+
+def cpu(work: Callable[[], list[bytes]]) -> tuple[float, list[bytes]]:
+    """CPU milliseconds of this process, with all its threads, and what came out."""
+    started = time.process_time()
+    made = work()
+    return (time.process_time() - started) * 1000, made
+
+
+def reference(path: Path, box: int) -> Image.Image:
+    """Every pixel decoded, upright, sRGB, Lanczos straight to the box."""
+    picture: Image.Image = ImageOps.exif_transpose(Image.open(path))
+    profile = picture.info.get("icc_profile")
+    if profile and picture.mode == "RGB":
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        converted = ImageCms.profileToProfile(picture, source, ImageCms.createProfile("sRGB"))
+        picture = converted or picture
+    picture = picture.convert("RGB")
+    return ImageOps.contain(picture, (box, box), Image.Resampling.LANCZOS) if max(picture.size) > box else picture
+
+
+def likeness(data: bytes, wanted: Image.Image) -> float:
+    """SSIM over brightness, 0 to 1; a size off by one pixel is stretched first."""
+    made = Image.open(io.BytesIO(data)).convert("L")
+    if made.size != wanted.size:
+        made = made.resize(wanted.size, Image.Resampling.BICUBIC)
+    return float(
+        structural_similarity(  # type: ignore[no-untyped-call]
+            np.asarray(made), np.asarray(wanted.convert("L")), data_range=255
+        )
+    )
+
+
+def measured(case: str, found: list[Source], rounds: int, sharp: Sharp) -> list[dict[str, Any]]:
+    boxes = BOXES[case]
+    times: dict[tuple[str, Path], list[float]] = defaultdict(list)
+    made: dict[tuple[str, Path], list[bytes]] = {}
+    console = Console(stderr=True)
+    for number in range(rounds):
+        for each in found:
+            data = each.path.read_bytes()
+            works: dict[str, Callable[[bytes, tuple[int, ...]], list[bytes]]] = {"ours": ours, "libvips": libvips}
+            if each.group.startswith("JPEG"):
+                works["floor"] = floor
+            for name, work in works.items():
+                taken, out = cpu(lambda work=work, data=data: work(data, boxes))  # type: ignore[misc]
+                times[name, each.path].append(taken)
+                made[name, each.path] = out
+            answer = sharp.ask(each.path, boxes, ROOT / "sharp-out")
+            times["sharp", each.path].append(answer["cpu"])
+            made["sharp", each.path] = [(ROOT / f"sharp-out-{index}").read_bytes() for index in range(len(boxes))]
+        console.print(f"{case}: round {number + 1} of {rounds}")
+    rows = []
+    for each in found:
+        wanted = [reference(each.path, box) for box in boxes]
+        row: dict[str, Any] = {"case": case, "group": each.group, "source": each.path.name}
+        row["size"] = list(Image.open(each.path).size)
+        for name in ("ours", "libvips", "sharp", "floor"):
+            if (name, each.path) in times:
+                out = made[name, each.path]
+                row[name] = {
+                    "ms": round(statistics.median(times[name, each.path]), 2),
+                    "bytes": sum(map(len, out)),
+                    "ssim": round(statistics.mean(map(likeness, out, wanted)), 4),
+                }
+        rows.append(row)
+    return rows
+
+
+def groups(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One line a group: geometric means of the ratios, and of bytes; means of SSIM."""
+    found: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        found[row["case"], row["group"]].append(row)
+    lines = []
+    for (case, group), members in found.items():
+        line: dict[str, Any] = {"case": case, "group": group, "files": len(members)}
+        line["ms"] = round(statistics.median(each["ours"]["ms"] for each in members), 1)
+        for name in ("libvips", "sharp", "floor"):
+            if all(name in each for each in members):
+                ratios = [each["ours"]["ms"] / each[name]["ms"] for each in members]
+                line[name] = round(statistics.geometric_mean(ratios), 2)
+        for name in ("libvips", "sharp"):
+            sizes = [each["ours"]["bytes"] / each[name]["bytes"] for each in members]
+            line[f"bytes / {name}"] = round(statistics.geometric_mean(sizes), 3)
+        for name in ("ours", "libvips", "sharp"):
+            line[f"ssim {name}"] = round(statistics.mean(each[name]["ssim"] for each in members), 4)
+        goals = GOALS.get((case, group), (None, None))
+        line["goals"] = list(goals)
+        line["missed"] = any(
+            goal is not None and line[name] > goal * SLACK
+            for name, goal in zip(("libvips", "sharp"), goals, strict=True)
+        )
+        lines.append(line)
+    return lines
+
+
+MEMORY = """
+import sys, resource
+from pathlib import Path
+import bench.renderer as bench
+work = getattr(bench, sys.argv[1])
+small, source = Path(sys.argv[2]).read_bytes(), Path(sys.argv[3]).read_bytes()
+work(small, (16,))
+Path("/proc/self/clear_refs").write_text("5")
+def memory(line):
+    status = Path("/proc/self/status").read_text().splitlines()
+    return next(int(each.split()[1]) for each in status if each.startswith(line)) * 1024
+before = memory("VmRSS")
+work(source, (256,))
+print(memory("VmHWM") - before)
+"""
+
+
+def memory(found: list[Source]) -> list[dict[str, Any]]:
+    """Bytes of memory added by one image, in a process of its own, for the largest file of each group."""
+    lines = []
+    for group in dict.fromkeys(each.group for each in found):
+        largest = max(
+            (each for each in found if each.group == group), key=lambda each: np.prod(Image.open(each.path).size)
+        )
+        small = ROOT / f"small{largest.path.suffix}"
+        picture = Image.open(largest.path)
+        form = picture.format
+        picture.convert("RGB").resize((32, 32)).save(small, form)
+        line: dict[str, Any] = {"group": group, "source": largest.path.name, "size": list(picture.size)}
+        for name in ("ours", "libvips"):
+            command = [sys.executable, "-c", MEMORY, name, str(small), str(largest.path)]
+            done = subprocess.run(command, capture_output=True, text=True, check=True)
+            line[name] = int(done.stdout)
+        lines.append(line)
+    return lines
+
+
+def efforts(found: list[Source]) -> list[dict[str, Any]]:
+    """For each format, effort and size: CPU milliseconds to encode, bytes and SSIM, in the middle of photographs.
+
+    AVIF stops at 5: each further effort takes several times as long, for a percent or two of the bytes.
+    """
+    pictures = [reference(each.path, 1280) for each in found if each.group == "JPEG baseline"][:4]
+    highest: dict[Format, int] = {"webp": 6, "jpeg": 2, "png": 9, "avif": 5}
+    rows = []
+    for form, most in highest.items():
+        for effort, box in itertools.product(range(most + 1), (128, 512, 1280)):
+            rendition = Rendition("a", box, box, format=form, quality=QUALITY, effort=effort)
+            rows.append({"format": form, "effort": effort, "box": box} | encoding(pictures, rendition))
+    return rows
+
+
+def encoding(pictures: list[Image.Image], rendition: Rendition) -> dict[str, float]:
+    """What encoding the pictures at the rendition's size costs and gives."""
+    times, sizes, alike = [], [], []
+    for picture in pictures:
+        small = ImageOps.contain(picture, (rendition.width, rendition.height), Image.Resampling.LANCZOS)
+        tries = []
+        for _ in range(2):
+            started = time.process_time()
+            data = encoded([small.copy()], rendition)
+            tries.append((time.process_time() - started) * 1000)
+        times.append(min(tries))
+        sizes.append(len(data))
+        alike.append(likeness(data, small))
+    return {
+        "ms": round(statistics.median(times), 1),
+        "bytes": round(statistics.mean(sizes)),
+        "ssim": round(statistics.mean(alike), 4),
+    }
+
+
+def show(lines: list[dict[str, Any]], columns: list[str]) -> None:
+    table = Table(box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column, justify="left" if column in {"case", "group", "format", "source"} else "right")
+    for line in lines:
+        table.add_row(*(str(line.get(column, "")) for column in columns))
+    Console(width=180).print(table)
+
+
+def draw(lines: list[dict[str, Any]], path: Path) -> None:
+    """Bars of the ratios, one being as fast as the other library."""
+    height, left, unit = 44, 430, 330
+    canvas = Image.new("RGB", (left + 2 * unit + 80, height * (len(lines) + 2)), "white")
+    pen = ImageDraw.Draw(canvas)
+    font, small = (ImageFont.load_default(size) for size in (17, 13))
+    pen.text((12, 12), "CPU time of the renderer; 1 is as fast as the other", fill="black", font=font)
+    colours = {"libvips": "#3465a4", "sharp": "#73d216"}
+    for place, (name, colour) in enumerate(colours.items()):
+        pen.rectangle((left + place * 120, 16, left + place * 120 + 14, 30), fill=colour)
+        pen.text((left + place * 120 + 20, 14), f"over {name}", fill="black", font=small)
+    for number, line in enumerate(lines):
+        top = height * (number + 1)
+        pen.text((12, top + 8), f"{line['case']} · {line['group']} ({line['files']})", fill="black", font=small)
+        for place, (name, colour) in enumerate(colours.items()):
+            end = left + min(line[name], 2) * unit
+            pen.rectangle((left, top + 4 + 17 * place, end, top + 18 + 17 * place), fill=colour)
+            pen.text((end + 6, top + 3 + 17 * place), f"{line[name]:.2f}", fill="black", font=small)
+    pen.line((left + unit, height - 6, left + unit, canvas.height - height), fill="#888888", width=1)
+    canvas.save(path)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Hold the renderer against libvips and sharp.")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--groups", nargs="*", default=[], help="only groups that begin so")
+    parser.add_argument("--efforts", action="store_true", help="the table of encoder efforts instead")
+    given = parser.parse_args()
+    pyvips.cache_set_max(0)
+    found = [each for each in sources() if not given.groups or each.group.startswith(tuple(given.groups))]
+    if given.efforts:
+        rows = efforts(found)
+        (ROOT / "efforts.json").write_text(json.dumps(rows, indent=1))
+        show(rows, ["format", "effort", "box", "ms", "bytes", "ssim"])
+        return 0
+    sharp = Sharp()
+    rows = measured("one", found, given.rounds, sharp)
+    rows += measured("three", [each for each in found if each.group in THREE_FROM], given.rounds, sharp)
+    sharp.close()
+    lines, used = groups(rows), memory(found)
+    versions = {"Pillow": version("pillow"), "libvips": ".".join(str(pyvips.version(part)) for part in range(3))}
+    document = {"versions": versions, "rounds": given.rounds, "groups": lines, "memory": used, "files": rows}
+    (ROOT / "renderer.json").write_text(json.dumps(document, indent=1))
+    draw(lines, ROOT / "renderer.png")
+    columns = ["case", "group", "files", "ms", "libvips", "sharp", "floor", "bytes / libvips", "bytes / sharp"]
+    show(lines, [*columns, "ssim ours", "ssim libvips", "ssim sharp", "goals", "missed"])
+    megabytes = [
+        {**line, "ours": round(line["ours"] / 1e6, 1), "libvips": round(line["libvips"] / 1e6, 1)} for line in used
+    ]
+    show(megabytes, ["group", "source", "size", "ours", "libvips"])
+    return 1 if any(line["missed"] for line in lines) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
