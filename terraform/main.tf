@@ -72,6 +72,7 @@ module "thumbnailer" {
   kms_key_arn         = module.encryption.key_arn
   granted_kms_key_arn = module.encryption.granted_key_arn
   tombstone_days      = var.retention.tombstone_days
+  retry_first_seconds = var.retry_first_seconds
   logs = {
     group_name     = local.log_group_name
     level          = var.log_level

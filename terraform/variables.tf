@@ -295,6 +295,17 @@ variable "max_receive_count" {
   }
 }
 
+variable "retry_first_seconds" {
+  description = "How long a message at most waits to be tried again after its first failure that may pass, such as a throttle. Each further wait is three times as long, up to 15 minutes."
+  type        = number
+  default     = 20
+
+  validation {
+    condition     = var.retry_first_seconds >= 1 && var.retry_first_seconds <= 900 && floor(var.retry_first_seconds) == var.retry_first_seconds
+    error_message = "retry_first_seconds must be a whole number of seconds from 1 to 900."
+  }
+}
+
 variable "retention" {
   description = "Days for which things are kept: messages (queue_days) and dead letters (dlq_days), logs, tombstones of deleted sources, overwritten or deleted uploads (noncurrent_days), and parts of uploads that were never completed."
   type = object({
@@ -400,6 +411,7 @@ variable "function_environment" {
   validation {
     condition = length(setintersection(keys(var.function_environment), [
       "SETTINGS", "SOURCE_PREFIX", "THUMBNAILS_BUCKET", "CATALOG_TABLE", "ALERTS_TOPIC_ARN", "TOMBSTONE_DAYS", "LOG_LEVEL",
+      "RETRY_FIRST_SECONDS",
     ])) == 0
     error_message = "function_environment must not set what the module sets itself: use the input for it."
   }

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sns import SNSClient
+    from mypy_boto3_sqs import SQSClient
 
 # One slow call must not eat the deadline of a whole batch: what does not answer soon is retried from the
 # queue. The SDK's own retries cover the blips.
@@ -69,6 +70,11 @@ class Clients:
             dynamodb=session.client("dynamodb", config=_CLIENT_CONFIG),
             sns=session.client("sns", config=_CLIENT_CONFIG),
         )
+
+
+def connect_sqs() -> SQSClient:
+    """Make a client of SQS, which few invocations need."""
+    return boto3.session.Session().client("sqs", config=_CLIENT_CONFIG)
 
 
 def code_of(error: ClientError) -> str:

@@ -24,7 +24,10 @@ class Config:
     alerts_topic_arn: str
     tombstone_days: int
     """How long the row of a deleted image stays, to hold off late events."""
-    log_level: str
+    retry_first_seconds: int
+    """How long a message waits at least half of, after its first failure that may pass."""
+    memory_bytes: int
+    """What the function has in all."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Config:
@@ -40,15 +43,21 @@ class Config:
             settings = Settings.from_json(required("SETTINGS"))
         except ValueError as error:
             raise Systemic(f"the environment variable SETTINGS is not usable: {error}") from error
-        tombstone_days = required("TOMBSTONE_DAYS")
-        if not tombstone_days.isdecimal():
-            raise Systemic(f"the environment variable TOMBSTONE_DAYS is {tombstone_days!r}, not a number of days")
+
+        def number(name: str) -> int:
+            value = required(name)
+            if not value.isdecimal():
+                raise Systemic(f"the environment variable {name} is {value!r}, not a whole number")
+            return int(value)
+
         return cls(
             settings=settings,
             source_prefix=environment.get("SOURCE_PREFIX", ""),
             thumbnails_bucket=required("THUMBNAILS_BUCKET"),
             catalog_table=required("CATALOG_TABLE"),
             alerts_topic_arn=required("ALERTS_TOPIC_ARN"),
-            tombstone_days=int(tombstone_days),
-            log_level=environment.get("LOG_LEVEL", "INFO"),
+            tombstone_days=number("TOMBSTONE_DAYS"),
+            retry_first_seconds=number("RETRY_FIRST_SECONDS"),
+            # Set by Lambda itself.
+            memory_bytes=number("AWS_LAMBDA_FUNCTION_MEMORY_SIZE") * 2**20,
         )

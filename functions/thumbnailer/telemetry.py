@@ -11,17 +11,23 @@ import json
 import logging
 import os
 import sys
+import threading
 import time
 import traceback
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from aws_xray_sdk.core import xray_recorder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+_Arguments = ParamSpec("_Arguments")
+_Result = TypeVar("_Result")
 
 NAMESPACE = "ThumbnailPipeline"
+
+_writing = threading.Lock()
 
 # Outside an invocation there is nothing to attach a subsegment to. The work goes on without.
 xray_recorder.configure(context_missing="IGNORE_ERROR")
@@ -51,6 +57,18 @@ def subsegment(name: str, *, metadata: dict[str, Any] | None = None) -> Iterator
             xray_recorder.end_subsegment()
 
 
+def in_this_trace(work: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
+    """Return `work` such that, in another thread, its subsegments hang where the caller is now."""
+    parent = xray_recorder.get_trace_entity()
+
+    def traced(*arguments: _Arguments.args, **named: _Arguments.kwargs) -> _Result:
+        if parent is not None:
+            xray_recorder.set_trace_entity(parent)
+        return work(*arguments, **named)
+
+    return traced
+
+
 def trace_id() -> str | None:
     """The X-Ray trace id of this invocation, or None where it is not traced."""
     fields = os.environ.get("_X_AMZN_TRACE_ID", "").split(";")
@@ -69,14 +87,16 @@ class Metrics:
     """Counts of one invocation, written as one line each for outcomes and for reasons of failure."""
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._outcomes: Counter[str] = Counter()
         self._reasons: Counter[str] = Counter()
 
     def count(self, outcome: str, reason: str | None = None) -> None:
         """Count one event by what became of it, and where it failed, by the reason."""
-        self._outcomes[outcome] += 1
-        if reason:
-            self._reasons[reason] += 1
+        with self._lock:
+            self._outcomes[outcome] += 1
+            if reason:
+                self._reasons[reason] += 1
 
     def flush(self) -> None:
         """Write what was counted."""
@@ -99,4 +119,5 @@ def _threshold() -> str:
 
 
 def _write(line: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n")
+    with _writing:
+        sys.stdout.write(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n")

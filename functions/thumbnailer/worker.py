@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -22,10 +23,11 @@ from thumbnailer.config import Config
 from thumbnailer.errors import Permanent, Systemic, Transient
 from thumbnailer.events import parse
 from thumbnailer.pipeline import Pipeline
+from thumbnailer.queue import Queue
 from thumbnailer.storage import Storage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping, Sequence
 
     from thumbnailer.events import ObjectEvent
     from thumbnailer.pipeline import Outcome
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
 # A record is started only while this share of the invocation's time is left: a function that is killed
 # takes its whole batch back to the queue, finished neighbours included.
 _RESERVED_SHARE = 0.3
+# While one image waits for S3, another is rendered: Pillow lets go of the interpreter's lock where it works hard.
+_SIDE_BY_SIDE = 4
 _HANDED_BACK = "HANDED_BACK"
 
 
@@ -51,6 +55,7 @@ class Worker:
 
     pipeline: Pipeline
     alerts: Alerts
+    queue: Queue
 
     @classmethod
     def start(cls, environment: Mapping[str, str]) -> Worker:
@@ -59,76 +64,88 @@ class Worker:
         clients = Clients.connect()
         storage = Storage(clients.s3, config.thumbnails_bucket)
         catalog = Catalog(clients.dynamodb, config.catalog_table)
-        return cls(Pipeline(config, storage, catalog), Alerts(clients.sns, config.alerts_topic_arn))
+        return cls(
+            Pipeline(config, storage, catalog),
+            Alerts(clients.sns, config.alerts_topic_arn),
+            Queue(config.retry_first_seconds),
+        )
 
-    def run(self, records: Iterable[dict[str, Any]], context: LambdaContext) -> list[str]:
-        """Process the SQS `records` and return the ids of the messages that must come back.
+    def run(self, records: Sequence[dict[str, Any]], context: LambdaContext) -> list[str]:
+        """Process the SQS `records`, some of them side by side, and return the ids of the messages that must
+        come back.
 
         Raises Systemic.
         """
         reserve_ms = context.get_remaining_time_in_millis() * _RESERVED_SHARE
         metrics = telemetry.Metrics()
-        returned: list[str] = []
-        failures: dict[str, list[Failure]] = {}
+        messages = [_Message(record, context.aws_request_id, metrics) for record in records]
+
+        def process(message: _Message) -> None:
+            if context.get_remaining_time_in_millis() < reserve_ms:
+                message.hand_back()
+            else:
+                message.process(self.pipeline)
+
         try:
-            for record in records:
-                message_id = record["messageId"]
-                if context.get_remaining_time_in_millis() < reserve_ms:
-                    returned.append(message_id)
-                    metrics.count(_HANDED_BACK)
-                    continue
-                message = _Message(record, context.aws_request_id, metrics)
-                if not message.process(self.pipeline):
-                    returned.append(message_id)
-                if message.failures:
-                    failures[message_id] = message.failures
-            returned += self._tell(failures, returned)
+            with ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
+                # A systemic fault raises here, once those that have begun are through.
+                list(pool.map(telemetry.in_this_trace(process), messages))
+            self._tell(messages)
         finally:
             metrics.flush()
-        return returned
+        returned = [message for message in messages if not message.done]
+        for message in returned:
+            self.queue.postpone(message.record, message.attempt)
+        return [message.id for message in returned]
 
-    def _tell(self, failures: Mapping[str, list[Failure]], returned: list[str]) -> list[str]:
-        """Publish the digest; return the messages that must come back because nobody could be told."""
+    def _tell(self, messages: Sequence[_Message]) -> None:
+        """Publish the digest of what has failed; where nobody can be told, its messages must come back."""
+        failed = [message for message in messages if message.failures]
         try:
-            self.alerts.publish([failure for group in failures.values() for failure in group])
+            self.alerts.publish([failure for message in failed for failure in message.failures])
         except Transient as error:
             telemetry.log("WARNING", "alert not published", error=str(error))
-            return [message_id for message_id in failures if message_id not in returned]
-        return []
+            for message in failed:
+                message.done = False
 
 
 class _Message:
     """One SQS message on its way through the pipeline."""
 
     def __init__(self, record: dict[str, Any], request_id: str, metrics: telemetry.Metrics) -> None:
-        self._id = record["messageId"]
-        self._body = record["body"]
-        self._attempt = int(record["attributes"]["ApproximateReceiveCount"])
+        self.record = record
+        self.id: str = record["messageId"]
+        self.attempt = int(record["attributes"]["ApproximateReceiveCount"])
+        self.failures: list[Failure] = []
+        self.done = False
         self._request_id = request_id
         self._metrics = metrics
-        self.failures: list[Failure] = []
 
-    def process(self, pipeline: Pipeline) -> bool:
-        """Return whether the message is done with. Raises Systemic."""
+    def hand_back(self) -> None:
+        """Leave it for another invocation, untouched."""
+        self._metrics.count(_HANDED_BACK)
+
+    def process(self, pipeline: Pipeline) -> None:
+        """Apply its events; it is done when all of them are decided. Raises Systemic."""
         try:
-            events = parse(self._body)
+            events = parse(self.record["body"])
         except Permanent as unreadable:
-            self._reject(unreadable)
+            events = (unreadable,)
+        decided = [self._decide(pipeline, event) for event in events]
+        self.done = all(decided)
+
+    def _decide(self, pipeline: Pipeline, event: ObjectEvent | Permanent) -> bool:
+        if isinstance(event, Permanent):
+            self._reject(event)
             return True
-        done = True
-        for event in events:
-            if isinstance(event, Permanent):
-                self._reject(event)
-            else:
-                done = self._apply(pipeline, event) and done
-        return done
+        return self._apply(pipeline, event)
 
     def _apply(self, pipeline: Pipeline, event: ObjectEvent) -> bool:
         started = time.monotonic()
         key = event.image.key
         try:
             with telemetry.subsegment("image", metadata={"key": key, "bucket": event.image.bucket}) as annotations:
-                outcome = pipeline.apply(event, attempt=self._attempt)
+                outcome = pipeline.apply(event, attempt=self.attempt)
                 annotations["outcome"] = outcome.result
                 if outcome.reason:
                     annotations["reason"] = outcome.reason
@@ -156,8 +173,8 @@ class _Message:
 
     def _reject(self, error: Permanent) -> None:
         self._metrics.count(FAILED, error.reason)
-        self.failures.append(Failure(f"message {self._id}", error.reason, error.detail))
+        self.failures.append(Failure(f"message {self.id}", error.reason, error.detail))
         self._log("WARNING", "message rejected", reason=error.reason, detail=error.detail)
 
     def _log(self, level: str, message: str, **fields: object) -> None:
-        telemetry.log(level, message, request_id=self._request_id, message_id=self._id, attempt=self._attempt, **fields)
+        telemetry.log(level, message, request_id=self._request_id, message_id=self.id, attempt=self.attempt, **fields)

@@ -32,6 +32,7 @@ variables {
   kms_key_arn         = "arn:aws:kms:eu-central-1:123456789012:key/k"
   granted_kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/k"
   tombstone_days      = 30
+  retry_first_seconds = 20
   logs                = { group_name = "/aws/lambda/thumbs-thumbnailer", level = "INFO", retention_days = 30 }
   tracing             = "Active"
   environment         = { AWS_ENDPOINT_URL = "http://127.0.0.1:4566" }
@@ -44,13 +45,14 @@ run "function" {
 
   assert {
     condition = { for key, value in aws_lambda_function.this.environment[0].variables : key => value if key != "SETTINGS" } == {
-      SOURCE_PREFIX     = "photos/"
-      THUMBNAILS_BUCKET = "thumbnails"
-      CATALOG_TABLE     = "catalog"
-      ALERTS_TOPIC_ARN  = "arn:aws:sns:eu-central-1:123456789012:alerts"
-      TOMBSTONE_DAYS    = "30"
-      LOG_LEVEL         = "INFO"
-      AWS_ENDPOINT_URL  = "http://127.0.0.1:4566"
+      SOURCE_PREFIX       = "photos/"
+      THUMBNAILS_BUCKET   = "thumbnails"
+      CATALOG_TABLE       = "catalog"
+      ALERTS_TOPIC_ARN    = "arn:aws:sns:eu-central-1:123456789012:alerts"
+      TOMBSTONE_DAYS      = "30"
+      RETRY_FIRST_SECONDS = "20"
+      LOG_LEVEL           = "INFO"
+      AWS_ENDPOINT_URL    = "http://127.0.0.1:4566"
     }
     error_message = "The function must be told where everything is, and nothing else."
   }

@@ -110,6 +110,6 @@ def sqs_record(body: str, *, message_id: str = "message-1", attempt: int = 1) ->
         "attributes": {"ApproximateReceiveCount": str(attempt), "SentTimestamp": "1767323045678"},
         "messageAttributes": {},
         "eventSource": "aws:sqs",
-        "eventSourceARN": "arn:aws:sqs:eu-central-1:123456789012:thumbs-work",
+        "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:thumbs-work",
         "awsRegion": "eu-central-1",
     }

@@ -19,6 +19,7 @@ from thumbnailer.catalog import Catalog
 from thumbnailer.config import Config
 from thumbnailer.events import ObjectEvent, parse
 from thumbnailer.pipeline import Pipeline
+from thumbnailer.queue import Queue
 from thumbnailer.storage import Storage
 from thumbnailer.worker import Worker
 
@@ -110,7 +111,8 @@ class Bench:
         storage = Storage(self.clients.s3, config.thumbnails_bucket)
         catalog = Catalog(self.clients.dynamodb, config.catalog_table)
         self.pipeline = Pipeline(config, storage, catalog)
-        self.worker = Worker(self.pipeline, Alerts(self.clients.sns, config.alerts_topic_arn))
+        alerts = Alerts(self.clients.sns, config.alerts_topic_arn)
+        self.worker = Worker(self.pipeline, alerts, Queue(config.retry_first_seconds))
 
     def _count(self, model: Any, **_: Any) -> None:
         if self._calls_left is not None:
@@ -187,4 +189,6 @@ def environment(topic_arn: str, renditions: list[dict[str, Any]], **settings: An
         "ALERTS_TOPIC_ARN": topic_arn,
         "TOMBSTONE_DAYS": "30",
         "LOG_LEVEL": "INFO",
+        "RETRY_FIRST_SECONDS": "20",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1769",
     }

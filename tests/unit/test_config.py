@@ -18,7 +18,8 @@ def test_a_good_environment_is_read() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["SETTINGS", "THUMBNAILS_BUCKET", "CATALOG_TABLE", "ALERTS_TOPIC_ARN", "TOMBSTONE_DAYS"]
+    "name",
+    ["SETTINGS", "THUMBNAILS_BUCKET", "CATALOG_TABLE", "ALERTS_TOPIC_ARN", "TOMBSTONE_DAYS", "RETRY_FIRST_SECONDS"],
 )
 def test_a_missing_variable_is_named(name: str) -> None:
     with pytest.raises(Systemic, match=name):

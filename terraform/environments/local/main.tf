@@ -49,6 +49,7 @@ module "pipeline" {
   maximum_concurrency    = var.maximum_concurrency
   reserved_concurrency   = var.reserved_concurrency
   max_receive_count      = var.max_receive_count
+  retry_first_seconds    = var.retry_first_seconds
   retention              = var.retention
   alert_subscriptions    = var.alert_subscriptions
   log_level              = var.log_level

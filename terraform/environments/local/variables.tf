@@ -168,6 +168,12 @@ variable "reserved_concurrency" {
   default     = null
 }
 
+variable "retry_first_seconds" {
+  description = "How long a message at most waits after its first failure that may pass. Shorter than in production, so that nobody waits for a retry to be seen."
+  type        = number
+  default     = 1
+}
+
 variable "max_receive_count" {
   description = "How often a message is tried before it becomes a dead letter. Fewer than in production, so that nobody waits for five visibility timeouts to see one."
   type        = number

@@ -12,13 +12,14 @@ locals {
   ])
 
   environment = merge({
-    SETTINGS          = jsonencode(var.settings)
-    SOURCE_PREFIX     = var.uploads.prefix
-    THUMBNAILS_BUCKET = var.thumbnails.bucket_name
-    CATALOG_TABLE     = var.catalog.table_name
-    ALERTS_TOPIC_ARN  = var.alerts_topic_arn
-    TOMBSTONE_DAYS    = tostring(var.tombstone_days)
-    LOG_LEVEL         = var.logs.level
+    SETTINGS            = jsonencode(var.settings)
+    SOURCE_PREFIX       = var.uploads.prefix
+    THUMBNAILS_BUCKET   = var.thumbnails.bucket_name
+    CATALOG_TABLE       = var.catalog.table_name
+    ALERTS_TOPIC_ARN    = var.alerts_topic_arn
+    TOMBSTONE_DAYS      = tostring(var.tombstone_days)
+    RETRY_FIRST_SECONDS = tostring(var.retry_first_seconds)
+    LOG_LEVEL           = var.logs.level
   }, var.environment)
 }
 

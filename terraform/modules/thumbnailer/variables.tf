@@ -115,6 +115,11 @@ variable "tombstone_days" {
   type        = number
 }
 
+variable "retry_first_seconds" {
+  description = "Seconds that a message at most waits after its first failure that may pass."
+  type        = number
+}
+
 variable "logs" {
   description = "Where the function logs to, how much, and for how long."
   type = object({

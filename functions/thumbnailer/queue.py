@@ -1,0 +1,58 @@
+"""The queue that the messages come from: when one that failed for the moment comes back."""
+
+from __future__ import annotations
+
+import random
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from thumbnailer import telemetry
+from thumbnailer.aws import connect_sqs, errors_told_apart
+from thumbnailer.errors import PipelineError
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+_GROWTH = 3
+_MOST_SECONDS = 900
+
+
+def delay(attempt: int, first_seconds: float) -> int:
+    """Whole seconds until the next delivery of a message that failed for the `attempt`-th time.
+
+    Each wait is three times the one before, up to a quarter of an hour, of which a random half is taken off, so
+    that what failed together does not come back together.
+    https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/
+    """
+    longest = min(first_seconds * _GROWTH ** (attempt - 1), _MOST_SECONDS)
+    return round(random.uniform(longest / 2, longest))  # noqa: S311 - spread, not secrecy
+
+
+class Queue:
+    """The work queue, as the function may use it; or any other that feeds the function."""
+
+    def __init__(self, first_seconds: float) -> None:
+        self._first_seconds = first_seconds
+
+    @cached_property
+    def _sqs(self) -> SQSClient:
+        # Made when it is first needed: most workers never are that unlucky.
+        return connect_sqs()
+
+    def postpone(self, record: dict[str, Any], attempt: int) -> None:
+        """Let the message of an SQS `record` come back after its delay.
+
+        Otherwise it would wait for the visibility timeout, which is six times the function's own. Where SQS does
+        not answer, it does wait for that.
+        """
+        # arn:<partition>:sqs:<region>:<account>:<name>
+        account, name = record["eventSourceARN"].split(":")[4:6]
+        try:
+            with errors_told_apart("postponing a message"):
+                self._sqs.change_message_visibility(
+                    QueueUrl=f"{self._sqs.meta.endpoint_url}/{account}/{name}",
+                    ReceiptHandle=record["receiptHandle"],
+                    VisibilityTimeout=delay(attempt, self._first_seconds),
+                )
+        except PipelineError as error:
+            telemetry.log("WARNING", "message not postponed", message_id=record["messageId"], error=str(error))

@@ -1,0 +1,432 @@
+"""S3, DynamoDB and SNS in memory: the calls that the function makes, with the answers that AWS gives.
+
+Only what the function uses, and that part honestly: conditional writes and deletes, versions and delete
+markers, UTF-8 order, DynamoDB's condition and update expressions, the codes of all refusals. Whatever is
+outside of it raises NotImplementedError. `tests/contract` holds these, moto and the emulator to one suite.
+
+A client has no locks, each call happens whole: whoever runs several workers over it decides the order.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_EPOCH = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+_LONGEST_KEY_BYTES = 1024
+
+
+def refusal(operation: str, code: str, status: int, message: str = "", **fields: Any) -> ClientError:
+    """What the SDK raises where a service answers with an error."""
+    response = {
+        "Error": {"Code": code, "Message": message or code},
+        "ResponseMetadata": {"HTTPStatusCode": status},
+        **fields,
+    }
+    return ClientError(response, operation)  # type: ignore[arg-type]
+
+
+# ── S3 ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Body(BytesIO):
+    """The part of botocore's StreamingBody that the function reads."""
+
+    def iter_chunks(self, chunk_size: int) -> Iterator[bytes]:
+        """Yield the body in pieces."""
+        while chunk := self.read(chunk_size):
+            yield chunk
+
+
+@dataclass(frozen=True)
+class Version:
+    """One version of an object; `data` is None for a delete marker."""
+
+    version_id: str
+    data: bytes | None
+    content_type: str
+    modified: datetime
+
+    @property
+    def etag(self) -> str:
+        """Names the bytes, without quotation marks."""
+        return hashlib.md5(self.data or b"", usedforsecurity=False).hexdigest()
+
+
+@dataclass
+class Keyspace:
+    """A bucket's keys and their versions, the oldest first; an unversioned bucket keeps one."""
+
+    versioned: bool = False
+    keys: dict[str, list[Version]] = field(default_factory=dict)
+
+    def current(self, key: str) -> Version | None:
+        """The newest version, or None where there is none or a delete marker hides it."""
+        versions = self.keys.get(key)
+        return versions[-1] if versions and versions[-1].data is not None else None
+
+
+class MemoryS3:
+    """The S3 client."""
+
+    def __init__(self) -> None:
+        self.buckets: dict[str, Keyspace] = {}
+        self._written = 0
+
+    def create_bucket(self, *, Bucket: str, versioned: bool = False) -> None:  # noqa: N803 - boto3's names
+        """Make an empty bucket."""
+        self.buckets[Bucket] = Keyspace(versioned)
+
+    def get_object(self, **request: Any) -> dict[str, Any]:
+        """https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html."""
+        version = self._read("GetObject", **request)
+        return {"Body": Body(version.data or b""), **self._described(request["Bucket"], version)}
+
+    def head_object(self, **request: Any) -> dict[str, Any]:
+        """https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html."""
+        try:
+            version = self._read("HeadObject", **request)
+        except ClientError as error:
+            # An answer to HEAD has no body, so the SDK has only the status to make a code of.
+            status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+            raise refusal("HeadObject", str(status), status) from error
+        return self._described(request["Bucket"], version)
+
+    def put_object(self, **request: Any) -> dict[str, Any]:
+        """https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html."""
+        known = {"Bucket", "Key", "Body", "ContentType", "IfMatch", "IfNoneMatch"}
+        bucket = self._bucket("PutObject", known, request)
+        current = bucket.current(request["Key"])
+        if "IfNoneMatch" in request:
+            if request["IfNoneMatch"] != "*":
+                raise NotImplementedError("S3 takes no other value on a write")
+            if current is not None:
+                raise refusal("PutObject", "PreconditionFailed", 412)
+        self._require_match("PutObject", request, current)
+        return self._append(bucket, request["Key"], bytes(request["Body"]), request.get("ContentType", ""))
+
+    def delete_object(self, **request: Any) -> dict[str, Any]:
+        """https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObject.html."""
+        bucket = self._bucket("DeleteObject", {"Bucket", "Key", "VersionId", "IfMatch"}, request)
+        key = request["Key"]
+        self._require_match("DeleteObject", request, bucket.current(key))
+        versions = bucket.keys.get(key, [])
+        if "VersionId" in request:
+            gone = next((each for each in versions if each.version_id == request["VersionId"]), None)
+            if gone is not None:
+                versions.remove(gone)
+            if not versions:
+                bucket.keys.pop(key, None)
+            answer = {"VersionId": request["VersionId"]}
+            return {**answer, "DeleteMarker": True} if gone and gone.data is None else answer
+        if bucket.versioned:
+            return {**self._append(bucket, key, None, ""), "DeleteMarker": True}
+        bucket.keys.pop(key, None)
+        return {}
+
+    def list_objects_v2(self, **request: Any) -> dict[str, Any]:
+        """https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html."""
+        bucket = self._bucket("ListObjectsV2", {"Bucket", "Prefix", "MaxKeys"}, request)
+        found = (key for key in bucket.keys if key.startswith(request.get("Prefix", "")))
+        current = [(key, version) for key in sorted(found, key=str.encode) if (version := bucket.current(key))]
+        listed = current[: request.get("MaxKeys", 1000)]
+        contents = [{"Key": key, "ETag": f'"{each.etag}"', "Size": len(each.data or b"")} for key, each in listed]
+        answer: dict[str, Any] = {"KeyCount": len(listed), "IsTruncated": len(listed) < len(current)}
+        return {**answer, "Contents": contents} if contents else answer
+
+    def _read(self, operation: str, **request: Any) -> Version:
+        bucket = self._bucket(operation, {"Bucket", "Key", "VersionId", "IfMatch"}, request)
+        if version_id := request.get("VersionId"):
+            versions = bucket.keys.get(request["Key"], [])
+            version = next((each for each in versions if each.version_id == version_id), None)
+            if version is None:
+                raise refusal(operation, "NoSuchVersion", 404)
+            if version.data is None:
+                raise refusal(operation, "MethodNotAllowed", 405)
+        else:
+            version = bucket.current(request["Key"])
+            if version is None:
+                raise refusal(operation, "NoSuchKey", 404)
+        self._require_match(operation, request, version)
+        return version
+
+    def _bucket(self, operation: str, known: set[str], request: dict[str, Any]) -> Keyspace:
+        if unknown := request.keys() - known:
+            raise NotImplementedError(f"{operation} with {unknown}")
+        if len(request.get("Key", "").encode()) > _LONGEST_KEY_BYTES:
+            raise refusal(operation, "KeyTooLongError", 400)
+        if request["Bucket"] not in self.buckets:
+            raise refusal(operation, "NoSuchBucket", 404)
+        return self.buckets[request["Bucket"]]
+
+    @staticmethod
+    def _require_match(operation: str, request: dict[str, Any], current: Version | None) -> None:
+        if "IfMatch" not in request:
+            return
+        if current is None:
+            raise refusal(operation, "NoSuchKey", 404)
+        if request["IfMatch"].strip('"') != current.etag:
+            raise refusal(operation, "PreconditionFailed", 412)
+
+    def _append(self, bucket: Keyspace, key: str, data: bytes | None, content_type: str) -> dict[str, Any]:
+        self._written += 1
+        version_id = f"v{self._written:04d}" if bucket.versioned else "null"
+        version = Version(version_id, data, content_type, _EPOCH + timedelta(seconds=self._written))
+        before = bucket.keys.get(key, []) if bucket.versioned else []
+        bucket.keys[key] = [*before, version]
+        answer = {"VersionId": version_id} if bucket.versioned else {}
+        return answer if data is None else {**answer, "ETag": f'"{version.etag}"'}
+
+    def _described(self, bucket: str, version: Version) -> dict[str, Any]:
+        described = {
+            "ETag": f'"{version.etag}"',
+            "ContentLength": len(version.data or b""),
+            "ContentType": version.content_type,
+            "LastModified": version.modified,
+        }
+        return {**described, "VersionId": version.version_id} if self.buckets[bucket].versioned else described
+
+
+# ── DynamoDB ─────────────────────────────────────────────────────────────────────────────────────────
+
+_Item = dict[str, dict[str, Any]]
+_WORD = re.compile(r"\s*(<=|>=|<>|[=<>(),+-]|:\w+|\w+)")
+_COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
+    "=": lambda left, right: bool(left == right),
+    "<>": lambda left, right: bool(left != right),
+    "<": lambda left, right: bool(left < right),
+    "<=": lambda left, right: bool(left <= right),
+    ">": lambda left, right: bool(left > right),
+    ">=": lambda left, right: bool(left >= right),
+}
+
+
+class MemoryDynamoDB:
+    """The DynamoDB client, for tables whose key is `source_key` and `source_bucket`."""
+
+    def __init__(self) -> None:
+        self.tables: dict[str, dict[tuple[str, str], _Item]] = {}
+
+    def create_table(self, *, TableName: str) -> None:  # noqa: N803 - boto3's names
+        """Make an empty table."""
+        self.tables[TableName] = {}
+
+    def get_item(self, **request: Any) -> dict[str, Any]:
+        """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_GetItem.html."""
+        if not request.get("ConsistentRead"):
+            raise NotImplementedError("an eventually consistent read may answer with any earlier row")
+        table = self._table("GetItem", {"TableName", "Key", "ConsistentRead"}, request)
+        item = table.get(_primary_key("GetItem", request["Key"]))
+        return {} if item is None else {"Item": dict(item)}
+
+    def put_item(self, **request: Any) -> dict[str, Any]:
+        """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_PutItem.html."""
+        table = self._table("PutItem", {"TableName", "Item", *_CONDITIONAL}, request)
+        key = _primary_key("PutItem", request["Item"])
+        expressions = _Expressions("PutItem", request)
+        expressions.check(table.get(key))
+        expressions.finish()
+        table[key] = dict(request["Item"])
+        return {}
+
+    def update_item(self, **request: Any) -> dict[str, Any]:
+        """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateItem.html."""
+        known = {"TableName", "Key", "UpdateExpression", "ReturnValues", *_CONDITIONAL}
+        table = self._table("UpdateItem", known, request)
+        key = _primary_key("UpdateItem", request["Key"])
+        expressions = _Expressions("UpdateItem", request)
+        before = table.get(key)
+        after = expressions.updated(before if before is not None else request["Key"])
+        expressions.check(before)
+        expressions.finish()
+        table[key] = after
+        returned = request.get("ReturnValues", "NONE")
+        if returned not in ("NONE", "ALL_NEW"):
+            raise NotImplementedError(returned)
+        return {"Attributes": dict(after)} if returned == "ALL_NEW" else {}
+
+    def _table(self, operation: str, known: set[str], request: dict[str, Any]) -> dict[tuple[str, str], _Item]:
+        if unknown := request.keys() - known:
+            raise NotImplementedError(f"{operation} with {unknown}")
+        if request["TableName"] not in self.tables:
+            raise refusal(operation, "ResourceNotFoundException", 400)
+        return self.tables[request["TableName"]]
+
+
+_CONDITIONAL = ("ConditionExpression", "ExpressionAttributeValues", "ReturnValuesOnConditionCheckFailure")
+
+
+def _primary_key(operation: str, attributes: _Item) -> tuple[str, str]:
+    key, bucket = (attributes.get(name, {}).get("S") for name in ("source_key", "source_bucket"))
+    if not key or not bucket:
+        raise refusal(operation, "ValidationException", 400, "One or more parameter values were invalid")
+    return key, bucket
+
+
+class _Expressions:
+    """The condition and the update of one request: a small parser that evaluates as it reads."""
+
+    def __init__(self, operation: str, request: dict[str, Any]) -> None:
+        self._operation = operation
+        self._request = request
+        self._values: _Item = request.get("ExpressionAttributeValues", {})
+        self._used: set[str] = set()
+        self._words: list[str] = []
+
+    def check(self, item: _Item | None) -> None:
+        """Raise ConditionalCheckFailedException unless the condition holds for `item`."""
+        expression = self._request.get("ConditionExpression")
+        if expression is None:
+            return
+        self._words = self._split(expression)
+        holds = self._any_of(item or {})
+        if self._words:
+            raise self._invalid(f"unexpected {self._words[0]!r}")
+        if holds:
+            return
+        wanted = self._request.get("ReturnValuesOnConditionCheckFailure", "NONE")
+        shown: dict[str, Any] = {"Item": dict(item)} if wanted == "ALL_OLD" and item is not None else {}
+        raise refusal(self._operation, "ConditionalCheckFailedException", 400, **shown)
+
+    def updated(self, item: _Item) -> _Item:
+        """Return `item` after the update; every value on the right is that of before."""
+        self._words = self._split(self._request["UpdateExpression"])
+        after = dict(item)
+        while self._words:
+            clause = self._take()
+            if clause not in ("SET", "REMOVE"):
+                raise NotImplementedError(clause)
+            while True:
+                name = self._take()
+                if clause == "REMOVE":
+                    after.pop(name, None)
+                else:
+                    self._take("=")
+                    after[name] = self._sum(item)
+                if self._words[:1] != [","]:
+                    break
+                self._take(",")
+        return after
+
+    def finish(self) -> None:
+        """Raise ValidationException where a value was passed for nothing, as DynamoDB does."""
+        if unused := self._values.keys() - self._used:
+            raise self._invalid(f"unused in expressions: {sorted(unused)}")
+
+    # The grammar, from the loosest binding to the tightest.
+
+    def _any_of(self, item: _Item) -> bool:
+        holds = self._all_of(item)
+        while self._words[:1] == ["OR"]:
+            self._take()
+            holds = self._all_of(item) or holds
+        return holds
+
+    def _all_of(self, item: _Item) -> bool:
+        holds = self._one(item)
+        while self._words[:1] == ["AND"]:
+            self._take()
+            holds = self._one(item) and holds
+        return holds
+
+    def _one(self, item: _Item) -> bool:
+        word = self._take()
+        if word == "(":
+            holds = self._any_of(item)
+            self._take(")")
+            return holds
+        if word == "attribute_not_exists":
+            return self._argument() not in item
+        if word == "attribute_exists":
+            return self._argument() in item
+        compare = _COMPARISONS[self._take()]
+        right = self._operand(item, self._take())
+        left = self._operand(item, word)
+        # What is missing, or of another type, compares as false.
+        if left is None or right is None or left.keys() != right.keys():
+            return False
+        return compare(_comparable(left), _comparable(right))
+
+    def _sum(self, item: _Item) -> dict[str, Any]:
+        value = self._term(item)
+        while self._words[:1] == ["+"]:
+            self._take()
+            value = {"N": str(Decimal(value["N"]) + Decimal(self._term(item)["N"]))}
+        return value
+
+    def _term(self, item: _Item) -> dict[str, Any]:
+        word = self._take()
+        if word == "if_not_exists":
+            self._take("(")
+            name = self._take()
+            self._take(",")
+            default = self._sum(item)
+            self._take(")")
+            return item.get(name, default)
+        operand = self._operand(item, word)
+        if operand is None:
+            raise self._invalid(f"{word} is not in the item")
+        return operand
+
+    def _operand(self, item: _Item, word: str) -> dict[str, Any] | None:
+        if not word.startswith(":"):
+            return item.get(word)
+        if word not in self._values:
+            raise self._invalid(f"{word} is not defined")
+        self._used.add(word)
+        return self._values[word]
+
+    def _argument(self) -> str:
+        self._take("(")
+        name = self._take()
+        self._take(")")
+        return name
+
+    def _take(self, expected: str | None = None) -> str:
+        if not self._words:
+            raise self._invalid("unexpected end")
+        word = self._words.pop(0)
+        if expected is not None and word != expected:
+            raise self._invalid(f"{word!r} instead of {expected!r}")
+        return word
+
+    def _split(self, expression: str) -> list[str]:
+        words = _WORD.findall(expression)
+        if "".join(words) != re.sub(r"\s", "", expression):
+            raise self._invalid(expression)
+        return words
+
+    def _invalid(self, why: str) -> ClientError:
+        return refusal(self._operation, "ValidationException", 400, f"Invalid expression: {why}")
+
+
+def _comparable(value: dict[str, Any]) -> Any:
+    ((kind, plain),) = value.items()
+    if kind == "N":
+        return Decimal(plain)
+    return plain.encode() if kind == "S" else plain
+
+
+# ── SNS ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class MemorySNS:
+    """The SNS client: what was published is kept."""
+
+    def __init__(self) -> None:
+        self.published: list[dict[str, Any]] = []
+
+    def publish(self, **request: Any) -> dict[str, Any]:
+        """https://docs.aws.amazon.com/sns/latest/api/API_Publish.html."""
+        self.published.append(request)
+        return {"MessageId": str(len(self.published))}
