@@ -76,7 +76,8 @@ def test_no_size_is_ever_off(
         assert made.size == grown
     else:
         how = "both" if enlarge else "down"
-        reference = pyvips.Image.thumbnail_buffer(source, box[0], height=box[1], size=how)
+        # From pixels: where libvips has its JPEG decoder shrink first, narrow pictures come out up to a quarter too long.
+        reference = pyvips.Image.black(*shown).thumbnail_image(box[0], height=box[1], size=how)
         assert abs(made.width - reference.width) <= 1
         assert abs(made.height - reference.height) <= 1
         assert made.width == min(shown[0], box[0]) or made.height == min(shown[1], box[1]) or enlarge
