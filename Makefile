@@ -6,6 +6,7 @@ ARCHITECTURE ?= arm64
 HEIF ?= yes
 export IMAGES ?=
 PORT ?=
+SEED ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -15,7 +16,7 @@ BUNDLER := $(wildcard scripts/bundle/*.py)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo up down test lint unit e2e package fmt lock clean
+.PHONY: help setup demo up down test lint unit e2e chaos package fmt lock clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +44,9 @@ unit: $(READY) $(LOCAL_ARCHIVES) ## Run the tests that need no running stack, Te
 
 e2e: $(READY) $(LOCAL_ARCHIVES) ## Run the tests against a really applied local stack
 	$(BIN)/pytest -m e2e
+
+chaos: $(READY) $(LOCAL_ARCHIVES) ## Let a storm rage over a local stack and check every key after it; SEED=n
+	PYTHONPATH=tests $(BIN)/python -m chaos $(if $(SEED),--seed $(SEED))
 
 package: $(READY) ## Build the archives to deploy into build/lambda; RUNTIME=python3.13 ARCHITECTURE=arm64 HEIF=yes
 	$(BIN)/python -m bundle function build/lambda/function.zip --runtime $(RUNTIME) --architecture $(ARCHITECTURE)

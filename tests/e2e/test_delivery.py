@@ -16,8 +16,6 @@ from support.pictures import picture
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import psutil
-
     from support.deployment import Deployment
 
 pytestmark = pytest.mark.e2e
@@ -29,11 +27,6 @@ def _nothing_left_over(deployment: Deployment) -> Iterator[None]:
     yield
     for url in (deployment.outputs["queue_url"], deployment.outputs["dlq_url"]):
         deployment.sqs.purge_queue(QueueUrl=url)
-
-
-def workers(deployment: Deployment) -> list[psutil.Process]:
-    """The processes that run the function."""
-    return [each for each in deployment.stack.emulator.descendants() if "_worker.py" in " ".join(each.cmdline())]
 
 
 def logged_about(deployment: Deployment, key: str) -> str:
@@ -95,7 +88,7 @@ def test_a_function_that_times_out_once_then_succeeds(deployment: Deployment) ->
     deployment.upload("slow/warm.png", picture())
     deployment.row_when("slow/warm.png", "READY")
     with deployment.visibility(8):
-        stopped = workers(deployment)
+        stopped = deployment.workers()
         assert stopped
         for worker in stopped:
             worker.send_signal(signal.SIGSTOP)

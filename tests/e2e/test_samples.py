@@ -37,9 +37,9 @@ def test_sample_ends_as_expected(deployment: Deployment, sample: Sample) -> None
         row = deployment.row_when(sample.key, "READY", etag=etag.strip('"'))
         assert deployment.thumbnail_keys(sample.key) == {rendition["key"] for rendition in row["renditions"]}
         for rendition in row["renditions"]:
-            data = deployment.thumbnail(rendition["key"])
+            data, etag = deployment.thumbnail_and_etag(rendition["key"])
             assert data is not None
-            assert len(data) == rendition["bytes"]
+            assert (len(data), etag) == (rendition["bytes"], rendition["etag"])
             with Image.open(BytesIO(data)) as thumbnail:
                 thumbnail.load()
                 assert thumbnail.size == (rendition["width"], rendition["height"])

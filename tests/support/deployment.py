@@ -7,6 +7,7 @@ import json
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import psutil
 from boto3.dynamodb.types import TypeDeserializer
 
 if TYPE_CHECKING:
@@ -28,6 +29,13 @@ def eventually(what: str, probe: Callable[[], _T | None], *, within: float = PAT
             return result
         assert time.monotonic() < deadline, f"not within {within} s: {what}"
         time.sleep(0.2)
+
+
+def _runs_the_function(process: psutil.Process) -> bool:
+    try:
+        return "_worker.py" in " ".join(process.cmdline())
+    except psutil.Error:  # it has just ended
+        return False
 
 
 class Deployment:
@@ -71,18 +79,44 @@ class Deployment:
 
         return eventually(f"{key} is {status}", decided, within=within)
 
-    def thumbnail(self, key: str) -> bytes | None:
-        """What lies at `key` of the thumbnails bucket."""
+    def thumbnail_and_etag(self, key: str) -> tuple[bytes | None, str | None]:
+        """What lies at `key` of the thumbnails bucket, with its ETag."""
+        return self._object("thumbnails_bucket", key)
+
+    def source(self, key: str) -> tuple[bytes | None, str | None]:
+        """What lies at `key` of the uploads bucket now, with its ETag."""
+        return self._object("source_bucket", key)
+
+    def _object(self, bucket: str, key: str) -> tuple[bytes | None, str | None]:
         try:
-            return bytes(self.s3.get_object(Bucket=self.outputs["thumbnails_bucket"], Key=key)["Body"].read())
+            response = self.s3.get_object(Bucket=self.outputs[bucket], Key=key)
         except self.s3.exceptions.NoSuchKey:
-            return None
+            return None, None
+        return bytes(response["Body"].read()), str(response["ETag"].strip('"'))
+
+    def was_uploaded(self, key: str) -> bool:
+        """Whether the uploads bucket has, or ever had, an object at `key`."""
+        versions = self.s3.list_object_versions(Bucket=self.outputs["source_bucket"], Prefix=key)
+        return any(each["Key"] == key for each in versions.get("Versions", []))
+
+    def all_thumbnails(self) -> set[str]:
+        """Every key of the thumbnails bucket."""
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.outputs["thumbnails_bucket"])
+        return {each["Key"] for page in pages for each in page.get("Contents", [])}
 
     def thumbnail_keys(self, source_key: str) -> set[str]:
         """Every key of the thumbnails bucket that belongs to a source."""
-        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.outputs["thumbnails_bucket"])
-        keys = (each["Key"] for page in pages for each in page.get("Contents", []))
-        return {key for key in keys if key.split("/", 1)[1].rsplit(".", 1)[0] == source_key}
+        return {key for key in self.all_thumbnails() if key.split("/", 1)[1].rsplit(".", 1)[0] == source_key}
+
+    def renditions(self) -> list[dict[str, Any]]:
+        """What the function is set to make of every image."""
+        name = self.outputs["function_name"]
+        variables = self.lambda_.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+        return list(json.loads(variables["SETTINGS"])["renditions"])
+
+    def workers(self) -> list[psutil.Process]:
+        """The processes that run the function."""
+        return [each for each in self.stack.emulator.descendants() if _runs_the_function(each)]
 
     def alerts(self) -> list[dict[str, Any]]:
         """Every alert that the topic's subscriber has received so far."""
@@ -113,6 +147,18 @@ class Deployment:
     def dead_letters(self) -> list[str]:
         """The bodies of the dead letters, which stay where they are."""
         return [message["Body"] for message in self._look_into(self.outputs["dlq_url"], visibility=0)]
+
+    def take(self, *, visibility: int) -> list[dict[str, Any]]:
+        """Take some messages out of the work queue, for so many seconds."""
+        return self._look_into(self.outputs["queue_url"], visibility=visibility)
+
+    def redrive(self) -> int:
+        """Move the dead letters back to the work queue, and return how many there were."""
+        letters = self._look_into(self.outputs["dlq_url"], visibility=30)
+        for letter in letters:
+            self.send(letter["Body"])
+            self.sqs.delete_message(QueueUrl=self.outputs["dlq_url"], ReceiptHandle=letter["ReceiptHandle"])
+        return len(letters)
 
     @contextlib.contextmanager
     def visibility(self, seconds: int) -> Iterator[None]:

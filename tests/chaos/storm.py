@@ -1,0 +1,197 @@
+"""The storm: concurrent changes, faults, kills, duplicates; then calm; then the books are checked."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from localaws import faults
+from support.deployment import eventually
+from support.pictures import colour_of, picture
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from support.deployment import Deployment
+
+COLOURS = {"teal": (0, 128, 128), "red": (255, 0, 0), "gold": (255, 215, 0)}
+BAD = b"this is no image"
+_SHADES_OFF = 10
+_HANDS = 4
+_CALM_SECONDS = 240
+
+# What fails between the function and AWS, and how often. Everything is in AWS's own words, so the SDK's retries run.
+FAULTS: list[dict[str, Any]] = [
+    {"service": "s3", "probability": 0.04, "error": {"code": "SlowDown", "status": 503}},
+    {"service": "s3", "probability": 0.02, "error": {"code": "InternalError", "status": 500}},
+    {"service": "s3", "probability": 0.02, "reset": True},
+    {"service": "s3", "operation": "PutObject", "probability": 0.02, "response": {"abort_frac": 0.5}},
+    {"service": "s3", "probability": 0.1, "latency": {"min": 50, "max": 500}},
+    {"service": "dynamodb", "probability": 0.04, "error": {"code": "ProvisionedThroughputExceededException"}},
+    {"service": "dynamodb", "probability": 0.03, "reset": True},
+    {"service": "dynamodb", "probability": 0.1, "latency": {"min": 10, "max": 300}},
+    {"service": "sns", "probability": 0.2, "error": {"code": "Throttling"}},
+]
+
+
+@dataclass(frozen=True)
+class Storm:
+    """How bad it gets. The same seed makes the same changes, in an order that the machine decides."""
+
+    seed: int
+    keys: int
+    changes: int
+    seconds_between_kills: float = 1.5
+
+
+@dataclass
+class Books:
+    """What was done, and what was found wrong in the end."""
+
+    done: Counter[str] = field(default_factory=Counter)
+    statuses: Counter[str] = field(default_factory=Counter)
+    wrong: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+    def __str__(self) -> str:
+        done = ", ".join(f"{number} {what}" for what, number in sorted(self.done.items()))
+        ended = ", ".join(f"{number} {status}" for status, number in sorted(self.statuses.items()))
+        verdict = "\n".join(f"  WRONG {each}" for each in self.wrong) or "  every key is as it should be"
+        return f"{self.seconds:.0f} s: {done}\n  ended as {ended}\n{verdict}"
+
+
+def rage(storm: Storm, deployment: Deployment) -> Books:
+    """Let `storm` rage over `deployment`, wait for calm, and check every key."""
+    books, started = Books(), time.monotonic()
+    keys = [f"storm-{storm.seed}/{number:03d} ü+%.png" for number in range(storm.keys)]
+    proxy = faults.start(deployment.stack.endpoint_url, deployment.stack.directory)
+    try:
+        with deployment.environment(AWS_ENDPOINT_URL=proxy.endpoint_url), deployment.visibility(5):
+            proxy.fail(FAULTS)
+            _all_at_once(storm, deployment, keys, books)
+            proxy.fail([])
+            _wait_for_calm(deployment, books)
+    finally:
+        proxy.process.stop()
+    _check(deployment, keys, books)
+    books.seconds = time.monotonic() - started
+    return books
+
+
+def _all_at_once(storm: Storm, deployment: Deployment, keys: list[str], books: Books) -> None:
+    over = threading.Event()
+
+    def until_over(act: Callable[[random.Random], None], pause: float, salt: int) -> None:
+        chance = random.Random(storm.seed + salt)
+        while not over.wait(pause * chance.uniform(0.5, 1.5)):
+            act(chance)
+
+    mischief = [
+        threading.Thread(
+            target=until_over, args=(lambda chance: _kill(deployment, chance, books), storm.seconds_between_kills, 1)
+        ),
+        threading.Thread(target=until_over, args=(lambda chance: _shuffle(deployment, chance, books), 0.7, 2)),
+    ]
+    for thread in mischief:
+        thread.start()
+    try:
+        with ThreadPoolExecutor(_HANDS) as hands:
+            shares = [range(hand, storm.changes, _HANDS) for hand in range(_HANDS)]
+            list(hands.map(lambda share: _change(storm, deployment, keys, share, books), shares))
+        time.sleep(2 * storm.seconds_between_kills)
+    finally:
+        over.set()
+        for thread in mischief:
+            thread.join()
+
+
+def _change(storm: Storm, deployment: Deployment, keys: list[str], share: range, books: Books) -> None:
+    chance = random.Random(storm.seed * 1000 + share.start)
+    for _ in share:
+        key = chance.choice(keys)
+        what = chance.choices(["upload", "bad upload", "delete"], [6, 1, 2])[0]
+        if what == "delete":
+            deployment.delete(key)
+        else:
+            body = BAD if what == "bad upload" else picture(chance.choice(list(COLOURS)))
+            deployment.upload(key, body, "image/png")
+        books.done[what] += 1
+        time.sleep(chance.uniform(0, 0.1))
+
+
+def _kill(deployment: Deployment, chance: random.Random, books: Books) -> None:
+    if workers := deployment.workers():
+        chance.choice(workers).kill()
+        books.done["kill"] += 1
+
+
+def _shuffle(deployment: Deployment, chance: random.Random, books: Books) -> None:
+    """Take messages out, so that they come back later, and send some of them twice."""
+    for message in deployment.take(visibility=chance.randint(1, 4)):
+        books.done["delay"] += 1
+        if chance.random() < 0.5:
+            deployment.send(message["Body"])
+            books.done["duplicate"] += 1
+
+
+def _wait_for_calm(deployment: Deployment, books: Books) -> None:
+    """Wait until every message is decided; dead letters are redriven, as an operator does when a storm is over."""
+    quiet_since = [time.monotonic()]
+
+    def calm() -> bool:
+        redriven = deployment.redrive()
+        books.done["redrive"] += redriven
+        if redriven or deployment.backlog(deployment.outputs["queue_url"]):
+            quiet_since[0] = time.monotonic()
+        return time.monotonic() - quiet_since[0] > 3
+
+    eventually("the queue is empty", calm, within=_CALM_SECONDS)
+
+
+def _check(deployment: Deployment, keys: list[str], books: Books) -> None:
+    owned: set[str] = set()
+    for key in keys:
+        body, etag = deployment.source(key)
+        row = deployment.row(key) or {}
+        thumbnails = {each["key"]: each["etag"] for each in row.get("renditions", [])}
+        owned |= set(thumbnails)
+        expected = "DELETED" if body is None else "FAILED" if body == BAD else "READY"
+        if body is None and not row and not deployment.was_uploaded(key):
+            continue
+        books.statuses[str(row.get("status"))] += 1
+        books.done["attempts beyond the first"] += max(0, int(row.get("attempts", 1)) - 1)
+        if row.get("status") != expected:
+            books.wrong.append(f"{key}: {row.get('status')}, not {expected}")
+        elif expected == "READY":
+            if row["etag"] != etag:
+                books.wrong.append(f"{key}: made from {row['etag']}, not from {etag}")
+            for thumbnail, stored_etag in thumbnails.items():
+                problem = _problem(deployment, thumbnail, stored_etag, colour_of(body or b""))
+                if problem:
+                    books.wrong.append(f"{key}: {thumbnail} {problem}")
+            if len(thumbnails) != len(deployment.renditions()):
+                books.wrong.append(f"{key}: has {len(thumbnails)} thumbnails")
+        elif thumbnails:
+            books.wrong.append(f"{key}: {expected} with thumbnails")
+        if row.get("obsolete"):
+            books.wrong.append(f"{key}: obsolete thumbnails on record")
+    prefix = keys[0].split("/")[0]
+    orphans = {key for key in deployment.all_thumbnails() if f"/{prefix}/" in key} - owned
+    books.wrong += [f"{orphan}: belongs to nothing" for orphan in sorted(orphans)]
+
+
+def _problem(deployment: Deployment, key: str, etag: str, colour: tuple[int, int, int]) -> str | None:
+    data, found = deployment.thumbnail_and_etag(key)
+    if data is None:
+        return "is missing"
+    if found != etag:
+        return f"has the ETag {found}, not {etag}"
+    seen = colour_of(data)
+    if any(abs(one - other) > _SHADES_OFF for one, other in zip(seen, colour, strict=True)):
+        return f"shows {seen}, not {colour}"
+    return None
