@@ -18,6 +18,7 @@ from PIL import Image, JpegImagePlugin, PngImagePlugin, UnidentifiedImageError, 
 from thumbnailer.encoders import MOVING
 from thumbnailer.errors import Permanent
 from thumbnailer.jpeg_scans import JpegLayout
+from thumbnailer.renditions import MOST_PIXELS
 
 if TYPE_CHECKING:
     from PIL import ImageFile
@@ -26,8 +27,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Header", "animates", "inspect", "lacks_end", "opened"]
 
-# Our own limits hold before anything is decoded; Pillow's would warn at its cap and fail only at twice that.
-Image.MAX_IMAGE_PIXELS = None
+# Our own limits hold before anything is decoded. Pillow's, which fails at twice this number, is the second net: it
+# catches a GIF that Pillow reads differently from the walk below.
+Image.MAX_IMAGE_PIXELS = MOST_PIXELS // 2
 
 _SIGNATURES: Final = (
     ("JPEG", re.compile(rb"\xff\xd8\xff")),
@@ -58,6 +60,7 @@ _UNSUPPORTED: Final = (
 _LAZY: Final = {"AVIF": "PIL.AvifImagePlugin", "TIFF": "PIL.TiffImagePlugin", "HEIF": "pi_heif"}
 _EAGER: Final = (JpegImagePlugin, PngImagePlugin, WebPImagePlugin)
 
+_GIF_BLOCK: Final = re.compile(rb"[!,;]")  # an extension, a frame, the end; decoders skip what is none of them
 _MOST_BLOCKS: Final = 2_000_000  # of a GIF, 255 bytes each in files that people make
 _LONGEST_RUNS: Final = 4_000_000  # bytes of a run-length coded BMP: Pillow unpacks it in Python, run by run
 _MOST_SCANS: Final = 100  # of a JPEG; encoders write about ten, and each one more costs a pass over the picture
@@ -209,7 +212,8 @@ def _gif_extent(source: bytes) -> tuple[int, int, int]:
     width, height = int.from_bytes(source[6:8], "little"), int.from_bytes(source[8:10], "little")
     frames, blocks = 0, 0
     at = 13 + _gif_table(source[10])
-    while at < len(source) and source[at] in b"\x21\x2c":
+    while (found := _GIF_BLOCK.search(source, at)) is not None and found.group() != b";":
+        at = found.start()
         if source[at] == 0x2C:  # noqa: PLR2004 - the image separator
             left, top, across, down = (
                 int.from_bytes(source[at + field : at + field + 2], "little") for field in (1, 3, 5, 7)
@@ -220,6 +224,7 @@ def _gif_extent(source: bytes) -> tuple[int, int, int]:
             at += 11 + _gif_table(source[at + 9])
         else:
             at += 2
+        blocks += 1
         while at < len(source) and source[at]:
             at += 1 + source[at]
             blocks += 1

@@ -327,6 +327,8 @@ def _upright(picture: Image.Image, orientation: int) -> Image.Image:
 
 def _blame(source: bytes, error: Exception) -> str:
     """What is wrong with a file: half of it is missing, or a kind of pixel is not decoded, or it is broken."""
+    if isinstance(error, Image.DecompressionBombError):
+        return "too-many-pixels"
     if "unsupported" in str(error).lower():
         return "unsupported-format"
     return "truncated" if lacks_end(source) or _is_cut_short(error) else "corrupt"

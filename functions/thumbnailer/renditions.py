@@ -15,11 +15,14 @@ from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["RENDERER_VERSION", "Limits", "Rendition", "Settings"]
+__all__ = ["MOST_PIXELS", "RENDERER_VERSION", "Limits", "Rendition", "Settings"]
 
 RENDERER_VERSION: Final = 1
 """Raised by one whenever the same source and settings give other bytes: catalog rows made before are then
 out of date, and a backfill renders exactly those again."""
+
+MOST_PIXELS: Final = 200_000_000
+"""The most that `limits.pixels` can allow: at 19 bytes a pixel, the hungriest format takes 3.8 GB for it."""
 
 Fit = Literal["contain", "cover", "pad"]
 Format = Literal["webp", "jpeg", "png", "avif", "gif"]
@@ -179,10 +182,12 @@ def _rendition(value: object, where: str) -> Rendition:
 def _limits(value: object) -> Limits:
     given = _fields(value, "limits", Limits)
     default = Limits()
-    most = 2**40
+    most = {"pixels": MOST_PIXELS}
     return Limits(
         **{
-            field.name: _whole(given, "limits.", field.name, getattr(default, field.name), (1, most))
+            field.name: _whole(
+                given, "limits.", field.name, getattr(default, field.name), (1, most.get(field.name, 2**40))
+            )
             for field in fields(Limits)
         }
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import struct
 import subprocess
 import sys
@@ -118,6 +119,15 @@ def test_a_gif_frame_cannot_reach_past_the_limit() -> None:
     at = gif.index(b"\x2c", 13 + 768)
     gif[at + 5 : at + 9] = struct.pack("<HH", HUGE, HUGE)
     assert reason(bytes(gif)) == "too-many-pixels"
+
+
+@pytest.mark.parametrize("junk", [b"", b"\0", b"\x7f\xff\xff" * 9, b"!\xff\x0bNETSCAPE2.0\0\x03\x01\0\0\0"])
+def test_a_gif_cannot_hide_a_frame_from_the_walk(junk: bytes) -> None:
+    frame = b"!\xf9\x04\x09\0\0\0\0," + struct.pack("<HHHHB", 0, 0, HUGE, HUGE, 0) + b"\x02\x02\x44\x01\0;"
+    gif = b"GIF89a" + struct.pack("<HHBBB", 8, 8, 0x80, 0, 0) + b"\0\0\0\xff\xff\xff" + junk + frame
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert reason(gif) == "too-many-pixels"
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000  # kilobytes
 
 
 def test_a_gif_in_shreds_is_refused() -> None:

@@ -86,6 +86,7 @@ def test_a_wrong_rendition_is_named(change: dict[str, Any], said: str) -> None:
         (json.dumps({"renditions": [SMALL, SMALL]}), "two entries named 'small'"),
         (json.dumps({"renditions": [SMALL], "limits": {"pixel": 1}}), "limits has an unknown field 'pixel'"),
         (json.dumps({"renditions": [SMALL], "limits": {"pixels": 0}}), "limits.pixels must be a whole number"),
+        (json.dumps({"renditions": [SMALL], "limits": {"pixels": 200_000_001}}), "from 1 to 200000000"),
         (json.dumps({"renditions": [SMALL], "limits": 5}), "limits must be an object, not a number"),
         (json.dumps({"renditions": [SMALL], "animation": "gif"}), "animation must be one of animate, first-frame"),
         (json.dumps({"renditions": [SMALL], "truncated": True}), "truncated must be one of fail, render"),

@@ -76,7 +76,7 @@ def test_no_size_is_ever_off(
         assert made.size == grown
     else:
         how = "both" if enlarge else "down"
-        # From pixels: where libvips has its JPEG decoder shrink first, narrow pictures come out up to a quarter too long.
+        # From pixels: where libvips lets its JPEG decoder shrink first, narrow pictures come out a quarter too long.
         reference = pyvips.Image.black(*shown).thumbnail_image(box[0], height=box[1], size=how)
         assert abs(made.width - reference.width) <= 1
         assert abs(made.height - reference.height) <= 1
