@@ -49,6 +49,11 @@ _NOBODY_WAS_HERE = "attribute_not_exists(source_key)"
 _NOTHING_NEWER = "sequencer < :sequencer AND claim <= :sequencer"
 _STILL_AS_SEEN = "fence = :fence"
 
+_CLAIM = (
+    "SET claim = :sequencer, fence = if_not_exists(fence, :zero) + :one, sequencer = if_not_exists(sequencer, :lowest)"
+)
+_NEXT_FENCE = "SET fence = fence + :one"
+
 _CONDITION_FAILED = "ConditionalCheckFailedException"
 
 _serialise = TypeSerializer().serialize
@@ -108,29 +113,36 @@ class Catalog:
             response = self._dynamodb.get_item(TableName=self._table, Key=_key(image), ConsistentRead=True)
         return _row(image, response["Item"]) if "Item" in response else None
 
-    def commit_first(self, image: Image, state: State) -> None:
-        """Store the first row of `image`: the one write of the usual case.
+    def commit_first(self, image: Image, state: State) -> Row:
+        """Store the first row of `image` and return it: the one write of the usual case.
 
         Raises Superseded where there is a row already.
         """
         first = Row(image, None, ordering.LOWEST, state.sequencer, fence=0)
-        self._put(first, state, obsolete=(), condition=_NOBODY_WAS_HERE, values={})
+        return self._put(first, state, obsolete=(), condition=_NOBODY_WAS_HERE, values={})
 
     def claim(self, image: Image, sequencer: str) -> Row:
         """Claim `image` for the event with `sequencer` and return the row with its new fence.
 
         Raises Superseded where that event or a newer one has been applied, or a newer one claimed.
         """
-        condition = f"{_NOBODY_WAS_HERE} OR ({_NOTHING_NEWER})"
-        return self._claim(image, sequencer, condition, {":sequencer": {"S": sequencer}})
+        values = {":sequencer": {"S": sequencer}, ":zero": {"N": "0"}, ":lowest": {"S": ordering.LOWEST}}
+        return self._claim(image, _CLAIM, f"{_NOBODY_WAS_HERE} OR ({_NOTHING_NEWER})", values)
 
     def claim_as_seen(self, row: Row) -> Row:
-        """Claim an image in the state that `row` shows, for work that no event asked for.
+        """Claim an image in the state that `row` shows, to make its thumbnails anew though no event asked for it.
 
-        Raises Superseded where the row has changed since.
+        Until the commit the row has no settings fingerprint, for its thumbnails may be of two minds.
+        Raises Superseded where the row has been claimed since.
         """
-        values: dict[str, Any] = {":sequencer": {"S": row.claim}, ":fence": {"N": str(row.fence)}}
-        return self._claim(row.image, row.claim, _STILL_AS_SEEN, values)
+        return self._claim_as_seen(row, f"{_NEXT_FENCE} REMOVE settings_fingerprint")
+
+    def fence_off(self, row: Row) -> Row:
+        """Let nobody commit any more who claimed the image before this, or never did.
+
+        Raises Superseded where the row has been claimed since.
+        """
+        return self._claim_as_seen(row, _NEXT_FENCE)
 
     def require(self, claimed: Row) -> None:
         """Raise Superseded where anybody has claimed the image since `claimed` was returned."""
@@ -166,24 +178,18 @@ class Catalog:
                 if code_of(error) != _CONDITION_FAILED:
                     raise
 
-    def _claim(self, image: Image, sequencer: str, condition: str, values: Mapping[str, Any]) -> Row:
+    def _claim_as_seen(self, row: Row, update: str) -> Row:
+        return self._claim(row.image, update, _STILL_AS_SEEN, {":fence": {"N": str(row.fence)}})
+
+    def _claim(self, image: Image, update: str, condition: str, values: Mapping[str, Any]) -> Row:
         with errors_told_apart("claiming a catalog row"):
             try:
                 response = self._dynamodb.update_item(
                     TableName=self._table,
                     Key=_key(image),
-                    UpdateExpression=(
-                        "SET claim = :sequencer, fence = if_not_exists(fence, :zero) + :one, "
-                        "sequencer = if_not_exists(sequencer, :lowest)"
-                    ),
+                    UpdateExpression=update,
                     ConditionExpression=condition,
-                    ExpressionAttributeValues={
-                        ":sequencer": {"S": sequencer},
-                        ":zero": {"N": "0"},
-                        ":one": {"N": "1"},
-                        ":lowest": {"S": ordering.LOWEST},
-                        **values,
-                    },
+                    ExpressionAttributeValues={":one": {"N": "1"}, **values},
                     ReturnValues="ALL_NEW",
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 )
@@ -233,7 +239,11 @@ class Catalog:
             except ClientError as error:
                 if code_of(error) != _CONDITION_FAILED:
                     raise
-                raise Superseded(_row_in_the_way(image, error)) from error
+                row = _row_in_the_way(image, error)
+                # Where the answer to a write is lost, the SDK repeats it and finds its own row in the way.
+                if _shows(row, state):
+                    return row
+                raise Superseded(row) from error
         return Row(
             image,
             state.status,
@@ -246,6 +256,11 @@ class Catalog:
             state.thumbnails,
             obsolete,
         )
+
+
+def _shows(row: Row, state: State) -> bool:
+    of_row = (row.status, row.sequencer, row.version_id, row.etag, row.thumbnails)
+    return of_row == (state.status, state.sequencer, state.version_id, state.etag, state.thumbnails)
 
 
 def _key(image: Image) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from thumbnailer import ordering, telemetry
 from thumbnailer.catalog import DELETED, FAILED, READY, State, Superseded
@@ -56,6 +56,13 @@ class Outcome:
     """Whether people must hear of it."""
 
 
+class _Decision(NamedTuple):
+    """What became of an event, and the row that it rests on: None where none is known of."""
+
+    outcome: Outcome
+    row: Row | None
+
+
 @dataclass(frozen=True)
 class _Result:
     """What fetching and rendering came to, before anything is stored."""
@@ -83,14 +90,21 @@ class Pipeline:
             return Outcome(event.image, IGNORED)
         # Only an earlier delivery, or whatever a backfill is to be compared with, is worth a read beforehand.
         row = self._catalog.read(event.image) if attempt > 1 or event.is_backfill else None
+        unsure = attempt > 1
+        outcome = None
         for _ in range(_MOST_RACES):
             try:
-                return self._apply(event, attempt, row)
+                if outcome is None:
+                    outcome, row = self._apply(event, attempt, row)
+                if unsure and outcome.result != READY:
+                    self._sweep(event, row)
             except Superseded as superseded:
-                row = superseded.row
+                row, unsure = superseded.row, True
+            else:
+                return outcome
         raise Transient(f"the row of {event.image.key} is being changed by others again and again")
 
-    def _apply(self, event: ObjectEvent, attempt: int, row: Row | None) -> Outcome:
+    def _apply(self, event: ObjectEvent, attempt: int, row: Row | None) -> _Decision:
         """Apply `event`, knowing that the image's row is `row`, or where None, not knowing of any."""
         try:
             if event.is_backfill:
@@ -103,47 +117,45 @@ class Pipeline:
                 return self._look_again(event, attempt, row)
             return self._create(event, attempt, row)
         except Gone:
-            # A newer event exists, and it decides; but it cannot know what a delivery that died has written.
-            if attempt > 1:
-                known = row if event.is_backfill else None
-                self._sweep(known or self._catalog.claim(event.image, event.sequencer))
-            return Outcome(event.image, STALE)
+            # A newer event exists, and it decides.
+            return _Decision(Outcome(event.image, STALE), row)
 
-    def _decided(self, event: ObjectEvent, row: Row, attempt: int) -> Outcome | None:
-        """Return the outcome where `row` already decides on `event`, or None where it must be applied."""
+    def _decided(self, event: ObjectEvent, row: Row, attempt: int) -> _Decision | None:
+        """Return the decision where `row` already decides on `event`, or None where it must be applied."""
         verdict = ordering.judge(event.sequencer, row)
         if verdict is Verdict.NEWER:
             return None
         self._tidy(row)
-        if attempt > 1:
-            self._sweep(row)
         if verdict is Verdict.STALE:
-            return Outcome(event.image, STALE)
+            return _Decision(Outcome(event.image, STALE), row)
         # The delivery that stored the failure may have died before anybody was told.
-        return Outcome(event.image, DUPLICATE, report=attempt > 1 and row.status == FAILED)
+        report = attempt > 1 and row.status == FAILED
+        return _Decision(Outcome(event.image, DUPLICATE, report=report), row)
 
     # ── the ways of an event ─────────────────────────────────────────────────────────────────────────
 
-    def _create(self, event: ObjectEvent, attempt: int, row: Row | None) -> Outcome:
+    def _create(self, event: ObjectEvent, attempt: int, row: Row | None) -> _Decision:
         result = self._render(event)
         state, thumbnails = self._state_of(event, result, attempt)
         if row is None:
             try:
                 return self._commit_first(event.image, state, thumbnails)
-            except Occupied:
+            except Occupied as occupied:
                 # The bet is lost: somebody was here before, most often with this very event.
                 row = self._catalog.read(event.image)
                 if row is not None and (decided := self._decided(event, row, attempt)):
-                    return decided
+                    if self._keys(event.image) <= {thumbnail.key for thumbnail in row.thumbnails}:
+                        return decided
+                    raise Superseded(row) from occupied
             except Superseded:
                 pass  # A row without thumbnails, such as a tombstone: the claim tells who is the newer.
         return self._commit_claimed(self._catalog.claim(event.image, event.sequencer), state, thumbnails)
 
-    def _remove(self, event: ObjectEvent, attempt: int) -> Outcome:
+    def _remove(self, event: ObjectEvent, attempt: int) -> _Decision:
         claimed = self._catalog.claim(event.image, event.sequencer)
         return self._commit_claimed(claimed, self._tombstone(event, attempt), ())
 
-    def _look_again(self, event: ObjectEvent, attempt: int, row: Row | None) -> Outcome:
+    def _look_again(self, event: ObjectEvent, attempt: int, row: Row | None) -> _Decision:
         """A version went for good: what the key holds now, an older version perhaps, is its newest state."""
         current = self._storage.current(event.image)
         if current is None:
@@ -151,10 +163,10 @@ class Pipeline:
         as_created = replace(event, change=Change.CREATED, version_id=current.version_id, etag=current.etag)
         return self._create(as_created, attempt, row)
 
-    def _backfill(self, event: ObjectEvent, attempt: int, row: Row | None) -> Outcome:
+    def _backfill(self, event: ObjectEvent, attempt: int, row: Row | None) -> _Decision:
         """Nobody changed the object: render it only if its row is missing, failed or out of date."""
         if row is not None and row.claim > row.sequencer:
-            return Outcome(event.image, STALE)
+            return _Decision(Outcome(event.image, STALE), row)
         result = self._render(event)
         if row is None:
             state, thumbnails = self._state_of(event, result, attempt)
@@ -165,7 +177,7 @@ class Pipeline:
                 return self._commit_claimed(claimed, state, thumbnails)
         if self._is_up_to_date(row, result):
             self._tidy(row)
-            return Outcome(event.image, DUPLICATE)
+            return _Decision(Outcome(event.image, DUPLICATE), row)
         # The row keeps its rank, so that the next real event is the newer.
         state, thumbnails = self._state_of(replace(event, sequencer=row.sequencer), result, attempt)
         return self._commit_claimed(self._catalog.claim_as_seen(row), state, thumbnails)
@@ -201,37 +213,30 @@ class Pipeline:
                     f"as rendition {rendition.name!r} its thumbnail's key would pass S3's {LONGEST_KEY_BYTES} bytes",
                 )
 
-    def _commit_first(self, image: Image, state: State, thumbnails: Sequence[Thumbnail]) -> Outcome:
+    def _commit_first(self, image: Image, state: State, thumbnails: Sequence[Thumbnail]) -> _Decision:
         written: list[StoredThumbnail] = []
-        try:
-            with telemetry.subsegment("store"):
-                for thumbnail in thumbnails:
-                    key = thumbnail_key(thumbnail.rendition, image)
-                    content_type = thumbnail.rendition.content_type
-                    written.append(self._storage.write(key, thumbnail.data, content_type, replacing=None))
-            with telemetry.subsegment("commit"):
-                self._catalog.commit_first(image, _with_thumbnails(state, thumbnails, written))
-        except (Occupied, Superseded):
-            self._withdraw(written)
-            raise
-        return _outcome(image, state)
+        with telemetry.subsegment("store"):
+            for thumbnail in thumbnails:
+                key = thumbnail_key(thumbnail.rendition, image)
+                content_type = thumbnail.rendition.content_type
+                written.append(self._storage.write(key, thumbnail.data, content_type, replacing=None))
+        with telemetry.subsegment("commit"):
+            row = self._catalog.commit_first(image, _with_thumbnails(state, thumbnails, written))
+        self._tidy(row)
+        return _Decision(_outcome(image, state), row)
 
-    def _commit_claimed(self, claimed: Row, state: State, thumbnails: Sequence[Thumbnail]) -> Outcome:
+    def _commit_claimed(self, claimed: Row, state: State, thumbnails: Sequence[Thumbnail]) -> _Decision:
         stamped = [replace(each, data=stamp(each.data, each.rendition.format, claimed.fence)) for each in thumbnails]
         expected = {old.key: old.etag for old in (*claimed.obsolete, *claimed.thumbnails)}
         written: list[StoredThumbnail] = []
-        try:
-            with telemetry.subsegment("store"):
-                for thumbnail in stamped:
-                    key = thumbnail_key(thumbnail.rendition, claimed.image)
-                    written.append(self._replace(claimed, key, thumbnail, expected.get(key)))
-            with telemetry.subsegment("commit"):
-                row = self._catalog.commit(claimed, _with_thumbnails(state, stamped, written))
-        except Superseded:
-            self._withdraw(written)
-            raise
+        with telemetry.subsegment("store"):
+            for thumbnail in stamped:
+                key = thumbnail_key(thumbnail.rendition, claimed.image)
+                written.append(self._replace(claimed, key, thumbnail, expected.get(key)))
+        with telemetry.subsegment("commit"):
+            row = self._catalog.commit(claimed, _with_thumbnails(state, stamped, written))
         self._tidy(row)
-        return _outcome(claimed.image, state)
+        return _Decision(_outcome(claimed.image, state), row)
 
     def _replace(self, claimed: Row, key: str, thumbnail: Thumbnail, expected: str | None) -> StoredThumbnail:
         """Write a thumbnail over whatever is there, as long as the claim is ours.
@@ -249,11 +254,6 @@ class Pipeline:
                 self._catalog.require(claimed)
         raise Transient(f"{key} is being written by others again and again")
 
-    def _withdraw(self, written: Sequence[StoredThumbnail]) -> None:
-        """Take back what this attempt wrote and could not commit; a newer worker's bytes are not touched."""
-        for thumbnail in written:
-            self._storage.delete(thumbnail)
-
     def _tidy(self, row: Row) -> None:
         """Delete the thumbnails that `row` has on record as no longer its own."""
         for thumbnail in row.obsolete:
@@ -261,18 +261,24 @@ class Pipeline:
         if row.obsolete:
             self._catalog.settle(row)
 
-    def _sweep(self, row: Row) -> None:
-        """Delete what an earlier delivery may have left that `row` does not have.
+    def _sweep(self, event: ObjectEvent, row: Row | None) -> None:
+        """Delete what this message may have left that the image's row does not have.
 
-        Every message does this for itself before it is acknowledged: nobody else knows what it wrote.
+        Every message does this for itself before it is acknowledged, for nobody else knows what it wrote: in a
+        delivery that died, in a lost race, or in a write whose answer was lost. Whoever is at work is fenced
+        off first, because what is found may be theirs: they begin anew, and then write under another ETag.
         """
-        for rendition in self._config.settings.renditions:
-            found = self._storage.find(thumbnail_key(rendition, row.image))
-            if found is None or found in row.thumbnails:
-                continue
-            # Looked up first, checked second: see _replace.
-            self._catalog.require(row)
-            self._storage.delete(found)
+        found = [found for key in sorted(self._keys(event.image)) if (found := self._storage.find(key))]
+        if all(row is not None and thumbnail in row.thumbnails for thumbnail in found):
+            return
+        row = self._catalog.fence_off(row) if row else self._catalog.claim(event.image, event.sequencer)
+        for thumbnail in found:
+            if thumbnail not in row.thumbnails:
+                self._storage.delete(thumbnail)
+        self._tidy(row)
+
+    def _keys(self, image: Image) -> set[str]:
+        return {thumbnail_key(rendition, image) for rendition in self._config.settings.renditions}
 
     # ── what is stored ───────────────────────────────────────────────────────────────────────────────
 

@@ -1,0 +1,129 @@
+"""A history of the world, made of choices: anything that S3, SQS, Lambda and people may do, in any order."""
+
+from __future__ import annotations
+
+import random
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+from model.promises import require_kept
+from model.world import BAD, CONFIGURATIONS, GOOD, OTHER, World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from model.world import Delivery, Message, Protocol
+
+_T = TypeVar("_T")
+
+_MOST_WORKERS = 3
+_MOST_STEPS = 150
+
+
+class Broken(AssertionError):
+    """A promise was broken; the message tells the whole story."""
+
+
+def play(choose: Callable[[int], int], protocol: Protocol | None = None) -> World:
+    """Play one history, drain the queue and hold the promises. `choose(n)` returns a number below n."""
+    history = _History(choose, protocol)
+    world = history.world
+    try:
+        history.play()
+        world.drain()
+        require_kept(world)
+    except AssertionError as error:
+        story = "\n  ".join(world.story)
+        raise Broken(f"{error}\n  {story}") from error
+    finally:
+        world.stop()
+    return world
+
+
+def seeded(seed: int) -> Callable[[int], int]:
+    """Choices that are always the same for a seed."""
+    return random.Random(seed).randrange
+
+
+class _History:
+    def __init__(self, choose: Callable[[int], int], protocol: Protocol | None) -> None:
+        self._choose = choose
+        # The first of each kind is the plain one, for that is where a failing history shrinks to.
+        self._patience = self._one_of((1, 4, 16))
+        self._mishaps = self._one_of((0, 1, 1, 2, 4))
+        self._doings = 1 + choose(5)
+        self._duplicates = choose(3)
+        self._deployments = self._one_of((0, 0, 1, 2))
+        self.world = World(versioned=bool(choose(2)), protocol=protocol)
+        if self._deployments:
+            self.world.deploy(choose(CONFIGURATIONS))
+        if choose(4) == 3:
+            self.world.found(self._body())
+        self._last: Delivery | None = None
+
+    def play(self) -> None:
+        for _ in range(_MOST_STEPS):
+            world = self.world
+            doings: list[tuple[int, Callable[[], object]]] = [
+                (4 * self._patience if worker is self._last else 4, partial(self._step, worker))
+                for worker in world.at_work
+            ]
+            if len(world.at_work) < _MOST_WORKERS:
+                doings += [(3, partial(self._deliver, each)) for each in world.queue if not each.in_flight]
+            if self._doings:
+                doings.append((3, self._do_something))
+            if self._duplicates and world.messages:
+                doings.append((1, self._duplicate))
+            if not doings:
+                return
+            self._weighted(doings)()
+
+    def _step(self, worker: Delivery) -> None:
+        self._last = worker
+        if self._mishaps and self._choose(8) == 7:
+            self._mishaps -= 1
+            worker.step(self._one_of(worker.fates()))
+        else:
+            worker.step()
+
+    def _deliver(self, message: Message) -> None:
+        self._last = self.world.deliver(message)
+
+    def _duplicate(self) -> None:
+        self._duplicates -= 1
+        message = self._one_of(self.world.messages)
+        if message.in_flight and len(self.world.at_work) < _MOST_WORKERS:
+            self._last = self.world.deliver(message, same_count=bool(self._choose(2)))
+        else:
+            self.world.duplicate(message)
+
+    def _do_something(self) -> None:
+        self._doings -= 1
+        world = self.world
+        doings: list[tuple[int, Callable[[], object]]] = [(4, lambda: world.upload(self._body()))]
+        if world.versions:
+            doings.append((3, world.delete))
+            doings.append((1, world.backfill))
+        if world.versioned and world.versions:
+            doings.append((3, lambda: world.delete_version(self._one_of(world.versions[::-1]))))
+        if self._deployments:
+            doings.append((3, self._deploy))
+        self._weighted(doings)()
+
+    def _deploy(self) -> None:
+        self._deployments -= 1
+        self.world.deploy(self._choose(CONFIGURATIONS))
+
+    def _body(self) -> bytes:
+        return self._one_of((GOOD, OTHER, BAD))
+
+    def _one_of(self, options: Sequence[_T]) -> _T:
+        return options[self._choose(len(options))]
+
+    def _weighted(self, options: Sequence[tuple[int, _T]]) -> _T:
+        number = self._choose(sum(weight for weight, _ in options))
+        for weight, option in options:
+            number -= weight
+            if number < 0:
+                return option
+        raise AssertionError("the number is below the sum of the weights")

@@ -1,0 +1,120 @@
+"""Promises 1 and 2, to be held when the queue is empty: nothing is lost, and it has converged."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from model.world import BAD, CONFIGURATIONS, IMAGE, configuration, thumbnail_bytes
+from support.pipeline import UPLOADS
+from thumbnailer import ordering
+from thumbnailer.stamp import stamp
+from thumbnailer.storage import thumbnail_key
+
+if TYPE_CHECKING:
+    from model.world import Delivery, World
+    from thumbnailer.config import Config
+
+
+def require_kept(world: World) -> None:
+    """Raise AssertionError, naming what is wrong, unless row and thumbnails are those of the newest state."""
+    row = world.row()
+    source = world.s3.buckets[UPLOADS].current(IMAGE.key)
+    listed = {each["key"]: each for each in row.get("renditions", [])} if row else {}
+    if row is None:
+        assert source is None or not world.messages, "the object has no row"
+    else:
+        assert row["sequencer"] == world.newest, "the row is not that of the newest event"
+        assert row["claim"] == row["sequencer"], "the row is claimed for an event that was not applied"
+        assert "obsolete" not in row, "the row still has obsolete thumbnails"
+        if source is None:
+            assert row["status"] == "DELETED", "the object is gone"
+            assert not listed, "a deleted image has thumbnails"
+        else:
+            _require_made_from(world, row, source.data or b"", source.etag, listed)
+            expected = source.version_id if world.versioned else None
+            assert row.get("version_id") == expected or "etag" not in row, "the row is of another version"
+    stored = {key: version.etag for key, version in world.thumbnails()}
+    for key in stored.keys() - listed.keys():
+        assert _nobody_could_know(key, world.written[key, stored[key]]), f"{key} belongs to nothing"
+    if row is not None and "settings_fingerprint" not in row:
+        _require_abandoned_backfill(world)
+        return
+    for key, each in listed.items():
+        assert key in stored, f"{key} is missing"
+        assert stored[key] == each["etag"], f"{key} holds other bytes than its row says"
+
+
+def _require_made_from(
+    world: World, row: dict[str, Any], source: bytes, etag: str, listed: dict[str, dict[str, Any]]
+) -> None:
+    assert row.get("status") in ("READY", "FAILED"), f"the status is {row.get('status')}"
+    # A backfill names no ETag, and what is too large is never read.
+    unread = row["status"] == "FAILED" and row["reason"] == "too-large"
+    assert row.get("etag", etag if unread else None) == etag, "the row is of other bytes"
+    configs = [configuration(number) for number in range(CONFIGURATIONS)]
+    used = {delivery.config for delivery in world.deliveries}
+    if row["status"] == "FAILED":
+        too_large = any(len(source) > config.settings.limits.bytes for config in used)
+        assert source == BAD or too_large, "a good image failed"
+        assert not listed, "a failure has thumbnails"
+        assert _somebody_was_told(world), "nobody was told of the failure"
+    else:
+        assert source != BAD, "a bad image is READY"
+    if row["status"] == "READY" and "settings_fingerprint" in row:
+        config = next(each for each in configs if _keys(each) == listed.keys() and _made_with(each, row))
+        thumbnails = dict(world.thumbnails())
+        for rendition in config.settings.renditions:
+            key = thumbnail_key(rendition, IMAGE)
+            assert key in thumbnails, f"{key} is missing"
+            plain = thumbnail_bytes(source, rendition)
+            fences = range(1, int(row["fence"]) + 1)
+            versions = {plain, *(stamp(plain, rendition.format, fence) for fence in fences)}
+            assert thumbnails[key].data in versions, f"{key} is not a rendering of the newest bytes"
+    if world.backfilled_with is not None and "settings_fingerprint" in row:
+        fingerprint = configuration(world.backfilled_with).settings.fingerprint
+        assert row.get("settings_fingerprint") == fingerprint, "a backfill left the image out of date"
+
+
+def _require_abandoned_backfill(world: World) -> None:
+    """The one way to a row whose thumbnails may be of two minds; the next backfill finds and mends it."""
+    backfills = (each for each in world.deliveries if each.message.event.is_backfill)
+    assert any(_abandoned(each) for each in backfills), "an image was left half renewed"
+
+
+def _keys(config: Config) -> set[str]:
+    return {thumbnail_key(rendition, IMAGE) for rendition in config.settings.renditions}
+
+
+def _made_with(config: Config, row: dict[str, Any]) -> bool:
+    return row.get("settings_fingerprint") == config.settings.fingerprint
+
+
+def _abandoned(delivery: Delivery) -> bool:
+    """Whether a delivery died or gave up, and no later one of the same message came through."""
+    return _unfinished(delivery) and not any(_came_after(later, delivery) for later in delivery.message.deliveries)
+
+
+def _nobody_could_know(key: str, writer: Delivery) -> bool:
+    """Whether whoever wrote `key` died or gave up, and no later delivery that came through knew that key.
+
+    Either the rendition was taken out of the configuration in between, or another worker had the same
+    message at the same time and acknowledged it.
+    """
+    return _unfinished(writer) and not any(
+        _came_after(later, writer) and key in later.keys for later in writer.message.deliveries
+    )
+
+
+def _unfinished(delivery: Delivery) -> bool:
+    return delivery.died or delivery.outcome is None
+
+
+def _came_after(later: Delivery, delivery: Delivery) -> bool:
+    return later.outcome is not None and delivery.ended is not None and later.began > delivery.ended
+
+
+def _somebody_was_told(world: World) -> bool:
+    events = (ordering.LOWEST, world.newest)
+    deliveries = [delivery for delivery in world.deliveries if delivery.message.event.sequencer in events]
+    told = any(each.outcome is not None and each.outcome.report and not each.died for each in deliveries)
+    return told or any(_abandoned(each) for each in deliveries)

@@ -1,0 +1,153 @@
+"""Histories that once ended badly, and the two that still may leave something over: docs/guarantees.md."""
+
+from __future__ import annotations
+
+import pytest
+
+from model.promises import require_kept
+from model.world import BAD, GOOD, OTHER, Fate, World
+
+
+def test_a_first_row_whose_answer_was_lost_keeps_its_thumbnails() -> None:
+    world = World()
+    worker = world.deliver(world.upload(GOOD)).run(until="put_item")
+    worker.step(Fate.REPEATED)
+    assert_ends_well(world)
+    assert len(dict(world.thumbnails())) == 2
+
+
+def test_a_failure_whose_answer_was_lost_is_told() -> None:
+    world = World()
+    worker = world.deliver(world.upload(BAD)).run(until="put_item")
+    worker.step(Fate.REPEATED)
+    assert_ends_well(world)
+    assert worker.outcome is not None
+    assert worker.outcome.report
+
+
+def test_a_commit_whose_answer_was_lost_is_not_undone_after_the_next_claim() -> None:
+    world = World()
+    world.deliver(world.upload(GOOD)).run()
+    second = world.deliver(world.upload(OTHER)).run(until="put_item")
+    second.step(Fate.REPEATED)
+    world.deploy(3)
+    renewal = world.deliver(world.backfill()).run(until="put_object")
+    second.run()
+    renewal.step(Fate.KILLED_BEFORE)
+    world.deploy(0)
+    assert_ends_well(world)
+
+
+def test_a_thumbnail_whose_answer_was_lost_is_removed_when_a_deletion_came_first() -> None:
+    world = World(versioned=True)
+    creation = world.deliver(world.upload(GOOD)).run(until="put_object")
+    creation.step(Fate.REPEATED)
+    world.deliver(world.delete()).run()
+    assert_ends_well(world)
+
+
+def test_a_claimed_thumbnail_whose_answer_was_lost_is_removed_too() -> None:
+    world = World(versioned=True)
+    world.deliver(world.upload(BAD)).run()
+    creation = world.deliver(world.upload(GOOD)).run(until="update_item").run(until="put_object")
+    creation.step(Fate.REPEATED)
+    world.deliver(world.delete()).run()
+    assert_ends_well(world)
+
+
+def test_a_sweep_takes_nothing_from_a_newer_worker() -> None:
+    """It used to delete what that worker had written and not yet committed; the commit then held."""
+    world = World(versioned=True)
+    older = world.upload(GOOD)
+    world.deliver(older).step(Fate.KILLED_BEFORE)
+    newer = world.deliver(world.upload(BAD))
+    newer.run()
+    newest = world.deliver(world.upload(OTHER)).run(until="put_item", times=2)
+    world.deliver(older).run()
+    newest.run()
+    assert_ends_well(world)
+
+
+def test_what_was_written_before_the_last_version_went_is_swept() -> None:
+    world = World(versioned=True)
+    world.upload(GOOD)
+    world.upload(OTHER)
+    removal = world.delete_version(world.versions[1])
+    world.deliver(removal).run(until="put_item").step(Fate.KILLED_BEFORE)
+    world.delete_version(world.versions[0])
+    assert_ends_well(world, removal)
+
+
+def test_what_was_written_before_a_lower_limit_was_deployed_is_swept() -> None:
+    world = World()
+    creation = world.upload(OTHER)
+    world.deliver(creation).run(until="put_item").step(Fate.KILLED_BEFORE)
+    world.deploy(4)
+    assert_ends_well(world)
+    assert (world.row() or {})["status"] == "FAILED"
+
+
+def test_what_a_backfill_left_is_swept_although_a_deletion_is_at_it() -> None:
+    world = World()
+    world.found(GOOD)
+    backfill = world.backfill()
+    world.deliver(backfill).run(until="put_item").step(Fate.KILLED_BEFORE)
+    deletion = world.deliver(world.delete()).run(until="put_item")
+    world.deliver(backfill).run()
+    deletion.run()
+    assert_ends_well(world)
+
+
+def test_a_renewal_that_died_is_finished_although_the_old_settings_are_back() -> None:
+    world = World()
+    world.deliver(world.upload(GOOD)).run()
+    world.deploy(3)
+    world.deliver(world.backfill()).run(until="put_item").step(Fate.KILLED_BEFORE)
+    world.deploy(0)
+    assert_ends_well(world)
+
+
+def test_a_deletion_that_is_sent_twice_takes_nothing_from_another_worker() -> None:
+    """Two workers whose settings name the renditions in another order hold one thumbnail each."""
+    world = World()
+    creation = world.upload(GOOD)
+    one = world.deliver(creation).run(until="put_object", times=2)
+    world.deploy(2)
+    other = world.deliver(world.duplicate(creation)).run(until="put_object")
+    other.step()
+    one.step()
+    if one.waits_for == "delete_object":  # what it did once, to take back what it had written
+        one.step(Fate.REPEATED)
+    other.run()
+    assert_ends_well(world)
+
+
+@pytest.mark.parametrize("retired", [True, False])
+def test_exception_a_rendition_retired_between_a_death_and_its_redelivery(*, retired: bool) -> None:
+    world = World()
+    creation = world.upload(GOOD)
+    world.deliver(creation).run(until="put_item").step(Fate.KILLED_BEFORE)
+    world.deploy(1 if retired else 2)
+    assert_ends_well(world)
+    left = dict(world.thumbnails()).keys() - {each["key"] for each in (world.row() or {})["renditions"]}
+    assert left == ({"small/cat.png.gif"} if retired else set())
+
+
+@pytest.mark.parametrize("copies", ["one message twice", "two messages"])
+def test_exception_a_death_whose_message_another_worker_acknowledged(copies: str) -> None:
+    world = World(versioned=True)
+    creation = world.upload(GOOD)
+    world.deliver(world.delete()).run()
+    doomed = world.deliver(creation).run(until="put_item")
+    world.deliver(creation if copies == "one message twice" else world.duplicate(creation), same_count=True).run()
+    doomed.step(Fate.KILLED_BEFORE)
+    assert_ends_well(world)
+    if copies == "two messages":
+        assert not dict(world.thumbnails())
+
+
+def assert_ends_well(world: World, *first: object) -> None:
+    """Drain the queue, the messages `first` before the others, and hold the promises."""
+    world.messages.sort(key=lambda message: message not in first)
+    world.drain()
+    require_kept(world)

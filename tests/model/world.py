@@ -1,0 +1,385 @@
+"""A small world in which the order of everything is chosen from outside.
+
+The real Pipeline, Catalog and Storage run over S3 and DynamoDB in memory. Every delivery of a message is a
+thread that stops at each call to AWS until it is told what becomes of that call; only one thread ever runs.
+So a list of choices decides a whole history: which message is delivered when and how often, who makes the
+next call, which worker dies at it, which answer is lost, when somebody uploads, deletes or deploys.
+"""
+
+from __future__ import annotations
+
+import enum
+import threading
+from dataclasses import dataclass, field
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any
+
+from boto3.dynamodb.types import TypeDeserializer
+
+from support.memory_aws import MemoryDynamoDB, MemoryS3, Version, refusal
+from support.pipeline import TABLE, THUMBNAILS, UPLOADS, environment
+from thumbnailer import ordering
+from thumbnailer.catalog import Catalog
+from thumbnailer.config import Config
+from thumbnailer.errors import Permanent, Transient
+from thumbnailer.events import Change, Image, ObjectEvent
+from thumbnailer.pipeline import Pipeline
+from thumbnailer.renderer import Facts, Rendered, Thumbnail
+from thumbnailer.storage import Storage, thumbnail_key
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from thumbnailer.pipeline import Outcome
+    from thumbnailer.renditions import Rendition, Settings
+
+IMAGE = Image(UPLOADS, "cat.png")
+
+GOOD, OTHER, BAD = b"a good image", b"another good image", b"bad"
+"""What is uploaded. GOOD is within the limit of every deployment, OTHER is not within that of the last."""
+
+_LARGE = {"name": "large", "width": 32, "height": 32, "format": "png"}
+_SMALL = {"name": "small", "width": 8, "height": 8, "format": "gif"}
+_DEPLOYMENTS: tuple[dict[str, Any], ...] = (
+    {"renditions": [_LARGE, _SMALL]},
+    {"renditions": [_LARGE]},
+    {"renditions": [_SMALL, _LARGE]},
+    {"renditions": [{**_LARGE, "width": 64}, {**_SMALL, "format": "png"}]},
+    {"renditions": [_LARGE, _SMALL], "limits": {"bytes": len(GOOD)}},
+)
+
+
+@cache
+def configuration(number: int) -> Config:
+    """What the function is deployed with: renditions added, removed, reordered, changed; a lower limit."""
+    return Config.from_environment(environment("arn:aws:sns:us-east-1:123456789012:alerts", **_DEPLOYMENTS[number]))
+
+
+CONFIGURATIONS = len(_DEPLOYMENTS)
+
+
+def thumbnail_bytes(source: bytes, rendition: Rendition) -> bytes:
+    """What a rendition of a source comes to here: bytes that name both."""
+    return b"%s as %r at the end" % (source, rendition)
+
+
+def render(source: bytes, settings: Settings) -> Rendered:
+    """Stands in for the renderer, so that thousands of histories take seconds."""
+    if source == BAD:
+        raise Permanent("unidentified", "not an image")
+    facts = Facts("png", 64, 48, len(source), "RGB", 1, False, "#000000", "", None, ())  # noqa: FBT003
+    thumbnails = (Thumbnail(each, thumbnail_bytes(source, each), 1, 1) for each in settings.renditions)
+    return Rendered(facts, tuple(thumbnails))
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """The code under test; known-bad variants take the place of the real one."""
+
+    pipeline: type[Pipeline] = Pipeline
+    catalog: type[Catalog] = Catalog
+    storage: type[Storage] = Storage
+
+
+class Fate(enum.Enum):
+    """What becomes of one call."""
+
+    ANSWERED = "is answered"
+    REPEATED = "takes effect, its answer is lost and the SDK repeats it"
+    REFUSED = "is refused by an overloaded service"
+    UNANSWERED = "takes effect, and no attempt of the SDK gets an answer"
+    KILLED_BEFORE = "is never sent: the worker dies"
+    KILLED_AFTER = "takes effect, and the worker dies"
+
+
+_READS = frozenset({"get_object", "head_object", "list_objects_v2", "get_item"})
+_READ_FATES = (Fate.REFUSED, Fate.KILLED_BEFORE)
+_WRITE_FATES = (Fate.REPEATED, Fate.REFUSED, Fate.UNANSWERED, Fate.KILLED_BEFORE, Fate.KILLED_AFTER)
+
+
+class _Killed(BaseException):
+    """A worker's end: nothing in the function may catch it."""
+
+
+@dataclass(eq=False)
+class Message:
+    """One SQS message: it stays until it is acknowledged."""
+
+    name: str
+    event: ObjectEvent
+    received: int = 0
+    acknowledged: bool = False
+    deliveries: list[Delivery] = field(default_factory=list)
+
+    @property
+    def in_flight(self) -> list[Delivery]:
+        """The workers that have it now."""
+        return [each for each in self.deliveries if not each.over]
+
+
+class Delivery:
+    """One worker with one message: a thread that waits at each of its calls for what becomes of it."""
+
+    def __init__(self, world: World, message: Message, number: int, attempt: int) -> None:
+        self.message = message
+        self.attempt = attempt
+        self.config = configuration(world.deployed)
+        self.began = world.tick()
+        self.ended: int | None = None
+        self.died = False
+        self.waits_for: str | None = None
+        """The call that it is about to make; None once it has none to make any more."""
+        self.outcome: Outcome | None = None
+        self.error: BaseException | None = None
+        self.name = f"worker {number}"
+        self._world = world
+        self._fate = Fate.ANSWERED
+        self._go, self._stopped = threading.Semaphore(0), threading.Semaphore(0)
+        self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
+        self._thread.start()
+        self._stopped.acquire()
+
+    @property
+    def over(self) -> bool:
+        """Whether the message is no longer with this worker."""
+        return self.ended is not None
+
+    @property
+    def keys(self) -> set[str]:
+        """The thumbnails that its configuration knows of."""
+        return {thumbnail_key(each, IMAGE) for each in self.config.settings.renditions}
+
+    def fates(self) -> tuple[Fate, ...]:
+        """What may become of its next call other than an answer."""
+        if self.waits_for is None:
+            return (Fate.KILLED_BEFORE,)
+        return _READ_FATES if self.waits_for in _READS else _WRITE_FATES
+
+    def step(self, fate: Fate = Fate.ANSWERED) -> None:
+        """Let it make the call it waits for; or where it has finished, acknowledge or return its message."""
+        self._world.note(f"{self.name}: {self.waits_for or 'end'} {fate.value}")
+        killed = fate in (Fate.KILLED_BEFORE, Fate.KILLED_AFTER)
+        if self.waits_for is not None:
+            self._fate = fate
+            self._go.release()
+            self._stopped.acquire()
+            if killed:
+                self._end(died=True)
+        elif killed:
+            self._end(died=True)
+        else:
+            self._finish()
+
+    def run(self, *, until: str | None = None, times: int = 1) -> Delivery:
+        """Step to the end, or to just before the call `until` is made for the `times`-th time."""
+        while not self.over:
+            if until is not None and self.waits_for == until:
+                times -= 1
+                if times == 0:
+                    return self
+            self.step()
+        return self
+
+    def _run(self) -> None:
+        try:
+            protocol = self._world.protocol
+            storage = protocol.storage(_Wire(self._world.s3, self), THUMBNAILS)  # type: ignore[arg-type]
+            catalog = protocol.catalog(_Wire(self._world.dynamodb, self), TABLE)  # type: ignore[arg-type]
+            worker = protocol.pipeline(self.config, storage, catalog)
+            self.outcome = worker.apply(self.message.event, attempt=self.attempt)
+        except BaseException as error:  # noqa: BLE001 - it must not end in this thread unseen
+            self.error = error
+        self.waits_for = None
+        self._stopped.release()
+
+    def call(self, name: str, effect: Callable[[], Any], request: dict[str, Any]) -> Any:
+        """One call of the function to AWS, in the worker's thread."""
+        while True:
+            self.waits_for = name
+            self._stopped.release()
+            self._go.acquire()
+            fate = self._fate
+            if fate is Fate.KILLED_BEFORE:
+                raise _Killed
+            if fate is Fate.REFUSED:
+                raise refusal(name, "SlowDown", 503)
+            try:
+                answer = effect()
+            except Exception as refused:
+                if fate is Fate.ANSWERED:
+                    raise
+                answer = refused
+            else:
+                if name == "put_object":
+                    self._world.written[request["Key"], answer["ETag"].strip('"')] = self
+            if fate is Fate.ANSWERED:
+                return answer
+            if fate is Fate.KILLED_AFTER:
+                raise _Killed
+            if fate is Fate.UNANSWERED:
+                raise refusal(name, "InternalError", 500)
+
+    def _finish(self) -> None:
+        self._end(died=False)
+        if self.outcome is None:
+            if not isinstance(self.error, Transient):
+                raise AssertionError(f"{self.name} met {self.error!r}") from self.error
+            return
+        self._world.note(f"{self.name}: acknowledges {self.message.name} as {self.outcome.result}")
+        self.message.acknowledged = True
+
+    def _end(self, *, died: bool) -> None:
+        self.died = died
+        self.ended = self._world.tick()
+        self._thread.join()
+
+
+class _Wire:
+    """A client whose every call waits for its fate."""
+
+    def __init__(self, client: MemoryS3 | MemoryDynamoDB, delivery: Delivery) -> None:
+        self._client, self._delivery = client, delivery
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        method = getattr(self._client, name)
+        return lambda **request: self._delivery.call(name, partial(method, **request), request)
+
+
+class World:
+    """One image, its events, the queue, and what is deployed."""
+
+    def __init__(self, *, versioned: bool = False, protocol: Protocol | None = None) -> None:
+        self.protocol = protocol or Protocol()
+        self.versioned = versioned
+        self.s3, self.dynamodb = MemoryS3(), MemoryDynamoDB()
+        self.s3.create_bucket(Bucket=UPLOADS, versioned=versioned)
+        self.s3.create_bucket(Bucket=THUMBNAILS)
+        self.dynamodb.create_table(TableName=TABLE)
+        self.deployed = 0
+        self.messages: list[Message] = []
+        self.deliveries: list[Delivery] = []
+        self.written: dict[tuple[str, str], Delivery] = {}
+        """Who wrote, as the last one, the bytes with this ETag to this key."""
+        self.newest = ordering.LOWEST
+        """The sequencer of the newest event."""
+        self.backfilled_with: int | None = None
+        """What was deployed at the last backfill that no older deployment's worker could spoil."""
+        self.story: list[str] = []
+        self._now = 0
+
+    # ── what people do ───────────────────────────────────────────────────────────────────────────────
+
+    def found(self, body: bytes) -> dict[str, Any]:
+        """Put an object that nobody tells of: one from before there was a pipeline."""
+        self.note(f"upload of {body!r}")
+        return self.s3.put_object(Bucket=UPLOADS, Key=IMAGE.key, Body=body, ContentType="image/png")
+
+    def upload(self, body: bytes) -> Message:
+        """Put an object."""
+        answer = self.found(body)
+        return self._send(Change.CREATED, version_id=answer.get("VersionId"), etag=answer["ETag"].strip('"'))
+
+    def delete(self) -> Message:
+        """Delete the object; where there are versions, hide it behind a marker."""
+        self.note("deletion")
+        marker = self.s3.delete_object(Bucket=UPLOADS, Key=IMAGE.key).get("VersionId")
+        return self._send(Change.REMOVED, version_id=marker)
+
+    def delete_version(self, version: Version) -> Message:
+        """Delete one version, or one delete marker, for good."""
+        self.note(f"deletion of version {version.version_id}")
+        self.s3.delete_object(Bucket=UPLOADS, Key=IMAGE.key, VersionId=version.version_id)
+        return self._send(Change.VERSION_REMOVED, version_id=version.version_id)
+
+    def backfill(self) -> Message:
+        """Ask for the object to be looked at."""
+        old = any(each.config is not configuration(self.deployed) for each in self.deliveries if not each.over)
+        self.backfilled_with = None if old else self.deployed
+        return self._enqueue(_event(Change.CREATED, ordering.LOWEST), "backfill")
+
+    def duplicate(self, message: Message) -> Message:
+        """S3 sends the same event once more."""
+        return self._enqueue(message.event, f"copy of {message.name}")
+
+    def deploy(self, number: int) -> None:
+        """Change the configuration; whoever is at work goes on with the old one."""
+        self.note(f"deployment {number}")
+        self.deployed = number
+        self.backfilled_with = None
+
+    @property
+    def versions(self) -> list[Version]:
+        """The versions and delete markers of the source, the oldest first."""
+        return self.s3.buckets[UPLOADS].keys.get(IMAGE.key, [])
+
+    def _send(self, change: Change, *, version_id: str | None, etag: str | None = None) -> Message:
+        self.newest = ordering.normalise(f"{self.tick():04X}")
+        return self._enqueue(_event(change, self.newest, version_id, etag), change.value)
+
+    def _enqueue(self, event: ObjectEvent, name: str) -> Message:
+        message = Message(f"message {len(self.messages) + 1} ({name})", event)
+        self.messages.append(message)
+        self.note(f"{message.name} is in the queue")
+        return message
+
+    # ── what SQS and Lambda do ───────────────────────────────────────────────────────────────────────
+
+    def deliver(self, message: Message, *, same_count: bool = False) -> Delivery:
+        """Hand a message to a worker; while another has it, SQS may count that as one delivery."""
+        if not (same_count and message.received):
+            message.received += 1
+        delivery = Delivery(self, message, len(self.deliveries) + 1, message.received)
+        self.note(f"{delivery.name} gets {message.name}, attempt {message.received}, deployment {self.deployed}")
+        self.deliveries.append(delivery)
+        message.deliveries.append(delivery)
+        return delivery
+
+    @property
+    def queue(self) -> list[Message]:
+        """What is not acknowledged."""
+        return [message for message in self.messages if not message.acknowledged]
+
+    @property
+    def at_work(self) -> list[Delivery]:
+        """The workers that have a message now."""
+        return [delivery for delivery in self.deliveries if not delivery.over]
+
+    def drain(self) -> None:
+        """Let everybody finish and deliver what is left, with no further mishap, until nothing is left."""
+        for delivery in self.at_work:
+            delivery.run()
+        for _ in range(3):
+            for message in self.queue:
+                self.deliver(message).run()
+        assert not self.queue, "messages come back for ever"
+
+    def stop(self) -> None:
+        """End every worker where it stands."""
+        for delivery in self.at_work:
+            delivery.step(Fate.KILLED_BEFORE)
+
+    # ── a record of it ───────────────────────────────────────────────────────────────────────────────
+
+    def tick(self) -> int:
+        """The time: the number of things that have happened."""
+        self._now += 1
+        return self._now
+
+    def note(self, what: str) -> None:
+        """Write into the story that a failure is told by."""
+        self.story.append(what)
+
+    def row(self) -> dict[str, Any] | None:
+        """The catalog row as it is stored."""
+        item = self.dynamodb.tables[TABLE].get((IMAGE.key, IMAGE.bucket))
+        deserialise: Callable[[Any], Any] = TypeDeserializer().deserialize
+        return item and {name: deserialise(value) for name, value in item.items()}
+
+    def thumbnails(self) -> Iterator[tuple[str, Version]]:
+        """What lies in the thumbnails bucket."""
+        for key, versions in self.s3.buckets[THUMBNAILS].keys.items():
+            yield key, versions[-1]
+
+
+def _event(change: Change, sequencer: str, version_id: str | None = None, etag: str | None = None) -> ObjectEvent:
+    return ObjectEvent(change, IMAGE, sequencer, version_id, etag, None, "2026-01-02T03:04:05.678Z")
