@@ -20,13 +20,22 @@ if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
 
-# One slow call must not eat the deadline of a whole batch: what does not answer soon is retried from the
-# queue. The SDK's own retries cover the blips.
-_CLIENT_CONFIG = ClientConfig(
-    connect_timeout=2,
-    read_timeout=10,
-    retries={"mode": "standard", "total_max_attempts": 3},
-)
+_ATTEMPTS = 3
+_CONNECT_SECONDS = 1
+
+
+def _client_config(deadline: float) -> ClientConfig:
+    """Let one call, retries included, take `deadline` seconds at most.
+
+    The SDK's own retries cover the blips; what does not answer for longer is retried from the queue, so that one
+    slow call does not eat the time of a whole batch.
+    """
+    return ClientConfig(
+        connect_timeout=_CONNECT_SECONDS,
+        read_timeout=max(1.0, deadline / _ATTEMPTS - _CONNECT_SECONDS),
+        retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
+    )
+
 
 # Errors that the next attempt may well not meet. Anything else that is not the caller's to interpret means
 # that permissions, resources or code are wrong, and every message would fail the same way.
@@ -62,19 +71,19 @@ class Clients:
     sns: SNSClient
 
     @classmethod
-    def connect(cls) -> Clients:
-        """Make them; nothing goes over the network yet."""
-        session = boto3.session.Session()
+    def connect(cls, deadline: float) -> Clients:
+        """Make them, such that one call takes `deadline` seconds at most; nothing goes over the network yet."""
+        session, config = boto3.session.Session(), _client_config(deadline)
         return cls(
-            s3=session.client("s3", config=_CLIENT_CONFIG),
-            dynamodb=session.client("dynamodb", config=_CLIENT_CONFIG),
-            sns=session.client("sns", config=_CLIENT_CONFIG),
+            s3=session.client("s3", config=config),
+            dynamodb=session.client("dynamodb", config=config),
+            sns=session.client("sns", config=config),
         )
 
 
-def connect_sqs() -> SQSClient:
+def connect_sqs(deadline: float) -> SQSClient:
     """Make a client of SQS, which few invocations need."""
-    return boto3.session.Session().client("sqs", config=_CLIENT_CONFIG)
+    return boto3.session.Session().client("sqs", config=_client_config(deadline))
 
 
 def code_of(error: ClientError) -> str:

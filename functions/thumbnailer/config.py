@@ -26,6 +26,8 @@ class Config:
     """How long the row of a deleted image stays, to hold off late events."""
     retry_first_seconds: int
     """How long a message waits at least half of, after its first failure that may pass."""
+    timeout_seconds: int
+    """How long an invocation may take."""
     memory_bytes: int
     """What the function has in all."""
 
@@ -58,6 +60,7 @@ class Config:
             alerts_topic_arn=required("ALERTS_TOPIC_ARN"),
             tombstone_days=number("TOMBSTONE_DAYS"),
             retry_first_seconds=number("RETRY_FIRST_SECONDS"),
+            timeout_seconds=number("TIMEOUT_SECONDS"),
             # Set by Lambda itself.
             memory_bytes=number("AWS_LAMBDA_FUNCTION_MEMORY_SIZE") * 2**20,
         )

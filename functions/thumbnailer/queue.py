@@ -31,13 +31,14 @@ def delay(attempt: int, first_seconds: float) -> int:
 class Queue:
     """The work queue, as the function may use it; or any other that feeds the function."""
 
-    def __init__(self, first_seconds: float) -> None:
+    def __init__(self, first_seconds: float, call_deadline: float) -> None:
         self._first_seconds = first_seconds
+        self._call_deadline = call_deadline
 
     @cached_property
     def _sqs(self) -> SQSClient:
         # Made when it is first needed: most workers never are that unlucky.
-        return connect_sqs()
+        return connect_sqs(self._call_deadline)
 
     def postpone(self, record: dict[str, Any], attempt: int) -> None:
         """Let the message of an SQS `record` come back after its delay.

@@ -8,6 +8,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-deletes.html
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,6 @@ LONGEST_KEY_BYTES = 1024
 
 _GONE = frozenset({"404", "405", "412", "MethodNotAllowed", "NoSuchKey", "NoSuchVersion", "PreconditionFailed"})
 _CONDITION_FAILED = frozenset({"404", "412", "NoSuchKey", "PreconditionFailed"})
-_READ_AT_ONCE = 2**20
 
 
 class Gone(Exception):
@@ -38,7 +38,7 @@ class Gone(Exception):
 
 
 class Occupied(Exception):
-    """A thumbnail's key holds something else than the write or delete expected."""
+    """A thumbnail's key holds something else than the write expected."""
 
 
 @dataclass(frozen=True)
@@ -100,11 +100,13 @@ class Storage:
                 if code_of(error) == "InvalidObjectState":
                     raise Permanent("archived", "the object is in an archive tier: restore it first") from error
                 raise
-            body = response["Body"]
-            if response["ContentLength"] > most_bytes:
-                body.close()
-                raise Permanent("too-large", f"{response['ContentLength']:,} bytes; the limit is {most_bytes:,}")
-            data = b"".join(body.iter_chunks(_READ_AT_ONCE))
+            with contextlib.closing(response["Body"]) as body:
+                announced = response.get("ContentLength", 0)
+                # One byte more than allowed tells, where the header says nothing.
+                data = body.read(most_bytes + 1) if announced <= most_bytes else b""
+        size = max(announced, len(data))
+        if size > most_bytes:
+            raise Permanent("too-large", f"{size:,} bytes or more; the limit is {most_bytes:,}")
         return Source(
             data=data,
             etag=response["ETag"].strip('"'),

@@ -61,13 +61,15 @@ class Worker:
     def start(cls, environment: Mapping[str, str]) -> Worker:
         """Read the configuration and make the clients. Raises Systemic."""
         config = Config.from_environment(environment)
-        clients = Clients.connect()
+        # Whatever is begun with the reserve untouched can still wait for one call that fails in the end.
+        call_deadline = config.timeout_seconds * _RESERVED_SHARE
+        clients = Clients.connect(call_deadline)
         storage = Storage(clients.s3, config.thumbnails_bucket)
         catalog = Catalog(clients.dynamodb, config.catalog_table)
         return cls(
             Pipeline(config, storage, catalog),
             Alerts(clients.sns, config.alerts_topic_arn),
-            Queue(config.retry_first_seconds),
+            Queue(config.retry_first_seconds, call_deadline),
         )
 
     def run(self, records: Sequence[dict[str, Any]], context: LambdaContext) -> list[str]:

@@ -51,6 +51,7 @@ run "function" {
       ALERTS_TOPIC_ARN    = "arn:aws:sns:eu-central-1:123456789012:alerts"
       TOMBSTONE_DAYS      = "30"
       RETRY_FIRST_SECONDS = "20"
+      TIMEOUT_SECONDS     = "60"
       LOG_LEVEL           = "INFO"
       AWS_ENDPOINT_URL    = "http://127.0.0.1:4566"
     }

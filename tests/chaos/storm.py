@@ -31,6 +31,7 @@ FAULTS: list[dict[str, Any]] = [
     {"service": "s3", "probability": 0.02, "error": {"code": "InternalError", "status": 500}},
     {"service": "s3", "probability": 0.02, "reset": True},
     {"service": "s3", "operation": "PutObject", "probability": 0.02, "response": {"abort_frac": 0.5}},
+    {"service": "s3", "operation": "GetObject", "probability": 0.03, "response": {"abort_frac": 0.5}},
     {"service": "s3", "probability": 0.1, "latency": {"min": 50, "max": 500}},
     {"service": "dynamodb", "probability": 0.04, "error": {"code": "ProvisionedThroughputExceededException"}},
     {"service": "dynamodb", "probability": 0.03, "reset": True},

@@ -255,6 +255,12 @@ class MemoryDynamoDB:
             raise NotImplementedError(returned)
         return {"Attributes": dict(after)} if returned == "ALL_NEW" else {}
 
+    def delete_item(self, **request: Any) -> dict[str, Any]:
+        """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_DeleteItem.html."""
+        table = self._table("DeleteItem", {"TableName", "Key"}, request)
+        table.pop(_primary_key("DeleteItem", request["Key"]), None)
+        return {}
+
     def _table(self, operation: str, known: set[str], request: dict[str, Any]) -> dict[tuple[str, str], _Item]:
         if unknown := request.keys() - known:
             raise NotImplementedError(f"{operation} with {unknown}")

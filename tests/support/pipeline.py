@@ -47,7 +47,7 @@ def client(service: str) -> Any:
 
 @functools.cache
 def _clients_of_the_function() -> Clients:
-    return Clients.connect()
+    return Clients.connect(deadline=18)
 
 
 class Killed(BaseException):
@@ -112,7 +112,7 @@ class Bench:
         catalog = Catalog(self.clients.dynamodb, config.catalog_table)
         self.pipeline = Pipeline(config, storage, catalog)
         alerts = Alerts(self.clients.sns, config.alerts_topic_arn)
-        self.worker = Worker(self.pipeline, alerts, Queue(config.retry_first_seconds))
+        self.worker = Worker(self.pipeline, alerts, Queue(config.retry_first_seconds, call_deadline=18))
 
     def _count(self, model: Any, **_: Any) -> None:
         if self._calls_left is not None:
@@ -190,5 +190,6 @@ def environment(topic_arn: str, renditions: list[dict[str, Any]], **settings: An
         "TOMBSTONE_DAYS": "30",
         "LOG_LEVEL": "INFO",
         "RETRY_FIRST_SECONDS": "20",
+        "TIMEOUT_SECONDS": "60",
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1769",
     }

@@ -99,6 +99,7 @@ def test_the_archives_need_nothing_but_the_runtime(tmp_path: Path) -> None:
             "ALERTS_TOPIC_ARN": "arn:aws:sns:us-east-1:123456789012:alerts",
             "TOMBSTONE_DAYS": "30",
             "RETRY_FIRST_SECONDS": "20",
+            "TIMEOUT_SECONDS": "60",
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1769",
             "AWS_DEFAULT_REGION": "us-east-1",
         },

@@ -19,7 +19,15 @@ def test_a_good_environment_is_read() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["SETTINGS", "THUMBNAILS_BUCKET", "CATALOG_TABLE", "ALERTS_TOPIC_ARN", "TOMBSTONE_DAYS", "RETRY_FIRST_SECONDS"],
+    [
+        "SETTINGS",
+        "THUMBNAILS_BUCKET",
+        "CATALOG_TABLE",
+        "ALERTS_TOPIC_ARN",
+        "TOMBSTONE_DAYS",
+        "RETRY_FIRST_SECONDS",
+        "TIMEOUT_SECONDS",
+    ],
 )
 def test_a_missing_variable_is_named(name: str) -> None:
     with pytest.raises(Systemic, match=name):

@@ -18,6 +18,7 @@ locals {
     CATALOG_TABLE       = var.catalog.table_name
     ALERTS_TOPIC_ARN    = var.alerts_topic_arn
     TOMBSTONE_DAYS      = tostring(var.tombstone_days)
+    TIMEOUT_SECONDS     = tostring(var.sizing.timeout_seconds)
     RETRY_FIRST_SECONDS = tostring(var.retry_first_seconds)
     LOG_LEVEL           = var.logs.level
   }, var.environment)
