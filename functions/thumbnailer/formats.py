@@ -68,13 +68,17 @@ _MOST_SCANS: Final = 100  # of a JPEG; encoders write about ten, and each one mo
 
 @dataclass(frozen=True)
 class Header:
-    """What the header of a source says. Width and height are in stored pixels, before any EXIF orientation."""
+    """What the header of a source says. Width and height are in stored pixels, before any EXIF orientation.
+
+    extent  width and height that hold every frame: those of a GIF may reach beyond its screen
+    """
 
     format: str
     width: int
     height: int
     mode: str
     frames: int
+    extent: tuple[int, int]
     jpeg: JpegLayout | None = None
 
 
@@ -89,12 +93,12 @@ def inspect(source: bytes, limits: Limits) -> Header:
     if len(source) > limits.bytes:
         raise Permanent("too-large", f"The file has {len(source):,} bytes; the limit is {limits.bytes:,}.")
     form = _sniff(source)
-    frames = 1
+    frames, extent = 1, (0, 0)
     if form == "WEBP":
         _check_size(*_webp_size(source), limits)
     elif form == "GIF":
-        across, down, frames = _gif_extent(source)
-        _check_size(across, down, limits)
+        first, extent, frames = _gif_extent(source)
+        _check_size(*first, limits)
     jpeg = JpegLayout.of(source, _MOST_SCANS) if form == "JPEG" else None
     if jpeg is not None and jpeg.scans > _MOST_SCANS:
         raise Permanent("too-many-scans", f"The JPEG has more than {_MOST_SCANS} scans.")
@@ -105,7 +109,8 @@ def inspect(source: bytes, limits: Limits) -> Header:
         _check_size(width, height, limits)
         if form == "BMP" and image.tile[0].codec_name == "bmp_rle" and len(source) > _LONGEST_RUNS:
             raise Permanent("unsupported-format", "The bitmap is run-length coded, and longer than such files are.")
-        return Header(form, width, height, image.mode, frames, jpeg)
+        extent = max(width, extent[0]), max(height, extent[1])
+        return Header(form, width, height, image.mode, frames, extent, jpeg)
 
 
 def animates(header: Header, settings: Settings) -> bool:
@@ -120,9 +125,10 @@ def animates(header: Header, settings: Settings) -> bool:
     limits = settings.limits
     if header.frames > limits.frames:
         raise Permanent("too-many-frames", f"It has {header.frames:,} frames; the limit is {limits.frames:,}.")
+    _check_size(*header.extent, limits)
     # What is written counts as well as what is read: a rendition may enlarge.
     boxes = [each.width * each.height for each in moving if each.enlarge or each.fit == "pad"]
-    pixels = header.frames * max(header.width * header.height, *boxes, 1)
+    pixels = header.frames * max(header.extent[0] * header.extent[1], *boxes, 1)
     if pixels > limits.animated_pixels:
         raise Permanent(
             "too-many-pixels", f"The animation has {pixels:,} pixels; the limit is {limits.animated_pixels:,}."
@@ -201,8 +207,8 @@ def _webp_size(source: bytes) -> tuple[int, int]:
     return int.from_bytes(source[26:28], "little") & 0x3FFF, int.from_bytes(source[28:30], "little") & 0x3FFF
 
 
-def _gif_extent(source: bytes) -> tuple[int, int, int]:
-    """Width and height that hold every frame, and how many frames: one walk over the blocks.
+def _gif_extent(source: bytes) -> tuple[tuple[int, int], tuple[int, int], int]:
+    """Width and height that hold the first frame, those that hold every frame, and how many: one walk over the blocks.
 
     A frame may reach beyond the screen that the header declares, and decoders then grow the picture.
     https://www.w3.org/Graphics/GIF/spec-gif89a.txt
@@ -210,7 +216,7 @@ def _gif_extent(source: bytes) -> tuple[int, int, int]:
     if len(source) < 13:  # noqa: PLR2004 - the header and the screen descriptor
         raise EOFError("the header is truncated")
     width, height = int.from_bytes(source[6:8], "little"), int.from_bytes(source[8:10], "little")
-    frames, blocks = 0, 0
+    first, frames, blocks = (width, height), 0, 0
     at = 13 + _gif_table(source[10])
     while (found := _GIF_BLOCK.search(source, at)) is not None and found.group() != b";":
         at = found.start()
@@ -219,6 +225,7 @@ def _gif_extent(source: bytes) -> tuple[int, int, int]:
                 int.from_bytes(source[at + field : at + field + 2], "little") for field in (1, 3, 5, 7)
             )
             width, height, frames = max(width, left + across), max(height, top + down), frames + 1
+            first = (width, height) if frames == 1 else first
             if at + 9 >= len(source):
                 break
             at += 11 + _gif_table(source[at + 9])
@@ -231,7 +238,7 @@ def _gif_extent(source: bytes) -> tuple[int, int, int]:
             if blocks > _MOST_BLOCKS:
                 raise Permanent("corrupt", f"The GIF is cut into more than {_MOST_BLOCKS:,} blocks.")
         at += 1
-    return width, height, max(1, frames)
+    return first, (width, height), max(1, frames)
 
 
 def _gif_table(flags: int) -> int:

@@ -69,8 +69,10 @@ def _decoding(header: Header, largest: float, frames: int) -> tuple[float, float
     pixels = header.width * header.height
     stored = _STORED.get(header.mode, 4)
     if header.jpeg is None:
-        each = (_ANIMATING if frames > 1 else _DECODING).get(header.format, stored)
-        return each * pixels, stored * pixels, header.width, header.height
+        decoding = _DECODING.get(header.format, stored) * pixels
+        if frames > 1:
+            decoding = _ANIMATING[header.format] * header.extent[0] * header.extent[1]
+        return decoding, stored * pixels, header.width, header.height
     step = decoder_reduction(largest)
     across, down = -(-header.width // step), -(-header.height // step)
     # Two bytes a coefficient, of the whole picture at full size whatever the scale, or a few rows of blocks.

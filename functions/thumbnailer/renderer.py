@@ -175,6 +175,8 @@ def _drawing(source: bytes, settings: Settings) -> _Drawing:
     frames = header.frames if animates(header, settings) else 1
     notes: list[str] = []
     first = _decoded(source, header, settings, notes)
+    if _CUT_SHORT in notes:  # what follows half a frame would be read from the middle of something
+        frames = 1
     # Boxes are turned, not pictures: what is drawn in stored orientation is small when it is put upright.
     boxes = [
         replace(each, width=each.height, height=each.width) if first.on_its_side else each
@@ -276,8 +278,7 @@ def _load(image: ImageFile.ImageFile, settings: Settings, notes: list[str]) -> N
         image.load()
         if image.getbbox() is None:
             raise
-        if _CUT_SHORT not in notes:
-            notes.append(_CUT_SHORT)
+        notes.append(_CUT_SHORT)
 
 
 def _frames(first: Image.Image, count: int, settings: Settings, notes: list[str]) -> Iterator[Image.Image]:

@@ -104,6 +104,13 @@ def test_an_animation_that_breaks_off_follows_the_setting() -> None:
     assert 1 < len(frames_of(result.thumbnails[0].data)[0]) < 5
 
 
+def test_a_first_frame_that_breaks_off_is_all_there_is() -> None:
+    source = film("GIF")
+    cut = source[: source.index(b",\0\0\0\0\x78\0\x50\0") + 60]
+    result = render(cut, settings({"width": 60, "height": 60}, animation="animate", truncated="render"))
+    assert result.facts.warnings == ("The file is truncated: what is there was rendered.",)
+
+
 def test_still_pictures_are_not_touched_by_the_setting() -> None:
     source, box = saved(quadrants(), "PNG"), {"width": 30, "height": 30}
     assert render(source, settings(box)) == render(source, settings(box, animation="animate"))

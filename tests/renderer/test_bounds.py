@@ -119,6 +119,11 @@ def test_a_gif_frame_cannot_reach_past_the_limit() -> None:
     at = gif.index(b"\x2c", 13 + 768)
     gif[at + 5 : at + 9] = struct.pack("<HH", HUGE, HUGE)
     assert reason(bytes(gif)) == "too-many-pixels"
+    film = bytearray(moving("GIF", 3))
+    at = film.rindex(b",\0\0\0\0\x40\0\x30\0")
+    film[at + 5 : at + 9] = struct.pack("<HH", HUGE, HUGE)
+    assert reason(bytes(film), animation="animate") == "too-many-pixels"
+    render(bytes(film), settings({"width": 8, "height": 8}))  # the frame is never looked at
 
 
 @pytest.mark.parametrize("junk", [b"", b"\0", b"\x7f\xff\xff" * 9, b"!\xff\x0bNETSCAPE2.0\0\x03\x01\0\0\0"])
