@@ -276,7 +276,7 @@ def _load(image: ImageFile.ImageFile, settings: Settings, notes: list[str]) -> N
             raise
         image.tile = []  # nothing more to decode: the rows that are there are the picture
         image.load()
-        if image.getbbox() is None:
+        if image.mode != "P" and image.getbbox() is None:  # black throughout; a palette's 0 may be any colour
             raise
         notes.append(_CUT_SHORT)
 

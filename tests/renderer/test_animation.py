@@ -106,7 +106,7 @@ def test_an_animation_that_breaks_off_follows_the_setting() -> None:
 
 def test_a_first_frame_that_breaks_off_is_all_there_is() -> None:
     source = film("GIF")
-    cut = source[: source.index(b",\0\0\0\0\x78\0\x50\0") + 60]
+    cut = source[: source.index(b",\0\0\0\0\x78\0\x50\0") + 200]
     result = render(cut, settings({"width": 60, "height": 60}, animation="animate", truncated="render"))
     assert result.facts.warnings == ("The file is truncated: what is there was rendered.",)
 
