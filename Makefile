@@ -7,6 +7,7 @@ HEIF ?= yes
 export IMAGES ?=
 PORT ?=
 SEED ?=
+SECONDS ?= 600
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -16,7 +17,7 @@ BUNDLER := $(wildcard scripts/bundle/*.py)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo up down test lint unit e2e chaos package fmt lock clean
+.PHONY: help setup demo up down test lint unit e2e chaos fuzz bench package fmt lock clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +48,12 @@ e2e: $(READY) $(LOCAL_ARCHIVES) ## Run the tests against a really applied local 
 
 chaos: $(READY) $(LOCAL_ARCHIVES) ## Let a storm rage over a local stack and check every key after it; SEED=n
 	PYTHONPATH=tests $(BIN)/python -m chaos $(if $(SEED),--seed $(SEED))
+
+fuzz: $(READY) ## Feed the renderer mutated images for SECONDS=600
+	PYTHONPATH=tests $(BIN)/python -W ignore -m renderer.fuzz --seconds $(SECONDS)
+
+bench: $(READY) ## Measure the renderer beside libvips and sharp, into build/bench; needs npm and apt-get
+	$(BIN)/python -m bench.renderer
 
 package: $(READY) ## Build the archives to deploy into build/lambda; RUNTIME=python3.13 ARCHITECTURE=arm64 HEIF=yes
 	$(BIN)/python -m bundle function build/lambda/function.zip --runtime $(RUNTIME) --architecture $(ARCHITECTURE)
