@@ -53,13 +53,17 @@ class _History:
         self._mishaps = self._one_of((0, 1, 1, 2, 4))
         self._doings = 1 + choose(5)
         self._duplicates = choose(3)
-        self._deployments = self._one_of((0, 0, 1, 2))
+        self._deployments = self._one_of((0, 0, 1, 3))
+        # How often people deploy and backfill, compared with what else they do.
+        self._zeal = self._one_of((1, 1, 12))
         self.world = World(versioned=bool(choose(2)), protocol=protocol)
-        if self._deployments:
-            self.world.deploy(choose(CONFIGURATIONS))
-        if choose(4) == 3:
+        beginning = choose(4)
+        if beginning == 1:
             self.world.found(self._body())
+        elif beginning > 1:
+            self.world.deliver(self.world.upload(self._body())).run()
         self._last: Delivery | None = None
+        self._before: int | None = None
 
     def play(self) -> None:
         for _ in range(_MOST_STEPS):
@@ -103,16 +107,19 @@ class _History:
         doings: list[tuple[int, Callable[[], object]]] = [(4, lambda: world.upload(self._body()))]
         if world.versions:
             doings.append((3, world.delete))
-            doings.append((1, world.backfill))
+            doings.append((self._zeal, world.backfill))
         if world.versioned and world.versions:
             doings.append((3, lambda: world.delete_version(self._one_of(world.versions[::-1]))))
         if self._deployments:
-            doings.append((3, self._deploy))
+            doings.append((2 * self._zeal, self._deploy))
         self._weighted(doings)()
 
     def _deploy(self) -> None:
         self._deployments -= 1
-        self.world.deploy(self._choose(CONFIGURATIONS))
+        others = [number for number in range(CONFIGURATIONS) if number != self.world.deployed]
+        before, self._before = self._before, self.world.deployed
+        # Back to where one came from is what people do when something is wrong.
+        self.world.deploy(before if before is not None and self._choose(2) else self._one_of(others))
 
     def _body(self) -> bytes:
         return self._one_of((GOOD, OTHER, BAD))

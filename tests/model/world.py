@@ -80,6 +80,10 @@ class Protocol:
     catalog: type[Catalog] = Catalog
     storage: type[Storage] = Storage
 
+    def __str__(self) -> str:
+        real = {"Pipeline", "Catalog", "Storage"}
+        return "+".join({self.pipeline.__name__, self.catalog.__name__, self.storage.__name__} - real)
+
 
 class Fate(enum.Enum):
     """What becomes of one call."""

@@ -199,6 +199,7 @@ class MemoryS3:
 
 # ── DynamoDB ─────────────────────────────────────────────────────────────────────────────────────────
 
+_EXPRESSIONS = ("ConditionExpression", "UpdateExpression")
 _Item = dict[str, dict[str, Any]]
 _WORD = re.compile(r"\s*(<=|>=|<>|[=<>(),+-]|:\w+|\w+)")
 _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
@@ -235,7 +236,6 @@ class MemoryDynamoDB:
         key = _primary_key("PutItem", request["Item"])
         expressions = _Expressions("PutItem", request)
         expressions.check(table.get(key))
-        expressions.finish()
         table[key] = dict(request["Item"])
         return {}
 
@@ -246,10 +246,8 @@ class MemoryDynamoDB:
         key = _primary_key("UpdateItem", request["Key"])
         expressions = _Expressions("UpdateItem", request)
         before = table.get(key)
-        after = expressions.updated(before if before is not None else request["Key"])
         expressions.check(before)
-        expressions.finish()
-        table[key] = after
+        table[key] = after = expressions.updated(before if before is not None else request["Key"])
         returned = request.get("ReturnValues", "NONE")
         if returned not in ("NONE", "ALL_NEW"):
             raise NotImplementedError(returned)
@@ -286,8 +284,10 @@ class _Expressions:
         self._operation = operation
         self._request = request
         self._values: _Item = request.get("ExpressionAttributeValues", {})
-        self._used: set[str] = set()
         self._words: list[str] = []
+        used = {word for name in _EXPRESSIONS for word in self._split(request.get(name, "")) if word[0] == ":"}
+        if used != self._values.keys():
+            raise self._invalid(f"values that are not both passed and used: {used ^ self._values.keys()}")
 
     def check(self, item: _Item | None) -> None:
         """Raise ConditionalCheckFailedException unless the condition holds for `item`."""
@@ -323,11 +323,6 @@ class _Expressions:
                     break
                 self._take(",")
         return after
-
-    def finish(self) -> None:
-        """Raise ValidationException where a value was passed for nothing, as DynamoDB does."""
-        if unused := self._values.keys() - self._used:
-            raise self._invalid(f"unused in expressions: {sorted(unused)}")
 
     # The grammar, from the loosest binding to the tightest.
 
@@ -387,9 +382,6 @@ class _Expressions:
     def _operand(self, item: _Item, word: str) -> dict[str, Any] | None:
         if not word.startswith(":"):
             return item.get(word)
-        if word not in self._values:
-            raise self._invalid(f"{word} is not defined")
-        self._used.add(word)
         return self._values[word]
 
     def _argument(self) -> str:

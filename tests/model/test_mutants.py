@@ -1,0 +1,247 @@
+"""A test of the model: protocols that are known to be wrong, each of which it must catch.
+
+Each variant takes away or turns round one thing that `docs/guarantees.md` says is needed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from model.history import Broken, play, seeded
+from model.world import Protocol
+from thumbnailer import catalog, ordering, pipeline
+from thumbnailer.aws import errors_told_apart
+from thumbnailer.catalog import DELETED, Catalog, Row, Superseded
+from thumbnailer.events import Change
+from thumbnailer.ordering import Verdict
+from thumbnailer.pipeline import Pipeline
+from thumbnailer.storage import Occupied, Storage, StoredThumbnail
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from thumbnailer.catalog import State
+    from thumbnailer.events import Image, ObjectEvent
+    from thumbnailer.renderer import Thumbnail
+
+_MOST_HISTORIES = 10_000
+_ALWAYS = "fence >= :fence OR fence < :fence"
+
+
+class WritesOverAnything(Storage):
+    """Thumbnails are written without a condition."""
+
+    def write(self, key: str, data: bytes, content_type: str, *, replacing: str | None) -> StoredThumbnail:  # noqa: ARG002
+        with errors_told_apart("writing"):
+            answer = self._s3.put_object(Bucket=self._bucket, Key=key, Body=data, ContentType=content_type)
+        return StoredThumbnail(key, answer["ETag"].strip('"'))
+
+
+class DeletesAnything(Storage):
+    """Thumbnails are deleted whatever the key holds by now."""
+
+    def delete(self, thumbnail: StoredThumbnail) -> None:
+        with errors_told_apart("deleting"):
+            self._s3.delete_object(Bucket=self._bucket, Key=thumbnail.key)
+
+
+class CommitsWithoutItsClaim(Catalog):
+    """The commit does not ask whether somebody has claimed the image since."""
+
+    def _put(
+        self,
+        claimed: Row,
+        state: State,
+        *,
+        obsolete: tuple[StoredThumbnail, ...],
+        condition: str,
+        values: Mapping[str, Any],
+    ) -> Row:
+        return super()._put(
+            claimed, state, obsolete=obsolete, condition=_ALWAYS if values else condition, values=values
+        )
+
+
+class ClaimsAfterWriting(Catalog):
+    """The claim is made only when the thumbnails lie there."""
+
+    def claim(self, image: Image, sequencer: str) -> Row:
+        row = self.read(image) or Row(image, None, ordering.LOWEST, sequencer, fence=0)
+        if row.sequencer >= sequencer and row.status:
+            raise Superseded(row)
+        return replace(row, claim=sequencer)
+
+    def require(self, claimed: Row) -> None:
+        pass
+
+    def commit(self, claimed: Row, state: State) -> Row:
+        return super().commit(super().claim(claimed.image, claimed.claim), state)
+
+
+class LeavesNoTombstone(Catalog):
+    """The row of a deleted image is deleted."""
+
+    def commit(self, claimed: Row, state: State) -> Row:
+        row = super().commit(claimed, state)
+        if state.status == DELETED:
+            with errors_told_apart("deleting"):
+                self._dynamodb.delete_item(TableName=self._table, Key=catalog._key(claimed.image))
+        return row
+
+
+class ClaimsWithoutOrder(Catalog):
+    """Any event may claim, an older one too."""
+
+    def claim(self, image: Image, sequencer: str) -> Row:
+        values = {":sequencer": {"S": sequencer}, ":zero": {"N": "0"}, ":lowest": {"S": ordering.LOWEST}}
+        return self._claim(image, catalog._CLAIM, f"{catalog._NOBODY_WAS_HERE} OR fence >= :zero", values)
+
+
+class ClaimsWithoutCounting(Catalog):
+    """A claim does not change the fence."""
+
+    def _claim(self, image: Image, update: str, condition: str, values: Mapping[str, Any]) -> Row:
+        return super()._claim(image, update, condition, {**values, ":one": {"N": "0"}})
+
+
+class RenewsWithoutATrace(Catalog):
+    """The row keeps its settings fingerprint while a backfill makes the thumbnails anew."""
+
+    def claim_as_seen(self, row: Row) -> Row:
+        return self.fence_off(row)
+
+
+class RenewsWhateverItFinds(Catalog):
+    """A backfill claims the row as it is by now, not as it was before the GET."""
+
+    def claim_as_seen(self, row: Row) -> Row:
+        return super().claim_as_seen(self.read(row.image) or row)
+
+
+class SweepsWithoutAFence(Catalog):
+    """A sweep lets whoever is at work go on."""
+
+    def fence_off(self, row: Row) -> Row:
+        self.require(row)
+        return row
+
+
+class ForgetsWhatIsObsolete(Catalog):
+    """The row does not say what was there before."""
+
+    def commit(self, claimed: Row, state: State) -> Row:
+        return super().commit(replace(claimed, thumbnails=(), obsolete=()), state)
+
+
+class NeverSweeps(Pipeline):
+    """A redelivered message does not look for what it left."""
+
+    def _sweep(self, event: ObjectEvent, row: Row | None) -> None:
+        pass
+
+
+class ChecksBeforeLookingUp(Pipeline):
+    """The claim is checked first, and then looked up what may be replaced."""
+
+    def _replace(self, claimed: Row, key: str, thumbnail: Thumbnail, expected: str | None) -> StoredThumbnail:
+        while True:
+            try:
+                return self._storage.write(key, thumbnail.data, "", replacing=expected)
+            except Occupied:
+                self._catalog.require(claimed)
+                found = self._storage.find(key)
+                expected = found.etag if found else None
+
+
+class SettlesBeforeDeleting(Pipeline):
+    """What is obsolete is forgotten before it is deleted."""
+
+    def _tidy(self, row: Row) -> None:
+        if row.obsolete:
+            self._catalog.settle(row)
+        for thumbnail in row.obsolete:
+            self._storage.delete(thumbnail)
+
+
+class BackfillOutranks(Pipeline):
+    """A backfill is taken for the newest event."""
+
+    def _apply(self, event: ObjectEvent, attempt: int, row: Row | None) -> pipeline._Decision:
+        newest = replace(event, sequencer="F" * len(ordering.LOWEST)) if event.is_backfill else event
+        return super()._apply(newest, attempt, row)
+
+
+class AnyVersionRemovedIsARemoval(Pipeline):
+    """The deletion of an old version is taken for that of the object."""
+
+    def _look_again(self, event: ObjectEvent, attempt: int, row: Row | None) -> pipeline._Decision:  # noqa: ARG002
+        return self._remove(replace(event, change=Change.REMOVED), attempt)
+
+
+_VARIANTS = [
+    Protocol(storage=WritesOverAnything),
+    Protocol(storage=DeletesAnything),
+    Protocol(catalog=CommitsWithoutItsClaim),
+    Protocol(catalog=ClaimsAfterWriting),
+    Protocol(catalog=LeavesNoTombstone),
+    Protocol(catalog=ClaimsWithoutOrder),
+    Protocol(catalog=ClaimsWithoutCounting),
+    Protocol(catalog=RenewsWithoutATrace),
+    Protocol(catalog=RenewsWhateverItFinds),
+    Protocol(catalog=SweepsWithoutAFence),
+    Protocol(catalog=ForgetsWhatIsObsolete),
+    Protocol(pipeline=NeverSweeps),
+    Protocol(pipeline=ChecksBeforeLookingUp),
+    Protocol(pipeline=SettlesBeforeDeleting),
+    Protocol(pipeline=BackfillOutranks),
+    Protocol(pipeline=AnyVersionRemovedIsARemoval),
+]
+
+
+@pytest.mark.parametrize("variant", _VARIANTS, ids=str)
+def test_the_model_catches(variant: Protocol) -> None:
+    assert_caught(variant)
+
+
+def test_the_model_catches_thumbnails_without_a_stamp(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline, "stamp", lambda data, *_: data)
+    assert_caught(Protocol())
+
+
+@pytest.mark.parametrize("taken_for_newer", [Verdict.STALE, Verdict.SAME])
+def test_the_model_catches_a_judge_that_is_too_lenient(
+    monkeypatch: pytest.MonkeyPatch, taken_for_newer: Verdict
+) -> None:
+    judge = ordering.judge
+
+    def lenient(sequencer: str, row: Row | None) -> Verdict:
+        verdict = judge(sequencer, row)
+        return Verdict.NEWER if verdict is taken_for_newer else verdict
+
+    monkeypatch.setattr(ordering, "judge", lenient)
+    assert_caught(Protocol())
+
+
+def test_the_model_catches_a_worker_that_does_not_know_its_own_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalog, "_shows", lambda *_: False)
+    assert_caught(Protocol())
+
+
+def assert_caught(protocol: Protocol) -> None:
+    """Some seeded history ends badly, and not because the variant falls over by itself."""
+    endings = (ending(seed, protocol) for seed in range(_MOST_HISTORIES))
+    bad = next((each for each in endings if each), None)
+    assert bad is not None, f"{_MOST_HISTORIES} histories, and none of them shows what is wrong"
+    assert " met " not in bad, bad
+
+
+def ending(seed: int, protocol: Protocol) -> str | None:
+    """What is wrong at the end of a history."""
+    try:
+        play(seeded(seed), protocol)
+    except Broken as broken:
+        return str(broken)
+    return None
