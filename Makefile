@@ -20,7 +20,7 @@ BUNDLER := $(wildcard scripts/bundle/*.py)
 .PHONY: help setup demo up down test lint unit e2e chaos fuzz bench package fmt lock clean
 
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY) ## Install everything into .venv
 

@@ -70,6 +70,13 @@ def test_a_table_for_people(folder: Path) -> None:
     assert not (folder.parent / "small").exists()
 
 
+def test_a_bare_list_of_renditions_will_do(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "list.json").write_text('[{"name": "tiny", "width": 64, "height": 64}]')
+    _, out, _ = run(folder, "--renditions", tmp_path / "list.json", "--json")
+    made = [json.loads(line)["renditions"] for line in out.splitlines()]
+    assert {rendition["name"] for each in made for rendition in each} == {"tiny"}
+
+
 def test_wrong_settings_say_what_is_wrong(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "wrong.json").write_text('{"renditions": [{"name": "a", "width": 0, "height": 5}]}')
     code, out, err = run(folder, "--renditions", tmp_path / "wrong.json")

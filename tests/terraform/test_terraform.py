@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,8 @@ import pytest
 
 from localaws.stack import REPOSITORY
 from localaws.terraform import Root
+from thumbctl.render import DEFAULT
+from thumbnailer.renditions import Settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,3 +38,14 @@ def test_module_keeps_its_promises(tmp_path: Path) -> None:
     assert summary is not None
     assert int(summary[1]) > 0
     assert summary[2] == "0"
+
+
+def test_the_command_line_renders_what_the_module_does_by_default() -> None:
+    variable = (MODULE / "variables.tf").read_text().split('variable "renditions"')[1]
+    default = variable.split("default = [")[1].split("]")[0]
+    fields = [dict(re.findall(r'(\w+)\s*=\s*"?([^",\s}]+)', line)) for line in default.split("}") if "{" in line]
+    assert fields
+    text = json.dumps(
+        [{key: int(value) if value.isdecimal() else value for key, value in each.items()} for each in fields]
+    )
+    assert Settings.from_json(f'{{"renditions": {text}}}') == DEFAULT
