@@ -85,8 +85,8 @@ variable "renditions" {
   }
 
   validation {
-    condition     = alltrue([for rendition in var.renditions : contains(["webp", "jpeg", "png", "avif"], rendition.format)])
-    error_message = "A rendition's format must be webp, jpeg, png or avif."
+    condition     = alltrue([for rendition in var.renditions : contains(["webp", "jpeg", "png", "avif", "gif"], rendition.format)])
+    error_message = "A rendition's format must be webp, jpeg, png, avif or gif."
   }
 
   validation {
@@ -109,10 +109,10 @@ variable "renditions" {
     condition = alltrue([
       for rendition in var.renditions : rendition.effort == null ? true : (
         rendition.effort >= 0 && floor(rendition.effort) == rendition.effort &&
-        rendition.effort <= lookup({ webp = 6, jpeg = 2, png = 9, avif = 10 }, rendition.format, 0)
+        rendition.effort <= lookup({ webp = 6, jpeg = 2, png = 9, avif = 10, gif = 0 }, rendition.format, 0)
       )
     ])
-    error_message = "A rendition's effort must be a whole number from 0 to 6 for webp, 2 for jpeg, 9 for png and 10 for avif."
+    error_message = "A rendition's effort must be a whole number from 0 to 6 for webp, 2 for jpeg, 9 for png, 10 for avif and 0 for gif."
   }
 }
 
@@ -130,6 +130,12 @@ variable "limits" {
   validation {
     condition     = alltrue([for limit in values(var.limits) : limit >= 1 && floor(limit) == limit])
     error_message = "limits must be whole numbers from 1."
+  }
+
+  validation {
+    # What the function's own settings take; beyond it no memory of Lambda's would do.
+    condition     = var.limits.pixels <= 200000000
+    error_message = "limits.pixels must be 200 million or less: the function refuses to start with more."
   }
 }
 
