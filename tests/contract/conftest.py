@@ -1,0 +1,86 @@
+"""S3 and DynamoDB three times over: in memory, moto, and the emulator."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from localaws import emulator, processes
+from support.memory_aws import MemoryDynamoDB, MemoryS3
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_KEY_SCHEMA = [
+    {"AttributeName": "source_key", "KeyType": "HASH"},
+    {"AttributeName": "source_bucket", "KeyType": "RANGE"},
+]
+_names = itertools.count()
+
+
+@dataclass(frozen=True)
+class Services:
+    """One implementation, with a bucket of each kind and a table of the test's own."""
+
+    name: str
+    s3: Any
+    dynamodb: Any
+    plain: str
+    versioned: str
+    table: str
+
+
+@pytest.fixture(params=["memory", "moto", pytest.param("emulator", marks=pytest.mark.e2e)])
+def services(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
+    """Each implementation in turn."""
+    number = next(_names)
+    names = f"plain-{number}", f"versioned-{number}", f"table-{number}"
+    if request.param == "memory":
+        yield _in_memory(*names)
+    elif request.param == "moto":
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            monkeypatch.setenv(name, "testing")
+        with mock_aws():
+            yield _over_the_wire(None, *names)
+    else:
+        yield _over_the_wire(request.getfixturevalue("emulator_url"), *names)
+
+
+@pytest.fixture(scope="session")
+def emulator_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A bare emulator."""
+    port = processes.free_port()
+    process = emulator.start(port, Path(tmp_path_factory.mktemp("emulator")))
+    try:
+        yield f"http://{processes.LOOPBACK}:{port}"
+    finally:
+        process.stop()
+
+
+def _in_memory(plain: str, versioned: str, table: str) -> Services:
+    s3, dynamodb = MemoryS3(), MemoryDynamoDB()
+    s3.create_bucket(Bucket=plain)
+    s3.create_bucket(Bucket=versioned, versioned=True)
+    dynamodb.create_table(TableName=table)
+    return Services("memory", s3, dynamodb, plain, versioned, table)
+
+
+def _over_the_wire(url: str | None, plain: str, versioned: str, table: str) -> Services:
+    session = boto3.session.Session("test", "test", region_name=emulator.REGION)
+    s3, dynamodb = session.client("s3", endpoint_url=url), session.client("dynamodb", endpoint_url=url)
+    for bucket in (plain, versioned):
+        s3.create_bucket(Bucket=bucket)
+    s3.put_bucket_versioning(Bucket=versioned, VersioningConfiguration={"Status": "Enabled"})
+    dynamodb.create_table(
+        TableName=table,
+        KeySchema=_KEY_SCHEMA,  # type: ignore[arg-type]
+        AttributeDefinitions=[{"AttributeName": each["AttributeName"], "AttributeType": "S"} for each in _KEY_SCHEMA],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    return Services("emulator" if url else "moto", s3, dynamodb, plain, versioned, table)
