@@ -259,8 +259,8 @@ class Catalog:
 
 
 def _shows(row: Row, state: State) -> bool:
-    of_row = (row.status, row.sequencer, row.version_id, row.etag, row.thumbnails)
-    return of_row == (state.status, state.sequencer, state.version_id, state.etag, state.thumbnails)
+    names = ("status", "sequencer", "version_id", "etag", "settings_fingerprint", "thumbnails")
+    return all(getattr(row, name) == getattr(state, name) for name in names)
 
 
 def _key(image: Image) -> dict[str, Any]:

@@ -172,6 +172,7 @@ class TestVersions:
         assert body(services, services.versioned, VersionId=first) == b"one"
 
     def test_a_marker_cannot_be_read(self, services: Services) -> None:
+        put(services, services.versioned, b"one")
         marker = services.s3.delete_object(Bucket=services.versioned, Key=KEY)["VersionId"]
         request = {"Bucket": services.versioned, "Key": KEY, "VersionId": marker}
         answer = refused(services.s3.get_object, **request)

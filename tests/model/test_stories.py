@@ -107,6 +107,16 @@ def test_a_renewal_that_died_is_finished_although_the_old_settings_are_back() ->
     assert_ends_well(world)
 
 
+def test_a_renewal_that_fails_again_does_not_take_the_failure_before_it_for_its_own() -> None:
+    world = World(versioned=True)
+    older = world.deliver(world.upload(GOOD)).run(until="put_item")
+    world.deliver(world.upload(BAD)).run()
+    renewal = world.deliver(world.backfill()).run(until="put_item")
+    older.run()
+    renewal.run()
+    assert_ends_well(world)
+
+
 def test_a_deletion_that_is_sent_twice_takes_nothing_from_another_worker() -> None:
     """Two workers whose settings name the renditions in another order hold one thumbnail each."""
     world = World()
