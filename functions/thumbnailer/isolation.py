@@ -72,7 +72,7 @@ class Isolation:
         self._memory_bytes = memory_bytes
         self._budget = MemoryBudget(max(memory_bytes - _OCCUPIED, MEBIBYTE))
 
-    def render(self, source: bytes, *, attempt: int, patience: Patience) -> Rendered:
+    def render(self, source: bytes, attempt: int, *, patience: Patience) -> Rendered:
         """Render `source`, delivered for the `attempt`-th time.
 
         Raises Permanent, at later deliveries also with `crashed` and `too-slow`, and Transient where there

@@ -20,18 +20,20 @@ from thumbnailer.catalog import DELETED, FAILED, READY, State, Superseded
 from thumbnailer.errors import Permanent, Transient
 from thumbnailer.events import Change
 from thumbnailer.ordering import Verdict
-from thumbnailer.renderer import render
 from thumbnailer.stamp import stamp
 from thumbnailer.storage import LONGEST_KEY_BYTES, Gone, Occupied, thumbnail_key
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from thumbnailer.catalog import Catalog, Row
     from thumbnailer.config import Config
     from thumbnailer.events import Image, ObjectEvent
     from thumbnailer.renderer import Rendered, Thumbnail
     from thumbnailer.storage import Source, Storage, StoredThumbnail
+
+    # Renders the bytes of a source, delivered for so many times. Raises Permanent and Transient.
+    Render = Callable[[bytes, int], Rendered]
 
 STALE = "STALE"
 DUPLICATE = "DUPLICATE"
@@ -76,10 +78,11 @@ class _Result:
 class Pipeline:
     """Applies events to the thumbnails bucket and the catalog."""
 
-    def __init__(self, config: Config, storage: Storage, catalog: Catalog) -> None:
+    def __init__(self, config: Config, storage: Storage, catalog: Catalog, render: Render) -> None:
         self._config = config
         self._storage = storage
         self._catalog = catalog
+        self._render = render
 
     def apply(self, event: ObjectEvent, *, attempt: int) -> Outcome:
         """Apply `event`, delivered for the `attempt`-th time (1 the first), and say what became of it.
@@ -135,7 +138,7 @@ class Pipeline:
     # ── the ways of an event ─────────────────────────────────────────────────────────────────────────
 
     def _create(self, event: ObjectEvent, attempt: int, row: Row | None) -> _Decision:
-        result = self._render(event)
+        result = self._fetch_and_render(event, attempt)
         state, thumbnails = self._state_of(event, result, attempt)
         if row is None:
             try:
@@ -167,7 +170,7 @@ class Pipeline:
         """Nobody changed the object: render it only if its row is missing, failed or out of date."""
         if row is not None and row.claim > row.sequencer:
             return _Decision(Outcome(event.image, STALE), row)
-        result = self._render(event)
+        result = self._fetch_and_render(event, attempt)
         if row is None:
             state, thumbnails = self._state_of(event, result, attempt)
             try:
@@ -192,7 +195,7 @@ class Pipeline:
 
     # ── the steps on the way ─────────────────────────────────────────────────────────────────────────
 
-    def _render(self, event: ObjectEvent) -> _Result:
+    def _fetch_and_render(self, event: ObjectEvent, attempt: int) -> _Result:
         started = time.monotonic()
         settings = self._config.settings
         source = None
@@ -201,7 +204,7 @@ class Pipeline:
             with telemetry.subsegment("fetch"):
                 source = self._storage.fetch(event, most_bytes=settings.limits.bytes)
             with telemetry.subsegment("render"):
-                return _Result(source, render(source.data, settings), None, started)
+                return _Result(source, self._render(source.data, attempt), None, started)
         except Permanent as failure:
             return _Result(source, None, failure, started)
 

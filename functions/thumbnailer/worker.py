@@ -13,6 +13,7 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from thumbnailer import telemetry
@@ -22,6 +23,7 @@ from thumbnailer.catalog import FAILED, Catalog
 from thumbnailer.config import Config
 from thumbnailer.errors import Permanent, Systemic, Transient
 from thumbnailer.events import parse
+from thumbnailer.isolation import Isolation, Patience
 from thumbnailer.pipeline import Pipeline
 from thumbnailer.queue import Queue
 from thumbnailer.storage import Storage
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
 # A record is started only while this share of the invocation's time is left: a function that is killed
 # takes its whole batch back to the queue, finished neighbours included.
 _RESERVED_SHARE = 0.3
+# An image that was given this share to itself and did not get done is too slow, and not just unlucky.
+_ENOUGH_SHARE = 0.5
 # While one image waits for S3, another is rendered: Pillow lets go of the interpreter's lock where it works hard.
 _SIDE_BY_SIDE = 4
 _HANDED_BACK = "HANDED_BACK"
@@ -53,7 +57,10 @@ class LambdaContext(Protocol):
 class Worker:
     """What a warm function keeps between invocations."""
 
-    pipeline: Pipeline
+    config: Config
+    storage: Storage
+    catalog: Catalog
+    isolation: Isolation
     alerts: Alerts
     queue: Queue
 
@@ -64,12 +71,13 @@ class Worker:
         # Whatever is begun with the reserve untouched can still wait for one call that fails in the end.
         call_deadline = config.timeout_seconds * _RESERVED_SHARE
         clients = Clients.connect(call_deadline)
-        storage = Storage(clients.s3, config.thumbnails_bucket)
-        catalog = Catalog(clients.dynamodb, config.catalog_table)
         return cls(
-            Pipeline(config, storage, catalog),
-            Alerts(clients.sns, config.alerts_topic_arn),
-            Queue(config.retry_first_seconds, call_deadline),
+            config=config,
+            storage=Storage(clients.s3, config.thumbnails_bucket),
+            catalog=Catalog(clients.dynamodb, config.catalog_table),
+            isolation=Isolation(config.settings, config.memory_bytes),
+            alerts=Alerts(clients.sns, config.alerts_topic_arn),
+            queue=Queue(config.retry_first_seconds, call_deadline),
         )
 
     def run(self, records: Sequence[dict[str, Any]], context: LambdaContext) -> list[str]:
@@ -78,7 +86,13 @@ class Worker:
 
         Raises Systemic.
         """
-        reserve_ms = context.get_remaining_time_in_millis() * _RESERVED_SHARE
+        allotted_ms = context.get_remaining_time_in_millis()
+        reserve_ms = allotted_ms * _RESERVED_SHARE
+        patience = Patience(
+            left=lambda: (context.get_remaining_time_in_millis() - reserve_ms) / 1000,
+            enough=allotted_ms * _ENOUGH_SHARE / 1000,
+        )
+        pipeline = Pipeline(self.config, self.storage, self.catalog, partial(self.isolation.render, patience=patience))
         metrics = telemetry.Metrics()
         messages = [_Message(record, context.aws_request_id, metrics) for record in records]
 
@@ -86,7 +100,7 @@ class Worker:
             if context.get_remaining_time_in_millis() < reserve_ms:
                 message.hand_back()
             else:
-                message.process(self.pipeline)
+                message.process(pipeline)
 
         try:
             with ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:

@@ -122,7 +122,7 @@ def _change(storm: Storm, deployment: Deployment, keys: list[str], share: range,
             body = BAD if what == "bad upload" else picture(chance.choice(list(COLOURS)))
             deployment.upload(key, body, "image/png")
         books.done[what] += 1
-        time.sleep(chance.uniform(0, 0.1))
+        time.sleep(chance.uniform(0, 0.25))
 
 
 def _kill(deployment: Deployment, chance: random.Random, books: Books) -> None:

@@ -189,7 +189,8 @@ class Delivery:
             protocol = self._world.protocol
             storage = protocol.storage(_Wire(self._world.s3, self), THUMBNAILS)  # type: ignore[arg-type]
             catalog = protocol.catalog(_Wire(self._world.dynamodb, self), TABLE)  # type: ignore[arg-type]
-            worker = protocol.pipeline(self.config, storage, catalog)
+            settings = self.config.settings
+            worker = protocol.pipeline(self.config, storage, catalog, lambda source, _: render(source, settings))
             self.outcome = worker.apply(self.message.event, attempt=self.attempt)
         except BaseException as error:  # noqa: BLE001 - it must not end in this thread unseen
             self.error = error

@@ -18,8 +18,10 @@ from thumbnailer.aws import Clients
 from thumbnailer.catalog import Catalog
 from thumbnailer.config import Config
 from thumbnailer.events import ObjectEvent, parse
+from thumbnailer.isolation import Isolation
 from thumbnailer.pipeline import Pipeline
 from thumbnailer.queue import Queue
+from thumbnailer.renderer import render
 from thumbnailer.storage import Storage
 from thumbnailer.worker import Worker
 
@@ -110,9 +112,15 @@ class Bench:
         config = Config.from_environment({**variables, "SOURCE_PREFIX": source_prefix})
         storage = Storage(self.clients.s3, config.thumbnails_bucket)
         catalog = Catalog(self.clients.dynamodb, config.catalog_table)
-        self.pipeline = Pipeline(config, storage, catalog)
-        alerts = Alerts(self.clients.sns, config.alerts_topic_arn)
-        self.worker = Worker(self.pipeline, alerts, Queue(config.retry_first_seconds, call_deadline=18))
+        self.pipeline = Pipeline(config, storage, catalog, lambda source, _: render(source, config.settings))
+        self.worker = Worker(
+            config=config,
+            storage=storage,
+            catalog=catalog,
+            isolation=Isolation(config.settings, config.memory_bytes),
+            alerts=Alerts(self.clients.sns, config.alerts_topic_arn),
+            queue=Queue(config.retry_first_seconds, call_deadline=18),
+        )
 
     def _count(self, model: Any, **_: Any) -> None:
         if self._calls_left is not None:

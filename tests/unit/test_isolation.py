@@ -39,14 +39,14 @@ def replace_renderer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, body: str)
 
 def test_an_image_is_rendered_the_same_apart(apart: Isolation) -> None:
     source = picture("teal")
-    assert apart.render(source, attempt=2, patience=UNHURRIED) == render(source, SETTINGS)
+    assert apart.render(source, 2, patience=UNHURRIED) == render(source, SETTINGS)
 
 
 def test_a_bad_image_has_the_same_reason_apart(apart: Isolation) -> None:
     with pytest.raises(Permanent) as here:
-        apart.render(b"poison", attempt=1, patience=UNHURRIED)
+        apart.render(b"poison", 1, patience=UNHURRIED)
     with pytest.raises(Permanent) as there:
-        apart.render(b"poison", attempt=2, patience=UNHURRIED)
+        apart.render(b"poison", 2, patience=UNHURRIED)
     assert (there.value.reason, there.value.detail) == (here.value.reason, here.value.detail)
 
 
@@ -55,7 +55,7 @@ def test_a_renderer_that_is_killed_is_a_reason(
 ) -> None:
     replace_renderer(monkeypatch, tmp_path, "import os; os.kill(os.getpid(), 9)")
     with pytest.raises(Permanent, match=r"crashed: .*signal 9"):
-        apart.render(picture(), attempt=2, patience=UNHURRIED)
+        apart.render(picture(), 2, patience=UNHURRIED)
 
 
 def test_a_renderer_that_wants_all_memory_is_a_reason(
@@ -63,7 +63,7 @@ def test_a_renderer_that_wants_all_memory_is_a_reason(
 ) -> None:
     replace_renderer(monkeypatch, tmp_path, "return bytearray(2 * 2**30)")
     with pytest.raises(Permanent, match=r"crashed: .*MemoryError"):
-        apart.render(picture(), attempt=2, patience=UNHURRIED)
+        apart.render(picture(), 2, patience=UNHURRIED)
 
 
 def test_an_image_that_takes_for_ever_is_a_reason(
@@ -71,10 +71,10 @@ def test_an_image_that_takes_for_ever_is_a_reason(
 ) -> None:
     replace_renderer(monkeypatch, tmp_path, "import time; time.sleep(60)")
     with pytest.raises(Permanent, match="too-slow"):
-        apart.render(picture(), attempt=2, patience=Patience(left=lambda: 1.0, enough=0.5))
+        apart.render(picture(), 2, patience=Patience(left=lambda: 1.0, enough=0.5))
     # It had too little time to be judged.
     with pytest.raises(Transient):
-        apart.render(picture(), attempt=2, patience=Patience(left=lambda: 1.0, enough=5.0))
+        apart.render(picture(), 2, patience=Patience(left=lambda: 1.0, enough=5.0))
 
 
 @settings(max_examples=20, deadline=None)
