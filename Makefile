@@ -17,7 +17,7 @@ BUNDLER := $(wildcard scripts/bundle/*.py)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo up down test lint unit e2e chaos fuzz bench package fmt lock clean
+.PHONY: help setup demo up down test lint unit e2e chaos fuzz mutate bench package fmt lock clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ chaos: $(READY) $(LOCAL_ARCHIVES) ## Let a storm rage over a local stack and che
 
 fuzz: $(READY) ## Feed the renderer mutated images for SECONDS=600
 	PYTHONPATH=tests $(BIN)/python -W ignore -m renderer.fuzz --seconds $(SECONDS)
+
+mutate: $(READY) ## Change the ordering rule in every small way, and list the changes that no test notices
+	@scripts/mutate
 
 bench: $(READY) ## Measure the renderer beside libvips and sharp, into build/bench; needs npm and apt-get
 	$(BIN)/python -m bench.renderer
