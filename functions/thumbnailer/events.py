@@ -20,7 +20,10 @@ from thumbnailer.errors import Permanent
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Change", "Image", "ObjectEvent", "parse"]
+__all__ = ["LONGEST_KEY_BYTES", "Change", "Image", "ObjectEvent", "parse"]
+
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
+LONGEST_KEY_BYTES = 1024
 
 
 @dataclass(frozen=True)
@@ -164,8 +167,10 @@ def _event(
     size: int | None,
     occurred_at: str,
 ) -> ObjectEvent:
-    if not image.bucket or not image.key:
-        raise ValueError("an object has a bucket and a key")
+    if not image.bucket or not 0 < len(image.key.encode()) <= LONGEST_KEY_BYTES:
+        raise ValueError(f"an object has a bucket and a key of up to {LONGEST_KEY_BYTES} bytes")
+    # JSON can spell half a character, which nothing from here on can write.
+    "".join(filter(None, (image.bucket, version_id, etag, occurred_at))).encode()
     if change is not Change.CREATED and not sequencer:
         raise ValueError("a removal without a sequencer cannot be put in order")
     return ObjectEvent(

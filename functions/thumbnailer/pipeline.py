@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from thumbnailer import ordering, telemetry
 from thumbnailer.catalog import DELETED, FAILED, READY, State, Superseded
 from thumbnailer.errors import Permanent, Transient
-from thumbnailer.events import Change
+from thumbnailer.events import LONGEST_KEY_BYTES, Change
 from thumbnailer.ordering import Verdict
 from thumbnailer.stamp import stamp
-from thumbnailer.storage import LONGEST_KEY_BYTES, Gone, Occupied, thumbnail_key
+from thumbnailer.storage import Gone, Occupied, thumbnail_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

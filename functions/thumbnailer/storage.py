@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 
 from thumbnailer.aws import code_of, errors_told_apart
 from thumbnailer.errors import Permanent
+from thumbnailer.events import LONGEST_KEY_BYTES
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
 
     from thumbnailer.events import Image, ObjectEvent
     from thumbnailer.renditions import Rendition
-
-# https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
-LONGEST_KEY_BYTES = 1024
 
 _GONE = frozenset({"404", "405", "412", "MethodNotAllowed", "NoSuchKey", "NoSuchVersion", "PreconditionFailed"})
 _CONDITION_FAILED = frozenset({"404", "412", "NoSuchKey", "PreconditionFailed"})
