@@ -57,6 +57,7 @@ class _History:
         # How often people deploy and backfill, compared with what else they do.
         self._zeal = self._one_of((1, 1, 12))
         self.world = World(versioned=bool(choose(2)), protocol=protocol)
+        self.world.fragile = choose(8) == 7
         beginning = choose(4)
         if beginning == 1:
             self.world.found(self._body())

@@ -87,6 +87,14 @@ def test_what_was_written_before_a_lower_limit_was_deployed_is_swept() -> None:
     assert (world.row() or {})["status"] == "FAILED"
 
 
+def test_what_was_written_before_an_image_failed_at_its_second_delivery_is_swept() -> None:
+    world = World()
+    world.fragile = True
+    world.deliver(world.upload(GOOD)).run(until="put_item").step(Fate.KILLED_BEFORE)
+    assert_ends_well(world)
+    assert (world.row() or {})["reason"] == "crashed"
+
+
 def test_what_a_backfill_left_is_swept_although_a_deletion_is_at_it() -> None:
     world = World()
     world.found(GOOD)

@@ -189,13 +189,17 @@ class Delivery:
             protocol = self._world.protocol
             storage = protocol.storage(_Wire(self._world.s3, self), THUMBNAILS)  # type: ignore[arg-type]
             catalog = protocol.catalog(_Wire(self._world.dynamodb, self), TABLE)  # type: ignore[arg-type]
-            settings = self.config.settings
-            worker = protocol.pipeline(self.config, storage, catalog, lambda source, _: render(source, settings))
+            worker = protocol.pipeline(self.config, storage, catalog, self._render)
             self.outcome = worker.apply(self.message.event, attempt=self.attempt)
         except BaseException as error:  # noqa: BLE001 - it must not end in this thread unseen
             self.error = error
         self.waits_for = None
         self._stopped.release()
+
+    def _render(self, source: bytes, attempt: int) -> Rendered:
+        if self._world.fragile and attempt > 1:
+            raise Permanent("crashed", "as some do at later deliveries only, where they are rendered apart")
+        return render(source, self.config.settings)
 
     def call(self, name: str, effect: Callable[[], Any], request: dict[str, Any]) -> Any:
         """One call of the function to AWS, in the worker's thread."""
@@ -261,6 +265,8 @@ class World:
         self.s3.create_bucket(Bucket=THUMBNAILS)
         self.dynamodb.create_table(TableName=TABLE)
         self.deployed = 0
+        self.fragile = False
+        """Whether what rendered well at first fails when it is delivered again."""
         self.messages: list[Message] = []
         self.deliveries: list[Delivery] = []
         self.written: dict[tuple[str, str], Delivery] = {}
