@@ -171,12 +171,13 @@ def _event(
         raise ValueError(f"an object has a bucket and a key of up to {LONGEST_KEY_BYTES} bytes")
     # JSON can spell half a character, which nothing from here on can write.
     "".join(filter(None, (image.bucket, version_id, etag, occurred_at))).encode()
-    if change is not Change.CREATED and not sequencer:
+    rank = ordering.normalise(sequencer) if sequencer else ordering.LOWEST
+    if change is not Change.CREATED and rank == ordering.LOWEST:
         raise ValueError("a removal without a sequencer cannot be put in order")
     return ObjectEvent(
         change=change,
         image=image,
-        sequencer=ordering.normalise(sequencer) if sequencer else ordering.LOWEST,
+        sequencer=rank,
         version_id=str(version_id) if version_id else None,
         etag=str(etag).strip('"') if etag else None,
         size=int(size) if size is not None else None,

@@ -128,7 +128,6 @@ class Pipeline:
         verdict = ordering.judge(event.sequencer, row)
         if verdict is Verdict.NEWER:
             return None
-        self._tidy(row)
         if verdict is Verdict.STALE:
             return _Decision(Outcome(event.image, STALE), row)
         # The delivery that stored the failure may have died before anybody was told.
@@ -179,7 +178,6 @@ class Pipeline:
                 claimed = self._catalog.claim(event.image, event.sequencer)
                 return self._commit_claimed(claimed, state, thumbnails)
         if self._is_up_to_date(row, result):
-            self._tidy(row)
             return _Decision(Outcome(event.image, DUPLICATE), row)
         # The row keeps its rank, so that the next real event is the newer.
         state, thumbnails = self._state_of(replace(event, sequencer=row.sequencer), result, attempt)
@@ -272,13 +270,13 @@ class Pipeline:
         off first, because what is found may be theirs: they begin anew, and then write under another ETag.
         """
         found = [found for key in sorted(self._keys(event.image)) if (found := self._storage.find(key))]
-        if all(row is not None and thumbnail in row.thumbnails for thumbnail in found):
-            return
-        row = self._catalog.fence_off(row) if row else self._catalog.claim(event.image, event.sequencer)
-        for thumbnail in found:
-            if thumbnail not in row.thumbnails:
-                self._storage.delete(thumbnail)
-        self._tidy(row)
+        if any(row is None or thumbnail not in row.thumbnails for thumbnail in found):
+            row = self._catalog.fence_off(row) if row else self._catalog.claim(event.image, event.sequencer)
+            for thumbnail in found:
+                if thumbnail not in row.thumbnails:
+                    self._storage.delete(thumbnail)
+        if row is not None:
+            self._tidy(row)
 
     def _keys(self, image: Image) -> set[str]:
         return {thumbnail_key(rendition, image) for rendition in self._config.settings.renditions}

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from model.history import Broken, play, seeded
 
-_HISTORIES = int(os.environ.get("MODEL_HISTORIES", "4000"))
+_HISTORIES = int(os.environ.get("MODEL_HISTORIES", "2500"))
 _FIRST_SEED = int(os.environ.get("MODEL_SEED", "0"))
 
 

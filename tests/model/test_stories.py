@@ -125,6 +125,17 @@ def test_a_renewal_that_fails_again_does_not_take_the_failure_before_it_for_its_
     assert_ends_well(world)
 
 
+def test_a_sweep_that_died_settles_what_it_kept_another_from_settling() -> None:
+    world = World()
+    world.deliver(world.upload(GOOD)).run()
+    backfill = world.backfill()
+    world.deliver(backfill).step(Fate.KILLED_BEFORE)
+    deletion = world.deliver(world.delete()).run(until="delete_object")
+    world.deliver(backfill).run(until="update_item", times=2).step(Fate.KILLED_BEFORE)
+    deletion.run()
+    assert_ends_well(world)
+
+
 def test_a_deletion_that_is_sent_twice_takes_nothing_from_another_worker() -> None:
     """Two workers whose settings name the renditions in another order hold one thumbnail each."""
     world = World()
