@@ -37,6 +37,28 @@ def test_a_notification_is_read_whole() -> None:
     )
 
 
+def test_an_event_of_event_bridge_is_read_whole() -> None:
+    assert only(through_event_bridge("red flower.jpg", version_id="v1")) == ObjectEvent(
+        change=Change.CREATED,
+        image=Image("uploads", "red flower.jpg"),
+        sequencer=ordering.normalise("0055aed6dcd90281e5"),
+        version_id="v1",
+        etag="d41d8cd98f00b204e9800998ecf8427e",
+        size=1024,
+        occurred_at="2026-01-02T03:04:05Z",
+    )
+
+
+def test_what_a_message_leaves_out_is_empty() -> None:
+    bare = record("cat.jpg", etag='"quoted"', size=None)
+    del bare["eventTime"]
+    event = only(notification(bare))
+    assert (event.etag, event.size, event.version_id, event.occurred_at) == ("quoted", None, None, "")
+    bridged = json.loads(through_event_bridge("cat.jpg"))
+    del bridged["time"]
+    assert only(json.dumps(bridged)).occurred_at == ""
+
+
 @given(KEYS)
 def test_every_key_survives_every_way(key: str) -> None:
     direct = only(notification(record(key)))
@@ -104,6 +126,8 @@ def test_one_bad_record_does_not_hide_the_others() -> None:
     ("body", "reason"),
     [
         ("", "malformed-message"),
+        ('{"Type": "Notification"}', "unknown-message"),
+        ('{"TopicArn": "arn:aws:sns:eu-central-1:123456789012:uploads"}', "unknown-message"),
         ("not JSON", "malformed-message"),
         ("[]", "malformed-message"),
         ("[" * 100_000, "malformed-message"),
@@ -134,6 +158,13 @@ def test_a_record_that_cannot_be_read_is_an_error_in_its_place(changed: dict[str
     (error,) = parse(notification(changed))
     assert isinstance(error, Permanent)
     assert error.reason == reason
+
+
+def test_an_event_of_event_bridge_that_is_no_change_is_refused() -> None:
+    (error,) = parse(through_event_bridge("cat.jpg", detail_type="Object Restore Completed"))
+    assert isinstance(error, Permanent)
+    assert error.reason == "unknown-event"
+    assert "'Object Restore Completed'" in error.detail
 
 
 JSON = st.recursive(
