@@ -8,6 +8,7 @@ export IMAGES ?=
 PORT ?=
 SEED ?=
 SECONDS ?= 600
+HISTORIES ?= 100000
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -17,7 +18,7 @@ BUNDLER := $(wildcard scripts/bundle/*.py)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo up down test lint unit e2e chaos fuzz mutate bench package fmt lock clean
+.PHONY: help setup demo up down test lint unit e2e model chaos fuzz mutate bench package fmt lock clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +46,9 @@ unit: $(READY) $(LOCAL_ARCHIVES) ## Run the tests that need no running stack, Te
 
 e2e: $(READY) $(LOCAL_ARCHIVES) ## Run the tests against a really applied local stack
 	$(BIN)/pytest -m e2e
+
+model: $(READY) ## Play HISTORIES=100000 of the ordering rule in every interleaving; SEED=n
+	MODEL_HISTORIES=$(HISTORIES) MODEL_SEED=$(or $(SEED),1) $(BIN)/pytest tests/model/test_model.py
 
 chaos: $(READY) $(LOCAL_ARCHIVES) ## Let a storm rage over a local stack and check every key after it; SEED=n
 	PYTHONPATH=tests $(BIN)/python -m chaos $(if $(SEED),--seed $(SEED))

@@ -417,7 +417,7 @@ variable "function_environment" {
   validation {
     condition = length(setintersection(keys(var.function_environment), [
       "SETTINGS", "SOURCE_PREFIX", "THUMBNAILS_BUCKET", "CATALOG_TABLE", "ALERTS_TOPIC_ARN", "TOMBSTONE_DAYS", "LOG_LEVEL",
-      "RETRY_FIRST_SECONDS", "TIMEOUT_SECONDS",
+      "RETRY_FIRST_SECONDS", "SOURCE_BUCKET", "TIMEOUT_SECONDS",
     ])) == 0
     error_message = "function_environment must not set what the module sets itself: use the input for it."
   }

@@ -17,6 +17,7 @@ class Config:
     """What Terraform decided for this function."""
 
     settings: Settings
+    source_bucket: str
     source_prefix: str
     """Only keys below it are watched; empty for the whole bucket."""
     thumbnails_bucket: str
@@ -54,6 +55,7 @@ class Config:
 
         return cls(
             settings=settings,
+            source_bucket=required("SOURCE_BUCKET"),
             source_prefix=environment.get("SOURCE_PREFIX", ""),
             thumbnails_bucket=required("THUMBNAILS_BUCKET"),
             catalog_table=required("CATALOG_TABLE"),

@@ -89,6 +89,11 @@ class Pipeline:
 
         Raises Transient or Systemic; then nothing is decided and the message must come back.
         """
+        if event.image.bucket != self._config.source_bucket:
+            detail = (
+                f"Only images of {self._config.source_bucket} are processed: the function may read no other bucket."
+            )
+            return Outcome(event.image, FAILED, "foreign-bucket", detail, report=True)
         if not event.image.key.startswith(self._config.source_prefix):
             return Outcome(event.image, IGNORED)
         # Only an earlier delivery, or whatever a backfill is to be compared with, is worth a read beforehand.

@@ -97,6 +97,8 @@ class Storage:
                     raise Gone(str(error)) from error
                 if code_of(error) == "InvalidObjectState":
                     raise Permanent("archived", "the object is in an archive tier: restore it first") from error
+                if code_of(error) == "InvalidArgument":
+                    raise Permanent("malformed-message", f"S3 does not know such a version or ETag: {error}") from error
                 raise
             with contextlib.closing(response["Body"]) as body:
                 announced = response.get("ContentLength", 0)

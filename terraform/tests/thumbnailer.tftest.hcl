@@ -46,6 +46,7 @@ run "function" {
   assert {
     condition = { for key, value in aws_lambda_function.this.environment[0].variables : key => value if key != "SETTINGS" } == {
       SOURCE_PREFIX       = "photos/"
+      SOURCE_BUCKET       = "uploads"
       THUMBNAILS_BUCKET   = "thumbnails"
       CATALOG_TABLE       = "catalog"
       ALERTS_TOPIC_ARN    = "arn:aws:sns:eu-central-1:123456789012:alerts"

@@ -71,6 +71,26 @@ def test_a_foreign_message_is_told_and_acknowledged(bench: Bench, body: str) -> 
     assert len(bench.alerts()) == 1
 
 
+def test_an_image_of_a_foreign_bucket_is_told_and_touches_nothing(bench: Bench) -> None:
+    stranger = notification(record("cat.png", bucket="somebody-elses"))
+    assert bench.worker.run([sqs_record(stranger)], FakeContext()) == []
+    (alert,) = bench.alerts()
+    assert "foreign-bucket" in alert["Subject"]
+    assert bench.calls == {"Publish": 1}
+
+
+def test_a_version_that_cannot_be_is_a_failure_of_that_image_alone(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(**_: Any) -> None:
+        raise failing("InvalidArgument", 400)
+
+    monkeypatch.setattr(bench.clients.s3, "get_object", refuse)
+    body = notification(record("cat.png", version_id="not a version"))
+    assert bench.worker.run([sqs_record(body)], FakeContext()) == []
+    assert bench.row("cat.png")["reason"] == "malformed-message"
+
+
 def test_a_test_event_is_acknowledged_in_silence(bench: Bench) -> None:
     assert bench.worker.run([sqs_record(notifications.s3_test_event())], FakeContext()) == []
     assert bench.alerts() == []

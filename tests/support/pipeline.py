@@ -192,6 +192,7 @@ def environment(topic_arn: str, renditions: list[dict[str, Any]], **settings: An
     return {
         "SETTINGS": json.dumps({"renditions": renditions, **settings}),
         "SOURCE_PREFIX": "",
+        "SOURCE_BUCKET": UPLOADS,
         "THUMBNAILS_BUCKET": THUMBNAILS,
         "CATALOG_TABLE": TABLE,
         "ALERTS_TOPIC_ARN": topic_arn,

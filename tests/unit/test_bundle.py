@@ -94,6 +94,7 @@ def test_the_archives_need_nothing_but_the_runtime(tmp_path: Path) -> None:
         check=False,
         env={
             "SETTINGS": settings,
+            "SOURCE_BUCKET": "uploads",
             "THUMBNAILS_BUCKET": "thumbnails",
             "CATALOG_TABLE": "catalog",
             "ALERTS_TOPIC_ARN": "arn:aws:sns:us-east-1:123456789012:alerts",

@@ -21,6 +21,7 @@ def test_a_good_environment_is_read() -> None:
     "name",
     [
         "SETTINGS",
+        "SOURCE_BUCKET",
         "THUMBNAILS_BUCKET",
         "CATALOG_TABLE",
         "ALERTS_TOPIC_ARN",

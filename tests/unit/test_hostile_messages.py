@@ -89,7 +89,11 @@ class _House:
         )
 
     def has_dealt_with(self, event: ObjectEvent) -> bool:
-        """Whether the catalog knows of the event or a newer one, or its object is not there any more."""
+        """Whether the catalog knows of the event or a newer one, or its object is not there any more; of a bucket
+        that is not ours, whether somebody was told.
+        """
+        if event.image.bucket != UPLOADS:
+            return any("foreign-bucket" in alert["Message"] for alert in self.sns.published)
         item = self.dynamodb.tables[TABLE].get((event.image.key, event.image.bucket))
         if item is not None and item["sequencer"]["S"] >= event.sequencer and "status" in item:
             return True
