@@ -141,6 +141,7 @@ def test_what_is_no_notification_is_refused_whole(body: str, reason: str) -> Non
     with pytest.raises(Permanent) as refused:
         parse(body)
     assert refused.value.reason == reason
+    assert refused.value.detail.startswith("the message is ")
 
 
 @pytest.mark.parametrize(
@@ -158,6 +159,26 @@ def test_a_record_that_cannot_be_read_is_an_error_in_its_place(changed: dict[str
     (error,) = parse(notification(changed))
     assert isinstance(error, Permanent)
     assert error.reason == reason
+    assert error.detail
+
+
+@pytest.mark.parametrize("name", ["ObjectRestore:Completed", "ReducedRedundancyLostObject"])
+def test_an_event_that_is_no_change_is_named(name: str) -> None:
+    (error,) = parse(notification(record("cat.jpg", name=name)))
+    assert isinstance(error, Permanent)
+    assert name in error.detail
+
+
+def test_a_removal_without_a_sequencer_says_why_it_is_refused() -> None:
+    (error,) = parse(notification(record("cat.jpg", name="ObjectRemoved:Delete", sequencer=None)))
+    assert isinstance(error, Permanent)
+    assert "sequencer" in error.detail
+
+
+def test_a_key_may_have_as_many_bytes_as_s3_allows() -> None:
+    assert only(notification(record("ü" * 512))).image.key == "ü" * 512
+    (error,) = parse(notification(record("ü" * 512 + "u")))
+    assert isinstance(error, Permanent)
 
 
 def test_an_event_of_event_bridge_that_is_no_change_is_refused() -> None:
