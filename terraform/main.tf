@@ -112,6 +112,7 @@ module "alerting" {
   name          = var.name
   aws           = local.aws
   kms_key_arn   = module.encryption.key_arn
+  dlq_name      = module.ingest.dlq_name
   without_tls   = local.without_tls
   subscriptions = var.alert_subscriptions
   tags          = var.tags

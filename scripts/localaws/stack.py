@@ -40,7 +40,7 @@ class Stack:
     directory: Path
     endpoint_url: str
     region: str
-    outputs: Mapping[str, str]
+    outputs: Mapping[str, Any]
     alerts_queue_url: str
     """A queue that subscribes to the alerts topic: what a person would have been told."""
     emulator: Process

@@ -8,6 +8,7 @@ variables {
   name        = "thumbs"
   aws         = { account_id = "123456789012", partition = "aws", region = "eu-central-1" }
   kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/k"
+  dlq_name    = "thumbs-dead-letters"
   without_tls = { Bool = { "aws:SecureTransport" = ["false"] } }
   subscriptions = {
     mail  = { protocol = "email", endpoint = "ops@example.com" }
@@ -67,5 +68,32 @@ run "topic" {
       !aws_sns_topic_subscription.this["mail"].raw_message_delivery
     )
     error_message = "A subscription must be what was asked for."
+  }
+}
+
+run "dead_letters_alarm" {
+  module {
+    source = "./modules/alerting"
+  }
+
+  assert {
+    condition = (
+      aws_cloudwatch_metric_alarm.dead_letters.namespace == "AWS/SQS" &&
+      aws_cloudwatch_metric_alarm.dead_letters.metric_name == "ApproximateNumberOfMessagesVisible" &&
+      aws_cloudwatch_metric_alarm.dead_letters.dimensions == tomap({ QueueName = "thumbs-dead-letters" }) &&
+      aws_cloudwatch_metric_alarm.dead_letters.comparison_operator == "GreaterThanThreshold" &&
+      aws_cloudwatch_metric_alarm.dead_letters.threshold == 0
+    )
+    error_message = "One dead letter must raise the alarm."
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.dead_letters.alarm_actions == toset([aws_sns_topic.this.arn])
+    error_message = "The alarm must reach the topic, whose policy lets alarms publish."
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.dead_letters.treat_missing_data == "notBreaching"
+    error_message = "A queue that nobody touches reports nothing, and is no reason to wake anybody."
   }
 }

@@ -79,3 +79,8 @@ output "kms_key_arn" {
   description = "ARN of the key that encrypts everything at rest."
   value       = module.pipeline.kms_key_arn
 }
+
+output "alarm_names" {
+  description = "Names of the CloudWatch alarms, all of which publish to the alerts topic."
+  value       = module.pipeline.alarm_names
+}

@@ -45,3 +45,30 @@ resource "aws_sns_topic_subscription" "this" {
   filter_policy        = each.value.filter_policy
   raw_message_delivery = each.value.raw_message_delivery
 }
+
+resource "aws_cloudwatch_metric_alarm" "dead_letters" {
+  alarm_name = "${var.name}-dead-letters"
+  alarm_description = join(" ", [
+    "Messages failed until they were given up: their images have no thumbnails, or old ones.",
+    "First: read some of ${var.dlq_name}, whose bodies name the objects;",
+    "then the function's log for the same keys, which says what failed;",
+    "mend the cause, and start a redrive to the work queue.",
+  ])
+  tags = var.tags
+
+  # Messages that are moved here do not count as sent, so the number that lies here is what tells.
+  # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
+  namespace           = "AWS/SQS"
+  metric_name         = "ApproximateNumberOfMessagesVisible"
+  dimensions          = { QueueName = var.dlq_name }
+  statistic           = "Maximum"
+  period              = 60
+  evaluation_periods  = 1
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
+  # SQS stops reporting on a queue that nobody has touched for hours, and that one is empty.
+  treat_missing_data = "notBreaching"
+
+  alarm_actions = [aws_sns_topic.this.arn]
+  ok_actions    = [aws_sns_topic.this.arn]
+}

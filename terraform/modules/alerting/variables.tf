@@ -17,6 +17,11 @@ variable "kms_key_arn" {
   type        = string
 }
 
+variable "dlq_name" {
+  description = "Name of the dead-letter queue, which must be empty."
+  type        = string
+}
+
 variable "without_tls" {
   description = "The policy condition that holds for requests made without TLS; they are denied."
   type        = map(map(list(string)))
