@@ -63,8 +63,8 @@ bench: $(READY) ## Measure the renderer beside libvips and sharp, into build/ben
 	$(BIN)/python -m bench.renderer
 
 package: $(READY) ## Build the archives to deploy into build/lambda; RUNTIME=python3.13 ARCHITECTURE=arm64 HEIF=yes
-	$(BIN)/python -m bundle function build/lambda/function.zip --runtime $(RUNTIME) --architecture $(ARCHITECTURE)
-	$(BIN)/python -m bundle layer build/lambda/layer.zip --runtime $(RUNTIME) --architecture $(ARCHITECTURE) \
+	@$(BIN)/python -m bundle function build/lambda/function.zip --runtime $(RUNTIME) --architecture $(ARCHITECTURE)
+	@$(BIN)/python -m bundle layer build/lambda/layer.zip --runtime $(RUNTIME) --architecture $(ARCHITECTURE) \
 	  $(if $(filter no,$(HEIF)),--without-heif)
 
 fmt: $(READY) ## Format Python and Terraform

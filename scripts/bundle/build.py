@@ -126,8 +126,8 @@ def _compile(directory: Path, target: Target) -> None:
     interpreter = target.interpreter()
     if interpreter is None:
         sys.stderr.write(
-            f"note: no Python {target.python[0]}.{target.python[1]} here, so {directory.name} "
-            "carries no bytecode and the cold start compiles it\n"
+            f"note: no Python {target.python[0]}.{target.python[1]} on PATH, so the archive carries no bytecode: "
+            "it runs as well, but compiles at every cold start\n"
         )
         return
     subprocess.run(

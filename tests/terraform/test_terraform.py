@@ -49,3 +49,14 @@ def test_the_command_line_renders_what_the_module_does_by_default() -> None:
         [{key: int(value) if value.isdecimal() else value for key, value in each.items()} for each in fields]
     )
     assert Settings.from_json(f'{{"renditions": {text}}}') == DEFAULT
+
+
+def test_the_example_of_the_readme_is_valid(tmp_path: Path) -> None:
+    (example,) = re.findall(r"```hcl\n(.*?)```", (REPOSITORY / "README.md").read_text(), re.DOTALL)
+    assert "../thumbnail-pipeline/terraform" in example
+    somebodys_root = tmp_path / "root"
+    somebodys_root.mkdir()
+    (somebodys_root / "main.tf").write_text(example.replace("../thumbnail-pipeline", str(REPOSITORY)))
+    root = Root(somebodys_root, tmp_path)
+    root.init(backend=False)
+    assert "Success" in root.run("validate", "-no-color")
