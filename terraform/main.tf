@@ -57,8 +57,9 @@ module "thumbnailer" {
   }
   queue_arn = module.ingest.queue_arn
   uploads = {
-    bucket_arn = module.ingest.bucket_arn
-    prefix     = var.source_prefix
+    bucket_arn  = module.ingest.bucket_arn
+    bucket_name = module.ingest.bucket_name
+    prefix      = var.source_prefix
   }
   thumbnails = {
     bucket_arn  = module.thumbnails.bucket_arn

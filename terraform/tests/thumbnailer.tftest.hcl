@@ -24,7 +24,7 @@ variables {
     animation = "first-frame"
     truncated = "fail"
   }
-  uploads             = { bucket_arn = "arn:aws:s3:::uploads", prefix = "photos/" }
+  uploads             = { bucket_arn = "arn:aws:s3:::uploads", bucket_name = "uploads", prefix = "photos/" }
   thumbnails          = { bucket_arn = "arn:aws:s3:::thumbnails", bucket_name = "thumbnails" }
   catalog             = { table_arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/catalog", table_name = "catalog" }
   queue_arn           = "arn:aws:sqs:eu-central-1:123456789012:work"

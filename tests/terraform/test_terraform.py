@@ -56,7 +56,8 @@ def test_the_example_of_the_readme_is_valid(tmp_path: Path) -> None:
     assert "../thumbnail-pipeline/terraform" in example
     somebodys_root = tmp_path / "root"
     somebodys_root.mkdir()
-    (somebodys_root / "main.tf").write_text(example.replace("../thumbnail-pipeline", str(REPOSITORY)))
+    ours = example.replace("../thumbnail-pipeline", str(REPOSITORY)).replace("build/lambda", "build/local")
+    (somebodys_root / "main.tf").write_text(ours)
     root = Root(somebodys_root, tmp_path)
     root.init(backend=False)
     assert "Success" in root.run("validate", "-no-color")

@@ -12,10 +12,9 @@ locals {
   ])
 
   environment = merge({
-    SETTINGS      = jsonencode(var.settings)
-    SOURCE_PREFIX = var.uploads.prefix
-    # A bucket's ARN has no region and no account: its name is the sixth part.
-    SOURCE_BUCKET       = split(":", var.uploads.bucket_arn)[5]
+    SETTINGS            = jsonencode(var.settings)
+    SOURCE_PREFIX       = var.uploads.prefix
+    SOURCE_BUCKET       = var.uploads.bucket_name
     THUMBNAILS_BUCKET   = var.thumbnails.bucket_name
     CATALOG_TABLE       = var.catalog.table_name
     ALERTS_TOPIC_ARN    = var.alerts_topic_arn

@@ -69,8 +69,9 @@ variable "settings" {
 variable "uploads" {
   description = "Where sources are read from."
   type = object({
-    bucket_arn = string
-    prefix     = string
+    bucket_arn  = string
+    bucket_name = string
+    prefix      = string
   })
 }
 
