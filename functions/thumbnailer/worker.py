@@ -42,6 +42,7 @@ _ENOUGH_SHARE = 0.5
 # While one image waits for S3, another is rendered: Pillow lets go of the interpreter's lock where it works hard.
 _SIDE_BY_SIDE = 4
 _HANDED_BACK = "HANDED_BACK"
+_RETURNED = "RETURNED"
 
 
 class LambdaContext(Protocol):
@@ -172,7 +173,7 @@ class _Message:
             # What nobody foresaw is this message's own problem until it is known better: after its last
             # delivery it lies in the dead-letter queue, with its neighbours long done.
             kind = "transient" if isinstance(error, Transient) else "unexpected"
-            self._metrics.count("RETURNED")
+            self._metrics.count(_RETURNED)
             self._log("WARNING", f"{kind} failure, returned to the queue", key=key, error=repr(error))
             return False
         self._metrics.count(outcome.result, outcome.reason)

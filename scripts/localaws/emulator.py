@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import sys
-import time
-import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING
 
 from localaws import processes
-from localaws.errors import LocalStackError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,21 +43,11 @@ def start(port: int, directory: Path) -> Process:
             **ROOT_CREDENTIALS,
         },
     )
-    try:
-        _wait_until_healthy(process, port, log)
-    except BaseException:
-        process.stop()
-        raise
+    health = f"http://{processes.LOOPBACK}:{port}/_ministack/health"
+
+    def ask() -> None:
+        with urllib.request.urlopen(health, timeout=1):
+            pass
+
+    processes.wait_until_it_answers(process, ask, within=_START_SECONDS, name="the emulator", log=log)
     return process
-
-
-def _wait_until_healthy(process: Process, port: int, log: Path) -> None:
-    url = f"http://{processes.LOOPBACK}:{port}/_ministack/health"
-    deadline = time.monotonic() + _START_SECONDS
-    while time.monotonic() < deadline and process.alive:
-        try:
-            with urllib.request.urlopen(url, timeout=1):
-                return
-        except (urllib.error.URLError, ConnectionError, TimeoutError):
-            time.sleep(0.1)
-    raise LocalStackError(f"the emulator did not start; its last words are in {log}")

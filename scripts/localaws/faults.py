@@ -7,15 +7,12 @@ from __future__ import annotations
 
 import json
 import sys
-import time
-import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from localaws import processes
 from localaws.emulator import REGION, ROOT_CREDENTIALS
-from localaws.errors import LocalStackError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,13 +54,7 @@ def start(upstream: str, directory: Path) -> FaultyProxy:
     ]
     process = processes.start(command, log=log, environment={**ROOT_CREDENTIALS, "AWS_REGION": REGION})
     proxy = FaultyProxy(f"http://{processes.LOOPBACK}:{port}", process)
-    deadline = time.monotonic() + _START_SECONDS
-    while time.monotonic() < deadline and process.alive:
-        try:
-            proxy.fail([])
-        except (urllib.error.URLError, ConnectionError):
-            time.sleep(0.1)
-        else:
-            return proxy
-    process.stop()
-    raise LocalStackError(f"the proxy with faults did not start; its last words are in {log}")
+    processes.wait_until_it_answers(
+        process, lambda: proxy.fail([]), within=_START_SECONDS, name="the proxy with faults", log=log
+    )
+    return proxy

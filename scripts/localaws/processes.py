@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import time
+import urllib.error
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,7 +15,7 @@ import psutil
 from localaws.errors import LocalStackError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
@@ -79,6 +81,24 @@ def start(command: Sequence[str], *, log: Path, environment: Mapping[str, str]) 
         setsid=True,
     )
     return Process(pid, psutil.Process(pid).create_time())
+
+
+def wait_until_it_answers(process: Process, ask: Callable[[], None], *, within: float, name: str, log: Path) -> None:
+    """Ask until `ask` raises no connection error. Ends the process where it does not answer `within` so many seconds,
+    or where we are interrupted; raises LocalStackError, naming it and its `log`.
+    """
+    deadline = time.monotonic() + within
+    with contextlib.ExitStack() as undo:
+        undo.callback(process.stop)
+        while time.monotonic() < deadline and process.alive:
+            try:
+                ask()
+            except (urllib.error.URLError, ConnectionError, TimeoutError):
+                time.sleep(0.1)
+            else:
+                undo.pop_all()
+                return
+        raise LocalStackError(f"{name} did not start; its last words are in {log}")
 
 
 def environment_without_aws() -> dict[str, str]:

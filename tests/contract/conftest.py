@@ -13,14 +13,11 @@ from moto import mock_aws
 
 from localaws import emulator, processes
 from support.memory_aws import MemoryDynamoDB, MemoryS3
+from support.pipeline import create_catalog
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_KEY_SCHEMA = [
-    {"AttributeName": "source_key", "KeyType": "HASH"},
-    {"AttributeName": "source_bucket", "KeyType": "RANGE"},
-]
 _names = itertools.count()
 
 
@@ -77,10 +74,5 @@ def _over_the_wire(url: str | None, plain: str, versioned: str, table: str) -> S
     for bucket in (plain, versioned):
         s3.create_bucket(Bucket=bucket)
     s3.put_bucket_versioning(Bucket=versioned, VersioningConfiguration={"Status": "Enabled"})
-    dynamodb.create_table(
-        TableName=table,
-        KeySchema=_KEY_SCHEMA,  # type: ignore[arg-type]
-        AttributeDefinitions=[{"AttributeName": each["AttributeName"], "AttributeType": "S"} for each in _KEY_SCHEMA],
-        BillingMode="PAY_PER_REQUEST",
-    )
+    create_catalog(dynamodb, table)
     return Services("emulator" if url else "moto", s3, dynamodb, plain, versioned, table)

@@ -68,6 +68,22 @@ class FakeContext:
         return self.remaining.pop(0) if len(self.remaining) > 1 else self.remaining[0]
 
 
+def create_catalog(dynamodb: DynamoDBClient, table: str) -> None:
+    """Create a table with the keys of the catalog."""
+    dynamodb.create_table(
+        TableName=table,
+        KeySchema=[
+            {"AttributeName": "source_key", "KeyType": "HASH"},
+            {"AttributeName": "source_bucket", "KeyType": "RANGE"},
+        ],
+        AttributeDefinitions=[
+            {"AttributeName": "source_key", "AttributeType": "S"},
+            {"AttributeName": "source_bucket", "AttributeType": "S"},
+        ],
+        BillingMode="PAY_PER_REQUEST",
+    )
+
+
 class Bench:
     """One function over moto's S3, DynamoDB, SNS and SQS. Needs `mock_aws` around it."""
 
@@ -79,18 +95,7 @@ class Bench:
             self.s3.create_bucket(Bucket=bucket)
         if versioned:
             self.s3.put_bucket_versioning(Bucket=UPLOADS, VersioningConfiguration={"Status": "Enabled"})
-        self.dynamodb.create_table(
-            TableName=TABLE,
-            KeySchema=[
-                {"AttributeName": "source_key", "KeyType": "HASH"},
-                {"AttributeName": "source_bucket", "KeyType": "RANGE"},
-            ],
-            AttributeDefinitions=[
-                {"AttributeName": "source_key", "AttributeType": "S"},
-                {"AttributeName": "source_bucket", "AttributeType": "S"},
-            ],
-            BillingMode="PAY_PER_REQUEST",
-        )
+        create_catalog(self.dynamodb, TABLE)
         self.topic_arn = client("sns").create_topic(Name="alerts")["TopicArn"]
         sqs = client("sqs")
         self._inbox = sqs.create_queue(QueueName="inbox")["QueueUrl"]

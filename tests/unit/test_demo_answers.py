@@ -15,6 +15,7 @@ from demo.catalog import Catalog, DeadLetters, Row, is_among
 from demo.outcome import DEAD_LETTER, UNACCOUNTED, Outcome, Result
 from demo.samples import Sample
 from demo.upload import Uploaded, Uploader
+from support.pipeline import create_catalog
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -85,18 +86,7 @@ def test_a_bucket_without_versions_is_told_by_the_etag() -> None:
 
 def test_rows_are_read_in_as_many_calls_as_it_takes(aws: boto3.session.Session) -> None:
     dynamodb = aws.client("dynamodb")
-    dynamodb.create_table(
-        TableName=TABLE,
-        BillingMode="PAY_PER_REQUEST",
-        KeySchema=[
-            {"AttributeName": "source_key", "KeyType": "HASH"},
-            {"AttributeName": "source_bucket", "KeyType": "RANGE"},
-        ],
-        AttributeDefinitions=[
-            {"AttributeName": "source_key", "AttributeType": "S"},
-            {"AttributeName": "source_bucket", "AttributeType": "S"},
-        ],
-    )
+    create_catalog(dynamodb, TABLE)
     keys = [f"{number}.jpg" for number in range(105)]
     for key in keys:
         dynamodb.put_item(TableName=TABLE, Item=item("READY", source_key=key, source_bucket=BUCKET))
