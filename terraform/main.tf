@@ -48,7 +48,8 @@ module "thumbnailer" {
     maximum_concurrency  = var.maximum_concurrency
     reserved_concurrency = var.reserved_concurrency
   }
-  batching = var.batching
+  parallelism = var.parallelism
+  batching    = var.batching
   settings = {
     renditions = var.renditions
     limits     = var.limits

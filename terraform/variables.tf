@@ -268,6 +268,27 @@ variable "timeout_seconds" {
   }
 }
 
+variable "parallelism" {
+  description = "How much one invocation does side by side: images under way (images), pictures being rendered (renders), and connections to an AWS service (connections). With null, the function derives the number from its memory."
+  type = object({
+    images      = optional(number)
+    renders     = optional(number)
+    connections = optional(number)
+  })
+  default = {}
+
+  validation {
+    condition = alltrue([
+      for limited in [
+        { number = var.parallelism.images, most = 100 },
+        { number = var.parallelism.renders, most = 16 },
+        { number = var.parallelism.connections, most = 200 },
+      ] : limited.number == null ? true : limited.number >= 1 && limited.number <= limited.most && floor(limited.number) == limited.number
+    ])
+    error_message = "parallelism must be whole numbers: images from 1 to 100, renders from 1 to 16, connections from 1 to 200."
+  }
+}
+
 variable "maximum_concurrency" {
   description = "How many invocations run at a time at most: the pipeline's throttle, and the bound on what it can cost."
   type        = number
@@ -417,7 +438,8 @@ variable "function_environment" {
   validation {
     condition = length(setintersection(keys(var.function_environment), [
       "SETTINGS", "SOURCE_PREFIX", "THUMBNAILS_BUCKET", "CATALOG_TABLE", "ALERTS_TOPIC_ARN", "TOMBSTONE_DAYS", "LOG_LEVEL",
-      "RETRY_FIRST_SECONDS", "SOURCE_BUCKET", "TIMEOUT_SECONDS",
+      "RETRY_FIRST_SECONDS", "SOURCE_BUCKET", "TIMEOUT_SECONDS", "IMAGES_AT_ONCE", "RENDERS_AT_ONCE",
+      "CONNECTIONS_AT_ONCE",
     ])) == 0
     error_message = "function_environment must not set what the module sets itself: use the input for it."
   }

@@ -229,6 +229,25 @@ run "role" {
   }
 }
 
+run "parallelism" {
+  command = plan
+
+  module {
+    source = "./modules/thumbnailer"
+  }
+
+  variables {
+    parallelism = { images = 12, connections = 50 }
+  }
+
+  assert {
+    condition = {
+      for key, value in aws_lambda_function.this.environment[0].variables : key => value if endswith(key, "_AT_ONCE")
+    } == { IMAGES_AT_ONCE = "12", CONNECTIONS_AT_ONCE = "50" }
+    error_message = "The function must be told the numbers that are set, and derive the others."
+  }
+}
+
 run "environment_too_large" {
   command = plan
 

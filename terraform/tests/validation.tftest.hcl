@@ -30,6 +30,7 @@ run "bad_values_first" {
     source_prefix          = "/photos/"                                           # a leading slash
     uploads_bucket_name    = "my.bucket"                                          # a dot
     batching               = { size = 0 }                                         # nothing in a batch
+    parallelism            = { images = 0 }                                       # nothing at all
     memory_mb              = 511                                                  # too little for one picture
     timeout_seconds        = 901                                                  # longer than Lambda runs
     maximum_concurrency    = 1                                                    # fewer than Lambda's pollers can be
@@ -56,6 +57,7 @@ run "bad_values_first" {
     var.source_prefix,
     var.uploads_bucket_name,
     var.batching,
+    var.parallelism,
     var.memory_mb,
     var.timeout_seconds,
     var.maximum_concurrency,
@@ -81,6 +83,7 @@ run "bad_values_second" {
     limits                 = { frames = 1.5 }                                                                    # half a frame
     source_prefix          = "photos/*"                                                                          # a wildcard to IAM
     batching               = { size = 10001 }                                                                    # more than SQS gives
+    parallelism            = { images = 101 }                                                                    # more than allowed
     memory_mb              = 10241                                                                               # more than Lambda has
     timeout_seconds        = 0                                                                                   # no time at all
     maximum_concurrency    = 1001                                                                                # more than Lambda's pollers can be
@@ -95,6 +98,7 @@ run "bad_values_second" {
     var.limits,
     var.source_prefix,
     var.batching,
+    var.parallelism,
     var.memory_mb,
     var.timeout_seconds,
     var.maximum_concurrency,
@@ -108,10 +112,11 @@ run "bad_values_third" {
   command = plan
 
   variables {
-    name       = "thumbs-"                                                                      # ends with a hyphen
-    renditions = [{ name = "a", width = 1, height = 1 }, { name = "a", width = 2, height = 2 }] # two of a name
-    batching   = { window_seconds = 301 }                                                       # longer than Lambda waits
-    retention  = { dlq_days = 14, tombstone_days = 14 }                                         # tombstones would expire first
+    name        = "thumbs-"                                                                      # ends with a hyphen
+    renditions  = [{ name = "a", width = 1, height = 1 }, { name = "a", width = 2, height = 2 }] # two of a name
+    batching    = { window_seconds = 301 }                                                       # longer than Lambda waits
+    retention   = { dlq_days = 14, tombstone_days = 14 }                                         # tombstones would expire first
+    parallelism = { renders = 17 }                                                               # more than allowed
   }
 
   expect_failures = [
@@ -119,6 +124,7 @@ run "bad_values_third" {
     var.renditions,
     var.batching,
     var.retention,
+    var.parallelism,
   ]
 }
 
@@ -126,10 +132,11 @@ run "bad_values_fourth" {
   command = plan
 
   variables {
-    name       = "ab"                                      # too short for a bucket's name
-    renditions = [{ name = "a/b", width = 1, height = 1 }] # a slash in a name
-    batching   = { size = 11, window_seconds = 0 }         # large batches need a window
-    retention  = { log_days = 10 }                         # unknown to CloudWatch Logs
+    name        = "ab"                                      # too short for a bucket's name
+    renditions  = [{ name = "a/b", width = 1, height = 1 }] # a slash in a name
+    batching    = { size = 11, window_seconds = 0 }         # large batches need a window
+    retention   = { log_days = 10 }                         # unknown to CloudWatch Logs
+    parallelism = { connections = 201 }                     # more than allowed
   }
 
   expect_failures = [
@@ -137,6 +144,7 @@ run "bad_values_fourth" {
     var.renditions,
     var.batching,
     var.retention,
+    var.parallelism,
   ]
 }
 
@@ -144,13 +152,15 @@ run "bad_values_fifth" {
   command = plan
 
   variables {
-    renditions = [{ name = "a", width = 0, height = 1 }] # no area
-    retention  = { noncurrent_days = 0.5 }               # half a day
+    renditions  = [{ name = "a", width = 0, height = 1 }] # no area
+    retention   = { noncurrent_days = 0.5 }               # half a day
+    parallelism = { renders = 1.5 }                       # half a picture
   }
 
   expect_failures = [
     var.renditions,
     var.retention,
+    var.parallelism,
   ]
 }
 
@@ -266,6 +276,7 @@ run "verges_pass" {
     retention              = { queue_days = 13, dlq_days = 14, tombstone_days = 15 }
     renditions             = [{ name = "a", width = 16383, height = 1, format = "avif", effort = 10 }]
     plaintext_source_cidrs = ["127.0.0.0/8", "::1/128"]
+    parallelism            = { images = 100, renders = 1, connections = 200 }
   }
 }
 

@@ -31,6 +31,15 @@ def test_root_is_valid(module: Path, tmp_path: Path) -> None:
     assert "Success" in root.run("validate", "-no-color")
 
 
+@pytest.mark.parametrize("module", ROOTS, ids=lambda module: str(module.relative_to(REPOSITORY)))
+def test_every_input_is_passed_on(module: Path) -> None:
+    """Terraform itself is content with a variable that is declared, checked and then forgotten."""
+    declared = re.findall(r'^variable "(\w+)"', (module / "variables.tf").read_text(), re.MULTILINE)
+    passed_on = "".join(file.read_text() for file in module.glob("*.tf") if file.name != "variables.tf")
+    assert declared
+    assert [name for name in declared if not re.search(rf"\bvar\.{name}\b", passed_on)] == []
+
+
 def test_module_keeps_its_promises(tmp_path: Path) -> None:
     root = Root(MODULE, tmp_path)
     root.init(backend=False)

@@ -44,6 +44,7 @@ module "pipeline" {
   truncated              = var.truncated
   source_prefix          = var.source_prefix
   batching               = var.batching
+  parallelism            = var.parallelism
   memory_mb              = var.memory_mb
   timeout_seconds        = var.timeout_seconds
   maximum_concurrency    = var.maximum_concurrency

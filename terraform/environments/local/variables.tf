@@ -156,6 +156,16 @@ variable "timeout_seconds" {
   default     = 10
 }
 
+variable "parallelism" {
+  description = "How much one invocation does side by side. What is null, the function derives from its memory."
+  type = object({
+    images      = optional(number)
+    renders     = optional(number)
+    connections = optional(number)
+  })
+  default = {}
+}
+
 variable "maximum_concurrency" {
   description = "How many invocations run at a time at most. Fewer than in production: all of them share this machine's processors."
   type        = number

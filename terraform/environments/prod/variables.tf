@@ -77,6 +77,16 @@ variable "batching" {
   })
 }
 
+variable "parallelism" {
+  description = "How much one invocation does side by side. What is null, the function derives from its memory."
+  type = object({
+    images      = optional(number)
+    renders     = optional(number)
+    connections = optional(number)
+  })
+  default = {}
+}
+
 variable "maximum_concurrency" {
   description = "How many invocations run at a time at most."
   type        = number

@@ -22,7 +22,15 @@ locals {
     TIMEOUT_SECONDS     = tostring(var.sizing.timeout_seconds)
     RETRY_FIRST_SECONDS = tostring(var.retry_first_seconds)
     LOG_LEVEL           = var.logs.level
-  }, var.environment)
+  }, local.parallelism, var.environment)
+
+  parallelism = {
+    for name, number in {
+      IMAGES_AT_ONCE      = var.parallelism.images
+      RENDERS_AT_ONCE     = var.parallelism.renders
+      CONNECTIONS_AT_ONCE = var.parallelism.connections
+    } : name => tostring(number) if number != null
+  }
 }
 
 resource "aws_lambda_layer_version" "imaging" {

@@ -31,6 +31,16 @@ variable "sizing" {
   })
 }
 
+variable "parallelism" {
+  description = "How much one invocation does side by side. What is null, the function derives from its memory."
+  type = object({
+    images      = optional(number)
+    renders     = optional(number)
+    connections = optional(number)
+  })
+  default = {}
+}
+
 variable "batching" {
   description = "How messages are gathered into one invocation."
   type = object({
