@@ -70,15 +70,22 @@ module "thumbnailer" {
     table_arn  = module.catalog.table_arn
     table_name = module.catalog.table_name
   }
-  alerts_topic_arn    = module.alerting.topic_arn
+  alerts_topic_arn = module.alerting.topic_arn
+  digests = {
+    table_arn      = module.alerting.digests_table_arn
+    table_name     = module.alerting.digests_table_name
+    window_seconds = var.digest_window_seconds
+  }
+  runbook_url         = var.runbook_url
   kms_key_arn         = module.encryption.key_arn
   granted_kms_key_arn = module.encryption.granted_key_arn
   tombstone_days      = var.retention.tombstone_days
   retry_first_seconds = var.retry_first_seconds
   logs = {
-    group_name     = local.log_group_name
-    level          = var.log_level
-    retention_days = var.retention.log_days
+    group_name        = local.log_group_name
+    level             = var.log_level
+    debug_sample_rate = var.debug_sample_rate
+    retention_days    = var.retention.log_days
   }
   tracing     = var.tracing
   environment = var.function_environment

@@ -405,6 +405,29 @@ variable "alert_subscriptions" {
   }
 }
 
+variable "digest_window_seconds" {
+  description = "How long a digest of failures keeps further digests of the same reason silent, in seconds."
+  type        = number
+  default     = 900
+
+  validation {
+    condition     = var.digest_window_seconds >= 60 && var.digest_window_seconds <= 86400 && floor(var.digest_window_seconds) == var.digest_window_seconds
+    error_message = "digest_window_seconds must be a whole number of seconds from 60, a minute, to 86400, a day."
+  }
+}
+
+variable "runbook_url" {
+  description = "Where your on-call engineers read docs/runbook.md: alarms and digests link to its sections. The default is its path in this repository, which no mail program makes a link of."
+  type        = string
+  default     = "docs/runbook.md"
+
+  validation {
+    # Part of every alarm's description, which may have 1024 characters.
+    condition     = can(regex("^(https://[^\\s#]+|docs/runbook\\.md)$", var.runbook_url)) && length(var.runbook_url) <= 200
+    error_message = "runbook_url must be an https URL of at most 200 characters without a fragment: the section's is appended."
+  }
+}
+
 # How it runs
 
 variable "runtime" {
@@ -439,7 +462,7 @@ variable "function_environment" {
     condition = length(setintersection(keys(var.function_environment), [
       "SETTINGS", "SOURCE_PREFIX", "THUMBNAILS_BUCKET", "CATALOG_TABLE", "ALERTS_TOPIC_ARN", "TOMBSTONE_DAYS", "LOG_LEVEL",
       "RETRY_FIRST_SECONDS", "SOURCE_BUCKET", "TIMEOUT_SECONDS", "IMAGES_AT_ONCE", "RENDERS_AT_ONCE",
-      "CONNECTIONS_AT_ONCE",
+      "CONNECTIONS_AT_ONCE", "DIGESTS_TABLE", "DIGEST_WINDOW_SECONDS", "RUNBOOK_URL", "DEBUG_SAMPLE_RATE",
     ])) == 0
     error_message = "function_environment must not set what the module sets itself: use the input for it."
   }
@@ -474,6 +497,17 @@ variable "deletion_protection" {
   type        = bool
   default     = true
 }
+variable "debug_sample_rate" {
+  description = "Share of invocations, from 0 to 1, that log at DEBUG whatever log_level says: a look inside without the cost of all of it."
+  type        = number
+  default     = 0
+
+  validation {
+    condition     = var.debug_sample_rate >= 0 && var.debug_sample_rate <= 1
+    error_message = "debug_sample_rate must be a number from 0, none, to 1, all."
+  }
+}
+
 
 variable "plaintext_source_cidrs" {
   description = "Addresses that may speak to buckets, queues and topic without TLS. Only an emulator on the same machine has a use for it."

@@ -108,5 +108,6 @@ run "ten_renditions_fit_into_the_environment" {
       quality = 100, crop = "attention", background = "#ffffff", enlarge = false, effort = 6
     }]
     parallelism = { images = 100, renders = 16, connections = 200 }
+    runbook_url = "https://wiki.example.com/${join("", [for number in range(175) : "r"])}"
   }
 }

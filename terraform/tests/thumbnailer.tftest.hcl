@@ -29,11 +29,13 @@ variables {
   catalog             = { table_arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/catalog", table_name = "catalog" }
   queue_arn           = "arn:aws:sqs:eu-central-1:123456789012:work"
   alerts_topic_arn    = "arn:aws:sns:eu-central-1:123456789012:alerts"
+  digests             = { table_arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/digests", table_name = "digests", window_seconds = 900 }
+  runbook_url         = "https://wiki.example.com/runbook"
   kms_key_arn         = "arn:aws:kms:eu-central-1:123456789012:key/k"
   granted_kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/k"
   tombstone_days      = 30
   retry_first_seconds = 20
-  logs                = { group_name = "/aws/lambda/thumbs-thumbnailer", level = "INFO", retention_days = 30 }
+  logs                = { group_name = "/aws/lambda/thumbs-thumbnailer", level = "INFO", debug_sample_rate = 0.05, retention_days = 30 }
   tracing             = "Active"
   environment         = { AWS_ENDPOINT_URL = "http://127.0.0.1:4566" }
 }
@@ -45,16 +47,20 @@ run "function" {
 
   assert {
     condition = { for key, value in aws_lambda_function.this.environment[0].variables : key => value if key != "SETTINGS" } == {
-      SOURCE_PREFIX       = "photos/"
-      SOURCE_BUCKET       = "uploads"
-      THUMBNAILS_BUCKET   = "thumbnails"
-      CATALOG_TABLE       = "catalog"
-      ALERTS_TOPIC_ARN    = "arn:aws:sns:eu-central-1:123456789012:alerts"
-      TOMBSTONE_DAYS      = "30"
-      RETRY_FIRST_SECONDS = "20"
-      TIMEOUT_SECONDS     = "60"
-      LOG_LEVEL           = "INFO"
-      AWS_ENDPOINT_URL    = "http://127.0.0.1:4566"
+      SOURCE_PREFIX         = "photos/"
+      SOURCE_BUCKET         = "uploads"
+      THUMBNAILS_BUCKET     = "thumbnails"
+      CATALOG_TABLE         = "catalog"
+      ALERTS_TOPIC_ARN      = "arn:aws:sns:eu-central-1:123456789012:alerts"
+      TOMBSTONE_DAYS        = "30"
+      RETRY_FIRST_SECONDS   = "20"
+      TIMEOUT_SECONDS       = "60"
+      LOG_LEVEL             = "INFO"
+      DEBUG_SAMPLE_RATE     = "0.05"
+      DIGESTS_TABLE         = "digests"
+      DIGEST_WINDOW_SECONDS = "900"
+      RUNBOOK_URL           = "https://wiki.example.com/runbook"
+      AWS_ENDPOINT_URL      = "http://127.0.0.1:4566"
     }
     error_message = "The function must be told where everything is, and nothing else."
   }
@@ -140,7 +146,7 @@ run "role" {
 
   assert {
     condition = { for name, policy in aws_iam_role_policy.capability : name => sort(flatten(jsondecode(policy.policy).Statement[*].Action)) } == {
-      alert              = tolist(["sns:Publish"])
+      alert              = tolist(["dynamodb:UpdateItem", "sns:Publish"])
       catalog            = tolist(["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"])
       consume            = tolist(["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"])
       encryption         = tolist(["kms:Decrypt", "kms:GenerateDataKey"])
@@ -187,16 +193,23 @@ run "role" {
 
   assert {
     condition = {
-      for name in ["alert", "catalog", "consume", "logs", "replace-thumbnails"] :
+      for name in ["catalog", "consume", "logs", "replace-thumbnails"] :
       name => one(jsondecode(aws_iam_role_policy.capability[name].policy).Statement).Resource
       } == {
-      alert              = var.alerts_topic_arn
       catalog            = var.catalog.table_arn
       consume            = var.queue_arn
       logs               = "arn:aws:logs:eu-central-1:123456789012:log-group:/aws/lambda/thumbs-thumbnailer:*"
       replace-thumbnails = "arn:aws:s3:::thumbnails/*"
     }
     error_message = "Every capability must be limited to the one thing it is about."
+  }
+
+  assert {
+    condition = { for statement in jsondecode(aws_iam_role_policy.capability["alert"].policy).Statement : one(statement.Action) => statement.Resource } == {
+      "sns:Publish"         = var.alerts_topic_arn
+      "dynamodb:UpdateItem" = var.digests.table_arn
+    }
+    error_message = "Alerting must reach the one topic and the one table that spaces digests out."
   }
 
   assert {

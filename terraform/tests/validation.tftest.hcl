@@ -43,6 +43,9 @@ run "bad_values_first" {
     tracing                = "On"                                                 # unknown to Lambda
     distribution_arns      = ["E1"]                                               # no ARN
     log_level              = "LOUD"                                               # no such level
+    digest_window_seconds  = 59                                                   # a mail a minute
+    debug_sample_rate      = 1.5                                                  # more than all
+    runbook_url            = "https://wiki.example.com/runbook#top"               # with a fragment of its own
     plaintext_source_cidrs = ["0.0.0.0/0"]                                        # not loopback
   }
 
@@ -69,6 +72,9 @@ run "bad_values_first" {
     var.function_environment,
     var.tracing,
     var.log_level,
+    var.digest_window_seconds,
+    var.debug_sample_rate,
+    var.runbook_url,
     var.distribution_arns,
     var.plaintext_source_cidrs,
   ]
@@ -287,3 +293,6 @@ run "small_batches_need_no_window" {
     batching = { size = 10, window_seconds = 0 }
   }
 }
+    digest_window_seconds  = 86400
+    debug_sample_rate      = 1
+    runbook_url            = "https://wiki.example.com/runbook"

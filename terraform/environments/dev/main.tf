@@ -13,10 +13,12 @@ provider "aws" {
 module "pipeline" {
   source = "../.."
 
-  name                = var.name
-  function_archive    = var.function_archive
-  layer_archive       = var.layer_archive
-  alert_subscriptions = var.alert_subscriptions
+  name                  = var.name
+  function_archive      = var.function_archive
+  layer_archive         = var.layer_archive
+  alert_subscriptions   = var.alert_subscriptions
+  runbook_url           = var.runbook_url
+  digest_window_seconds = var.digest_window_seconds
 
   renditions           = var.renditions
   source_prefix        = var.source_prefix
@@ -30,4 +32,5 @@ module "pipeline" {
   retention            = var.retention
   log_level            = var.log_level
   deletion_protection  = var.deletion_protection
+  debug_sample_rate    = var.debug_sample_rate
 }

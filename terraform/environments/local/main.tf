@@ -53,6 +53,9 @@ module "pipeline" {
   retry_first_seconds    = var.retry_first_seconds
   retention              = var.retention
   alert_subscriptions    = var.alert_subscriptions
+  digest_window_seconds  = var.digest_window_seconds
+  runbook_url            = var.runbook_url
+  debug_sample_rate      = var.debug_sample_rate
   log_level              = var.log_level
   deletion_protection    = var.deletion_protection
   plaintext_source_cidrs = var.plaintext_source_cidrs

@@ -84,6 +84,24 @@ variable "alert_subscriptions" {
   default = {}
 }
 
+variable "digest_window_seconds" {
+  description = "How long a digest of failures keeps further digests of the same reason silent, in seconds. The shortest there is, so that nobody waits for the next one to be seen."
+  type        = number
+  default     = 60
+}
+
+variable "runbook_url" {
+  description = "Where the runbook is read; alarms and digests link to its sections."
+  type        = string
+  default     = "docs/runbook.md"
+}
+
+variable "debug_sample_rate" {
+  description = "Share of invocations, from 0 to 1, that log at DEBUG whatever log_level says."
+  type        = number
+  default     = 0
+}
+
 # What is rendered; null stands for the module's default
 
 variable "renditions" {

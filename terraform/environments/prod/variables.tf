@@ -30,6 +30,17 @@ variable "alert_subscriptions" {
   }))
 }
 
+variable "runbook_url" {
+  description = "Where your on-call engineers read docs/runbook.md: alarms and digests link to its sections."
+  type        = string
+}
+
+variable "digest_window_seconds" {
+  description = "How long a digest of failures keeps further digests of the same reason silent, in seconds."
+  type        = number
+  default     = 900
+}
+
 variable "renditions" {
   description = "The thumbnails to make of every source."
   type = list(object({
@@ -121,3 +132,9 @@ variable "deletion_protection" {
   type        = bool
   default     = true
 }
+variable "debug_sample_rate" {
+  description = "Share of invocations, from 0 to 1, that log at DEBUG whatever log_level says."
+  type        = number
+  default     = 0
+}
+

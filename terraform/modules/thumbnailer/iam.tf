@@ -56,6 +56,11 @@ locals {
         Action   = ["sns:Publish"]
         Resource = var.alerts_topic_arn
       },
+      {
+        Effect   = "Allow"
+        Action   = ["dynamodb:UpdateItem"]
+        Resource = var.digests.table_arn
+      },
     ]
 
     consume = [

@@ -22,6 +22,11 @@ locals {
     TIMEOUT_SECONDS     = tostring(var.sizing.timeout_seconds)
     RETRY_FIRST_SECONDS = tostring(var.retry_first_seconds)
     LOG_LEVEL           = var.logs.level
+
+    DIGESTS_TABLE         = var.digests.table_name
+    DIGEST_WINDOW_SECONDS = tostring(var.digests.window_seconds)
+    RUNBOOK_URL           = var.runbook_url
+    DEBUG_SAMPLE_RATE     = tostring(var.logs.debug_sample_rate)
   }, local.parallelism, var.environment)
 
   parallelism = {

@@ -117,6 +117,20 @@ variable "kms_key_arn" {
 }
 
 variable "granted_kms_key_arn" {
+variable "digests" {
+  description = "The table in which digests of failures are spaced out, and for how long each keeps others of its reason silent."
+  type = object({
+    table_arn      = string
+    table_name     = string
+    window_seconds = number
+  })
+}
+
+variable "runbook_url" {
+  description = "Where the runbook is read; digests of failures link to it."
+  type        = string
+}
+
   description = "ARN of the same key, known once CloudWatch Logs may use it."
   type        = string
 }
@@ -134,9 +148,10 @@ variable "retry_first_seconds" {
 variable "logs" {
   description = "Where the function logs to, how much, and for how long."
   type = object({
-    group_name     = string
-    level          = string
-    retention_days = number
+    group_name        = string
+    level             = string
+    debug_sample_rate = number
+    retention_days    = number
   })
 }
 
