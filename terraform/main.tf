@@ -48,6 +48,7 @@ module "thumbnailer" {
     maximum_concurrency  = var.maximum_concurrency
     reserved_concurrency = var.reserved_concurrency
   }
+  snap_start  = var.snap_start
   parallelism = var.parallelism
   batching    = var.batching
   settings = {

@@ -436,7 +436,8 @@ variable "runtime" {
   default     = "python3.13"
 
   validation {
-    # The layer's wheels need the C library of Amazon Linux 2023.
+    # The layer's wheels need the C library of Amazon Linux 2023; SnapStart begins with the same versions.
+    # https://docs.aws.amazon.com/lambda/latest/dg/snapstart.html
     condition     = contains(["python3.12", "python3.13", "python3.14"], var.runtime)
     error_message = "runtime must be python3.12, python3.13 or python3.14."
   }
@@ -451,6 +452,12 @@ variable "architecture" {
     condition     = contains(["arm64", "x86_64"], var.architecture)
     error_message = "architecture must be arm64 or x86_64."
   }
+}
+
+variable "snap_start" {
+  description = "Whether new execution environments are restored from a snapshot of an initialised one. AWS charges for keeping the snapshot of every published version and for every restore."
+  type        = bool
+  default     = false
 }
 
 variable "function_environment" {

@@ -242,6 +242,42 @@ run "role" {
   }
 }
 
+run "without_snap_start" {
+  module {
+    source = "./modules/thumbnailer"
+  }
+
+  assert {
+    condition     = length(aws_lambda_function.this.snap_start) == 0 && aws_lambda_function.this.publish == false
+    error_message = "Without SnapStart there must be no versions, which would pile up."
+  }
+
+  assert {
+    condition     = aws_lambda_event_source_mapping.work.function_name == "arn:aws:lambda:eu-central-1:123456789012:function:thumbs-thumbnailer"
+    error_message = "Without SnapStart the queue must feed the function as it is."
+  }
+}
+
+run "with_snap_start" {
+  module {
+    source = "./modules/thumbnailer"
+  }
+
+  variables {
+    snap_start = true
+  }
+
+  assert {
+    condition     = aws_lambda_function.this.snap_start[0].apply_on == "PublishedVersions" && aws_lambda_function.this.publish
+    error_message = "SnapStart makes snapshots of published versions only."
+  }
+
+  assert {
+    condition     = aws_lambda_event_source_mapping.work.function_name == "arn:aws:lambda:eu-central-1:123456789012:function:thumbs-thumbnailer:1"
+    error_message = "The queue must feed the version that has the snapshot: the unpublished function has none."
+  }
+}
+
 run "parallelism" {
   command = plan
 

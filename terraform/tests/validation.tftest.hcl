@@ -252,6 +252,17 @@ run "bad_values_thirteenth" {
 
 # What is wrong only together with something else.
 
+run "snap_start_on_a_runtime_without_it" {
+  command = plan
+
+  variables {
+    snap_start = true
+    runtime    = "python3.11"
+  }
+
+  expect_failures = [var.runtime]
+}
+
 run "output_is_the_input" {
   command = plan
 

@@ -26,6 +26,7 @@ module "pipeline" {
   memory_mb            = var.memory_mb
   timeout_seconds      = var.timeout_seconds
   batching             = var.batching
+  snap_start           = var.snap_start
   parallelism          = var.parallelism
   maximum_concurrency  = var.maximum_concurrency
   reserved_concurrency = var.reserved_concurrency

@@ -88,6 +88,12 @@ variable "batching" {
   })
 }
 
+variable "snap_start" {
+  description = "Whether new execution environments are restored from a snapshot of an initialised one, which AWS charges for."
+  type        = bool
+  default     = false
+}
+
 variable "parallelism" {
   description = "How much one invocation does side by side. What is null, the function derives from its memory."
   type = object({

@@ -77,6 +77,18 @@ resource "aws_lambda_function" "this" {
     variables = local.environment
   }
 
+  # Snapshots are made of published versions only.
+  # https://docs.aws.amazon.com/lambda/latest/dg/snapstart.html
+  publish = var.snap_start
+
+  dynamic "snap_start" {
+    for_each = var.snap_start ? ["PublishedVersions"] : []
+
+    content {
+      apply_on = snap_start.value
+    }
+  }
+
   logging_config {
     # Text means: as the function wrote it. It writes JSON, metrics included, and Lambda would wrap that once more.
     log_format = "Text"
@@ -97,7 +109,7 @@ resource "aws_lambda_function" "this" {
 
 resource "aws_lambda_event_source_mapping" "work" {
   event_source_arn = var.queue_arn
-  function_name    = aws_lambda_function.this.arn
+  function_name    = var.snap_start ? aws_lambda_function.this.qualified_arn : aws_lambda_function.this.arn
   tags             = var.tags
 
   batch_size                         = var.batching.size

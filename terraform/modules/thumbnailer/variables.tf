@@ -31,6 +31,12 @@ variable "sizing" {
   })
 }
 
+variable "snap_start" {
+  description = "Whether new execution environments are restored from a snapshot of an initialised one."
+  type        = bool
+  default     = false
+}
+
 variable "parallelism" {
   description = "How much one invocation does side by side. What is null, the function derives from its memory."
   type = object({

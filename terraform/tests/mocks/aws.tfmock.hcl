@@ -29,7 +29,10 @@ mock_resource "aws_dynamodb_table" {
 }
 
 mock_resource "aws_lambda_function" {
-  defaults = { arn = "arn:aws:lambda:eu-central-1:123456789012:function:thumbs-thumbnailer" }
+  defaults = {
+    arn           = "arn:aws:lambda:eu-central-1:123456789012:function:thumbs-thumbnailer"
+    qualified_arn = "arn:aws:lambda:eu-central-1:123456789012:function:thumbs-thumbnailer:1"
+  }
 }
 
 mock_resource "aws_lambda_layer_version" {
