@@ -497,13 +497,6 @@ variable "log_level" {
   }
 }
 
-# What protects it
-
-variable "deletion_protection" {
-  description = "Whether destroying the deployment is refused while there are uploads, thumbnails or a catalog that would go with it."
-  type        = bool
-  default     = true
-}
 variable "debug_sample_rate" {
   description = "Share of invocations, from 0 to 1, that log at DEBUG whatever log_level says: a look inside without the cost of all of it."
   type        = number
@@ -515,6 +508,13 @@ variable "debug_sample_rate" {
   }
 }
 
+# What protects it
+
+variable "deletion_protection" {
+  description = "Whether destroying the deployment is refused while there are uploads, thumbnails or a catalog that would go with it."
+  type        = bool
+  default     = true
+}
 
 variable "plaintext_source_cidrs" {
   description = "Addresses that may speak to buckets, queues and topic without TLS. Only an emulator on the same machine has a use for it."

@@ -294,6 +294,9 @@ run "verges_pass" {
     renditions             = [{ name = "a", width = 16383, height = 1, format = "avif", effort = 10 }]
     plaintext_source_cidrs = ["127.0.0.0/8", "::1/128"]
     parallelism            = { images = 100, renders = 1, connections = 200 }
+    digest_window_seconds  = 86400
+    debug_sample_rate      = 1
+    runbook_url            = "https://wiki.example.com/runbook"
   }
 }
 
@@ -304,6 +307,3 @@ run "small_batches_need_no_window" {
     batching = { size = 10, window_seconds = 0 }
   }
 }
-    digest_window_seconds  = 86400
-    debug_sample_rate      = 1
-    runbook_url            = "https://wiki.example.com/runbook"

@@ -32,6 +32,6 @@ module "pipeline" {
   reserved_concurrency = var.reserved_concurrency
   retention            = var.retention
   log_level            = var.log_level
-  deletion_protection  = var.deletion_protection
   debug_sample_rate    = var.debug_sample_rate
+  deletion_protection  = var.deletion_protection
 }

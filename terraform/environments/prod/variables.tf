@@ -133,14 +133,14 @@ variable "log_level" {
   default     = "INFO"
 }
 
-variable "deletion_protection" {
-  description = "Whether destroying the deployment is refused while there is anything in it that would be lost."
-  type        = bool
-  default     = true
-}
 variable "debug_sample_rate" {
   description = "Share of invocations, from 0 to 1, that log at DEBUG whatever log_level says."
   type        = number
   default     = 0
 }
 
+variable "deletion_protection" {
+  description = "Whether destroying the deployment is refused while there is anything in it that would be lost."
+  type        = bool
+  default     = true
+}

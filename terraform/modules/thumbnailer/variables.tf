@@ -117,12 +117,6 @@ variable "alerts_topic_arn" {
   type        = string
 }
 
-variable "kms_key_arn" {
-  description = "ARN of the key that encrypts whatever the function reads and writes."
-  type        = string
-}
-
-variable "granted_kms_key_arn" {
 variable "digests" {
   description = "The table in which digests of failures are spaced out, and for how long each keeps others of its reason silent."
   type = object({
@@ -137,6 +131,12 @@ variable "runbook_url" {
   type        = string
 }
 
+variable "kms_key_arn" {
+  description = "ARN of the key that encrypts whatever the function reads and writes."
+  type        = string
+}
+
+variable "granted_kms_key_arn" {
   description = "ARN of the same key, known once CloudWatch Logs may use it."
   type        = string
 }
