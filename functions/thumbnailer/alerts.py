@@ -11,7 +11,7 @@ from thumbnailer.aws import errors_told_apart
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from mypy_boto3_sns import SNSClient
+    from thumbnailer.aws import Clients
 
 # https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
 _LONGEST_SUBJECT = 99
@@ -31,8 +31,8 @@ class Failure:
 class Alerts:
     """The alerts topic, as the function may use it."""
 
-    def __init__(self, sns: SNSClient, topic_arn: str) -> None:
-        self._sns = sns
+    def __init__(self, clients: Clients, topic_arn: str) -> None:
+        self._clients = clients
         self._topic_arn = topic_arn
 
     def publish(self, failures: Sequence[Failure]) -> None:
@@ -43,7 +43,7 @@ class Alerts:
         noun = "image" if len(failures) == 1 else "images"
         subject = f"{len(failures)} {noun} failed: {', '.join(reasons)}"
         with errors_told_apart("publishing an alert"):
-            self._sns.publish(
+            self._clients.sns.publish(
                 TopicArn=self._topic_arn,
                 Subject=subject[:_LONGEST_SUBJECT],
                 Message=_digest(failures),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import boto3
@@ -20,12 +21,14 @@ if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
 
+    from thumbnailer.capacity import Capacity
+
 _ATTEMPTS = 3
 _CONNECT_SECONDS = 1
 
 
-def _client_config(deadline: float) -> ClientConfig:
-    """Let one call, retries included, take `deadline` seconds at most.
+def _client_config(deadline: float, connections: int) -> ClientConfig:
+    """Let one call, retries included, take `deadline` seconds at most, and keep so many connections open.
 
     The SDK's own retries cover the blips; what does not answer for longer is retried from the queue, so that one
     slow call does not eat the time of a whole batch.
@@ -34,6 +37,7 @@ def _client_config(deadline: float) -> ClientConfig:
         connect_timeout=_CONNECT_SECONDS,
         read_timeout=max(1.0, deadline / _ATTEMPTS - _CONNECT_SECONDS),
         retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
+        max_pool_connections=connections,
     )
 
 
@@ -64,26 +68,35 @@ _SERVER_ERROR = 500
 
 @dataclass(frozen=True)
 class Clients:
-    """The AWS clients of the function."""
+    """The AWS clients of the function.
+
+    Nothing goes over the network when they are made. Those that few invocations need are made when one does, for
+    each costs a cold start several milliseconds.
+    """
 
     s3: S3Client
     dynamodb: DynamoDBClient
-    sns: SNSClient
+    _deadline: float
 
     @classmethod
-    def connect(cls, deadline: float) -> Clients:
-        """Make them, such that one call takes `deadline` seconds at most; nothing goes over the network yet."""
-        session, config = boto3.session.Session(), _client_config(deadline)
+    def connect(cls, capacity: Capacity, deadline: float) -> Clients:
+        """Make the clients, such that one call takes `deadline` seconds at most."""
+        session = boto3.session.Session()
         return cls(
-            s3=session.client("s3", config=config),
-            dynamodb=session.client("dynamodb", config=config),
-            sns=session.client("sns", config=config),
+            s3=session.client("s3", config=_client_config(deadline, capacity.connections)),
+            dynamodb=session.client("dynamodb", config=_client_config(deadline, capacity.images)),
+            _deadline=deadline,
         )
 
+    @cached_property
+    def sns(self) -> SNSClient:
+        """For failures."""
+        return boto3.session.Session().client("sns", config=_client_config(self._deadline, 1))
 
-def connect_sqs(deadline: float) -> SQSClient:
-    """Make a client of SQS, which few invocations need."""
-    return boto3.session.Session().client("sqs", config=_client_config(deadline))
+    @cached_property
+    def sqs(self) -> SQSClient:
+        """For messages that must come back."""
+        return boto3.session.Session().client("sqs", config=_client_config(self._deadline, 1))
 
 
 def code_of(error: ClientError) -> str:

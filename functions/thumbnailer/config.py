@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from thumbnailer.capacity import Capacity
 from thumbnailer.errors import Systemic
 from thumbnailer.renditions import Settings
 
@@ -31,6 +32,8 @@ class Config:
     """How long an invocation may take."""
     memory_bytes: int
     """What the function has in all."""
+    capacity: Capacity
+    """How much of its work an invocation does at a time."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Config:
@@ -53,6 +56,15 @@ class Config:
                 raise Systemic(f"the environment variable {name} is {value!r}, not a whole number")
             return int(value)
 
+        def number_if_set(name: str) -> int | None:
+            if not environment.get(name):
+                return None
+            if (given := number(name)) == 0:
+                raise Systemic(f"the environment variable {name} is 0: nothing would ever be done")
+            return given
+
+        # Set by Lambda itself.
+        memory_bytes = number("AWS_LAMBDA_FUNCTION_MEMORY_SIZE") * 2**20
         return cls(
             settings=settings,
             source_bucket=required("SOURCE_BUCKET"),
@@ -63,6 +75,11 @@ class Config:
             tombstone_days=number("TOMBSTONE_DAYS"),
             retry_first_seconds=number("RETRY_FIRST_SECONDS"),
             timeout_seconds=number("TIMEOUT_SECONDS"),
-            # Set by Lambda itself.
-            memory_bytes=number("AWS_LAMBDA_FUNCTION_MEMORY_SIZE") * 2**20,
+            memory_bytes=memory_bytes,
+            capacity=Capacity.of(
+                memory_bytes,
+                images=number_if_set("IMAGES_AT_ONCE"),
+                renders=number_if_set("RENDERS_AT_ONCE"),
+                writes=number_if_set("WRITES_AT_ONCE"),
+            ),
         )

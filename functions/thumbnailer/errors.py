@@ -3,6 +3,7 @@
     PipelineError
     ├── Permanent   recorded with a reason, counted, alerted, acknowledged: trying again cannot help
     ├── Transient   this message alone goes back to the queue
+    │   └── OutOfTime   untouched, for the invocation is nearly over
     └── Systemic    the whole invocation fails: nobody's message can succeed until a person acts
 
 Systemic faults must not be reported as batch item failures: partial batch responses switch off the
@@ -12,7 +13,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
 
 from __future__ import annotations
 
-__all__ = ["Permanent", "PipelineError", "Systemic", "Transient"]
+__all__ = ["OutOfTime", "Permanent", "PipelineError", "Systemic", "Transient"]
 
 
 class PipelineError(Exception):
@@ -37,6 +38,10 @@ class Permanent(PipelineError):
 
 class Transient(PipelineError):
     """A throttle, a time-out, a 5xx: the same message is expected to succeed later."""
+
+
+class OutOfTime(Transient):
+    """Not begun, because it could not be finished before Lambda ends the invocation."""
 
 
 class Systemic(PipelineError):

@@ -1,8 +1,8 @@
 """Renders an image so that it cannot hurt its neighbours.
 
-At its first delivery an image is rendered here, once the memory that its header announces is free. At every
-later one it is rendered in a process of its own: whatever killed the worker last time, be it this image, then
-kills that process alone, and becomes a reason for failure instead of a crash.
+At its first delivery an image is rendered here, once a processor and the memory that its header announces are
+free. At every later one it is rendered in a process of its own: whatever killed the worker last time, be it this
+image, then kills that process alone, and becomes a reason for failure instead of a crash.
 """
 
 from __future__ import annotations
@@ -17,68 +17,60 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from thumbnailer.errors import Permanent, Transient
+from thumbnailer.budget import MemoryBudget
+from thumbnailer.errors import OutOfTime, Permanent, Transient
 from thumbnailer.memory import estimate_memory
 from thumbnailer.renderer import render
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from thumbnailer.capacity import Capacity
     from thumbnailer.renderer import Rendered
     from thumbnailer.renditions import Settings
-
-MEBIBYTE = 2**20
-# What the interpreter, the SDK and the sources in flight take of the function's memory.
-_OCCUPIED = 256 * MEBIBYTE
-
-
-class MemoryBudget:
-    """Lets work in while there is memory for it, and a piece larger than all of it when it is alone."""
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._taken = 0
-        self._changed = threading.Condition()
-
-    @contextlib.contextmanager
-    def admit(self, needed: int) -> Iterator[None]:
-        """Wait until `needed` bytes are free, and hold them for the block."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._taken == 0 or self._taken + needed <= self._size)
-            self._taken += needed
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._taken -= needed
-                self._changed.notify_all()
 
 
 @dataclass(frozen=True)
 class Patience:
-    """How long one image may take at its later deliveries, in seconds."""
+    """How long images may take, in seconds."""
 
     left: Callable[[], float]
-    """What is left of the invocation now."""
+    """What is left of the invocation now, less what its end needs."""
     enough: float
-    """An image that had this much and did not get done never will."""
+    """An image that had this much to itself and did not get done never will."""
+
+    def require(self) -> None:
+        """Raise OutOfTime where nothing is left: an image is begun only if it can be finished."""
+        if self.left() <= 0:
+            raise OutOfTime("the invocation had no time left for it")
 
 
 class Isolation:
-    """Where images are rendered. `memory_bytes` is what the function has in all."""
+    """Where images are held and rendered. `memory_bytes` is what the function has in all."""
 
-    def __init__(self, settings: Settings, memory_bytes: int) -> None:
+    def __init__(self, settings: Settings, capacity: Capacity, memory_bytes: int) -> None:
         self._settings = settings
         self._memory_bytes = memory_bytes
-        self._budget = MemoryBudget(max(memory_bytes - _OCCUPIED, MEBIBYTE))
+        self._sources = MemoryBudget(capacity.source_bytes)
+        self._rendering = MemoryBudget(capacity.render_bytes)
+        self._processors = threading.Semaphore(capacity.renders)
+
+    @contextlib.contextmanager
+    def hold(self, size: int, patience: Patience) -> Iterator[None]:
+        """Wait until there is room for a source of `size` bytes, and keep it for the block. Raises OutOfTime."""
+        with self._sources.hold(size):
+            patience.require()
+            yield
 
     def render(self, source: bytes, attempt: int, *, patience: Patience) -> Rendered:
-        """Render `source`, delivered for the `attempt`-th time.
+        """Render `source`, delivered for the `attempt`-th time, once there is a processor and the memory for it.
 
-        Raises Permanent, at later deliveries also with `crashed` and `too-slow`, and Transient where there
-        was too little time left to tell.
+        Raises Permanent, at later deliveries also with `crashed` and `too-slow`, OutOfTime where the invocation's
+        time was up before it was begun, and Transient where there was too little left to tell.
         """
-        with self._budget.admit(self._estimate(source)):
+        # Whoever waits for much memory keeps a processor: otherwise smaller images could hold it off for ever.
+        with self._processors, self._rendering.hold(self._estimate(source)):
+            patience.require()
             if attempt == 1:
                 return render(source, self._settings)
             return self._render_apart(source, patience)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from thumbnailer import ordering, telemetry
 from thumbnailer.catalog import DELETED, FAILED, READY, State, Superseded
@@ -25,6 +25,7 @@ from thumbnailer.storage import Gone, Occupied, thumbnail_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
 
     from thumbnailer.catalog import Catalog, Row
     from thumbnailer.config import Config
@@ -32,8 +33,8 @@ if TYPE_CHECKING:
     from thumbnailer.renderer import Rendered, Thumbnail
     from thumbnailer.storage import Source, Storage, StoredThumbnail
 
-    # Renders the bytes of a source, delivered for so many times. Raises Permanent and Transient.
-    Render = Callable[[bytes, int], Rendered]
+_Item = TypeVar("_Item")
+_Done = TypeVar("_Done")
 
 STALE = "STALE"
 DUPLICATE = "DUPLICATE"
@@ -41,6 +42,22 @@ IGNORED = "IGNORED"
 
 # Every lost race means that another worker made progress on the same key; this many in a row is no race.
 _MOST_RACES = 5
+
+
+class Workshop(Protocol):
+    """What an invocation lends to the images on their way, each of which is in a thread of its own."""
+
+    def hold(self, source_bytes: int) -> AbstractContextManager[None]:
+        """Room for a source, for as long as the block needs it. Raises OutOfTime."""
+
+    def render(self, source: bytes, attempt: int) -> Rendered:
+        """Render the bytes of a source, delivered for the `attempt`-th time. Raises Permanent and Transient."""
+
+    def side_by_side(self, work: Callable[[_Item], _Done], items: Sequence[_Item]) -> list[_Done]:
+        """Do `work` on all `items` at a time, and raise what one of them raised only when all are over.
+
+        What is still on its way when others are told of a failure could land after they have tidied up.
+        """
 
 
 @dataclass(frozen=True)
@@ -56,6 +73,8 @@ class Outcome:
     detail: str | None = None
     report: bool = False
     """Whether people must hear of it."""
+    source_bytes: int | None = None
+    thumbnail_bytes: int | None = None
 
 
 class _Decision(NamedTuple):
@@ -78,11 +97,11 @@ class _Result:
 class Pipeline:
     """Applies events to the thumbnails bucket and the catalog."""
 
-    def __init__(self, config: Config, storage: Storage, catalog: Catalog, render: Render) -> None:
+    def __init__(self, config: Config, storage: Storage, catalog: Catalog, workshop: Workshop) -> None:
         self._config = config
         self._storage = storage
         self._catalog = catalog
-        self._render = render
+        self._workshop = workshop
 
     def apply(self, event: ObjectEvent, *, attempt: int) -> Outcome:
         """Apply `event`, delivered for the `attempt`-th time (1 the first), and say what became of it.
@@ -200,14 +219,16 @@ class Pipeline:
 
     def _fetch_and_render(self, event: ObjectEvent, attempt: int) -> _Result:
         started = time.monotonic()
-        settings = self._config.settings
+        limit = self._config.settings.limits.bytes
         source = None
         try:
             self._require_storable(event.image)
-            with telemetry.subsegment("fetch"):
-                source = self._storage.fetch(event, most_bytes=settings.limits.bytes)
-            with telemetry.subsegment("render"):
-                return _Result(source, self._render(source.data, attempt), None, started)
+            # No more than the limit is ever read, and where no size is known, it may be that much.
+            with self._workshop.hold(min(limit if event.size is None else event.size, limit)):
+                with telemetry.step("fetch"):
+                    source, data = self._storage.fetch(event, most_bytes=limit)
+                with telemetry.step("render"):
+                    return _Result(source, self._workshop.render(data, attempt), None, started)
         except Permanent as failure:
             return _Result(source, None, failure, started)
 
@@ -220,29 +241,37 @@ class Pipeline:
                 )
 
     def _commit_first(self, image: Image, state: State, thumbnails: Sequence[Thumbnail]) -> _Decision:
-        written: list[StoredThumbnail] = []
-        with telemetry.subsegment("store"):
-            for thumbnail in thumbnails:
-                key = thumbnail_key(thumbnail.rendition, image)
-                content_type = thumbnail.rendition.content_type
-                written.append(self._storage.write(key, thumbnail.data, content_type, replacing=None))
-        with telemetry.subsegment("commit"):
+        def write(thumbnail: Thumbnail) -> StoredThumbnail:
+            key = thumbnail_key(thumbnail.rendition, image)
+            return self._storage.write(key, thumbnail.data, thumbnail.rendition.content_type, replacing=None)
+
+        written = self._store(write, thumbnails)
+        with telemetry.step("commit"):
             row = self._catalog.commit_first(image, _with_thumbnails(state, thumbnails, written))
         self._tidy(row)
-        return _Decision(_outcome(image, state), row)
+        return _Decision(_outcome(image, state, thumbnails), row)
 
     def _commit_claimed(self, claimed: Row, state: State, thumbnails: Sequence[Thumbnail]) -> _Decision:
         stamped = [replace(each, data=stamp(each.data, each.rendition.format, claimed.fence)) for each in thumbnails]
         expected = {old.key: old.etag for old in (*claimed.obsolete, *claimed.thumbnails)}
-        written: list[StoredThumbnail] = []
-        with telemetry.subsegment("store"):
-            for thumbnail in stamped:
-                key = thumbnail_key(thumbnail.rendition, claimed.image)
-                written.append(self._replace(claimed, key, thumbnail, expected.get(key)))
-        with telemetry.subsegment("commit"):
+
+        def write(thumbnail: Thumbnail) -> StoredThumbnail:
+            key = thumbnail_key(thumbnail.rendition, claimed.image)
+            return self._replace(claimed, key, thumbnail, expected.get(key))
+
+        written = self._store(write, stamped)
+        with telemetry.step("commit"):
             row = self._catalog.commit(claimed, _with_thumbnails(state, stamped, written))
         self._tidy(row)
-        return _Decision(_outcome(claimed.image, state), row)
+        return _Decision(_outcome(claimed.image, state, stamped), row)
+
+    def _store(
+        self, write: Callable[[Thumbnail], StoredThumbnail], thumbnails: Sequence[Thumbnail]
+    ) -> list[StoredThumbnail]:
+        if not thumbnails:
+            return []
+        with telemetry.step("store"):
+            return self._workshop.side_by_side(write, thumbnails)
 
     def _replace(self, claimed: Row, key: str, thumbnail: Thumbnail, expected: str | None) -> StoredThumbnail:
         """Write a thumbnail over whatever is there, as long as the claim is ours.
@@ -262,9 +291,8 @@ class Pipeline:
 
     def _tidy(self, row: Row) -> None:
         """Delete the thumbnails that `row` has on record as no longer its own."""
-        for thumbnail in row.obsolete:
-            self._storage.delete(thumbnail)
         if row.obsolete:
+            self._workshop.side_by_side(self._storage.delete, row.obsolete)
             self._catalog.settle(row)
 
     def _sweep(self, event: ObjectEvent, row: Row | None) -> None:
@@ -274,12 +302,12 @@ class Pipeline:
         delivery that died, in a lost race, or in a write whose answer was lost. Whoever is at work is fenced
         off first, because what is found may be theirs: they begin anew, and then write under another ETag.
         """
-        found = [found for key in sorted(self._keys(event.image)) if (found := self._storage.find(key))]
+        looked_up = self._workshop.side_by_side(self._storage.find, sorted(self._keys(event.image)))
+        found = [each for each in looked_up if each]
         if any(row is None or thumbnail not in row.thumbnails for thumbnail in found):
             row = self._catalog.fence_off(row) if row else self._catalog.claim(event.image, event.sequencer)
-            for thumbnail in found:
-                if thumbnail not in row.thumbnails:
-                    self._storage.delete(thumbnail)
+            orphans = [each for each in found if each not in row.thumbnails]
+            self._workshop.side_by_side(self._storage.delete, orphans)
         if row is not None:
             self._tidy(row)
 
@@ -291,7 +319,7 @@ class Pipeline:
     def _state_of(self, event: ObjectEvent, result: _Result, attempt: int) -> tuple[State, Sequence[Thumbnail]]:
         source, rendered, failure = result.source, result.rendered, result.failure
         attributes = {
-            "size_bytes": len(source.data) if source else event.size,
+            "size_bytes": source.size if source else event.size,
             "content_type": source.content_type if source else None,
             "created_at": _iso(source.created_at) if source else event.occurred_at or None,
             "milliseconds": round((time.monotonic() - result.started) * 1000),
@@ -361,13 +389,15 @@ def _with_thumbnails(state: State, thumbnails: Sequence[Thumbnail], written: Seq
     return replace(state, thumbnails=tuple(written), attributes={**state.attributes, "renditions": renditions})
 
 
-def _outcome(image: Image, state: State) -> Outcome:
+def _outcome(image: Image, state: State, thumbnails: Sequence[Thumbnail]) -> Outcome:
     return Outcome(
         image,
         state.status,
         reason=state.attributes.get("reason"),
         detail=state.attributes.get("detail"),
         report=state.status == FAILED,
+        source_bytes=state.attributes.get("size_bytes"),
+        thumbnail_bytes=sum(len(each.data) for each in thumbnails) if thumbnails else None,
     )
 
 

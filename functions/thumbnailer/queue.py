@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import random
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from thumbnailer import telemetry
-from thumbnailer.aws import connect_sqs, errors_told_apart
+from thumbnailer.aws import errors_told_apart
 from thumbnailer.errors import PipelineError
 
 if TYPE_CHECKING:
-    from mypy_boto3_sqs import SQSClient
+    from thumbnailer.aws import Clients
 
 _GROWTH = 3
 _MOST_SECONDS = 900
+# Not the generator that Python seeds at start: all functions restored from one snapshot would draw the same.
+_random = random.SystemRandom()
 
 
 def delay(attempt: int, first_seconds: float) -> int:
@@ -25,20 +26,15 @@ def delay(attempt: int, first_seconds: float) -> int:
     https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/
     """
     longest = min(first_seconds * _GROWTH ** (attempt - 1), _MOST_SECONDS)
-    return round(random.uniform(longest / 2, longest))  # noqa: S311 - spread, not secrecy
+    return round(_random.uniform(longest / 2, longest))
 
 
 class Queue:
     """The work queue, as the function may use it; or any other that feeds the function."""
 
-    def __init__(self, first_seconds: float, call_deadline: float) -> None:
+    def __init__(self, clients: Clients, first_seconds: float) -> None:
+        self._clients = clients
         self._first_seconds = first_seconds
-        self._call_deadline = call_deadline
-
-    @cached_property
-    def _sqs(self) -> SQSClient:
-        # Made when it is first needed: most workers never are that unlucky.
-        return connect_sqs(self._call_deadline)
 
     def postpone(self, record: dict[str, Any], attempt: int) -> None:
         """Let the message of an SQS `record` come back after its delay.
@@ -50,8 +46,9 @@ class Queue:
         account, name = record["eventSourceARN"].split(":")[4:6]
         try:
             with errors_told_apart("postponing a message"):
-                self._sqs.change_message_visibility(
-                    QueueUrl=f"{self._sqs.meta.endpoint_url}/{account}/{name}",
+                sqs = self._clients.sqs
+                sqs.change_message_visibility(
+                    QueueUrl=f"{sqs.meta.endpoint_url}/{account}/{name}",
                     ReceiptHandle=record["receiptHandle"],
                     VisibilityTimeout=delay(attempt, self._first_seconds),
                 )

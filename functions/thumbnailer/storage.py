@@ -41,9 +41,10 @@ class Occupied(Exception):
 
 @dataclass(frozen=True)
 class Source:
-    """A source object, read whole."""
+    """What S3 says of a source object; its bytes are kept no longer than they are needed."""
 
-    data: bytes
+    size: int
+    """Bytes."""
     etag: str
     version_id: str | None
     content_type: str
@@ -78,7 +79,7 @@ class Storage:
         self._s3 = s3
         self._bucket = thumbnails_bucket
 
-    def fetch(self, event: ObjectEvent, *, most_bytes: int) -> Source:
+    def fetch(self, event: ObjectEvent, *, most_bytes: int) -> tuple[Source, bytes]:
         """Read the very object that `event` speaks of; whatever is there where it names neither version nor ETag.
 
         Raises Gone where that object is not there any more, and Permanent (`too-large`, `archived`) where
@@ -107,13 +108,14 @@ class Storage:
         size = max(announced, len(data))
         if size > most_bytes:
             raise Permanent("too-large", f"{size:,} bytes or more; the limit is {most_bytes:,}")
-        return Source(
-            data=data,
+        source = Source(
+            size=size,
             etag=response["ETag"].strip('"'),
             version_id=_version(response.get("VersionId")),
             content_type=response.get("ContentType", ""),
             created_at=response["LastModified"],
         )
+        return source, data
 
     def current(self, image: Image) -> Current | None:
         """Return what the key holds now, or None where it holds nothing."""

@@ -7,6 +7,7 @@ costs no call: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Cl
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import logging
 import os
@@ -14,108 +15,222 @@ import sys
 import threading
 import time
 import traceback
-from collections import Counter
+import zlib
+from collections import Counter, defaultdict
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
-
-from aws_xray_sdk.core import xray_recorder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from aws_xray_sdk.core import AWSXRayRecorder
 
 _Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
 
 NAMESPACE = "ThumbnailPipeline"
 
+# The most values that one metric of one document can have.
+_MOST_VALUES = 100
+_UNITS = {
+    "SourceBytes": "Bytes",
+    "ThumbnailBytes": "Bytes",
+    "RenderTime": "Milliseconds",
+    "Age": "Milliseconds",
+    "MemoryUsed": "Megabytes",
+}
+
 _writing = threading.Lock()
 
-# Outside an invocation there is nothing to attach a subsegment to. The work goes on without.
-xray_recorder.configure(context_missing="IGNORE_ERROR")
-logging.getLogger("aws_xray_sdk").setLevel(logging.ERROR)
+
+# ── traces ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass
+class Record:
+    """What is told of one image: in its trace, in the log and in the metrics."""
+
+    annotations: dict[str, str] = field(default_factory=dict)
+    """Indexed by X-Ray, so they stay low in cardinality; what names one image is metadata."""
+    milliseconds: Counter[str] = field(default_factory=Counter)
+    """How long each step took; one that was taken twice, in all."""
+    _began: float = field(default_factory=time.monotonic)
+
+    @property
+    def total_milliseconds(self) -> int:
+        """How long it has taken by now."""
+        return _milliseconds_since(self._began)
+
+
+_current: ContextVar[Record | None] = ContextVar("_current", default=None)
 
 
 @contextlib.contextmanager
-def subsegment(name: str, *, metadata: dict[str, Any] | None = None) -> Iterator[dict[str, str]]:
-    """Trace the block as `name`. What it puts into the yielded dict becomes annotations.
-
-    Annotations are indexed, so they stay low in cardinality; what names one image is metadata.
-    """
-    annotations: dict[str, str] = {}
-    entity = xray_recorder.begin_subsegment(name)
+def image(record: Record, **metadata: str) -> Iterator[None]:
+    """Trace the block as one image's way, the steps of which are noted in `record`."""
+    token = _current.set(record)
     try:
-        yield annotations
-    except Exception as error:
-        if entity is not None:
-            entity.add_exception(error, traceback.extract_tb(error.__traceback__))
-        raise
+        with _subsegment("image", metadata, record.annotations):
+            yield
     finally:
-        if entity is not None:
-            for key, value in (metadata or {}).items():
-                entity.put_metadata(key, value)
-            for key, value in annotations.items():
-                entity.put_annotation(key, value)
-            xray_recorder.end_subsegment()
+        _current.reset(token)
+
+
+@contextlib.contextmanager
+def step(name: str) -> Iterator[None]:
+    """Trace the block as one step of the image's way, and note its duration in the record of the image."""
+    record = _current.get()
+    started = time.monotonic()
+    try:
+        with _subsegment(name, {}, {}):
+            yield
+    finally:
+        if record is not None:
+            record.milliseconds[name] += _milliseconds_since(started)
 
 
 def in_this_trace(work: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
-    """Return `work` such that, in another thread, its subsegments hang where the caller is now."""
-    parent = xray_recorder.get_trace_entity()
+    """Return `work` such that, in another thread, what it traces hangs where the caller is now."""
+    if not _is_traced():
+        return work
+    parent = _recorder().get_trace_entity()
 
     def traced(*arguments: _Arguments.args, **named: _Arguments.kwargs) -> _Result:
-        if parent is not None:
-            xray_recorder.set_trace_entity(parent)
+        _recorder().set_trace_entity(parent)
         return work(*arguments, **named)
 
     return traced
 
 
 def trace_id() -> str | None:
-    """The X-Ray trace id of this invocation, or None where it is not traced."""
-    fields = os.environ.get("_X_AMZN_TRACE_ID", "").split(";")
-    return next((field.removeprefix("Root=") for field in fields if field.startswith("Root=")), None)
+    """The X-Ray trace id of this invocation, or None where it has none."""
+    return _trace_header().get("Root")
+
+
+@contextlib.contextmanager
+def _subsegment(name: str, metadata: dict[str, str], annotations: dict[str, str]) -> Iterator[None]:
+    if not _is_traced():
+        yield
+        return
+    recorder = _recorder()
+    entity = recorder.begin_subsegment(name)
+    try:
+        yield
+    except Exception as error:
+        if entity is not None:
+            entity.add_exception(error, traceback.extract_tb(error.__traceback__))
+        raise
+    finally:
+        if entity is not None:
+            for key, value in metadata.items():
+                entity.put_metadata(key, value)
+            for key, value in annotations.items():
+                entity.put_annotation(key, value)
+            recorder.end_subsegment()
+
+
+@functools.cache
+def _recorder() -> AWSXRayRecorder:
+    """Imported only for an invocation that is traced: most are not, and it would slow down every cold start."""
+    from aws_xray_sdk.core import xray_recorder  # noqa: PLC0415
+
+    # Outside an invocation there is nothing to attach a subsegment to. The work goes on without.
+    xray_recorder.configure(context_missing="IGNORE_ERROR")
+    logging.getLogger("aws_xray_sdk").setLevel(logging.ERROR)
+    return xray_recorder
+
+
+def _is_traced() -> bool:
+    return _trace_header().get("Sampled") == "1"
+
+
+def _milliseconds_since(moment: float) -> int:
+    return round((time.monotonic() - moment) * 1000)
+
+
+def _trace_header() -> dict[str, str]:
+    """What Lambda says of this invocation's trace, such as Root=1-67…;Parent=…;Sampled=0.
+
+    https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader
+    """
+    fields = (each.partition("=") for each in os.environ.get("_X_AMZN_TRACE_ID", "").split(";"))
+    return {name: value for name, _, value in fields}
+
+
+# ── logs ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def log(level: str, message: str, **fields: object) -> None:
     """Write one line of JSON; None is left out."""
-    if logging.getLevelNamesMapping()[level] < logging.getLevelNamesMapping()[_threshold()]:
+    levels = logging.getLevelNamesMapping()
+    if levels[level] < levels[_threshold()]:
         return
     line = {"level": level, "message": message, "trace_id": trace_id(), **fields}
     _write({name: value for name, value in line.items() if value is not None})
 
 
+def _threshold() -> str:
+    """LOG_LEVEL, or DEBUG in that share of the invocations which DEBUG_SAMPLE_RATE names.
+
+    Which ones follows from the trace id, so that an invocation is told as a whole or not at all.
+    """
+    share = zlib.crc32((trace_id() or "").encode()) / 2**32
+    return "DEBUG" if share < float(os.environ.get("DEBUG_SAMPLE_RATE", "0")) else os.environ.get("LOG_LEVEL", "INFO")
+
+
+# ── metrics ──────────────────────────────────────────────────────────────────────────────────────────
+
+
 class Metrics:
-    """Counts of one invocation, written as one line each for outcomes and for reasons of failure."""
+    """The metrics of one invocation, written as one document, and one more for each reason of failure."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._outcomes: Counter[str] = Counter()
+        # These two are always told, so that a ratio of them has data.
+        self._sums: Counter[str] = Counter(Ready=0, Failed=0)
+        self._highest: dict[str, float] = {}
+        self._values: defaultdict[str, list[float]] = defaultdict(list)
         self._reasons: Counter[str] = Counter()
 
-    def count(self, outcome: str, reason: str | None = None) -> None:
-        """Count one event by what became of it, and where it failed, by the reason."""
+    def add(self, name: str, number: float = 1) -> None:
+        """Add to a sum, such as a count or bytes."""
         with self._lock:
-            self._outcomes[outcome] += 1
-            if reason:
-                self._reasons[reason] += 1
+            self._sums[name] += number  # type: ignore[assignment]  # a Counter counts in floats as well
+
+    def fail(self, reason: str) -> None:
+        """Count one failure by its reason."""
+        with self._lock:
+            self._sums["Failed"] += 1
+            self._reasons[reason] += 1
+
+    def observe(self, name: str, value: float) -> None:
+        """Note one of many values, of which people want percentiles."""
+        with self._lock:
+            self._values[name].append(value)
+
+    def reach(self, name: str, level: float) -> None:
+        """Note a level, of which the highest is told."""
+        with self._lock:
+            self._highest[name] = max(level, self._highest.get(name, level))
 
     def flush(self) -> None:
-        """Write what was counted."""
-        function = os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "local")
-        for outcome, number in self._outcomes.items():
-            _write(_embedded({"Function": function, "Outcome": outcome}, {"Events": number}))
+        """Write what was noted."""
+        function = {"Function": os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "local")}
+        pages = max((-(-len(values) // _MOST_VALUES) for values in self._values.values()), default=1)
+        for page in range(pages):
+            part = slice(page * _MOST_VALUES, (page + 1) * _MOST_VALUES)
+            values = {name: each[part] for name, each in self._values.items() if each[part]}
+            _write(_embedded(function, values if page else {**self._sums, **self._highest, **values}))
         for reason, number in self._reasons.items():
-            _write(_embedded({"Function": function, "Reason": reason}, {"Failures": number}))
+            _write(_embedded({**function, "Reason": reason}, {"Failed": number}))
 
 
-def _embedded(dimensions: dict[str, str], counts: dict[str, int]) -> dict[str, Any]:
-    metrics = [{"Name": name, "Unit": "Count"} for name in counts]
+def _embedded(dimensions: dict[str, str], values: dict[str, Any]) -> dict[str, Any]:
+    metrics = [{"Name": name, "Unit": _UNITS.get(name, "Count")} for name in values]
     directive = {"Namespace": NAMESPACE, "Dimensions": [list(dimensions)], "Metrics": metrics}
     timestamp = int(time.time() * 1000)
-    return {"_aws": {"Timestamp": timestamp, "CloudWatchMetrics": [directive]}, **dimensions, **counts}
-
-
-def _threshold() -> str:
-    return os.environ.get("LOG_LEVEL", "INFO")
+    return {"_aws": {"Timestamp": timestamp, "CloudWatchMetrics": [directive]}, **dimensions, **values}
 
 
 def _write(line: dict[str, Any]) -> None:

@@ -10,39 +10,45 @@
 
 from __future__ import annotations
 
-import time
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+import itertools
+import resource
+import threading
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from thumbnailer import telemetry
 from thumbnailer.alerts import Alerts, Failure
 from thumbnailer.aws import Clients
-from thumbnailer.catalog import FAILED, Catalog
+from thumbnailer.catalog import DELETED, FAILED, READY, Catalog
 from thumbnailer.config import Config
-from thumbnailer.errors import Permanent, Systemic, Transient
+from thumbnailer.errors import OutOfTime, Permanent, Systemic, Transient
 from thumbnailer.events import parse
 from thumbnailer.isolation import Isolation, Patience
-from thumbnailer.pipeline import Pipeline
+from thumbnailer.pipeline import DUPLICATE, IGNORED, STALE, Pipeline
 from thumbnailer.queue import Queue
 from thumbnailer.storage import Storage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from thumbnailer.events import ObjectEvent
     from thumbnailer.pipeline import Outcome
+    from thumbnailer.renderer import Rendered
+
+_Item = TypeVar("_Item")
+_Done = TypeVar("_Done")
 
 # A record is started only while this share of the invocation's time is left: a function that is killed
 # takes its whole batch back to the queue, finished neighbours included.
 _RESERVED_SHARE = 0.3
 # An image that was given this share to itself and did not get done is too slow, and not just unlucky.
 _ENOUGH_SHARE = 0.5
-# While one image waits for S3, another is rendered: Pillow lets go of the interpreter's lock where it works hard.
-_SIDE_BY_SIDE = 4
-_HANDED_BACK = "HANDED_BACK"
-_RETURNED = "RETURNED"
+
+# What counts each outcome but FAILED, which is counted by its reason.
+_METRICS = {READY: "Ready", DELETED: "Deleted", STALE: "Stale", DUPLICATE: "Duplicate", IGNORED: "Ignored"}
 
 
 class LambdaContext(Protocol):
@@ -64,26 +70,25 @@ class Worker:
     isolation: Isolation
     alerts: Alerts
     queue: Queue
+    _invocations: Iterator[int] = field(default_factory=itertools.count)
 
     @classmethod
     def start(cls, environment: Mapping[str, str]) -> Worker:
         """Read the configuration and make the clients. Raises Systemic."""
         config = Config.from_environment(environment)
         # Whatever is begun with the reserve untouched can still wait for one call that fails in the end.
-        call_deadline = config.timeout_seconds * _RESERVED_SHARE
-        clients = Clients.connect(call_deadline)
+        clients = Clients.connect(config.capacity, deadline=config.timeout_seconds * _RESERVED_SHARE)
         return cls(
             config=config,
             storage=Storage(clients.s3, config.thumbnails_bucket),
             catalog=Catalog(clients.dynamodb, config.catalog_table),
-            isolation=Isolation(config.settings, config.memory_bytes),
-            alerts=Alerts(clients.sns, config.alerts_topic_arn),
-            queue=Queue(config.retry_first_seconds, call_deadline),
+            isolation=Isolation(config.settings, config.capacity, config.memory_bytes),
+            alerts=Alerts(clients, config.alerts_topic_arn),
+            queue=Queue(clients, config.retry_first_seconds),
         )
 
     def run(self, records: Sequence[dict[str, Any]], context: LambdaContext) -> list[str]:
-        """Process the SQS `records`, some of them side by side, and return the ids of the messages that must
-        come back.
+        """Process the SQS `records` side by side, and return the ids of the messages that must come back.
 
         Raises Systemic.
         """
@@ -93,23 +98,25 @@ class Worker:
             left=lambda: (context.get_remaining_time_in_millis() - reserve_ms) / 1000,
             enough=allotted_ms * _ENOUGH_SHARE / 1000,
         )
-        pipeline = Pipeline(self.config, self.storage, self.catalog, partial(self.isolation.render, patience=patience))
-        metrics = telemetry.Metrics()
-        messages = [_Message(record, context.aws_request_id, metrics) for record in records]
-
-        def process(message: _Message) -> None:
-            if context.get_remaining_time_in_millis() < reserve_ms:
-                message.hand_back()
-            else:
-                message.process(pipeline)
-
+        invocation = _Invocation(context.aws_request_id, patience)
+        if next(self._invocations) == 0:
+            invocation.metrics.add("ColdStarts")
+        messages = [_Message(record, invocation) for record in records]
+        capacity = self.config.capacity
         try:
-            with ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
+            with ThreadPoolExecutor(capacity.writes) as writers, ThreadPoolExecutor(capacity.images) as images:
+                workshop = _Workshop(self.isolation, patience, writers)
+                pipeline = Pipeline(self.config, self.storage, self.catalog, workshop)
+                process = telemetry.in_this_trace(lambda message: message.process(pipeline))
                 # A systemic fault raises here, once those that have begun are through.
-                list(pool.map(telemetry.in_this_trace(process), messages))
+                list(images.map(process, messages))
             self._tell(messages)
+        except Systemic:
+            invocation.metrics.add("Systemic")
+            raise
         finally:
-            metrics.flush()
+            invocation.metrics.reach("MemoryUsed", _most_memory_used())
+            invocation.metrics.flush()
         returned = [message for message in messages if not message.done]
         for message in returned:
             self.queue.postpone(message.record, message.attempt)
@@ -126,21 +133,57 @@ class Worker:
                 message.done = False
 
 
+@dataclass(frozen=True)
+class _Workshop:
+    """What an invocation lends to the images on their way; see `pipeline.Workshop`."""
+
+    isolation: Isolation
+    patience: Patience
+    writers: ThreadPoolExecutor
+
+    def hold(self, source_bytes: int) -> AbstractContextManager[None]:
+        return self.isolation.hold(source_bytes, self.patience)
+
+    def render(self, source: bytes, attempt: int) -> Rendered:
+        return self.isolation.render(source, attempt, patience=self.patience)
+
+    def side_by_side(self, work: Callable[[_Item], _Done], items: Sequence[_Item]) -> list[_Done]:
+        futures = [self.writers.submit(work, item) for item in items]
+        wait(futures)
+        return [future.result() for future in futures]
+
+
+class _Invocation:
+    """What the messages of one batch share."""
+
+    def __init__(self, request_id: str, patience: Patience) -> None:
+        self.request_id = request_id
+        self.patience = patience
+        self.metrics = telemetry.Metrics()
+        self._lock = threading.Lock()
+        self._in_flight = 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._in_flight += 1
+            self.metrics.reach("InFlight", self._in_flight)
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._in_flight -= 1
+
+
 class _Message:
     """One SQS message on its way through the pipeline."""
 
-    def __init__(self, record: dict[str, Any], request_id: str, metrics: telemetry.Metrics) -> None:
+    def __init__(self, record: dict[str, Any], invocation: _Invocation) -> None:
         self.record = record
         self.id: str = record["messageId"]
         self.attempt = int(record["attributes"]["ApproximateReceiveCount"])
         self.failures: list[Failure] = []
         self.done = False
-        self._request_id = request_id
-        self._metrics = metrics
-
-    def hand_back(self) -> None:
-        """Leave it for another invocation, untouched."""
-        self._metrics.count(_HANDED_BACK)
+        self._invocation = invocation
+        self._metrics = invocation.metrics
 
     def process(self, pipeline: Pipeline) -> None:
         """Apply its events; it is done when all of them are decided. Raises Systemic."""
@@ -148,7 +191,8 @@ class _Message:
             events = parse(self.record["body"])
         except Permanent as unreadable:
             events = (unreadable,)
-        decided = [self._decide(pipeline, event) for event in events]
+        with self._invocation:
+            decided = [self._decide(pipeline, event) for event in events]
         self.done = all(decided)
 
     def _decide(self, pipeline: Pipeline, event: ObjectEvent | Permanent) -> bool:
@@ -158,30 +202,58 @@ class _Message:
         return self._apply(pipeline, event)
 
     def _apply(self, pipeline: Pipeline, event: ObjectEvent) -> bool:
-        started = time.monotonic()
-        key = event.image.key
+        """Apply `event` and tell of it; whether it is decided. Raises Systemic."""
+        record = telemetry.Record()
         try:
-            with telemetry.subsegment("image", metadata={"key": key, "bucket": event.image.bucket}) as annotations:
+            with telemetry.image(record, key=event.image.key, bucket=event.image.bucket):
+                self._invocation.patience.require()
                 outcome = pipeline.apply(event, attempt=self.attempt)
-                annotations["outcome"] = outcome.result
+                record.annotations["outcome"] = outcome.result
                 if outcome.reason:
-                    annotations["reason"] = outcome.reason
+                    record.annotations["reason"] = outcome.reason
+        except OutOfTime:
+            self._metrics.add("HandedBack")
+            self._log_image("INFO", event, record, "HANDED_BACK")
+            return False
         except Systemic as error:
-            self._log("ERROR", "systemic failure, the whole batch comes back", key=key, error=str(error))
+            self._log_image("ERROR", event, record, "SYSTEMIC", error=str(error))
             raise
         except Exception as error:  # noqa: BLE001 - a bug must cost one message, not its neighbours
             # What nobody foresaw is this message's own problem until it is known better: after its last
             # delivery it lies in the dead-letter queue, with its neighbours long done.
-            kind = "transient" if isinstance(error, Transient) else "unexpected"
-            self._metrics.count(_RETURNED)
-            self._log("WARNING", f"{kind} failure, returned to the queue", key=key, error=repr(error))
+            self._metrics.add("Returned")
+            known = isinstance(error, Transient)
+            self._log_image("WARNING", event, record, "RETURNED", error=str(error) if known else repr(error))
             return False
-        self._metrics.count(outcome.result, outcome.reason)
+        self._count(event, record, outcome)
         if outcome.report:
             self._report(outcome)
-        milliseconds = round((time.monotonic() - started) * 1000)
-        self._log("INFO", "image", key=key, outcome=outcome.result, reason=outcome.reason, milliseconds=milliseconds)
         return True
+
+    def _count(self, event: ObjectEvent, record: telemetry.Record, outcome: Outcome) -> None:
+        metrics, age_ms = self._metrics, None
+        if outcome.result == FAILED:
+            metrics.fail(outcome.reason or "unknown")
+        else:
+            metrics.add(_METRICS[outcome.result])
+        if "render" in record.milliseconds:
+            metrics.observe("RenderTime", record.milliseconds["render"])
+        if outcome.result == READY:
+            metrics.add("SourceBytes", outcome.source_bytes or 0)
+            metrics.add("ThumbnailBytes", outcome.thumbnail_bytes or 0)
+            if (age_ms := _age_ms(event)) is not None:
+                metrics.observe("Age", age_ms)
+        self._log_image(
+            "INFO",
+            event,
+            record,
+            outcome.result,
+            reason=outcome.reason,
+            detail=outcome.detail,
+            source_bytes=outcome.source_bytes,
+            thumbnail_bytes=outcome.thumbnail_bytes,
+            age_ms=age_ms,
+        )
 
     def _report(self, outcome: Outcome) -> None:
         subject = f"s3://{outcome.image.bucket}/{outcome.image.key}"
@@ -189,9 +261,32 @@ class _Message:
         self.failures.append(Failure(subject, outcome.reason or "failed", detail))
 
     def _reject(self, error: Permanent) -> None:
-        self._metrics.count(FAILED, error.reason)
+        self._metrics.fail(error.reason)
         self.failures.append(Failure(f"message {self.id}", error.reason, error.detail))
         self._log("WARNING", "message rejected", reason=error.reason, detail=error.detail)
 
+    def _log_image(
+        self, level: str, event: ObjectEvent, record: telemetry.Record, outcome: str, **fields: object
+    ) -> None:
+        """The one line that is written of an image."""
+        steps = {f"{name}_ms": milliseconds for name, milliseconds in record.milliseconds.items()}
+        named = {"key": event.image.key, "version_id": event.version_id, "outcome": outcome}
+        self._log(level, "image", **named, milliseconds=record.total_milliseconds, **steps, **fields)
+
     def _log(self, level: str, message: str, **fields: object) -> None:
-        telemetry.log(level, message, request_id=self._request_id, message_id=self.id, attempt=self.attempt, **fields)
+        request_id = self._invocation.request_id
+        telemetry.log(level, message, request_id=request_id, message_id=self.id, attempt=self.attempt, **fields)
+
+
+def _age_ms(event: ObjectEvent) -> int | None:
+    """Milliseconds since the event happened, or None where nobody says when: this is what users wait for."""
+    try:
+        return round((datetime.now(UTC) - datetime.fromisoformat(event.occurred_at)).total_seconds() * 1000)
+    except (ValueError, TypeError):
+        return None
+
+
+def _most_memory_used() -> float:
+    """Megabytes that this process had at its peak, in its whole life."""
+    kibibytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(kibibytes / 1024, 1)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,17 +13,21 @@ from botocore.exceptions import ClientError
 from support import notifications
 from support.notifications import notification, record, sqs_record
 from support.pictures import picture
-from support.pipeline import THUMBNAILS, UPLOADS, FakeContext, client
+from support.pipeline import RENDITIONS, THUMBNAILS, UPLOADS, FakeContext, client
 from thumbnailer.errors import Systemic
+from thumbnailer.renderer import render
 
 if TYPE_CHECKING:
     from support.pipeline import Bench
+    from thumbnailer.renderer import Rendered
+    from thumbnailer.renditions import Settings
 
 
 def message(bench: Bench, key: str, body: bytes, *, message_id: str, attempt: int = 1) -> dict[str, Any]:
     """Upload an object and return the SQS record that tells of it."""
     etag = bench.s3.put_object(Bucket=UPLOADS, Key=key, Body=body)["ETag"].strip('"')
-    return sqs_record(notification(record(key, etag=etag)), message_id=message_id, attempt=attempt)
+    told = notification(record(key, etag=etag, size=len(body)))
+    return sqs_record(told, message_id=message_id, attempt=attempt)
 
 
 def failing(code: str, status: int) -> ClientError:
@@ -142,12 +148,22 @@ def test_a_missing_thumbnails_bucket_is_systemic(bench: Bench) -> None:
 
 
 def test_what_there_is_no_time_for_is_handed_back_untouched(bench: Bench) -> None:
+    bench.configure(variables={"IMAGES_AT_ONCE": "1"})
     records = [message(bench, f"{name}.png", picture(), message_id=name) for name in ("a", "b", "c")]
-    # Asked at the start, then before each record, whichever comes first.
-    returned = bench.worker.run(records, FakeContext(remaining=[10_000, 9_000, 2_000]))
-    (begun,) = {"a", "b", "c"} - set(returned)
-    assert bench.row(f"{begun}.png")["status"] == "READY"
+    # Asked at the start of the batch, then for each image at its start, before it is read and before it is rendered.
+    returned = bench.worker.run(records, FakeContext(remaining=[10_000, 9_000, 9_000, 9_000, 2_000]))
+    assert returned == ["b", "c"]
+    assert bench.row("a.png")["status"] == "READY"
     assert [bench.row(f"{name}.png") for name in returned] == [{}, {}]
+
+
+@pytest.mark.parametrize("asked", [2, 3])
+def test_an_image_that_waited_until_the_end_is_handed_back(bench: Bench, asked: int) -> None:
+    remaining = [10_000, *[9_000] * (asked - 1), 2_000]
+    record = message(bench, "a.png", picture(), message_id="a")
+    assert bench.worker.run([record], FakeContext(remaining=remaining)) == ["a"]
+    assert bench.row("a.png") == {}
+    assert bench.thumbnails() == {}
 
 
 def test_a_returned_message_comes_back_after_a_short_wait(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,9 +209,111 @@ def test_an_invocation_logs_a_line_for_each_image_and_counts_them(
     assert images["cat.png"]["outcome"] == "READY"
     assert (images["dog.png"]["outcome"], images["dog.png"]["reason"]) == ("FAILED", "unidentified")
     assert images["dog.png"]["request_id"] == "request-1"
-    emitted = {
-        tuple(line[name] for name in (*directive["Dimensions"][0], directive["Metrics"][0]["Name"]))
-        for line in lines
-        for directive in line.get("_aws", {}).get("CloudWatchMetrics", [])
-    }
-    assert emitted == {("local", "READY", 1), ("local", "FAILED", 1), ("local", "unidentified", 1)}
+    assert images["cat.png"].keys() >= {"fetch_ms", "render_ms", "store_ms", "commit_ms", "milliseconds", "age_ms"}
+    (document,) = [line for line in lines if "_aws" in line and "Reason" not in line]
+    assert (document["Ready"], document["Failed"], document["ColdStarts"], document["Function"]) == (1, 1, 1, "local")
+    assert document["Age"] == [images["cat.png"]["age_ms"]]
+    assert document["SourceBytes"] == len(picture())
+    assert document["ThumbnailBytes"] == sum(map(len, bench.thumbnails().values()))
+    (directive,) = document["_aws"]["CloudWatchMetrics"]
+    assert directive["Dimensions"] == [["Function"]]
+    assert {metric["Name"] for metric in directive["Metrics"]} <= document.keys()
+    (failures,) = [line for line in lines if "Reason" in line]
+    assert (failures["Reason"], failures["Failed"]) == ("unidentified", 1)
+
+
+def test_only_the_first_invocation_is_a_cold_start(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    for number in range(2):
+        bench.worker.run([message(bench, f"{number}.png", picture(), message_id=f"m{number}")], FakeContext())
+    documents = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
+    assert [document.get("ColdStarts") for document in documents] == [1, None]
+
+
+def test_thumbnails_of_an_image_are_stored_at_the_same_time(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    everybody_is_there = threading.Barrier(len(RENDITIONS))
+    put_object = bench.clients.s3.put_object
+
+    def put(**request: Any) -> Any:
+        everybody_is_there.wait(10)
+        return put_object(**request)
+
+    monkeypatch.setattr(bench.clients.s3, "put_object", put)
+    assert bench.worker.run([message(bench, "cat.png", picture(), message_id="m1")], FakeContext()) == []
+    assert bench.row("cat.png")["status"] == "READY"
+
+
+def test_an_image_is_given_up_only_when_nothing_of_it_is_on_its_way(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A write that lands after its image was given up would be nobody's."""
+    put_object, refused, landed = bench.clients.s3.put_object, threading.Event(), threading.Event()
+    logged: list[bool] = []
+
+    def put(**request: Any) -> Any:
+        if request["Key"].startswith("large/"):
+            refused.set()
+            raise failing("SlowDown", 503)
+        assert refused.wait(10)
+        time.sleep(0.1)
+        response = put_object(**request)
+        landed.set()
+        return response
+
+    monkeypatch.setattr(bench.clients.s3, "put_object", put)
+    monkeypatch.setattr(bench.worker.queue, "postpone", lambda *_: logged.append(landed.is_set()))
+    assert bench.worker.run([message(bench, "cat.png", picture(), message_id="m1")], FakeContext()) == ["m1"]
+    assert logged == [True]
+
+
+@pytest.mark.parametrize("renders", [1, 2])
+def test_images_are_in_flight_together_and_rendered_by_as_many_as_there_are_processors(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], renders: int
+) -> None:
+    bench.configure(variables={"IMAGES_AT_ONCE": "6", "RENDERS_AT_ONCE": str(renders)})
+    lock, now, most = threading.Lock(), [0], [0]
+
+    def slow_render(source: bytes, settings: Settings) -> Rendered:
+        with lock:
+            now[0] += 1
+            most[0] = max(most[0], now[0])
+        time.sleep(0.02)
+        with lock:
+            now[0] -= 1
+        return render(source, settings)
+
+    monkeypatch.setattr("thumbnailer.isolation.render", slow_render)
+    records = [message(bench, f"{n}.png", picture(), message_id=f"m{n}") for n in range(6)]
+    assert bench.worker.run(records, FakeContext()) == []
+    assert most == [renders]
+    (document,) = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
+    assert document["InFlight"] == 6
+
+
+def test_sources_that_wait_for_a_processor_are_bounded(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of large sources only as many are read as there is room for, however many images are in flight."""
+    body = picture() + bytes(30 * 2**20)
+    room = bench.worker.config.capacity.source_bytes // len(body)
+    records = [message(bench, f"{n}.png", body, message_id=f"m{n}") for n in range(room + 3)]
+    held, most, lock = [0], [0], threading.Lock()
+    fetch = bench.worker.storage.fetch
+
+    def counted(*arguments: Any, **named: Any) -> Any:
+        with lock:
+            held[0] += 1
+            most[0] = max(most[0], held[0])
+        return fetch(*arguments, **named)
+
+    def rendered(source: bytes, settings: Settings) -> Rendered:
+        time.sleep(0.05)
+        try:
+            return render(source[: -30 * 2**20], settings)
+        finally:
+            with lock:
+                held[0] -= 1
+
+    monkeypatch.setattr(
+        type(bench.worker.storage), "fetch", lambda _, *arguments, **named: counted(*arguments, **named)
+    )
+    monkeypatch.setattr("thumbnailer.isolation.render", rendered)
+    assert bench.worker.run(records, FakeContext()) == []
+    assert most == [room]

@@ -85,11 +85,12 @@ class _History:
 
     def _step(self, worker: Delivery) -> None:
         self._last = worker
+        strand = self._choose(max(1, len(worker.waiting)))
         if self._mishaps and self._choose(8) == 7:
             self._mishaps -= 1
-            worker.step(self._one_of(worker.fates()))
+            worker.step(self._one_of(worker.fates(strand)), strand)
         else:
-            worker.step()
+            worker.step(strand=strand)
 
     def _deliver(self, message: Message) -> None:
         self._last = self.world.deliver(message)

@@ -8,11 +8,12 @@ next call, which worker dies at it, which answer is lost, when somebody uploads,
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import threading
 from dataclasses import dataclass, field
 from functools import cache, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from boto3.dynamodb.types import TypeDeserializer
 
@@ -28,10 +29,14 @@ from thumbnailer.renderer import Facts, Rendered, Thumbnail
 from thumbnailer.storage import Storage, thumbnail_key
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     from thumbnailer.pipeline import Outcome
     from thumbnailer.renditions import Rendition, Settings
+
+_Item = TypeVar("_Item")
+_Done = TypeVar("_Done")
 
 IMAGE = Image(UPLOADS, "cat.png")
 
@@ -105,6 +110,61 @@ class _Killed(BaseException):
     """A worker's end: nothing in the function may catch it."""
 
 
+class _Strand:
+    """A thread that runs only while it is told to."""
+
+    def __init__(self, name: str, work: Callable[[], Any]) -> None:
+        self.waits_for: str | None = None
+        """What it is about to do; None when it is over."""
+        self._work = work
+        self._result: Any = None
+        self._error: BaseException | None = None
+        self._fate = Fate.ANSWERED
+        self._go, self._stopped = threading.Semaphore(0), threading.Semaphore(0)
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Run to where it waits first, or to the end."""
+        self._thread.start()
+        self._stopped.acquire()
+
+    def go_on(self, fate: Fate) -> None:
+        """Let it do what it waits for, and run to where it waits next, or to the end."""
+        self._fate = fate
+        self._go.release()
+        self._stopped.acquire()
+
+    def wait(self, what: str) -> Fate:
+        """Called within the thread: stop until it may do `what`, and learn what becomes of that."""
+        self.waits_for = what
+        self._stopped.release()
+        self._go.acquire()
+        return self._fate
+
+    def result(self) -> Any:
+        """What the work returned; raises what it raised."""
+        if self._error:
+            raise self._error
+        return self._result
+
+    def _run(self) -> None:
+        _STRAND.current = self
+        try:
+            self._result = self._work()
+        except BaseException as error:  # noqa: BLE001 - it must not end in this thread unseen
+            self._error = error
+        self.waits_for = None
+        self._stopped.release()
+
+
+_STRAND = threading.local()
+
+
+def _strand() -> _Strand:
+    strand: _Strand = _STRAND.current
+    return strand
+
+
 @dataclass(eq=False)
 class Message:
     """One SQS message: it stays until it is acknowledged."""
@@ -122,7 +182,7 @@ class Message:
 
 
 class Delivery:
-    """One worker with one message: a thread that waits at each of its calls for what becomes of it."""
+    """One worker with one message. Its threads wait at each call for what becomes of it, and only one ever runs."""
 
     def __init__(self, world: World, message: Message, number: int, attempt: int) -> None:
         self.message = message
@@ -131,17 +191,24 @@ class Delivery:
         self.began = world.tick()
         self.ended: int | None = None
         self.died = False
-        self.waits_for: str | None = None
-        """The call that it is about to make; None once it has none to make any more."""
         self.outcome: Outcome | None = None
         self.error: BaseException | None = None
         self.name = f"worker {number}"
         self._world = world
-        self._fate = Fate.ANSWERED
-        self._go, self._stopped = threading.Semaphore(0), threading.Semaphore(0)
-        self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
-        self._thread.start()
-        self._stopped.acquire()
+        self._main = _Strand(self.name, self._process)
+        self._strands: list[_Strand] = []
+        """Those that the pipeline waits for, as long as it does."""
+        self._main.start()
+
+    @property
+    def waiting(self) -> list[_Strand]:
+        """The threads that are about to make a call; none once the worker has none to make any more."""
+        return [each for each in self._strands or [self._main] if each.waits_for is not None]
+
+    @property
+    def waits_for(self) -> str | None:
+        """The call that the first of its threads is about to make."""
+        return self.waiting[0].waits_for if self.waiting else None
 
     @property
     def over(self) -> bool:
@@ -153,26 +220,33 @@ class Delivery:
         """The thumbnails that its configuration knows of."""
         return {thumbnail_key(each, IMAGE) for each in self.config.settings.renditions}
 
-    def fates(self) -> tuple[Fate, ...]:
-        """What may become of its next call other than an answer."""
-        if self.waits_for is None:
+    def fates(self, strand: int = 0) -> tuple[Fate, ...]:
+        """What may become of the next call of one of its threads other than an answer."""
+        if not self.waiting:
             return (Fate.KILLED_BEFORE,)
-        return _READ_FATES if self.waits_for in _READS else _WRITE_FATES
+        return _READ_FATES if self.waiting[strand].waits_for in _READS else _WRITE_FATES
 
-    def step(self, fate: Fate = Fate.ANSWERED) -> None:
-        """Let it make the call it waits for; or where it has finished, acknowledge or return its message."""
-        self._world.note(f"{self.name}: {self.waits_for or 'end'} {fate.value}")
+    def step(self, fate: Fate = Fate.ANSWERED, strand: int = 0) -> None:
+        """Let one thread make the call it waits for; or where all have finished, acknowledge or return the message."""
         killed = fate in (Fate.KILLED_BEFORE, Fate.KILLED_AFTER)
-        if self.waits_for is not None:
-            self._fate = fate
-            self._go.release()
-            self._stopped.acquire()
+        if not self.waiting:
+            self._world.note(f"{self.name}: end {fate.value}")
             if killed:
                 self._end(died=True)
-        elif killed:
+            else:
+                self._finish()
+            return
+        chosen = self.waiting[strand]
+        self._world.note(f"{self.name}: {chosen.waits_for} {fate.value}")
+        chosen.go_on(fate)
+        if killed:
+            for other in self.waiting:
+                other.go_on(Fate.KILLED_BEFORE)
+        if self._strands and not self.waiting:
+            self._strands = []
+            self._main.go_on(Fate.ANSWERED)
+        if killed:
             self._end(died=True)
-        else:
-            self._finish()
 
     def run(self, *, until: str | None = None, times: int = 1) -> Delivery:
         """Step to the end, or to just before the call `until` is made for the `times`-th time."""
@@ -184,30 +258,42 @@ class Delivery:
             self.step()
         return self
 
-    def _run(self) -> None:
+    def _process(self) -> None:
+        protocol = self._world.protocol
+        storage = protocol.storage(_Wire(self._world.s3, self), THUMBNAILS)  # type: ignore[arg-type]
+        catalog = protocol.catalog(_Wire(self._world.dynamodb, self), TABLE)  # type: ignore[arg-type]
+        pipeline = protocol.pipeline(self.config, storage, catalog, self)
         try:
-            protocol = self._world.protocol
-            storage = protocol.storage(_Wire(self._world.s3, self), THUMBNAILS)  # type: ignore[arg-type]
-            catalog = protocol.catalog(_Wire(self._world.dynamodb, self), TABLE)  # type: ignore[arg-type]
-            worker = protocol.pipeline(self.config, storage, catalog, self._render)
-            self.outcome = worker.apply(self.message.event, attempt=self.attempt)
+            self.outcome = pipeline.apply(self.message.event, attempt=self.attempt)
         except BaseException as error:  # noqa: BLE001 - it must not end in this thread unseen
             self.error = error
-        self.waits_for = None
-        self._stopped.release()
 
-    def _render(self, source: bytes, attempt: int) -> Rendered:
+    # ── what it lends to the pipeline; see `pipeline.Workshop` ───────────────────────────────────────
+
+    def hold(self, source_bytes: int) -> AbstractContextManager[None]:  # noqa: ARG002
+        """Memory is not of this world."""
+        return contextlib.nullcontext()
+
+    def side_by_side(self, work: Callable[[_Item], _Done], items: Sequence[_Item]) -> list[_Done]:
+        """Every item in a thread of its own; the pipeline's waits until all are over."""
+        strands = [_Strand(f"{self.name}, {number}", partial(work, item)) for number, item in enumerate(items)]
+        for strand in strands:
+            strand.start()
+        if any(strand.waits_for for strand in strands):
+            self._strands = strands
+            self._main.wait("the others")
+        return [strand.result() for strand in strands]
+
+    def render(self, source: bytes, attempt: int) -> Rendered:
+        """Stand in for the renderer."""
         if self._world.fragile and attempt > 1:
             raise Permanent("crashed", "as some do at later deliveries only, where they are rendered apart")
         return render(source, self.config.settings)
 
     def call(self, name: str, effect: Callable[[], Any], request: dict[str, Any]) -> Any:
-        """One call of the function to AWS, in the worker's thread."""
+        """One call of the function to AWS, in one of the worker's threads."""
         while True:
-            self.waits_for = name
-            self._stopped.release()
-            self._go.acquire()
-            fate = self._fate
+            fate = _strand().wait(name)
             if fate is Fate.KILLED_BEFORE:
                 raise _Killed
             if fate is Fate.REFUSED:
@@ -240,7 +326,6 @@ class Delivery:
     def _end(self, *, died: bool) -> None:
         self.died = died
         self.ended = self._world.tick()
-        self._thread.join()
 
 
 class _Wire:

@@ -13,15 +13,16 @@ import boto3
 from boto3.dynamodb.types import TypeDeserializer
 
 from support.notifications import notification, record
+from support.workshop import PlainWorkshop
 from thumbnailer.alerts import Alerts
 from thumbnailer.aws import Clients
+from thumbnailer.capacity import Capacity
 from thumbnailer.catalog import Catalog
 from thumbnailer.config import Config
 from thumbnailer.events import ObjectEvent, parse
 from thumbnailer.isolation import Isolation
 from thumbnailer.pipeline import Pipeline
 from thumbnailer.queue import Queue
-from thumbnailer.renderer import render
 from thumbnailer.storage import Storage
 from thumbnailer.worker import Worker
 
@@ -49,7 +50,7 @@ def client(service: str) -> Any:
 
 @functools.cache
 def _clients_of_the_function() -> Clients:
-    return Clients.connect(deadline=18)
+    return Clients.connect(Capacity.of(1769 * 2**20), deadline=18)
 
 
 class Killed(BaseException):
@@ -110,21 +111,25 @@ class Bench:
         self.configure(**settings)
 
     def configure(
-        self, renditions: list[dict[str, Any]] | None = None, *, source_prefix: str = "", **settings: Any
+        self,
+        renditions: list[dict[str, Any]] | None = None,
+        *,
+        variables: Mapping[str, str] | None = None,
+        **settings: Any,
     ) -> None:
-        """Deploy the function anew with these settings."""
-        variables = environment(self.topic_arn, renditions or RENDITIONS, **settings)
-        config = Config.from_environment({**variables, "SOURCE_PREFIX": source_prefix})
+        """Deploy the function anew with these settings and further environment `variables`."""
+        usual = environment(self.topic_arn, renditions or RENDITIONS, **settings)
+        config = Config.from_environment({**usual, **(variables or {})})
         storage = Storage(self.clients.s3, config.thumbnails_bucket)
         catalog = Catalog(self.clients.dynamodb, config.catalog_table)
-        self.pipeline = Pipeline(config, storage, catalog, lambda source, _: render(source, config.settings))
+        self.pipeline = Pipeline(config, storage, catalog, PlainWorkshop(config.settings))
         self.worker = Worker(
             config=config,
             storage=storage,
             catalog=catalog,
-            isolation=Isolation(config.settings, config.memory_bytes),
-            alerts=Alerts(self.clients.sns, config.alerts_topic_arn),
-            queue=Queue(config.retry_first_seconds, call_deadline=18),
+            isolation=Isolation(config.settings, config.capacity, config.memory_bytes),
+            alerts=Alerts(self.clients, config.alerts_topic_arn),
+            queue=Queue(self.clients, config.retry_first_seconds),
         )
 
     def _count(self, model: Any, **_: Any) -> None:

@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -79,13 +80,14 @@ class _House:
         self.dynamodb.create_table(TableName=TABLE)
         assert self.s3.put_object(Bucket=UPLOADS, Key=KEYS[0], Body=GOOD)["ETag"] == f'"{ETAG}"'
         config = Config.from_environment(environment("arn:aws:sns:us-east-1:123456789012:alerts", RENDITIONS))
+        clients = SimpleNamespace(sns=_Failing(self.sns, faults))
         self.worker = Worker(
             config=config,
             storage=Storage(_Failing(self.s3, faults), THUMBNAILS),  # type: ignore[arg-type]
             catalog=Catalog(_Failing(self.dynamodb, faults), TABLE),  # type: ignore[arg-type]
-            isolation=_RenderedHere(config.settings, config.memory_bytes),
-            alerts=Alerts(_Failing(self.sns, faults), "arn"),  # type: ignore[arg-type]
-            queue=_NeverPostponed(1, 1),
+            isolation=_RenderedHere(config.settings, config.capacity, config.memory_bytes),
+            alerts=Alerts(clients, "arn"),  # type: ignore[arg-type]
+            queue=_NeverPostponed(clients, 1),  # type: ignore[arg-type]
         )
 
     def has_dealt_with(self, event: ObjectEvent) -> bool:

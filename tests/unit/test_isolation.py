@@ -12,18 +12,21 @@ from hypothesis import strategies as st
 
 from support.pictures import picture
 from thumbnailer import isolation
+from thumbnailer.budget import MemoryBudget
+from thumbnailer.capacity import Capacity
 from thumbnailer.errors import Permanent, Transient
-from thumbnailer.isolation import MEBIBYTE, Isolation, MemoryBudget, Patience
+from thumbnailer.isolation import Isolation, Patience
 from thumbnailer.renderer import render
 from thumbnailer.renditions import Rendition, Settings
 
 SETTINGS = Settings((Rendition("one", 16, 16),))
+MEMORY = 1024 * 2**20
 UNHURRIED = Patience(left=lambda: 30.0, enough=10.0)
 
 
 @pytest.fixture
 def apart() -> Isolation:
-    return Isolation(SETTINGS, 1024 * MEBIBYTE)
+    return Isolation(SETTINGS, Capacity.of(MEMORY), MEMORY)
 
 
 def replace_renderer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, body: str) -> None:
@@ -83,7 +86,7 @@ def test_never_more_is_admitted_than_there_is(needs: list[int]) -> None:
     budget, lock, inside, overdrawn = MemoryBudget(100), threading.Lock(), [0], []
 
     def work(needed: int) -> None:
-        with budget.admit(needed):
+        with budget.hold(needed):
             with lock:
                 inside[0] += needed
                 overdrawn.append(inside[0] > 100)
@@ -103,10 +106,10 @@ def test_a_giant_gets_through_alone() -> None:
     entered = threading.Event()
 
     def giant() -> None:
-        with budget.admit(1000):
+        with budget.hold(1000):
             entered.set()
 
-    with budget.admit(1):
+    with budget.hold(1):
         thread = threading.Thread(target=giant)
         thread.start()
         assert not entered.wait(0.1)

@@ -1,0 +1,37 @@
+"""Bytes of memory, shared by the images in flight."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["MemoryBudget"]
+
+
+class MemoryBudget:
+    """Lets work in while there is memory for it, and a piece larger than all of it when it is alone.
+
+    Whoever holds a part of one budget may wait for a part of another only if nobody does so the other way round.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._taken = 0
+        self._changed = threading.Condition()
+
+    @contextlib.contextmanager
+    def hold(self, needed: int) -> Iterator[None]:
+        """Wait until `needed` bytes are free, and hold them for the block."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._taken == 0 or self._taken + needed <= self._size)
+            self._taken += needed
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._taken -= needed
+                self._changed.notify_all()
