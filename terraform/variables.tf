@@ -269,11 +269,11 @@ variable "timeout_seconds" {
 }
 
 variable "parallelism" {
-  description = "How much one invocation does side by side: images under way (images), pictures being rendered (renders), and connections to an AWS service (connections). With null, the function derives the number from its memory."
+  description = "How much one invocation does side by side: images in flight (images), images being rendered (renders), and thumbnails being stored (writes). With null, the function derives the number from its memory."
   type = object({
-    images      = optional(number)
-    renders     = optional(number)
-    connections = optional(number)
+    images  = optional(number)
+    renders = optional(number)
+    writes  = optional(number)
   })
   default = {}
 
@@ -282,10 +282,10 @@ variable "parallelism" {
       for limited in [
         { number = var.parallelism.images, most = 100 },
         { number = var.parallelism.renders, most = 16 },
-        { number = var.parallelism.connections, most = 200 },
+        { number = var.parallelism.writes, most = 200 },
       ] : limited.number == null ? true : limited.number >= 1 && limited.number <= limited.most && floor(limited.number) == limited.number
     ])
-    error_message = "parallelism must be whole numbers: images from 1 to 100, renders from 1 to 16, connections from 1 to 200."
+    error_message = "parallelism must be whole numbers: images from 1 to 100, renders from 1 to 16, writes from 1 to 200."
   }
 }
 
@@ -469,7 +469,7 @@ variable "function_environment" {
     condition = length(setintersection(keys(var.function_environment), [
       "SETTINGS", "SOURCE_PREFIX", "THUMBNAILS_BUCKET", "CATALOG_TABLE", "ALERTS_TOPIC_ARN", "TOMBSTONE_DAYS", "LOG_LEVEL",
       "RETRY_FIRST_SECONDS", "SOURCE_BUCKET", "TIMEOUT_SECONDS", "IMAGES_AT_ONCE", "RENDERS_AT_ONCE",
-      "CONNECTIONS_AT_ONCE", "DIGESTS_TABLE", "DIGEST_WINDOW_SECONDS", "RUNBOOK_URL", "DEBUG_SAMPLE_RATE",
+      "WRITES_AT_ONCE", "DIGESTS_TABLE", "DIGEST_WINDOW_SECONDS", "RUNBOOK_URL", "DEBUG_SAMPLE_RATE",
     ])) == 0
     error_message = "function_environment must not set what the module sets itself: use the input for it."
   }

@@ -107,7 +107,7 @@ run "ten_renditions_fit_into_the_environment" {
       name    = "a-name-of-thirty-two-characters${number}", width = 16383, height = 16383, fit = "contain", format = "webp",
       quality = 100, crop = "attention", background = "#ffffff", enlarge = false, effort = 6
     }]
-    parallelism = { images = 100, renders = 16, connections = 200 }
+    parallelism = { images = 100, renders = 16, writes = 200 }
     runbook_url = "https://wiki.example.com/${join("", [for number in range(175) : "r"])}"
   }
 }

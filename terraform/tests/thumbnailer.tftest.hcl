@@ -286,13 +286,13 @@ run "parallelism" {
   }
 
   variables {
-    parallelism = { images = 12, connections = 50 }
+    parallelism = { images = 12, writes = 50 }
   }
 
   assert {
     condition = {
       for key, value in aws_lambda_function.this.environment[0].variables : key => value if endswith(key, "_AT_ONCE")
-    } == { IMAGES_AT_ONCE = "12", CONNECTIONS_AT_ONCE = "50" }
+    } == { IMAGES_AT_ONCE = "12", WRITES_AT_ONCE = "50" }
     error_message = "The function must be told the numbers that are set, and derive the others."
   }
 }

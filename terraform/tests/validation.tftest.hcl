@@ -142,7 +142,7 @@ run "bad_values_fourth" {
     renditions  = [{ name = "a/b", width = 1, height = 1 }] # a slash in a name
     batching    = { size = 11, window_seconds = 0 }         # large batches need a window
     retention   = { log_days = 10 }                         # unknown to CloudWatch Logs
-    parallelism = { connections = 201 }                     # more than allowed
+    parallelism = { writes = 201 }                          # more than allowed
   }
 
   expect_failures = [
@@ -293,7 +293,7 @@ run "verges_pass" {
     retention              = { queue_days = 13, dlq_days = 14, tombstone_days = 15 }
     renditions             = [{ name = "a", width = 16383, height = 1, format = "avif", effort = 10 }]
     plaintext_source_cidrs = ["127.0.0.0/8", "::1/128"]
-    parallelism            = { images = 100, renders = 1, connections = 200 }
+    parallelism            = { images = 100, renders = 1, writes = 200 }
     digest_window_seconds  = 86400
     debug_sample_rate      = 1
     runbook_url            = "https://wiki.example.com/runbook"

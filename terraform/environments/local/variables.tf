@@ -177,9 +177,9 @@ variable "timeout_seconds" {
 variable "parallelism" {
   description = "How much one invocation does side by side. What is null, the function derives from its memory."
   type = object({
-    images      = optional(number)
-    renders     = optional(number)
-    connections = optional(number)
+    images  = optional(number)
+    renders = optional(number)
+    writes  = optional(number)
   })
   default = {}
 }

@@ -31,9 +31,9 @@ locals {
 
   parallelism = {
     for name, number in {
-      IMAGES_AT_ONCE      = var.parallelism.images
-      RENDERS_AT_ONCE     = var.parallelism.renders
-      CONNECTIONS_AT_ONCE = var.parallelism.connections
+      IMAGES_AT_ONCE  = var.parallelism.images
+      RENDERS_AT_ONCE = var.parallelism.renders
+      WRITES_AT_ONCE  = var.parallelism.writes
     } : name => tostring(number) if number != null
   }
 }

@@ -40,9 +40,9 @@ variable "snap_start" {
 variable "parallelism" {
   description = "How much one invocation does side by side. What is null, the function derives from its memory."
   type = object({
-    images      = optional(number)
-    renders     = optional(number)
-    connections = optional(number)
+    images  = optional(number)
+    renders = optional(number)
+    writes  = optional(number)
   })
   default = {}
 }
