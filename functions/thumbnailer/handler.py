@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from thumbnailer import snapshot
 from thumbnailer.worker import Worker
 
 if TYPE_CHECKING:
     from thumbnailer.worker import LambdaContext
 
 _worker = Worker.start(os.environ)
+snapshot.prepare(os.environ)
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, list[dict[str, str]]]:
