@@ -53,6 +53,11 @@ output "alerts_topic_arn" {
   value       = module.alerting.topic_arn
 }
 
+output "digests_table_name" {
+  description = "Name of the table in which digests of failures are spaced out."
+  value       = module.alerting.digests_table_name
+}
+
 output "function_name" {
   description = "Name of the function that renders thumbnails."
   value       = module.thumbnailer.function_name

@@ -1,21 +1,19 @@
-"""Digests of failures to the alerts topic: one message for all that failed in an invocation."""
+"""Digests of failures to the alerts topic: few messages, whatever the number of failures; see `digests`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import groupby
 from typing import TYPE_CHECKING
 
+from thumbnailer import telemetry
 from thumbnailer.aws import errors_told_apart
+from thumbnailer.errors import PipelineError, Transient
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from thumbnailer.aws import Clients
-
-# https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
-_LONGEST_SUBJECT = 99
-_MOST_EXAMPLES = 10
+    from thumbnailer.digests import Digest, Digests
 
 
 @dataclass(frozen=True)
@@ -31,41 +29,64 @@ class Failure:
 class Alerts:
     """The alerts topic, as the function may use it."""
 
-    def __init__(self, clients: Clients, topic_arn: str) -> None:
+    def __init__(self, clients: Clients, topic_arn: str, digests: Digests, runbook_url: str) -> None:
         self._clients = clients
         self._topic_arn = topic_arn
+        self._digests = digests
+        self._runbook_url = runbook_url
 
-    def publish(self, failures: Sequence[Failure]) -> None:
-        """Tell the topic's subscribers of `failures`; say nothing where there are none."""
-        if not failures:
+    def tell(self, reason: str, failures: Sequence[Failure]) -> None:
+        """See to it that the topic's subscribers hear of `failures`, all for one reason: now, or in a later digest.
+
+        Raises Transient where that could not be done; then nothing of it is on record either.
+        """
+        digest = self._digests.add(reason, [f"{failure.subject}: {failure.detail}" for failure in failures])
+        if digest is None:
             return
-        reasons = sorted({failure.reason for failure in failures})
-        noun = "image" if len(failures) == 1 else "images"
-        subject = f"{len(failures)} {noun} failed: {', '.join(reasons)}"
+        try:
+            self._publish(digest)
+        except Transient:
+            self._digests.not_told(digest)
+            raise
+        try:
+            self._digests.told(digest)
+        except PipelineError as error:
+            # The word runs out by itself, and these failures are then told once more.
+            telemetry.log("WARNING", "digest not noted as told", reason=reason, error=str(error))
+
+    def _publish(self, digest: Digest) -> None:
         with errors_told_apart("publishing an alert"):
             self._clients.sns.publish(
                 TopicArn=self._topic_arn,
-                Subject=subject[:_LONGEST_SUBJECT],
-                Message=_digest(failures),
+                Subject=f"{_counted(digest.number)} failed: {digest.reason}",
+                Message=self._text(digest),
+                # For the filter policies of subscribers.
+                # https://docs.aws.amazon.com/sns/latest/dg/sns-message-filtering.html
                 MessageAttributes={
                     "kind": {"DataType": "String", "StringValue": "image-failures"},
-                    "reason": {
-                        "DataType": "String",
-                        "StringValue": reasons[0] if len(reasons) == 1 else "mixed",
-                    },
+                    "reason": {"DataType": "String", "StringValue": digest.reason},
+                    "count": {"DataType": "Number", "StringValue": str(digest.number)},
                 },
             )
 
+    def _text(self, digest: Digest) -> str:
+        return "\n".join(
+            [
+                f"The thumbnailer could not process {_counted(digest.number)}, and will not try again.",
+                f"Reason: {digest.reason}",
+                "",
+                "For example:",
+                *(f"  {example}" for example in digest.examples),
+                "",
+                "Each has a row with status FAILED and this reason in the catalog, and a line in the function's log.",
+                "To mend one, upload a good file under the same key.",
+                f"How to list them all, and to retry them once the cause is mended: {self._runbook_url}#failed-images",
+                "",
+                f"More failures for this reason are counted, and told in the first digest after "
+                f"{self._digests.silent_until(digest)}.",
+            ]
+        )
 
-def _digest(failures: Iterable[Failure]) -> str:
-    lines = ["The thumbnailer could not process these images and will not try again:", ""]
-    by_reason = sorted(failures, key=lambda failure: failure.reason)
-    for reason, group in groupby(by_reason, key=lambda failure: failure.reason):
-        members = list(group)
-        lines.append(f"{reason}: {len(members)}")
-        lines += [f"  {member.subject}: {member.detail}" for member in members[:_MOST_EXAMPLES]]
-        if len(members) > _MOST_EXAMPLES:
-            lines.append(f"  … and {len(members) - _MOST_EXAMPLES} more")
-        lines.append("")
-    lines.append("Each has a row with status FAILED in the catalog. Upload a good image under the same key to mend it.")
-    return "\n".join(lines)
+
+def _counted(number: int) -> str:
+    return "1 image" if number == 1 else f"{number:,} images"

@@ -24,6 +24,10 @@ class Config:
     thumbnails_bucket: str
     catalog_table: str
     alerts_topic_arn: str
+    digests_table: str
+    digest_window_seconds: int
+    """How long a digest of failures keeps further ones of its reason silent."""
+    runbook_url: str
     tombstone_days: int
     """How long the row of a deleted image stays, to hold off late events."""
     retry_first_seconds: int
@@ -72,6 +76,9 @@ class Config:
             thumbnails_bucket=required("THUMBNAILS_BUCKET"),
             catalog_table=required("CATALOG_TABLE"),
             alerts_topic_arn=required("ALERTS_TOPIC_ARN"),
+            digests_table=required("DIGESTS_TABLE"),
+            digest_window_seconds=number("DIGEST_WINDOW_SECONDS"),
+            runbook_url=required("RUNBOOK_URL"),
             tombstone_days=number("TOMBSTONE_DAYS"),
             retry_first_seconds=number("RETRY_FIRST_SECONDS"),
             timeout_seconds=number("TIMEOUT_SECONDS"),

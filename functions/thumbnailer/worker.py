@@ -13,6 +13,7 @@ from __future__ import annotations
 import itertools
 import resource
 import threading
+from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -23,6 +24,7 @@ from thumbnailer.alerts import Alerts, Failure
 from thumbnailer.aws import Clients
 from thumbnailer.catalog import DELETED, FAILED, READY, Catalog
 from thumbnailer.config import Config
+from thumbnailer.digests import Digests
 from thumbnailer.errors import OutOfTime, Permanent, Systemic, Transient
 from thumbnailer.events import parse
 from thumbnailer.isolation import Isolation, Patience
@@ -83,7 +85,12 @@ class Worker:
             storage=Storage(clients.s3, config.thumbnails_bucket),
             catalog=Catalog(clients.dynamodb, config.catalog_table),
             isolation=Isolation(config.settings, config.capacity, config.memory_bytes),
-            alerts=Alerts(clients, config.alerts_topic_arn),
+            alerts=Alerts(
+                clients,
+                config.alerts_topic_arn,
+                Digests(clients.dynamodb, config.digests_table, config.digest_window_seconds),
+                config.runbook_url,
+            ),
             queue=Queue(clients, config.retry_first_seconds),
         )
 
@@ -123,14 +130,19 @@ class Worker:
         return [message.id for message in returned]
 
     def _tell(self, messages: Sequence[_Message]) -> None:
-        """Publish the digest of what has failed; where nobody can be told, its messages must come back."""
-        failed = [message for message in messages if message.failures]
-        try:
-            self.alerts.publish([failure for message in failed for failure in message.failures])
-        except Transient as error:
-            telemetry.log("WARNING", "alert not published", error=str(error))
-            for message in failed:
-                message.done = False
+        """See to it that people hear of what has failed; where they cannot, its messages must come back."""
+        by_reason: defaultdict[str, list[Failure]] = defaultdict(list)
+        for message in messages:
+            for failure in message.failures:
+                by_reason[failure.reason].append(failure)
+        for reason, failures in by_reason.items():
+            try:
+                self.alerts.tell(reason, failures)
+            except Transient as error:
+                telemetry.log("WARNING", "alert not published", reason=reason, error=str(error))
+                for message in messages:
+                    if any(failure.reason == reason for failure in message.failures):
+                        message.done = False
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,14 @@ from support import notifications
 from support.notifications import notification, record, sqs_record
 from support.pictures import picture
 from support.pipeline import RENDITIONS, THUMBNAILS, UPLOADS, FakeContext, client
-from thumbnailer.errors import Systemic
+from thumbnailer.errors import Systemic, Transient
 from thumbnailer.renderer import render
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from support.pipeline import Bench
+    from thumbnailer.alerts import Failure
     from thumbnailer.renderer import Rendered
     from thumbnailer.renditions import Settings
 
@@ -55,15 +58,33 @@ def test_one_poison_image_does_not_touch_its_nine_neighbours(bench: Bench) -> No
     assert bench.row("poison.png")["status"] == "FAILED"
 
 
-def test_failures_of_a_batch_are_one_alert(bench: Bench) -> None:
+def test_failures_of_a_batch_are_one_alert_a_reason(bench: Bench) -> None:
     records = [message(bench, f"{n}.png", b"poison", message_id=f"m{n}") for n in range(3)]
     records.append(sqs_record("not JSON", message_id="garbled"))
     assert bench.worker.run(records, FakeContext()) == []
-    (alert,) = bench.alerts()
-    assert alert["Subject"] == "4 images failed: malformed-message, unidentified"
-    assert "s3://uploads/0.png" in alert["Message"]
-    assert "message garbled" in alert["Message"]
-    assert alert["MessageAttributes"]["reason"]["Value"] == "mixed"
+    alerts = {alert["MessageAttributes"]["reason"]["Value"]: alert for alert in bench.alerts()}
+    assert alerts.keys() == {"malformed-message", "unidentified"}
+    assert alerts["unidentified"]["Subject"] == "3 images failed: unidentified"
+    assert alerts["unidentified"]["MessageAttributes"]["count"] == {"Type": "Number", "Value": "3"}
+    assert "s3://uploads/0.png" in alerts["unidentified"]["Message"]
+    assert "https://example.com/runbook#failed-images" in alerts["unidentified"]["Message"]
+    assert "message garbled" in alerts["malformed-message"]["Message"]
+
+
+def test_only_messages_of_the_reason_that_could_not_be_told_come_back(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tell = bench.worker.alerts.tell
+
+    def deaf(reason: str, failures: Sequence[Failure]) -> None:
+        if reason == "unidentified":
+            raise Transient("nobody is there")
+        tell(reason, failures)
+
+    monkeypatch.setattr(type(bench.worker.alerts), "tell", lambda _, reason, failures: deaf(reason, failures))
+    monkeypatch.setattr(type(bench.worker.queue), "postpone", lambda *_: None)
+    records = [message(bench, "a.png", b"poison", message_id="poison"), sqs_record("not JSON", message_id="garbled")]
+    assert bench.worker.run(records, FakeContext()) == ["poison"]
 
 
 def test_a_batch_without_failures_alerts_nobody(bench: Bench) -> None:
@@ -82,7 +103,7 @@ def test_an_image_of_a_foreign_bucket_is_told_and_touches_nothing(bench: Bench) 
     assert bench.worker.run([sqs_record(stranger)], FakeContext()) == []
     (alert,) = bench.alerts()
     assert "foreign-bucket" in alert["Subject"]
-    assert bench.calls == {"Publish": 1}
+    assert bench.calls == {"UpdateItem": 3, "Publish": 1}  # of the digests, not of the catalog
 
 
 def test_a_version_that_cannot_be_is_a_failure_of_that_image_alone(

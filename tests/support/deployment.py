@@ -108,6 +108,16 @@ class Deployment:
         """Every key of the thumbnails bucket that belongs to a source."""
         return {key for key in self.all_thumbnails() if key.split("/", 1)[1].rsplit(".", 1)[0] == source_key}
 
+    def told_or_counted(self, reason: str) -> int:
+        """How many failures for `reason` subscribers have been told of, or will be in the next digest."""
+        item = self.dynamodb.get_item(
+            TableName=self.outputs["digests_table_name"], Key={"reason": {"S": reason}}, ConsistentRead=True
+        ).get("Item", {})
+        told = [alert["MessageAttributes"] for alert in self.alerts() if "count" in alert.get("MessageAttributes", {})]
+        return int(item.get("untold", {}).get("N", 0)) + sum(
+            int(each["count"]["Value"]) for each in told if each["reason"]["Value"] == reason
+        )
+
     def renditions(self) -> list[dict[str, Any]]:
         """What the function is set to make of every image."""
         name = self.outputs["function_name"]

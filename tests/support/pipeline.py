@@ -19,6 +19,7 @@ from thumbnailer.aws import Clients
 from thumbnailer.capacity import Capacity
 from thumbnailer.catalog import Catalog
 from thumbnailer.config import Config
+from thumbnailer.digests import Digests
 from thumbnailer.events import ObjectEvent, parse
 from thumbnailer.isolation import Isolation
 from thumbnailer.pipeline import Pipeline
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 UPLOADS = "uploads"
 THUMBNAILS = "thumbnails"
 TABLE = "catalog"
+DIGESTS = "digests"
 RENDITIONS = [
     {"name": "large", "width": 32, "height": 32},
     {"name": "small", "width": 8, "height": 8, "format": "png"},
@@ -97,6 +99,12 @@ class Bench:
         if versioned:
             self.s3.put_bucket_versioning(Bucket=UPLOADS, VersioningConfiguration={"Status": "Enabled"})
         create_catalog(self.dynamodb, TABLE)
+        self.dynamodb.create_table(
+            TableName=DIGESTS,
+            KeySchema=[{"AttributeName": "reason", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "reason", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
         self.topic_arn = client("sns").create_topic(Name="alerts")["TopicArn"]
         sqs = client("sqs")
         self._inbox = sqs.create_queue(QueueName="inbox")["QueueUrl"]
@@ -108,6 +116,8 @@ class Bench:
         for counted in (self.clients.s3, self.clients.dynamodb, self.clients.sns):
             counted.meta.events.unregister("before-call", unique_id="bench")
             counted.meta.events.register("before-call", self._count, unique_id="bench")
+        self.now = 1_800_000_000.0
+        """The time, as far as digests are concerned."""
         self.configure(**settings)
 
     def configure(
@@ -120,6 +130,9 @@ class Bench:
         """Deploy the function anew with these settings and further environment `variables`."""
         usual = environment(self.topic_arn, renditions or RENDITIONS, **settings)
         config = Config.from_environment({**usual, **(variables or {})})
+        self.digests = Digests(
+            self.clients.dynamodb, config.digests_table, config.digest_window_seconds, clock=lambda: self.now
+        )
         storage = Storage(self.clients.s3, config.thumbnails_bucket)
         catalog = Catalog(self.clients.dynamodb, config.catalog_table)
         self.pipeline = Pipeline(config, storage, catalog, PlainWorkshop(config.settings))
@@ -128,7 +141,7 @@ class Bench:
             storage=storage,
             catalog=catalog,
             isolation=Isolation(config.settings, config.capacity, config.memory_bytes),
-            alerts=Alerts(self.clients, config.alerts_topic_arn),
+            alerts=Alerts(self.clients, config.alerts_topic_arn, self.digests, config.runbook_url),
             queue=Queue(self.clients, config.retry_first_seconds),
         )
 
@@ -206,6 +219,9 @@ def environment(topic_arn: str, renditions: list[dict[str, Any]], **settings: An
         "THUMBNAILS_BUCKET": THUMBNAILS,
         "CATALOG_TABLE": TABLE,
         "ALERTS_TOPIC_ARN": topic_arn,
+        "DIGESTS_TABLE": DIGESTS,
+        "DIGEST_WINDOW_SECONDS": "900",
+        "RUNBOOK_URL": "https://example.com/runbook",
         "TOMBSTONE_DAYS": "30",
         "LOG_LEVEL": "INFO",
         "RETRY_FIRST_SECONDS": "20",

@@ -22,6 +22,7 @@ from support.pipeline import RENDITIONS, TABLE, THUMBNAILS, UPLOADS, FakeContext
 from thumbnailer.alerts import Alerts
 from thumbnailer.catalog import Catalog
 from thumbnailer.config import Config
+from thumbnailer.digests import Digest, Digests
 from thumbnailer.errors import Permanent, Systemic
 from thumbnailer.events import Change, Image, ObjectEvent, parse
 from thumbnailer.isolation import Isolation
@@ -30,7 +31,7 @@ from thumbnailer.storage import Storage
 from thumbnailer.worker import Worker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from thumbnailer.renderer import Rendered
 
@@ -50,6 +51,22 @@ class _NeverPostponed(Queue):
     """There is no queue."""
 
     def postpone(self, record: dict[str, Any], attempt: int) -> None:
+        pass
+
+
+class _AlwaysOurTurn(Digests):
+    """Every failure is told at once."""
+
+    def __init__(self) -> None:
+        super().__init__(None, "", 60)  # type: ignore[arg-type]
+
+    def add(self, reason: str, examples: Sequence[str]) -> Digest:
+        return Digest(reason, len(examples), tuple(examples), len(examples), 0)
+
+    def told(self, digest: Digest) -> None:
+        pass
+
+    def not_told(self, digest: Digest) -> None:
         pass
 
 
@@ -86,7 +103,7 @@ class _House:
             storage=Storage(_Failing(self.s3, faults), THUMBNAILS),  # type: ignore[arg-type]
             catalog=Catalog(_Failing(self.dynamodb, faults), TABLE),  # type: ignore[arg-type]
             isolation=_RenderedHere(config.settings, config.capacity, config.memory_bytes),
-            alerts=Alerts(clients, "arn"),  # type: ignore[arg-type]
+            alerts=Alerts(clients, "arn", _AlwaysOurTurn(), "runbook"),  # type: ignore[arg-type]
             queue=_NeverPostponed(clients, 1),  # type: ignore[arg-type]
         )
 

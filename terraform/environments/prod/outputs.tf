@@ -55,6 +55,11 @@ output "alerts_topic_arn" {
   value       = module.pipeline.alerts_topic_arn
 }
 
+output "digests_table_name" {
+  description = "Name of the table in which digests of failures are spaced out."
+  value       = module.pipeline.digests_table_name
+}
+
 output "function_name" {
   description = "Name of the function that renders thumbnails."
   value       = module.pipeline.function_name
