@@ -1,0 +1,1 @@
+"""What the pipeline costs: AWS's prices, what the benches measured, and the arithmetic between them."""

@@ -1,0 +1,378 @@
+"""The figures of docs/cost.md: that they are what the model makes of its inputs, and that the model is sound."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from costs import __main__ as command
+from costs import document, measured
+from costs.document import Document
+from costs.errors import CostsError
+from costs.measured import AtMemory, Encoding, Encodings, Measured, MemorySettings, PerImage
+from costs.model import Line, Model, Stack, Workload, by_service, total
+from costs.prices import Prices
+from thumbctl.render import DEFAULT
+from thumbnailer.renditions import Rendition
+
+TERRAFORM = document.REPOSITORY / "terraform"
+PRICES = Prices.load()
+BOX = Rendition("box", 100, 100)
+# Round figures: an image takes 100 ms, of which 20 are for the encoder, and fills its row's first KB.
+ROUND = Measured(
+    PerImage(
+        date="2026-01-02",
+        by="hand",
+        calls={"GetObject": 1, "PutObject": 1, "PutItem": 1},
+        source_bytes=1e6,
+        thumbnail_bytes=10_000,
+        log_bytes=500,
+        row_bytes=1024,
+        billed_ms=100,
+    ),
+    MemorySettings("2026-01-02", "hand", (AtMemory(1000, 200), AtMemory(1769, 100), AtMemory(4000, 80))),
+    Encodings(
+        "2026-01-02",
+        "hand",
+        (
+            Encoding("webp", 80, 100, 20, 5_000),
+            Encoding("avif", 80, 100, 60, 6_000),
+            Encoding("avif", 60, 100, 50, 4_000),
+        ),
+    ),
+)
+MODEL = Model(PRICES, ROUND, (BOX,))
+PLAIN = Workload((BOX,))
+
+
+def line(what: str, workload: Workload = PLAIN, images: float = 1e6) -> Line:
+    """The line of that name."""
+    (found,) = (each for each in MODEL.once(images, workload) if each.what.startswith(what))
+    return found
+
+
+def dollars(images: float, workload: Workload) -> float:
+    """What so many images cost once."""
+    return total(MODEL.once(images, workload))
+
+
+# ── the documents ────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("path", document.FILES, ids=lambda path: path.name)
+def test_the_document_has_the_figures_as_they_are_now(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert text == Document.load().rewritten(text), "run: python -m costs docs"
+
+
+def test_every_block_is_somewhere_in_the_documents() -> None:
+    text = "".join(path.read_text(encoding="utf-8") for path in document.FILES)
+    assert [name for name in Document.load().blocks() if f"<!-- costs:{name} -->" not in text] == []
+
+
+def test_an_unknown_block_is_named() -> None:
+    with pytest.raises(CostsError, match="no block costs:nonsense: use one of avif"):
+        Document.load().rewritten("<!-- costs:nonsense -->\n<!-- costs:end -->\n")
+
+
+def test_text_around_blocks_stays() -> None:
+    text = "before\n<!-- costs:avif -->\nold\n<!-- costs:end -->\nbetween\n<!-- costs:end -->\n"
+    rewritten = Document.load().rewritten(text)
+    assert rewritten.startswith("before\n<!-- costs:avif -->\nAVIF takes")
+    assert rewritten.endswith("\n<!-- costs:end -->\nbetween\n<!-- costs:end -->\n")
+
+
+def test_rules_and_decisions_that_lines_point_to_exist() -> None:
+    here = Document.load()
+    lines = (*here.model.once(1, here.workload), *here.model.idle(here.stack), *here.model.in_use(here.stack))
+    local = {line.rule.partition("#")[0] for line in lines if not line.rule.startswith("https://")}
+    assert [each for each in local if not (document.REPOSITORY / "docs" / each).exists()] == []
+
+
+def test_the_table_is_printed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["costs", "table"])
+    assert command.main() == 0
+    assert "PUT, one a rendition" in capsys.readouterr().out
+
+
+# ── what the defaults stand for ──────────────────────────────────────────────────────────────────────
+
+
+def terraform_default(variable: str, field: str = "default") -> str:
+    """What the module takes where nobody says otherwise; of an object, one field's."""
+    text = (TERRAFORM / "variables.tf").read_text(encoding="utf-8")
+    (block,) = re.findall(rf'^variable "{variable}" {{\n(.*?)^}}', text, re.DOTALL | re.MULTILINE)
+    found = re.search(rf"{field} += (?:optional\(\w+, )?\"?([\w.]+)", block)
+    assert found is not None
+    return found[1]
+
+
+def test_the_workload_is_that_of_the_module() -> None:
+    workload = Document.load().workload
+    assert str(workload.memory_mb) == terraform_default("memory_mb")
+    assert workload.architecture == terraform_default("architecture")
+    assert str(workload.batch) == terraform_default("batching", "size")
+    assert str(workload.maximum_concurrency) == terraform_default("maximum_concurrency")
+    assert workload.log_level == terraform_default("log_level")
+    assert str(workload.log_days) == terraform_default("retention", "log_days")
+    assert workload.renditions == DEFAULT.renditions
+
+
+def resources(kind: str) -> int:
+    """How many resources of a kind the module declares."""
+    blocks = [
+        block
+        for path in sorted(TERRAFORM.glob("modules/*/*.tf"))
+        for block in re.findall(
+            rf'^resource "{kind}" .*?^}}', path.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+        )
+    ]
+    assert not any("for_each" in block or "count " in block for block in blocks), "count these by hand"
+    return len(blocks)
+
+
+def test_the_stack_is_that_of_the_module() -> None:
+    stack = Document.load().stack
+    assert stack.keys == resources("aws_kms_key")
+
+
+def test_every_price_is_used_and_is_one_of_aws() -> None:
+    lines = [
+        *MODEL.month(1, PLAIN, Stack()),
+        *MODEL.once(1, replace(PLAIN, architecture="x86_64")),
+    ]
+    unused = {name for name, price in PRICES.each().items() if price not in [line.price for line in lines]}
+    # Nothing is read on the usual way: a lever tells what a look at the row would cost.
+    assert unused == {"dynamodb_read"}
+    for price in PRICES.each().values():
+        assert price.page.startswith("https://aws.amazon.com/")
+        assert price.dollars > 0
+
+
+# ── by hand ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("what", "amount", "cost"),
+    [
+        ("PUT", 1e6, 5.00),
+        ("GET", 1e6, 0.40),
+        ("compute", 1e6 * 0.1 * 1769 / 1024, 2.3034),
+        ("invocations", 1e5, 0.02),
+        ("the row, 1 units", 1e6, 0.625),
+        ("index", 0, 0),
+        ("send", 1e6, 0.40),
+        ("receive and delete", 2e5, 0.08),
+        ("data keys", 2e4, 0.06),
+        ("digests", 0, 0),
+        ("traces", 1e4, 0.05),
+        ("logs taken in", (500 * 1e6 + 400 * 1e5) / 2**30, 0.2515),
+        ("logs kept", (500 * 1e6 + 400 * 1e5) / 2**30 * 30 / (730 / 24), 0.0149),
+    ],
+)
+def test_a_million_images_by_hand(what: str, amount: float, cost: float) -> None:
+    assert line(what).amount == pytest.approx(amount)
+    assert line(what).dollars == pytest.approx(cost, abs=1e-4)
+
+
+def test_an_idle_month_by_hand() -> None:
+    # A dollar for the key, 5 pollers x 3 receives a minute x 730 hours, two alarms, a dashboard.
+    cost = 1 + 5 * 3 * 60 * 730 * 0.40 / 1e6 + 2 * 0.10 + 3
+    assert total(MODEL.idle(Stack(alarms=2, dashboards=1))) == pytest.approx(cost)
+
+
+def test_a_row_is_written_in_whole_units() -> None:
+    a_byte_more = replace(ROUND, per_image=replace(ROUND.per_image, row_bytes=1025))
+    written = [
+        next(each for each in model.once(1, PLAIN) if each.what.startswith("the row")).amount
+        for model in (MODEL, replace(MODEL, measured=a_byte_more))
+    ]
+    assert written == [1, 2]
+
+
+def test_failures_write_a_row_an_index_and_a_digest_and_no_thumbnail() -> None:
+    failing = replace(PLAIN, failed=1)
+    assert line("PUT", failing).amount == 0
+    assert line("the row", failing).amount == 1e6
+    assert line("index", failing).amount == 2e6
+    assert line("digests", failing).amount == 1e6
+    assert MODEL.billed_ms(failing) == pytest.approx(80)
+
+
+def test_above_info_an_invocation_logs_what_lambda_writes() -> None:
+    assert line("logs taken in", replace(PLAIN, log_level="WARNING")).amount == pytest.approx(400 * 1e5 / 2**30)
+
+
+@pytest.mark.parametrize(
+    ("changes", "milliseconds"),
+    [
+        ({}, 100),
+        ({"source_bytes": 2e6}, 180),
+        ({"renditions": (BOX, BOX)}, 120),
+        ({"renditions": (replace(BOX, format="avif"),)}, 140),
+        ({"renditions": (replace(BOX, format="avif", quality=65),)}, 130),
+        ({"renditions": (replace(BOX, width=50),)}, 90),
+        ({"renditions": (replace(BOX, width=200),)}, 120),
+        ({"memory_mb": 500}, 400),
+        ({"memory_mb": 4000}, 80),
+        ({"memory_mb": 10_000}, 80),
+    ],
+)
+def test_milliseconds_by_hand(changes: dict[str, Any], milliseconds: float) -> None:
+    assert MODEL.billed_ms(replace(PLAIN, **changes)) == pytest.approx(milliseconds)
+
+
+def test_time_is_shared_by_as_many_as_run() -> None:
+    assert MODEL.seconds(1e6, replace(PLAIN, maximum_concurrency=50)) == pytest.approx(1e6 * 0.1 / 50)
+
+
+def test_thumbnails_come_to_what_was_measured() -> None:
+    assert MODEL.thumbnail_bytes((BOX,)) == pytest.approx(10_000)
+    assert MODEL.thumbnail_bytes((replace(BOX, format="avif", quality=60),)) == pytest.approx(8_000)
+
+
+# ── whatever is asked ────────────────────────────────────────────────────────────────────────────────
+
+sides = st.integers(1, 4000)
+renditions = st.builds(
+    Rendition, st.just("any"), sides, sides, format=st.sampled_from(["webp", "avif"]), quality=st.integers(1, 100)
+)
+workloads = st.builds(
+    Workload,
+    st.lists(renditions, min_size=1, max_size=5).map(tuple),
+    source_bytes=st.none() | st.floats(1, 1e8),
+    memory_mb=st.integers(512, 10_240),
+    architecture=st.sampled_from(["arm64", "x86_64"]),
+    batch=st.floats(1, 10_000),
+    trace_rate=st.floats(0, 1),
+    log_level=st.sampled_from(["INFO", "WARNING"]),
+    failed=st.floats(0, 1),
+)
+numbers = st.floats(0, 1e9)
+
+
+@given(workloads, numbers, numbers)
+def test_costs_of_images_add_up(workload: Workload, some: float, others: float) -> None:
+    apart = dollars(some, workload) + dollars(others, workload)
+    assert dollars(some + others, workload) == pytest.approx(apart)
+
+
+@given(workloads, numbers)
+def test_services_add_up_to_all(workload: Workload, images: float) -> None:
+    lines = MODEL.month(images, workload, Stack())
+    assert sum(by_service(lines).values()) == pytest.approx(total(lines))
+    assert all(each.dollars >= 0 for each in lines)
+
+
+@given(workloads)
+def test_no_images_cost_the_floor(workload: Workload) -> None:
+    assert MODEL.month(0, workload, Stack()) == MODEL.idle(Stack())
+    assert total(MODEL.once(0, workload)) == 0
+
+
+@given(workloads, numbers, numbers)
+def test_more_images_cost_more(workload: Workload, some: float, others: float) -> None:
+    few, many = sorted([some, others])
+    assert total(MODEL.month(few, workload, Stack())) <= total(MODEL.month(many, workload, Stack()))
+    assert MODEL.seconds(few, workload) <= MODEL.seconds(many, workload)
+
+
+@given(workloads, renditions)
+def test_a_further_rendition_never_saves(workload: Workload, further: Rendition) -> None:
+    assert dollars(1e6, workload) <= dollars(1e6, replace(workload, renditions=(*workload.renditions, further)))
+
+
+@pytest.mark.parametrize(
+    ("field", "values"),
+    [
+        ("source_bytes", st.floats(1, 1e8)),
+        ("trace_rate", st.floats(0, 1)),
+        ("log_days", st.integers(1, 3653)),
+    ],
+)
+def test_more_of_anything_never_saves(field: str, values: st.SearchStrategy[float]) -> None:
+    @given(workloads, st.lists(values, min_size=2, max_size=2))
+    def holds(workload: Workload, ends: list[float]) -> None:
+        low, high = (dollars(1e6, replace(workload, **{field: end})) for end in sorted(ends))  # type: ignore[arg-type]
+        assert low <= high * (1 + 1e-12)
+
+    holds()
+
+
+@given(workloads, st.lists(st.floats(1, 10_000), min_size=2, max_size=2))
+def test_fuller_batches_never_cost_more(workload: Workload, batches: list[float]) -> None:
+    fuller, emptier = (dollars(1e6, replace(workload, batch=batch)) for batch in sorted(batches, reverse=True))
+    assert fuller <= emptier * (1 + 1e-12)
+
+
+def test_nothing_jumps_between_the_memory_settings_that_were_tried() -> None:
+    times = [MODEL.billed_ms(replace(PLAIN, memory_mb=memory)) for memory in range(512, 10_241)]
+    assert all(0 <= slower - faster < 1 for slower, faster in pairwise(times))
+
+
+# ── publishing ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def per_image() -> dict[str, Any]:
+    """What the bench writes of one image, and something beside it."""
+    calls = {"GetObject": 1.0, "PutObject": 3.0, "PutItem": 1.0}
+    sizes = {"source_bytes": 2e6, "thumbnail_bytes": 40_000, "log_bytes": 500, "row_bytes": 1100}
+    return {"calls": calls, **sizes, "billed_ms": 123.4, "trace_segments": 0.1}
+
+
+@pytest.fixture
+def published(tmp_path: Path) -> Path:
+    """A measured.json of our own."""
+    copy = tmp_path / "measured.json"
+    copy.write_text(Path(measured.__file__).with_name("measured.json").read_text(encoding="utf-8"), encoding="utf-8")
+    return copy
+
+
+def test_what_a_bench_wrote_is_published(tmp_path: Path, published: Path) -> None:
+    before = json.loads(published.read_text())
+    (tmp_path / "throughput.json").write_text(json.dumps({"places": [], "per_image": per_image()}))
+    assert measured.publish(tmp_path, published) == ["throughput.json"]
+    after = json.loads(published.read_text())
+    assert after["per_image"]["billed_ms"] == 123.4
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d", after["per_image"]["date"])
+    assert "trace_segments" not in after["per_image"]
+    assert after["memory"] == before["memory"]
+    assert after["encoders"] == before["encoders"]
+
+
+def test_memory_settings_are_published_by_rising_memory(tmp_path: Path, published: Path) -> None:
+    rows = [{"memory_mb": mb, "ms_per_image": 1e5 / mb, "dollars": 1} for mb in (1769, 512)]
+    (tmp_path / "memory.json").write_text(json.dumps(rows))
+    assert measured.publish(tmp_path, published) == ["memory.json"]
+    settings = json.loads(published.read_text())["memory"]["settings"]
+    assert [list(each) for each in settings] == [["memory_mb", "ms_per_image"]] * 2
+    assert [each["memory_mb"] for each in settings] == [512, 1769]
+
+
+def test_nothing_to_publish_is_one_sentence(tmp_path: Path, published: Path) -> None:
+    with pytest.raises(CostsError, match=r"neither throughput\.json nor memory\.json in .*: run the benches first"):
+        measured.publish(tmp_path, published)
+
+
+def test_a_figure_that_is_missing_is_named(tmp_path: Path, published: Path) -> None:
+    (tmp_path / "throughput.json").write_text(json.dumps({"per_image": {"calls": {}}}))
+    with pytest.raises(CostsError, match=r"throughput\.json has no 'source_bytes': run the bench"):
+        measured.publish(tmp_path, published)
+
+
+def test_an_error_of_the_command_is_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["costs", "publish"])
+    monkeypatch.setattr(command, "_BENCH", tmp_path)
+    assert command.main() == 1
+    assert capsys.readouterr().err.startswith("error: there is neither")
