@@ -117,7 +117,7 @@ def publish(bench: Path, target: Path = _FILE) -> list[str]:
         except KeyError as missing:
             raise CostsError(f"{path} has no {missing}: run the bench of this version again") from None
         measured_on = datetime.fromtimestamp(path.stat().st_mtime, UTC).date().isoformat()
-        document[part] = {"date": measured_on, "by": f"the bench that writes {name}", **figures}
+        document[part] = {"date": measured_on, "by": f"build/bench/{name}", **figures}
     target.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     return sorted(found)
 
