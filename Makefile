@@ -4,6 +4,7 @@ PYTHON ?= python3
 RUNTIME ?= python3.13
 ARCHITECTURE ?= arm64
 HEIF ?= yes
+export INTERPRETER ?=
 export IMAGES ?=
 PORT ?=
 SEED ?=
@@ -15,6 +16,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 LOCAL_ARCHIVES := build/local/function.zip build/local/layer.zip
 BUNDLER := $(wildcard scripts/bundle/*.py)
+PACKAGE_FOR = --runtime $(RUNTIME) --architecture $(ARCHITECTURE) $(if $(INTERPRETER),--interpreter "$$INTERPRETER")
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -62,10 +64,9 @@ mutate: $(READY) ## Change the ordering rule in every small way, and list the ch
 bench: $(READY) ## Measure the renderer beside libvips and sharp, into build/bench; needs npm and apt-get
 	$(BIN)/python -m bench.renderer
 
-package: $(READY) ## Build the archives to deploy into build/lambda; RUNTIME=python3.13 ARCHITECTURE=arm64 HEIF=yes
-	@$(BIN)/python -m bundle function build/lambda/function.zip --runtime $(RUNTIME) --architecture $(ARCHITECTURE)
-	@$(BIN)/python -m bundle layer build/lambda/layer.zip --runtime $(RUNTIME) --architecture $(ARCHITECTURE) \
-	  $(if $(filter no,$(HEIF)),--without-heif)
+package: $(READY) ## Build the archives to deploy; RUNTIME=python3.13 ARCHITECTURE=arm64 HEIF=yes INTERPRETER=path
+	@$(BIN)/python -m bundle function build/lambda/function.zip $(PACKAGE_FOR)
+	@$(BIN)/python -m bundle layer build/lambda/layer.zip $(PACKAGE_FOR) $(if $(filter no,$(HEIF)),--without-heif)
 
 fmt: $(READY) ## Format Python and Terraform
 	$(BIN)/ruff check --fix-only --quiet

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from bundle import archive, build
+from bundle import archive, build, bytecode
 from bundle.target import BundleError, Target
 
 
@@ -17,6 +17,7 @@ def main() -> int:
     parser.add_argument("output", type=Path)
     parser.add_argument("--runtime", help="a Lambda runtime; without it, the interpreter that runs this")
     parser.add_argument("--architecture", default="arm64", help="arm64 or x86_64")
+    parser.add_argument("--interpreter", help="what makes the bytecode; without it, one is looked for")
     parser.add_argument("--without-heif", action="store_true", help="leave out the LGPL decoder of HEIC and HEIF")
     arguments = parser.parse_args()
     try:
@@ -25,10 +26,17 @@ def main() -> int:
             if arguments.runtime
             else Target.of_this_interpreter()
         )
+        interpreter = bytecode.interpreter(target, arguments.interpreter)
+        if interpreter is None:
+            sys.stderr.write(
+                f"note: {arguments.output} carries no bytecode, for no Python {target.version} is on PATH or known to "
+                "uv: it works as well, but compiles what it imports at every cold start; "
+                "make package INTERPRETER=… names an interpreter\n"
+            )
         if arguments.part == "function":
-            build.build_function(target, arguments.output)
+            build.build_function(arguments.output, interpreter)
         else:
-            build.build_layer(target, arguments.output, heif=not arguments.without_heif)
+            build.build_layer(target, arguments.output, interpreter, heif=not arguments.without_heif)
     except BundleError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bundle import archive
+from bundle import archive, bytecode, elf
 from bundle.target import BundleError
 
 if TYPE_CHECKING:
@@ -24,7 +24,8 @@ LAYER = ROOT / "layers" / "imaging"
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 LAMBDA_UNZIPPED_LIMIT = 250 * 2**20
 
-# What a wheel carries and a running function never touches. Licences stay.
+# What a wheel carries and a running function never touches. Licences stay. Shared libraries are not listed: those that
+# only these modules needed go with them.
 _NOT_NEEDED = (
     "**/*.pyi",
     "**/*.c",
@@ -46,29 +47,26 @@ _NOT_NEEDED = (
     "PIL/ImageQt.py",
     "PIL/ImageGrab.py",
     "PIL/ImageShow.py",
-    # No text is drawn: fonts, and what only FreeType needs.
+    # No text is drawn.
     "PIL/_imagingft*",
     "PIL/ImageFont.py",
-    "pillow.libs/libfreetype*",
-    "pillow.libs/libharfbuzz*",
-    "pillow.libs/libbrotli*",
-    "pillow.libs/libpng*",
     # Web frameworks and database drivers that the function does not use.
     "aws_xray_sdk/ext",
 )
 
 
-def build_function(target: Target, output: Path) -> None:
-    """Write the function's archive for `target` to `output`."""
+def build_function(output: Path, interpreter: str | None) -> None:
+    """Write the function's archive to `output`, with the bytecode that `interpreter` makes."""
     with tempfile.TemporaryDirectory() as staging_name:
         staging = Path(staging_name)
         shutil.copytree(FUNCTION_SOURCE, staging / FUNCTION_SOURCE.name, ignore=shutil.ignore_patterns("__pycache__"))
-        _compile(staging, target)
+        if interpreter:
+            bytecode.compile_all(staging, interpreter)
         archive.write(output, staging, _files(staging))
 
 
-def build_layer(target: Target, output: Path, *, heif: bool = True) -> None:
-    """Write the layer's archive for `target` to `output`: the pinned wheels below `python/`.
+def build_layer(target: Target, output: Path, interpreter: str | None, *, heif: bool = True) -> None:
+    """Write the layer's archive for `target` to `output`: the pinned wheels below `python/`, and their bytecode.
 
     Without `heif`, the layer has no decoder of HEIC and HEIF, and none of its LGPL libraries.
 
@@ -81,7 +79,9 @@ def build_layer(target: Target, output: Path, *, heif: bool = True) -> None:
         _install(target, packages, [LAYER / "requirements.txt", *([LAYER / "requirements-heif.txt"] if heif else [])])
         _prune(packages)
         _check_native_modules(packages, target)
-        _compile(packages, target)
+        _drop_unused_libraries(packages)
+        if interpreter:
+            bytecode.compile_all(packages, interpreter)
         archive.write(output, staging, _files(staging))
     _, unzipped = archive.sizes(output)
     if unzipped > LAMBDA_UNZIPPED_LIMIT:
@@ -117,28 +117,18 @@ def _check_native_modules(packages: Path, target: Target) -> None:
             raise BundleError(f"{module.relative_to(packages)} {reason}, but the layer is for {target}")
 
 
-def _compile(directory: Path, target: Target) -> None:
-    """Add bytecode: /var/task and /opt are read-only, so Lambda would compile at every cold start.
+def _drop_unused_libraries(packages: Path) -> None:
+    """Remove the shared libraries that no remaining native module needs, directly or through another.
 
-    Hash-based bytecode has no timestamps and so is reproducible (PEP 552). Without an interpreter of the
-    target's version the archive goes without: it still runs, with a slower cold start.
+    Wheels carry them in a directory beside each package, under names that no other wheel has.
+    https://github.com/pypa/auditwheel
     """
-    interpreter = target.interpreter()
-    if interpreter is None:
-        sys.stderr.write(
-            f"note: no Python {target.python[0]}.{target.python[1]} on PATH, so the archive carries no bytecode: "
-            "it runs as well, but compiles at every cold start\n"
-        )
-        return
-    subprocess.run(
-        [
-            *(interpreter, "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash"),
-            # The path that tracebacks show must not depend on where the archive was built.
-            *("-s", str(directory), "-p", "/"),
-            str(directory),
-        ],
-        check=True,
-    )
+    unused = {file.name: file for file in packages.glob("*.libs/*")}
+    reached = [module for module in packages.rglob("*.so") if module.name not in unused]
+    while reached:
+        reached += [unused.pop(name) for name in elf.needed(reached.pop()) & unused.keys()]
+    for library in unused.values():
+        library.unlink()
 
 
 def _files(root: Path) -> Iterator[Path]:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import platform
 import re
-import shutil
-import subprocess
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from bundle import elf
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 _MACHINES = {"arm64": "aarch64", "x86_64": "x86_64"}
-_ELF_MACHINES = {0xB7: "aarch64", 0x3E: "x86_64"}
+_ELF_MACHINES = {"aarch64": "EM_AARCH64", "x86_64": "EM_X86_64"}
 _CPYTHON_TAG = re.compile(r"\.cpython-(\d)(\d+)-")
 
 
@@ -57,35 +57,26 @@ class Target:
         """
         if self.native:
             return []
-        major, minor = self.python
         glibc_tags = [f"manylinux_2_28_{self.machine}", f"manylinux_2_17_{self.machine}"]
         platforms = [argument for tag in glibc_tags for argument in ("--platform", tag)]
-        return [*platforms, "--implementation", "cp", "--python-version", f"{major}.{minor}"]
-
-    def interpreter(self) -> str | None:
-        """A Python of this very version, or None: bytecode of another version would be ignored."""
-        if sys.version_info[:2] == self.python:
-            return sys.executable
-        major, minor = self.python
-        candidate = shutil.which(f"python{major}.{minor}")
-        if candidate is None:
-            return None
-        probe = subprocess.run([candidate, "--version"], capture_output=True, text=True, check=False)
-        # A version manager's shim exists on PATH without the version behind it being usable.
-        return candidate if probe.returncode == 0 else None
+        return [*platforms, "--implementation", "cp", "--python-version", self.version]
 
     def mismatch(self, native_module: Path) -> str | None:
-        """Say why `native_module` (an ELF file) would not load on this target, or None if it would."""
-        header = native_module.read_bytes()[:20]
-        if header[:4] != b"\x7fELF":
+        """Say why `native_module` would not load on this target, or None if it would."""
+        machine = elf.machine(native_module)
+        if machine is None:
             return "is no ELF file"
-        machine = _ELF_MACHINES.get(int.from_bytes(header[18:20], "little"), "another machine")
-        if machine != self.machine:
+        if machine != _ELF_MACHINES.get(self.machine):
             return f"is built for {machine}"
         tag = _CPYTHON_TAG.search(native_module.name)
         if tag and (int(tag[1]), int(tag[2])) != self.python:
             return f"is built for Python {tag[1]}.{tag[2]}"
         return None
 
+    @property
+    def version(self) -> str:
+        """The Python version, such as 3.13."""
+        return ".".join(map(str, self.python))
+
     def __str__(self) -> str:
-        return f"Python {self.python[0]}.{self.python[1]} on {self.machine}"
+        return f"Python {self.version} on {self.machine}"

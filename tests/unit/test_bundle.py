@@ -1,44 +1,174 @@
-"""The archives: reproducible, complete in themselves, and for the right machine."""
+"""The archives: reproducible, complete in themselves, small, and for the right machine."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
+import marshal
 import subprocess
 import sys
+import tempfile
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import boto3
-import botocore
 import pytest
 
-from bundle import archive, build
+from bundle import __main__ as command
+from bundle import archive, build, bytecode, elf
 from bundle.target import BundleError, Target
+from renderer.pictures import DATA, photograph, saved
+from support.pipeline import RENDITIONS, environment
+from thumbnailer.renderer import render
+from thumbnailer.renditions import Settings
 
 FUNCTION = build.ROOT / "build" / "local" / "function.zip"
 LAYER = build.ROOT / "build" / "local" / "layer.zip"
 
+HERE = Target.of_this_interpreter()
+DEPLOYED = Target.of_lambda("python3.13", "arm64")
+NOBODY_HAS = Target.of_lambda("python3.99", "arm64")
+
+# What Amazon Linux 2023 brings: the C library, the C++ runtime and zlib.
+SYSTEM = {"libc.so.6", "libm.so.6", "libdl.so.2", "libpthread.so.0", "libstdc++.so.6", "libgcc_s.so.1", "libz.so.1"}
+LOADERS = {"ld-linux-aarch64.so.1", "ld-linux-x86-64.so.2"}
+
+MEBIBYTE = 2**20
+
+
+@pytest.fixture(scope="module")
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The layer as it is deployed, but for the bytecode, which not every machine can make."""
+    layer = tmp_path_factory.mktemp("deployed") / "layer.zip"
+    build.build_layer(DEPLOYED, layer, None)
+    return layer
+
+
+@pytest.fixture(scope="module")
+def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Both archives where Lambda unpacks them, read-only, beside the SDK that the runtime brings."""
+    root = tmp_path_factory.mktemp("lambda")
+    for name, place in ((FUNCTION, root / "task"), (LAYER, root / "opt")):
+        with zipfile.ZipFile(name) as zipped:
+            zipped.extractall(place)
+    (root / "runtime").mkdir()
+    for package in ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "urllib3", "six.py"):
+        (root / "runtime" / package).symlink_to(Path(boto3.__file__).parents[1] / package)
+    for directory in [root / "task", root / "opt", *root.glob("task/**/"), *root.glob("opt/**/")]:
+        directory.chmod(0o555)
+    return root
+
+
+def run_unpacked(root: Path, script: str, told: Any = None) -> Any:
+    """What `script` prints as JSON, with nothing to import but the archives and the runtime, and nothing written."""
+    before = {path for path in root.rglob("*") if "runtime" not in path.parts}
+    places = [str(root / "task"), str(root / "opt" / "python"), str(root / "runtime")]
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", f"import sys; sys.path[:0] = sys.argv[1:]\n{script}", *places],
+        input=json.dumps(told),
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment("arn:aws:sns:us-east-1:123456789012:alerts", RENDITIONS) | {"AWS_DEFAULT_REGION": "us-east-1"},
+    )
+    assert done.returncode == 0, done.stderr
+    assert {path for path in root.rglob("*") if "runtime" not in path.parts} == before
+    return json.loads(done.stdout)
+
+
+def test_the_archives_need_nothing_but_the_runtime(unpacked: Path) -> None:
+    script = """
+import importlib, json, pkgutil
+import PIL.features, PIL.Image, aws_xray_sdk.core, pi_heif, thumbnailer.handler
+modules = [importlib.import_module(f"thumbnailer.{found.name}") for found in pkgutil.iter_modules(thumbnailer.__path__)]
+PIL.Image.init()
+codecs = ["avif", "jpg", "libtiff", "littlecms2", "webp", "zlib"]
+print(json.dumps({
+    "task": sorted({module.__file__ for module in modules}),
+    "opt": [PIL.__file__, aws_xray_sdk.__file__, pi_heif.__file__],
+    "codecs": {codec: bool(PIL.features.check(codec)) for codec in codecs},
+}))
+"""
+    told = run_unpacked(unpacked, script)
+    assert len(told["task"]) > 20
+    assert all(file.startswith(f"{unpacked / place}/") for place in ("task", "opt") for file in told[place])
+    assert all(told["codecs"].values()), told["codecs"]
+
+
+def test_the_archives_render_every_format_as_the_sources_do(unpacked: Path) -> None:
+    picture = photograph(size=(96, 64))
+    sources = {form.lower(): saved(picture, form) for form in ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP")}
+    # Compressed, since Pillow reads others without its TIFF library.
+    sources["tiff"] = saved(picture, "TIFF", compression="tiff_lzw")
+    sources["heif"] = (DATA / "gradient.heic").read_bytes()
+    renditions = [
+        {"name": form, "width": 48, "height": 48, "format": form} for form in ("webp", "jpeg", "png", "avif", "gif")
+    ]
+    settings = json.dumps({"renditions": renditions})
+    expected = {form: render(data, Settings.from_json(settings)) for form, data in sources.items()}
+    script = """
+import base64, hashlib, json
+from thumbnailer.renderer import render
+from thumbnailer.renditions import Settings
+told = json.load(sys.stdin)
+settings = Settings.from_json(told["settings"])
+rendered = {form: render(base64.b64decode(source), settings) for form, source in told["sources"].items()}
+print(json.dumps({
+    form: [each.facts.format, *(hashlib.sha256(thumbnail.data).hexdigest() for thumbnail in each.thumbnails)]
+    for form, each in rendered.items()
+}))
+"""
+    encoded = {form: base64.b64encode(data).decode() for form, data in sources.items()}
+    assert run_unpacked(unpacked, script, {"settings": settings, "sources": encoded}) == {
+        form: [form, *(hashlib.sha256(thumbnail.data).hexdigest() for thumbnail in each.thumbnails)]
+        for form, each in expected.items()
+    }
+
 
 def test_the_function_is_built_the_same_twice(tmp_path: Path) -> None:
-    target = Target.of_this_interpreter()
     first, second = tmp_path / "first.zip", tmp_path / "second.zip"
-    build.build_function(target, first)
-    build.build_function(target, second)
+    build.build_function(first, sys.executable)
+    build.build_function(second, sys.executable)
     assert first.read_bytes() == second.read_bytes()
 
 
 def test_the_layer_is_built_the_same_twice(tmp_path: Path) -> None:
-    build.build_layer(Target.of_this_interpreter(), tmp_path / "layer.zip")
+    build.build_layer(HERE, tmp_path / "layer.zip", sys.executable)
     assert (tmp_path / "layer.zip").read_bytes() == LAYER.read_bytes()
 
 
-def test_the_deployed_layer_is_for_arm64_whatever_builds_it(tmp_path: Path) -> None:
-    target = Target.of_lambda("python3.13", "arm64")
-    build.build_layer(target, tmp_path / "layer.zip")
-    with zipfile.ZipFile(tmp_path / "layer.zip") as layer:
-        native = [name for name in layer.namelist() if name.endswith(".so")]
-    assert "python/PIL/_imaging.cpython-313-aarch64-linux-gnu.so" in native
-    assert all("aarch64" in name for name in native if ".cpython-" in name)
+def test_neither_the_directory_nor_the_environment_changes_what_is_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build.build_function(tmp_path / "here.zip", sys.executable)
+    elsewhere = tmp_path / "quite" / "another" / "directory"
+    elsewhere.mkdir(parents=True)
+    monkeypatch.setattr(tempfile, "tempdir", str(elsewhere))
+    for name, value in {
+        "PYTHONHASHSEED": "12345",
+        "PYTHONOPTIMIZE": "2",
+        "PYTHONPYCACHEPREFIX": str(tmp_path / "cache"),
+        "SOURCE_DATE_EPOCH": "1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    build.build_function(tmp_path / "there.zip", sys.executable)
+    assert (tmp_path / "there.zip").read_bytes() == (tmp_path / "here.zip").read_bytes()
+
+
+@pytest.mark.parametrize(("archived", "below"), [(FUNCTION, ""), (LAYER, "python/")])
+def test_every_module_has_bytecode_that_lambda_need_not_check(archived: Path, below: str) -> None:
+    unchecked_hash = (1).to_bytes(4, "little")  # PEP 552
+    with zipfile.ZipFile(archived) as zipped:
+        modules = [Path(name) for name in zipped.namelist() if name.endswith(".py")]
+        assert modules
+        for module in modules:
+            compiled = module.parent / "__pycache__" / f"{module.stem}.{sys.implementation.cache_tag}.pyc"
+            content = zipped.read(compiled.as_posix())
+            assert content[4:8] == unchecked_hash
+            code = marshal.loads(content[16:])  # noqa: S302 - compiled here
+            assert code.co_filename == f"/{module.as_posix().removeprefix(below)}"
 
 
 def test_the_layer_holds_what_is_needed_and_nothing_else() -> None:
@@ -49,81 +179,118 @@ def test_the_layer_holds_what_is_needed_and_nothing_else() -> None:
     assert not [
         name for name in names if "boto" in name or "/tests/" in name or name.endswith((".c", ".pyi", "RECORD"))
     ]
-    target = Target.of_this_interpreter()
-    tag = f"cpython-{target.python[0]}{target.python[1]}-{target.machine}-linux-gnu"
+    tag = f"cpython-{HERE.python[0]}{HERE.python[1]}-{HERE.machine}-linux-gnu"
     assert f"python/PIL/_imaging.{tag}.so" in names
 
 
-def test_the_archives_are_small() -> None:
+@pytest.mark.parametrize("which", ["local", "deployed"])
+def test_the_layer_has_every_library_that_it_needs_and_no_other(which: str, deployed: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile({"local": LAYER, "deployed": deployed}[which]) as layer:
+        layer.extractall(tmp_path)
+    native = [path for path in tmp_path.rglob("*.so*") if path.is_file()]
+    libraries = {path.name for path in native if path.parent.suffix == ".libs"}
+    needed = set().union(*(elf.needed(path) for path in native))
+    assert libraries <= needed
+    # They need each other, and only the fonts' module, which is left out, needs any of them.
+    assert not [name for name in libraries if name.startswith(("libfreetype", "libharfbuzz", "libpng", "libbrotli"))]
+    assert needed - libraries <= SYSTEM | LOADERS
+
+
+def test_the_deployed_layer_is_for_arm64_whatever_builds_it(deployed: Path) -> None:
+    with zipfile.ZipFile(deployed) as layer:
+        native = [name for name in layer.namelist() if name.endswith(".so")]
+    assert "python/PIL/_imaging.cpython-313-aarch64-linux-gnu.so" in native
+    assert all("aarch64" in name for name in native if ".cpython-" in name)
+
+
+def test_the_layer_can_do_without_what_is_under_the_lgpl(tmp_path: Path) -> None:
+    build.build_layer(HERE, tmp_path / "layer.zip", None, heif=False)
+    with zipfile.ZipFile(tmp_path / "layer.zip") as layer:
+        assert not [name for name in layer.namelist() if "heif" in name or "de265" in name]
+
+
+def test_the_archives_are_small(deployed: Path) -> None:
+    """A tenth above what they are; bytecode would be 0.8 and 1.7 MiB of the deployed layer."""
     zipped, unzipped = archive.sizes(LAYER)
-    assert zipped < 10 * 2**20
-    assert unzipped < 25 * 2**20
-    assert archive.sizes(FUNCTION)[1] < 2**20
+    assert zipped < 8.6 * MEBIBYTE
+    assert unzipped < 24.9 * MEBIBYTE
+    zipped, unzipped = archive.sizes(deployed)
+    assert zipped < 6.9 * MEBIBYTE
+    assert unzipped < 22.9 * MEBIBYTE
+    assert archive.sizes(FUNCTION)[1] < MEBIBYTE
 
 
-def test_the_archives_need_nothing_but_the_runtime(tmp_path: Path) -> None:
-    """Import the handler with the two archives and boto3 alone, from a read-only place, as Lambda does."""
-    for name, unpacked in ((FUNCTION, tmp_path / "task"), (LAYER, tmp_path / "opt")):
-        with zipfile.ZipFile(name) as zipped:
-            zipped.extractall(unpacked)
-    runtime = tmp_path / "runtime"
-    runtime.mkdir()
-    site_packages = Path(boto3.__file__).parents[1]
-    for package in ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "urllib3", "six.py"):
-        (runtime / package).symlink_to(site_packages / package)
-    script = (
-        "import sys; sys.path[:0] = sys.argv[1:]; "
-        "import thumbnailer.handler, PIL, aws_xray_sdk, json, pi_heif, PIL.features; PIL.Image.init(); "
-        "assert all(map(PIL.features.check, ['avif', 'jpg', 'libtiff', 'littlecms2', 'webp', 'zlib'])); "
-        "print(json.dumps([thumbnailer.handler.__file__, PIL.__file__, aws_xray_sdk.__file__]))"
-    )
-    settings = json.dumps({"renditions": [{"name": "one", "width": 8, "height": 8}]})
-    printed = subprocess.run(
-        [
-            sys.executable,
-            "-I",
-            "-S",
-            "-c",
-            script,
-            str(tmp_path / "task"),
-            str(tmp_path / "opt" / "python"),
-            str(runtime),
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={
-            "SETTINGS": settings,
-            "SOURCE_BUCKET": "uploads",
-            "THUMBNAILS_BUCKET": "thumbnails",
-            "CATALOG_TABLE": "catalog",
-            "ALERTS_TOPIC_ARN": "arn:aws:sns:us-east-1:123456789012:alerts",
-            "TOMBSTONE_DAYS": "30",
-            "RETRY_FIRST_SECONDS": "20",
-            "TIMEOUT_SECONDS": "60",
-            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1769",
-            "AWS_DEFAULT_REGION": "us-east-1",
-        },
-    )
-    assert printed.returncode == 0, printed.stderr
-    handler, pillow, sdk = json.loads(printed.stdout)
-    assert handler.startswith(str(tmp_path / "task"))
-    assert pillow.startswith(str(tmp_path / "opt"))
-    assert sdk.startswith(str(tmp_path / "opt"))
-    assert botocore.__file__.startswith(str(site_packages))
-
-
-def test_a_native_module_of_another_machine_is_found_out() -> None:
+def test_a_native_module_of_another_machine_is_found_out(tmp_path: Path) -> None:
     native = next(build.ROOT.glob(".venv/lib/python3*/site-packages/PIL/_imaging.*.so"))
-    assert Target.of_this_interpreter().mismatch(native) is None
-    other = "arm64" if Target.of_this_interpreter().machine == "x86_64" else "x86_64"
-    assert Target.of_lambda("python3.13", other).mismatch(native) is not None
-    assert Target.of_lambda(
-        "python3.99", {"x86_64": "x86_64", "aarch64": "arm64"}[Target.of_this_interpreter().machine]
-    ).mismatch(native)
+    assert HERE.mismatch(native) is None
+    here, other = {"x86_64": ("x86_64", "arm64"), "aarch64": ("arm64", "x86_64")}[HERE.machine]
+    assert "is built for EM_" in str(Target.of_lambda("python3.13", other).mismatch(native))
+    assert "is built for Python 3." in str(Target.of_lambda("python3.99", here).mismatch(native))
+    (tmp_path / "text.so").write_text("/* GNU ld script */")
+    assert HERE.mismatch(tmp_path / "text.so") == "is no ELF file"
 
 
 @pytest.mark.parametrize(("runtime", "architecture"), [("nodejs22.x", "arm64"), ("python3.13", "sparc")])
 def test_a_target_that_lambda_does_not_have_is_refused(runtime: str, architecture: str) -> None:
     with pytest.raises(BundleError, match=architecture):
         Target.of_lambda(runtime, architecture)
+
+
+def program(path: Path, script: str) -> Path:
+    """A program that others find on PATH."""
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return path
+
+
+def test_this_interpreter_makes_the_bytecode_of_its_own_version() -> None:
+    assert bytecode.interpreter(HERE) == sys.executable
+
+
+def test_an_interpreter_is_found_on_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = program(tmp_path / "python3.99", "echo cpython 3.99")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert bytecode.interpreter(NOBODY_HAS) == str(found)
+
+
+def test_uv_is_asked_where_path_has_none_that_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = program(tmp_path / "hidden" / "python", "echo cpython 3.99")
+    program(tmp_path / "python3.99", "exit 127")  # a version manager's, without the version
+    program(tmp_path / "uv", f'test "$*" = "python find --no-project --no-python-downloads 3.99" && echo {found}')
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    assert bytecode.interpreter(NOBODY_HAS) == str(found)
+
+
+@pytest.mark.parametrize(
+    ("named", "is_it"),
+    [(sys.executable, f"which is cpython {HERE.version}"), ("/no/such/python", "which is no interpreter that runs")],
+)
+def test_a_named_interpreter_must_be_of_the_version(named: str, is_it: str) -> None:
+    with pytest.raises(BundleError, match=f"bytecode for Python 3.99 cannot come from {named}, {is_it}: name "):
+        bytecode.interpreter(NOBODY_HAS, named)
+
+
+def test_without_an_interpreter_the_archive_goes_without_bytecode_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "function.zip"
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(sys, "argv", ["bundle", "function", str(output), "--runtime", "python3.99"])
+    assert command.main() == 0
+    with zipfile.ZipFile(output) as zipped:
+        assert {Path(name).suffix for name in zipped.namelist()} == {".py"}
+    told = capsys.readouterr()
+    assert told.err.startswith(f"note: {output} carries no bytecode, for no Python 3.99 is on PATH")
+    assert "MiB unzipped" in told.out
+
+
+def test_a_wrong_interpreter_ends_with_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "function.zip"
+    arguments = ["bundle", "function", str(output), "--runtime", "python3.99", "--interpreter", sys.executable]
+    monkeypatch.setattr(sys, "argv", arguments)
+    assert command.main() == 1
+    assert capsys.readouterr().err.startswith("error: bytecode for Python 3.99 cannot come from ")
+    assert not output.exists()
