@@ -37,9 +37,9 @@ def compile_all(directory: Path, with_interpreter: str) -> None:
     """Compile every module below `directory`, so that the same modules always give the same bytes.
 
     Hash-based bytecode has no timestamps (PEP 552). What is unchecked is not compared with its source at
-    import, which in Lambda cannot change.
+    import, which in Lambda cannot change. Raises BundleError when a module does not compile.
     """
-    subprocess.run(
+    finished = subprocess.run(
         [
             # Isolated: PYTHONPYCACHEPREFIX would lead the bytecode elsewhere, and PYTHONOPTIMIZE give it other names.
             *(with_interpreter, "-I", "-m", "compileall", "-q", "-j", "1", "--invalidation-mode", "unchecked-hash"),
@@ -47,8 +47,12 @@ def compile_all(directory: Path, with_interpreter: str) -> None:
             *("-s", str(directory), "-p", "/"),
             str(directory),
         ],
-        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
     )
+    if finished.returncode != 0:
+        raise BundleError(f"{with_interpreter} cannot compile every module:\n{finished.stdout.strip()}")
 
 
 def _candidates(version: str) -> Iterator[str]:

@@ -271,6 +271,12 @@ def test_a_named_interpreter_must_be_of_the_version(named: str, is_it: str) -> N
         bytecode.interpreter(NOBODY_HAS, named)
 
 
+def test_a_module_that_does_not_compile_is_named(tmp_path: Path) -> None:
+    (tmp_path / "broken.py").write_text("def")
+    with pytest.raises(BundleError, match=r"cannot compile every module:\n[^$]*broken\.py"):
+        bytecode.compile_all(tmp_path, sys.executable)
+
+
 def test_without_an_interpreter_the_archive_goes_without_bytecode_and_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
