@@ -71,7 +71,7 @@ module "thumbnailer" {
     table_arn  = module.catalog.table_arn
     table_name = module.catalog.table_name
   }
-  alerts_topic_arn = module.alerting.topic_arn
+  alerts_topic_arn = module.alerting.topics["failures"].arn
   digests = {
     table_arn      = module.alerting.digests_table_arn
     table_name     = module.alerting.digests_table_name
@@ -122,8 +122,42 @@ module "alerting" {
   name          = var.name
   aws           = local.aws
   kms_key_arn   = module.encryption.key_arn
-  dlq_name      = module.ingest.dlq_name
   without_tls   = local.without_tls
   subscriptions = var.alert_subscriptions
+  chat_channels = var.chat_channels
   tags          = var.tags
+}
+
+module "observability" {
+  source = "./modules/observability"
+
+  name = var.name
+  aws  = local.aws
+  queue = {
+    name           = module.ingest.queue_name
+    url            = module.ingest.queue_url
+    retention_days = var.retention.queue_days
+  }
+  dlq = {
+    name = module.ingest.dlq_name
+    url  = module.ingest.dlq_url
+  }
+  function = {
+    name                = module.thumbnailer.function_name
+    architecture        = var.architecture
+    memory_mb           = var.memory_mb
+    timeout_seconds     = var.timeout_seconds
+    maximum_concurrency = var.maximum_concurrency
+    renditions          = length(var.renditions)
+  }
+  log_group_name = module.thumbnailer.log_group_name
+  catalog = {
+    table_name          = module.catalog.table_name
+    failures_index_name = module.catalog.failures_index_name
+  }
+  topics         = module.alerting.topics
+  thresholds     = var.alarm_thresholds
+  runbook_url    = var.runbook_url
+  saved_searches = var.saved_searches
+  tags           = var.tags
 }

@@ -48,14 +48,9 @@ output "failures_index_name" {
   value       = module.catalog.failures_index_name
 }
 
-output "alerts_topic_arn" {
-  description = "ARN of the topic that alerts and alarms are published to."
-  value       = module.alerting.topic_arn
-}
-
-output "digests_table_name" {
-  description = "Name of the table in which digests of failures are spaced out."
-  value       = module.alerting.digests_table_name
+output "topic_arns" {
+  description = "ARNs of the topics by tier: failures, warning and critical."
+  value       = { for tier, topic in module.alerting.topics : tier => topic.arn }
 }
 
 output "function_name" {
@@ -84,6 +79,18 @@ output "kms_key_arn" {
 }
 
 output "alarm_names" {
-  description = "Names of the CloudWatch alarms, all of which publish to the alerts topic."
-  value       = module.alerting.alarm_names
+  description = "Names of the alarms by tier: warning, critical, and the pages that the critical ones set off. Warning and critical publish to the warning topic, pages to the critical one."
+  value = {
+    for tier in ["warning", "critical", "page"] : tier => [for name, alarm in module.observability.alarms : name if alarm.tier == tier]
+  }
+}
+
+output "dashboard_name" {
+  description = "Name of the CloudWatch dashboard."
+  value       = module.observability.dashboard_name
+}
+
+output "saved_query_names" {
+  description = "Names of the saved Logs Insights queries."
+  value       = module.observability.saved_query_names
 }

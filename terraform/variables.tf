@@ -380,28 +380,155 @@ variable "retention" {
 # Who hears of it
 
 variable "alert_subscriptions" {
-  description = "Who receives alerts and alarms, by a name of your choice. E-mail waits for a human to confirm it, and is no alarm until then."
+  description = "Who hears of failures and alarms, by a name of your choice. tiers says of which: failures (digests of images that failed), warning (alarms for the working day) and critical (alarms that wake somebody up). filter_policy chooses among failures by their attributes; alarms have none, and always come through. For https, endpoint_auto_confirms says whether the endpoint answers SNS's question itself, as PagerDuty does, and delivery_policy replaces the patient retries of the module. What cannot be delivered goes to undelivered_queue_arn, if there is one. E-mail waits for a human to confirm it, and is no alarm until then."
   type = map(object({
-    protocol             = string
-    endpoint             = string
-    filter_policy        = optional(string)
-    raw_message_delivery = optional(bool, false)
+    protocol               = string
+    endpoint               = string
+    tiers                  = optional(set(string), ["failures", "warning", "critical"])
+    filter_policy          = optional(string)
+    raw_message_delivery   = optional(bool, false)
+    endpoint_auto_confirms = optional(bool, true)
+    delivery_policy        = optional(string)
+    undelivered_queue_arn  = optional(string)
   }))
   default = {}
 
   validation {
+    # http is left out: alarms name uploads and say what is broken, and would go over the wire for all to read.
     condition = alltrue([
       for subscription in values(var.alert_subscriptions) :
-      contains(["email", "email-json", "http", "https", "lambda", "sms", "sqs"], subscription.protocol)
+      contains(["email", "email-json", "https", "lambda", "sms", "sqs"], subscription.protocol)
     ])
-    error_message = "The protocol of an alert subscription must be email, email-json, http, https, lambda, sms or sqs."
+    error_message = "The protocol of an alert subscription must be email, email-json, https, lambda, sms or sqs."
+  }
+
+  validation {
+    # What belongs to another protocol SNS would take, and never deliver to.
+    condition = alltrue([
+      for subscription in values(var.alert_subscriptions) : can(regex(lookup({
+        email      = "^[^@\\s]+@[^@\\s]+$"
+        email-json = "^[^@\\s]+@[^@\\s]+$"
+        https      = "^https://"
+        lambda     = "^arn:[^:]+:lambda:[^:]+:[0-9]{12}:function:[^:]+(:[^:]+)?$"
+        sms        = "^\\+[1-9][0-9]{6,14}$"
+        sqs        = "^arn:[^:]+:sqs:[^:]+:[0-9]{12}:[^:]+$"
+      }, subscription.protocol, ""), subscription.endpoint))
+    ])
+    error_message = "The endpoint of an alert subscription must fit its protocol: an e-mail address, an https URL, the ARN of a function or of a queue, or for sms a number such as +4915112345678."
   }
 
   validation {
     condition = alltrue([
-      for subscription in values(var.alert_subscriptions) : subscription.filter_policy == null || can(jsondecode(subscription.filter_policy))
+      for subscription in values(var.alert_subscriptions) :
+      length(subscription.tiers) > 0 && length(setsubtract(subscription.tiers, ["failures", "warning", "critical"])) == 0
     ])
-    error_message = "The filter_policy of an alert subscription must be JSON."
+    error_message = "The tiers of an alert subscription must be one or more of failures, warning and critical."
+  }
+
+  validation {
+    condition = alltrue(flatten([
+      for subscription in values(var.alert_subscriptions) : [
+        for policy in [subscription.filter_policy, subscription.delivery_policy] : policy == null || can(jsondecode(policy))
+      ]
+    ]))
+    error_message = "The filter_policy and the delivery_policy of an alert subscription must be JSON."
+  }
+
+  validation {
+    # https://docs.aws.amazon.com/sns/latest/dg/sns-large-payload-raw-message-delivery.html
+    condition = alltrue([
+      for subscription in values(var.alert_subscriptions) :
+      !subscription.raw_message_delivery || contains(["https", "sqs"], subscription.protocol)
+    ])
+    error_message = "raw_message_delivery of an alert subscription must be false, except for https and sqs: SNS knows it for these alone."
+  }
+}
+
+variable "alarm_thresholds" {
+  description = "What is too much. An image is late after late_seconds, which 99 of 100 have to keep; busy_percent of maximum_concurrency is where lateness is what an import makes. The oldest message may reach oldest_percent of the queue's retention before somebody is told, and oldest_critical_percent before somebody is woken; failures may reach failed_percent and failed_critical_percent of the images of 15 minutes, if there are failed_minimum of them, and dead letters dead_letters_critical. Failing invocations may reach error_percent of all, crashes and catalog_throttles so many in 5 minutes. With messages in the queue, nothing may be decided for silent_minutes."
+  type = object({
+    late_seconds            = optional(number, 120)
+    busy_percent            = optional(number, 90)
+    oldest_percent          = optional(number, 25)
+    oldest_critical_percent = optional(number, 50)
+    dead_letters_critical   = optional(number, 100)
+    failed_percent          = optional(number, 20)
+    failed_critical_percent = optional(number, 50)
+    failed_minimum          = optional(number, 50)
+    error_percent           = optional(number, 50)
+    crashes                 = optional(number, 3)
+    catalog_throttles       = optional(number, 100)
+    silent_minutes          = optional(number, 15)
+  })
+  default = {}
+
+  validation {
+    condition = alltrue([
+      for percent in [
+        var.alarm_thresholds.busy_percent, var.alarm_thresholds.oldest_percent, var.alarm_thresholds.oldest_critical_percent,
+        var.alarm_thresholds.failed_percent, var.alarm_thresholds.failed_critical_percent, var.alarm_thresholds.error_percent,
+      ] : percent > 0 && percent <= 100
+    ])
+    error_message = "The percentages of alarm_thresholds must be more than 0, and at most 100."
+  }
+
+  validation {
+    condition = (
+      var.alarm_thresholds.oldest_percent < var.alarm_thresholds.oldest_critical_percent &&
+      var.alarm_thresholds.failed_percent < var.alarm_thresholds.failed_critical_percent &&
+      var.alarm_thresholds.dead_letters_critical > 1
+    )
+    error_message = "In alarm_thresholds, what is critical must be more than what is a warning; a single dead letter is one."
+  }
+
+  validation {
+    condition = alltrue([
+      for number in [
+        var.alarm_thresholds.late_seconds, var.alarm_thresholds.dead_letters_critical, var.alarm_thresholds.failed_minimum,
+        var.alarm_thresholds.crashes, var.alarm_thresholds.catalog_throttles,
+      ] : number >= 1 && floor(number) == number
+    ])
+    error_message = "Seconds and counts of alarm_thresholds must be whole numbers from 1."
+  }
+
+  validation {
+    # Counted in periods of five minutes.
+    condition     = var.alarm_thresholds.silent_minutes >= 10 && var.alarm_thresholds.silent_minutes <= 60 && var.alarm_thresholds.silent_minutes % 5 == 0
+    error_message = "alarm_thresholds.silent_minutes must be a multiple of 5 from 10 to 60."
+  }
+}
+
+variable "saved_searches" {
+  description = "Whether Logs Insights queries and an X-Ray group of this deployment are saved in the account. Only an emulator that knows neither has a use for false."
+  type        = bool
+  default     = true
+}
+
+variable "chat_channels" {
+  description = "Channels of Slack and Microsoft Teams that hear of alarms through Amazon Q Developer in chat applications, by a name of your choice. The workspace or team must have been authorised in its console before."
+  type = object({
+    slack = optional(map(object({
+      workspace_id = string
+      channel_id   = string
+      tiers        = optional(set(string), ["warning", "critical"])
+    })), {})
+    teams = optional(map(object({
+      tenant_id  = string
+      team_id    = string
+      channel_id = string
+      tiers      = optional(set(string), ["warning", "critical"])
+    })), {})
+  })
+  default = {}
+
+  validation {
+    # It shows what AWS's services send, and drops whatever is of another form without a word.
+    # https://docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html
+    condition = alltrue([
+      for tiers in concat(values(var.chat_channels.slack)[*].tiers, values(var.chat_channels.teams)[*].tiers) :
+      length(tiers) > 0 && length(setsubtract(tiers, ["warning", "critical"])) == 0
+    ])
+    error_message = "The tiers of a chat channel must be warning, critical or both: digests of failures are text for people, which Amazon Q Developer does not show."
   }
 }
 

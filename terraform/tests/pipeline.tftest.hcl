@@ -2,6 +2,22 @@
 
 mock_provider "aws" {
   source = "./tests/mocks"
+
+  # With one ARN for all, an alarm that tells the wrong topic would not be noticed.
+  override_resource {
+    target = module.alerting.aws_sns_topic.this["failures"]
+    values = { arn = "arn:aws:sns:eu-central-1:123456789012:thumbs-alerts" }
+  }
+
+  override_resource {
+    target = module.alerting.aws_sns_topic.this["warning"]
+    values = { arn = "arn:aws:sns:eu-central-1:123456789012:thumbs-warning" }
+  }
+
+  override_resource {
+    target = module.alerting.aws_sns_topic.this["critical"]
+    values = { arn = "arn:aws:sns:eu-central-1:123456789012:thumbs-critical" }
+  }
 }
 
 variables {
@@ -64,6 +80,46 @@ run "key_admits_the_right_bucket_and_log_group" {
       if strcontains(try(statement.Principal.Service, ""), "logs.")
     ] == ["arn:aws:logs:eu-central-1:123456789012:log-group:${output.log_group_name}"]
     error_message = "CloudWatch Logs must be let in for the group that the function logs to."
+  }
+}
+
+# Alarm → action → topic → the topic's policy → the key's policy: where one link is missing, an alarm turns red and
+# nobody hears of it. Counted, so that it cannot hold for want of alarms.
+run "every_alarm_reaches_people" {
+  assert {
+    condition     = { for tier, names in output.alarm_names : tier => length(names) } == { warning = 10, critical = 6, page = 2 }
+    error_message = "The outputs must tell the alarms by tier."
+  }
+
+  assert {
+    condition = { for name, alarm in module.observability.alarms : name => "${join(" ", alarm.actions)} ${join(" ", alarm.ok_actions)}" } == merge(
+      { for name in concat(output.alarm_names["warning"], output.alarm_names["critical"]) : name => "${output.topic_arns["warning"]} ${output.topic_arns["warning"]}" },
+      { for name in output.alarm_names["page"] : name => "${output.topic_arns["critical"]} ${output.topic_arns["critical"]}" },
+    )
+    error_message = "Every alarm must publish to a topic of this deployment: pages to the critical one, all others to the warning one."
+  }
+
+  assert {
+    condition = [
+      for tier in ["critical", "warning"] : tier if anytrue([
+        for statement in jsondecode(module.alerting.topics[tier].policy).Statement :
+        statement.Effect == "Allow" && try(statement.Principal.Service, "") == "cloudwatch.amazonaws.com" &&
+        statement.Action == "sns:Publish" && statement.Resource == output.topic_arns[tier]
+      ])
+    ] == ["critical", "warning"]
+    error_message = "Both topics must let alarms publish."
+  }
+
+  assert {
+    condition = (
+      [for tier in ["critical", "warning"] : module.alerting.topics[tier].kms_key_arn] == [output.kms_key_arn, output.kms_key_arn] &&
+      length([
+        for statement in jsondecode(module.encryption.policy).Statement : statement
+        if statement.Effect == "Allow" && try(statement.Principal.Service, "") == "cloudwatch.amazonaws.com" &&
+        toset(flatten([statement.Action])) == toset(["kms:GenerateDataKey*", "kms:Decrypt"]) && !can(statement.Condition)
+      ]) == 1
+    )
+    error_message = "Alarms must be able to use the key that both topics are encrypted with."
   }
 }
 

@@ -20,33 +20,35 @@ run "bad_values_first" {
   command = plan
 
   variables {
-    name                   = "Thumbs"                                             # capitals
-    function_archive       = "./tests/fixtures/missing.zip"                       # not built
-    layer_archive          = "./tests/fixtures/missing.zip"                       # not built
-    renditions             = []                                                   # none
-    limits                 = { pixels = 0 }                                       # nothing would pass
-    animation              = "gif"                                                # no such policy
-    truncated              = "ignore"                                             # no such policy
-    source_prefix          = "/photos/"                                           # a leading slash
-    uploads_bucket_name    = "my.bucket"                                          # a dot
-    batching               = { size = 0 }                                         # nothing in a batch
-    parallelism            = { images = 0 }                                       # nothing at all
-    memory_mb              = 511                                                  # too little for one picture
-    timeout_seconds        = 901                                                  # longer than Lambda runs
-    maximum_concurrency    = 1                                                    # fewer than Lambda's pollers can be
-    max_receive_count      = 1                                                    # no second try
-    retention              = { dlq_days = 15 }                                    # longer than SQS keeps
-    alert_subscriptions    = { ops = { protocol = "pigeon", endpoint = "roof" } } # no such protocol
-    runtime                = "python3.8"                                          # without the layer's C library
-    architecture           = "riscv64"                                            # unknown to Lambda
-    function_environment   = { CATALOG_TABLE = "mine" }                           # set by the module
-    tracing                = "On"                                                 # unknown to Lambda
-    distribution_arns      = ["E1"]                                               # no ARN
-    log_level              = "LOUD"                                               # no such level
-    digest_window_seconds  = 59                                                   # a mail a minute
-    debug_sample_rate      = 1.5                                                  # more than all
-    runbook_url            = "https://wiki.example.com/runbook#top"               # with a fragment of its own
-    plaintext_source_cidrs = ["0.0.0.0/0"]                                        # not loopback
+    name                   = "Thumbs"                                                                             # capitals
+    function_archive       = "./tests/fixtures/missing.zip"                                                       # not built
+    layer_archive          = "./tests/fixtures/missing.zip"                                                       # not built
+    renditions             = []                                                                                   # none
+    limits                 = { pixels = 0 }                                                                       # nothing would pass
+    animation              = "gif"                                                                                # no such policy
+    truncated              = "ignore"                                                                             # no such policy
+    source_prefix          = "/photos/"                                                                           # a leading slash
+    uploads_bucket_name    = "my.bucket"                                                                          # a dot
+    batching               = { size = 0 }                                                                         # nothing in a batch
+    parallelism            = { images = 0 }                                                                       # nothing at all
+    memory_mb              = 511                                                                                  # too little for one picture
+    timeout_seconds        = 901                                                                                  # longer than Lambda runs
+    maximum_concurrency    = 1                                                                                    # fewer than Lambda's pollers can be
+    max_receive_count      = 1                                                                                    # no second try
+    retention              = { dlq_days = 15 }                                                                    # longer than SQS keeps
+    alert_subscriptions    = { ops = { protocol = "pigeon", endpoint = "roof" } }                                 # no such protocol
+    chat_channels          = { slack = { ops = { workspace_id = "T", channel_id = "C", tiers = ["failures"] } } } # digests are not shown there
+    alarm_thresholds       = { silent_minutes = 12 }                                                              # no whole periods
+    runtime                = "python3.8"                                                                          # without the layer's C library
+    architecture           = "riscv64"                                                                            # unknown to Lambda
+    function_environment   = { CATALOG_TABLE = "mine" }                                                           # set by the module
+    tracing                = "On"                                                                                 # unknown to Lambda
+    distribution_arns      = ["E1"]                                                                               # no ARN
+    log_level              = "LOUD"                                                                               # no such level
+    digest_window_seconds  = 59                                                                                   # a mail a minute
+    debug_sample_rate      = 1.5                                                                                  # more than all
+    runbook_url            = "https://wiki.example.com/runbook#top"                                               # with a fragment of its own
+    plaintext_source_cidrs = ["0.0.0.0/0"]                                                                        # not loopback
   }
 
   expect_failures = [
@@ -67,6 +69,8 @@ run "bad_values_first" {
     var.max_receive_count,
     var.retention,
     var.alert_subscriptions,
+    var.chat_channels,
+    var.alarm_thresholds,
     var.runtime,
     var.architecture,
     var.function_environment,
@@ -250,6 +254,158 @@ run "bad_values_thirteenth" {
   expect_failures = [var.renditions]
 }
 
+# Who hears of it, and when.
+
+run "plaintext_web_server" {
+  command = plan
+
+  variables {
+    alert_subscriptions = { pager = { protocol = "http", endpoint = "http://events.example.com" } } # for all to read
+  }
+
+  expect_failures = [var.alert_subscriptions]
+}
+
+run "endpoint_of_another_protocol" {
+  command = plan
+
+  variables {
+    alert_subscriptions = { ops = { protocol = "sqs", endpoint = "ops@example.com" } } # no queue
+  }
+
+  expect_failures = [var.alert_subscriptions]
+}
+
+run "web_server_without_tls" {
+  command = plan
+
+  variables {
+    alert_subscriptions = { pager = { protocol = "https", endpoint = "http://events.example.com" } } # not what it says
+  }
+
+  expect_failures = [var.alert_subscriptions]
+}
+
+run "number_without_country" {
+  command = plan
+
+  variables {
+    alert_subscriptions = { ops = { protocol = "sms", endpoint = "015112345678" } } # whose?
+  }
+
+  expect_failures = [var.alert_subscriptions]
+}
+
+run "unknown_tier" {
+  command = plan
+
+  variables {
+    alert_subscriptions = { ops = { protocol = "email", endpoint = "ops@example.com", tiers = ["fatal"] } } # no such tier
+  }
+
+  expect_failures = [var.alert_subscriptions]
+}
+
+run "no_tier" {
+  command = plan
+
+  variables {
+    alert_subscriptions = { ops = { protocol = "email", endpoint = "ops@example.com", tiers = [] } } # of nothing
+  }
+
+  expect_failures = [var.alert_subscriptions]
+}
+
+run "filter_that_is_no_json" {
+  command = plan
+
+  variables {
+    alert_subscriptions = { ops = { protocol = "email", endpoint = "ops@example.com", filter_policy = "corrupt" } }
+  }
+
+  expect_failures = [var.alert_subscriptions]
+}
+
+run "raw_mail" {
+  command = plan
+
+  variables {
+    alert_subscriptions = { ops = { protocol = "email", endpoint = "ops@example.com", raw_message_delivery = true } } # only queues and web servers
+  }
+
+  expect_failures = [var.alert_subscriptions]
+}
+
+run "teams_hears_no_digests" {
+  command = plan
+
+  variables {
+    chat_channels = { teams = { ops = { tenant_id = "t", team_id = "g", channel_id = "c", tiers = ["critical", "failures"] } } }
+  }
+
+  expect_failures = [var.chat_channels]
+}
+
+run "critical_before_warning" {
+  command = plan
+
+  variables {
+    alarm_thresholds = { oldest_percent = 50, oldest_critical_percent = 25 }
+  }
+
+  expect_failures = [var.alarm_thresholds]
+}
+
+run "failures_critical_before_warning" {
+  command = plan
+
+  variables {
+    alarm_thresholds = { failed_percent = 50 } # as many as are critical by default
+  }
+
+  expect_failures = [var.alarm_thresholds]
+}
+
+run "one_dead_letter_is_critical" {
+  command = plan
+
+  variables {
+    alarm_thresholds = { dead_letters_critical = 1 } # it is a warning
+  }
+
+  expect_failures = [var.alarm_thresholds]
+}
+
+run "more_than_all" {
+  command = plan
+
+  variables {
+    alarm_thresholds = { error_percent = 101 }
+  }
+
+  expect_failures = [var.alarm_thresholds]
+}
+
+run "half_a_second" {
+  command = plan
+
+  variables {
+    alarm_thresholds = { late_seconds = 0.5 }
+  }
+
+  expect_failures = [var.alarm_thresholds]
+}
+
+run "silent_for_long" {
+  command = plan
+
+  variables {
+    alarm_thresholds = { silent_minutes = 65 } # an outage of an hour, unheard
+  }
+
+  expect_failures = [var.alarm_thresholds]
+}
+
 # What is wrong only together with something else.
 
 run "snap_start_on_a_runtime_without_it" {
@@ -296,7 +452,20 @@ run "verges_pass" {
     parallelism            = { images = 100, renders = 1, writes = 200 }
     digest_window_seconds  = 86400
     debug_sample_rate      = 1
-    runbook_url            = "https://wiki.example.com/runbook"
+    alarm_thresholds       = { silent_minutes = 60, failed_percent = 49, oldest_critical_percent = 100, dead_letters_critical = 2 }
+    alert_subscriptions = {
+      mail  = { protocol = "email", endpoint = "ops@example.com" }
+      json  = { protocol = "email-json", endpoint = "ops@example.com", tiers = ["failures"], filter_policy = "{}" }
+      pager = { protocol = "https", endpoint = "https://events.example.com/x", tiers = ["critical"], raw_message_delivery = true }
+      queue = { protocol = "sqs", endpoint = "arn:aws-cn:sqs:cn-north-1:123456789012:q", raw_message_delivery = true }
+      bot   = { protocol = "lambda", endpoint = "arn:aws:lambda:eu-central-1:123456789012:function:bot:live" }
+      phone = { protocol = "sms", endpoint = "+4915112345678", tiers = ["critical"] }
+    }
+    chat_channels = {
+      slack = { ops = { workspace_id = "T07EA123LEP", channel_id = "C07EZ1ABC23" } }
+      teams = { ops = { tenant_id = "t", team_id = "g", channel_id = "c", tiers = ["critical"] } }
+    }
+    runbook_url = "https://wiki.example.com/runbook"
   }
 }
 

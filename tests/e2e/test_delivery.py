@@ -138,15 +138,3 @@ def test_a_trace_tells_of_the_image(deployment: Deployment) -> None:
         return {each["name"] for each in segments if each.get("parent_id") == found["id"]}
 
     assert eventually("the collector has the trace", parts) == {"fetch", "render", "store", "commit"}
-
-
-def test_an_alarm_reaches_the_subscriber(deployment: Deployment) -> None:
-    cloudwatch = deployment.stack.client("cloudwatch")
-    (name,) = deployment.outputs["alarm_names"]
-    for state in ("OK", "ALARM"):
-        cloudwatch.set_alarm_state(AlarmName=name, StateValue=state, StateReason="a drill")
-    alarm = eventually(
-        "the subscriber hears of it",
-        lambda: next((alert for alert in deployment.alerts() if f'"{name}"' in alert["Message"]), None),
-    )
-    assert "start a redrive" in alarm["Message"]

@@ -17,6 +17,8 @@ module "pipeline" {
   function_archive      = var.function_archive
   layer_archive         = var.layer_archive
   alert_subscriptions   = var.alert_subscriptions
+  chat_channels         = var.chat_channels
+  alarm_thresholds      = var.alarm_thresholds
   runbook_url           = var.runbook_url
   digest_window_seconds = var.digest_window_seconds
 

@@ -53,6 +53,8 @@ module "pipeline" {
   retry_first_seconds    = var.retry_first_seconds
   retention              = var.retention
   alert_subscriptions    = var.alert_subscriptions
+  alarm_thresholds       = var.alarm_thresholds
+  saved_searches         = var.saved_searches
   digest_window_seconds  = var.digest_window_seconds
   runbook_url            = var.runbook_url
   debug_sample_rate      = var.debug_sample_rate

@@ -20,6 +20,12 @@ variable "xray_daemon_address" {
   }
 }
 
+variable "saved_searches" {
+  description = "Off, because the emulator knows neither saved queries nor X-Ray groups."
+  type        = bool
+  default     = false
+}
+
 variable "region" {
   description = "Region that the emulator answers for."
   type        = string
@@ -76,10 +82,14 @@ variable "architecture" {
 variable "alert_subscriptions" {
   description = "Who receives alerts, by a name of your choice: usually a queue that a test reads."
   type = map(object({
-    protocol             = string
-    endpoint             = string
-    filter_policy        = optional(string)
-    raw_message_delivery = optional(bool, false)
+    protocol               = string
+    endpoint               = string
+    tiers                  = optional(set(string))
+    filter_policy          = optional(string)
+    raw_message_delivery   = optional(bool)
+    endpoint_auto_confirms = optional(bool)
+    delivery_policy        = optional(string)
+    undelivered_queue_arn  = optional(string)
   }))
   default = {}
 }
@@ -88,6 +98,25 @@ variable "digest_window_seconds" {
   description = "How long a digest of failures keeps further digests of the same reason silent, in seconds. The shortest there is, so that nobody waits for the next one to be seen."
   type        = number
   default     = 60
+}
+
+variable "alarm_thresholds" {
+  description = "What is too much; see the module's variable of the same name."
+  type = object({
+    late_seconds            = optional(number)
+    busy_percent            = optional(number)
+    oldest_percent          = optional(number)
+    oldest_critical_percent = optional(number)
+    dead_letters_critical   = optional(number)
+    failed_percent          = optional(number)
+    failed_critical_percent = optional(number)
+    failed_minimum          = optional(number)
+    error_percent           = optional(number)
+    crashes                 = optional(number)
+    catalog_throttles       = optional(number)
+    silent_minutes          = optional(number)
+  })
+  default = {}
 }
 
 variable "runbook_url" {

@@ -50,14 +50,9 @@ output "failures_index_name" {
   value       = module.pipeline.failures_index_name
 }
 
-output "alerts_topic_arn" {
-  description = "ARN of the topic that alerts and alarms are published to."
-  value       = module.pipeline.alerts_topic_arn
-}
-
-output "digests_table_name" {
-  description = "Name of the table in which digests of failures are spaced out."
-  value       = module.pipeline.digests_table_name
+output "topic_arns" {
+  description = "ARNs of the topics by tier: failures, warning and critical."
+  value       = module.pipeline.topic_arns
 }
 
 output "function_name" {
@@ -86,6 +81,16 @@ output "kms_key_arn" {
 }
 
 output "alarm_names" {
-  description = "Names of the CloudWatch alarms, all of which publish to the alerts topic."
+  description = "Names of the alarms by tier: warning, critical, and the pages that the critical ones set off. Warning and critical publish to the warning topic, pages to the critical one."
   value       = module.pipeline.alarm_names
+}
+
+output "dashboard_name" {
+  description = "Name of the CloudWatch dashboard."
+  value       = module.pipeline.dashboard_name
+}
+
+output "saved_query_names" {
+  description = "Names of the saved Logs Insights queries."
+  value       = module.pipeline.saved_query_names
 }

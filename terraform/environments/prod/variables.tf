@@ -23,11 +23,52 @@ variable "layer_archive" {
 variable "alert_subscriptions" {
   description = "Who receives alerts and alarms, by a name of your choice. With nobody in it, failures go unheard."
   type = map(object({
-    protocol             = string
-    endpoint             = string
-    filter_policy        = optional(string)
-    raw_message_delivery = optional(bool, false)
+    protocol               = string
+    endpoint               = string
+    tiers                  = optional(set(string))
+    filter_policy          = optional(string)
+    raw_message_delivery   = optional(bool)
+    endpoint_auto_confirms = optional(bool)
+    delivery_policy        = optional(string)
+    undelivered_queue_arn  = optional(string)
   }))
+}
+
+variable "chat_channels" {
+  description = "Channels of Slack and Microsoft Teams that hear of alarms, by a name of your choice."
+  type = object({
+    slack = optional(map(object({
+      workspace_id = string
+      channel_id   = string
+      tiers        = optional(set(string))
+    })))
+    teams = optional(map(object({
+      tenant_id  = string
+      team_id    = string
+      channel_id = string
+      tiers      = optional(set(string))
+    })))
+  })
+  default = {}
+}
+
+variable "alarm_thresholds" {
+  description = "What is too much; see the module's variable of the same name."
+  type = object({
+    late_seconds            = optional(number)
+    busy_percent            = optional(number)
+    oldest_percent          = optional(number)
+    oldest_critical_percent = optional(number)
+    dead_letters_critical   = optional(number)
+    failed_percent          = optional(number)
+    failed_critical_percent = optional(number)
+    failed_minimum          = optional(number)
+    error_percent           = optional(number)
+    crashes                 = optional(number)
+    catalog_throttles       = optional(number)
+    silent_minutes          = optional(number)
+  })
+  default = {}
 }
 
 variable "runbook_url" {

@@ -1,6 +1,13 @@
-output "topic_arn" {
-  description = "ARN of the topic that alerts and alarms are published to."
-  value       = aws_sns_topic.this.arn
+output "topics" {
+  description = "The topics by tier, failures, warning and critical: ARN and name, and policy and key for checks that alarms get through."
+  value = {
+    for tier, topic in aws_sns_topic.this : tier => {
+      arn         = topic.arn
+      name        = topic.name
+      policy      = topic.policy
+      kms_key_arn = topic.kms_master_key_id
+    }
+  }
 }
 
 output "digests_table_arn" {
@@ -11,9 +18,4 @@ output "digests_table_arn" {
 output "digests_table_name" {
   description = "Name of the table in which digests of failures are spaced out."
   value       = aws_dynamodb_table.digests.name
-}
-
-output "alarm_names" {
-  description = "Names of the alarms that publish to the topic."
-  value       = [aws_cloudwatch_metric_alarm.dead_letters.alarm_name]
 }

@@ -1,10 +1,10 @@
 variable "name" {
-  description = "Name of the deployment; the topic is named after it."
+  description = "Name of the deployment; the topics are named after it."
   type        = string
 }
 
 variable "aws" {
-  description = "Where the topic lives; ARNs in its policy are built from this."
+  description = "Where the topics live; ARNs in their policies are built from this."
   type = object({
     account_id = string
     partition  = string
@@ -17,29 +17,46 @@ variable "kms_key_arn" {
   type        = string
 }
 
-variable "dlq_name" {
-  description = "Name of the dead-letter queue, which must be empty."
-  type        = string
-}
-
 variable "without_tls" {
   description = "The policy condition that holds for requests made without TLS; they are denied."
   type        = map(map(list(string)))
 }
 
 variable "subscriptions" {
-  description = "Who receives alerts, by a name of your choice."
+  description = "Who hears of which tiers, by a name of your choice."
   type = map(object({
-    protocol             = string
-    endpoint             = string
-    filter_policy        = optional(string)
-    raw_message_delivery = optional(bool, false)
+    protocol               = string
+    endpoint               = string
+    tiers                  = set(string)
+    filter_policy          = optional(string)
+    raw_message_delivery   = optional(bool, false)
+    endpoint_auto_confirms = optional(bool, true)
+    delivery_policy        = optional(string)
+    undelivered_queue_arn  = optional(string)
   }))
   default = {}
 }
 
+variable "chat_channels" {
+  description = "Channels of Slack and Teams that hear of alarms, by a name of your choice."
+  type = object({
+    slack = map(object({
+      workspace_id = string
+      channel_id   = string
+      tiers        = set(string)
+    }))
+    teams = map(object({
+      tenant_id  = string
+      team_id    = string
+      channel_id = string
+      tiers      = set(string)
+    }))
+  })
+  default = { slack = {}, teams = {} }
+}
+
 variable "tags" {
-  description = "Tags of the topic."
+  description = "Tags of everything in this module."
   type        = map(string)
   default     = {}
 }

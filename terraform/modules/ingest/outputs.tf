@@ -18,6 +18,11 @@ output "queue_arn" {
   value       = aws_sqs_queue.work.arn
 }
 
+output "queue_name" {
+  description = "Name of the work queue."
+  value       = aws_sqs_queue.work.name
+}
+
 output "dlq_url" {
   description = "URL of the dead-letter queue."
   value       = aws_sqs_queue.dead_letters.url

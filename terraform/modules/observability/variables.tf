@@ -1,0 +1,97 @@
+variable "name" {
+  description = "Name of the deployment; alarms, dashboard and queries are named after it."
+  type        = string
+}
+
+variable "aws" {
+  description = "Where the deployment is; links lead there, and the partition decides on the console's address."
+  type = object({
+    partition = string
+    region    = string
+  })
+}
+
+variable "queue" {
+  description = "The work queue, and for how long it keeps messages."
+  type = object({
+    name           = string
+    url            = string
+    retention_days = number
+  })
+}
+
+variable "dlq" {
+  description = "The dead-letter queue."
+  type = object({
+    name = string
+    url  = string
+  })
+}
+
+variable "function" {
+  description = "The function that renders thumbnails: its name, what it may use, and how many thumbnails it makes of an image."
+  type = object({
+    name                = string
+    architecture        = string
+    memory_mb           = number
+    timeout_seconds     = number
+    maximum_concurrency = number
+    renditions          = number
+  })
+}
+
+variable "log_group_name" {
+  description = "Name of the function's log group."
+  type        = string
+}
+
+variable "catalog" {
+  description = "The catalog table, and its index of failed sources."
+  type = object({
+    table_name          = string
+    failures_index_name = string
+  })
+}
+
+variable "topics" {
+  description = "The topics that people subscribe to, by tier: failures, warning and critical."
+  type = map(object({
+    arn  = string
+    name = string
+  }))
+}
+
+variable "thresholds" {
+  description = "What is too much; see the root module's alarm_thresholds."
+  type = object({
+    late_seconds            = number
+    busy_percent            = number
+    oldest_percent          = number
+    oldest_critical_percent = number
+    dead_letters_critical   = number
+    failed_percent          = number
+    failed_critical_percent = number
+    failed_minimum          = number
+    error_percent           = number
+    crashes                 = number
+    catalog_throttles       = number
+    silent_minutes          = number
+  })
+}
+
+variable "runbook_url" {
+  description = "Where the runbook is read; each alarm links to the section that has its name."
+  type        = string
+}
+
+variable "saved_searches" {
+  description = "Whether the Logs Insights queries and the X-Ray group are saved."
+  type        = bool
+  default     = true
+}
+
+variable "tags" {
+  description = "Tags of everything in this module."
+  type        = map(string)
+  default     = {}
+}

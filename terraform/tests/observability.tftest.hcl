@@ -1,0 +1,448 @@
+# Alarms, the dashboard and the saved queries: what each watches, when it goes off, whom it tells and what it says.
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  name           = "thumbs"
+  aws            = { partition = "aws", region = "eu-central-1" }
+  queue          = { name = "thumbs-work", url = "https://sqs.eu-central-1.amazonaws.com/123456789012/thumbs-work", retention_days = 4 }
+  dlq            = { name = "thumbs-dead-letters", url = "https://sqs.eu-central-1.amazonaws.com/123456789012/thumbs-dead-letters" }
+  function       = { name = "thumbs-thumbnailer", architecture = "arm64", memory_mb = 1769, timeout_seconds = 60, maximum_concurrency = 20, renditions = 3 }
+  log_group_name = "/aws/lambda/thumbs-thumbnailer"
+  catalog        = { table_name = "thumbs-catalog", failures_index_name = "failures" }
+  topics = {
+    failures = { arn = "arn:aws:sns:eu-central-1:123456789012:thumbs-alerts", name = "thumbs-alerts" }
+    warning  = { arn = "arn:aws:sns:eu-central-1:123456789012:thumbs-warning", name = "thumbs-warning" }
+    critical = { arn = "arn:aws:sns:eu-central-1:123456789012:thumbs-critical", name = "thumbs-critical" }
+  }
+  thresholds = {
+    late_seconds            = 120
+    busy_percent            = 90
+    oldest_percent          = 25
+    oldest_critical_percent = 50
+    dead_letters_critical   = 100
+    failed_percent          = 20
+    failed_critical_percent = 50
+    failed_minimum          = 60
+    error_percent           = 55
+    crashes                 = 3
+    catalog_throttles       = 110
+    silent_minutes          = 15
+  }
+  runbook_url = "https://wiki.example.com/runbook"
+}
+
+run "alarms" {
+  module {
+    source = "./modules/observability"
+  }
+
+  # Adding an alarm means adding it here, to the runbook, and to the right tier.
+  assert {
+    condition = { for name, alarm in output.alarms : name => alarm.tier } == {
+      thumbs-backlog-late             = "warning"
+      thumbs-catalog-throttles        = "warning"
+      thumbs-dead-letters             = "warning"
+      thumbs-failure-ratio            = "warning"
+      thumbs-failures-index-throttles = "warning"
+      thumbs-function-crashes         = "warning"
+      thumbs-function-throttles       = "warning"
+      thumbs-images-late              = "warning"
+      thumbs-notifications-failed     = "warning"
+      thumbs-oldest-message           = "warning"
+      thumbs-dead-letters-critical    = "critical"
+      thumbs-failure-ratio-critical   = "critical"
+      thumbs-function-errors          = "critical"
+      thumbs-no-output                = "critical"
+      thumbs-oldest-message-critical  = "critical"
+      thumbs-systemic-errors          = "critical"
+      thumbs-messages-at-risk         = "page"
+      thumbs-pipeline-failing         = "page"
+    }
+    error_message = "Every alarm must have its tier, and there must be these."
+  }
+
+  assert {
+    condition = { for short_name, alarm in aws_cloudwatch_metric_alarm.this : short_name => "${join(" ", alarm.alarm_actions)} ${join(" ", alarm.ok_actions)}" } == {
+      for short_name in keys(aws_cloudwatch_metric_alarm.this) :
+      short_name => "arn:aws:sns:eu-central-1:123456789012:thumbs-warning arn:aws:sns:eu-central-1:123456789012:thumbs-warning"
+    } && length(aws_cloudwatch_metric_alarm.this) == 16
+    error_message = "Every alarm on metrics must tell the warning topic, also when it is over."
+  }
+
+  assert {
+    condition = alltrue([
+      for page in [aws_cloudwatch_composite_alarm.pipeline_failing, aws_cloudwatch_composite_alarm.messages_at_risk] :
+      page.alarm_actions == toset([var.topics["critical"].arn]) && page.ok_actions == toset([var.topics["critical"].arn])
+    ])
+    error_message = "Pages alone must tell the critical topic, also when they are over."
+  }
+
+  # Why each: beside the alarm.
+  assert {
+    condition = { for short_name, alarm in aws_cloudwatch_metric_alarm.this : short_name => alarm.treat_missing_data if alarm.treat_missing_data != "notBreaching" } == {
+      dead-letters = "ignore", dead-letters-critical = "ignore"
+    }
+    error_message = "What is missing must be good news, except about dead letters: of a queue that nobody touches, SQS says nothing."
+  }
+
+  assert {
+    condition = { for short_name, alarm in aws_cloudwatch_metric_alarm.this : short_name => one([for query in alarm.metric_query : query.expression if query.return_data == true]) } == {
+      backlog-late             = "IF(FILL(concurrency, 0) < 18, age, 0)"
+      catalog-throttles        = "FILL(reads, 0) + FILL(writes, 0)"
+      dead-letters             = "letters + hidden"
+      dead-letters-critical    = "letters + hidden"
+      failure-ratio            = "IF(ready + failed >= 60, 100 * failed / (ready + failed), 0)"
+      failure-ratio-critical   = "IF(ready + failed >= 60, 100 * failed / (ready + failed), 0)"
+      failures-index-throttles = "FILL(writes, 0)"
+      function-crashes         = "IF(FILL(systemic, 0) > 0, 0, errors)"
+      function-errors          = "IF(invocations > 0, 100 * errors / invocations, 0)"
+      function-throttles       = "throttles"
+      images-late              = "IF(FILL(concurrency, 0) < 18, age / 1000, 0)"
+      no-output                = "IF((FILL(waiting, 0) + FILL(received, 0)) > 0 AND (FILL(ready, 0) + FILL(failed, 0) + FILL(deleted, 0) + FILL(stale, 0) + FILL(duplicate, 0) + FILL(ignored, 0)) == 0, 1, 0)"
+      notifications-failed     = "FILL(critical, 0) + FILL(failures, 0) + FILL(warning, 0)"
+      oldest-message           = "age"
+      oldest-message-critical  = "age"
+      systemic-errors          = "systemic"
+    }
+    error_message = "Each alarm must watch this, and one thing alone."
+  }
+
+  assert {
+    condition = {
+      for short_name, alarm in aws_cloudwatch_metric_alarm.this : short_name =>
+      "${alarm.comparison_operator} ${alarm.threshold}, ${alarm.datapoints_to_alarm} of ${alarm.evaluation_periods}, ${join(" ", distinct([for query in alarm.metric_query : query.metric[0].period if length(query.metric) > 0]))} s"
+      } == {
+      backlog-late             = "GreaterThanOrEqualToThreshold 120, 10 of 10, 60 s"
+      catalog-throttles        = "GreaterThanOrEqualToThreshold 110, 2 of 3, 300 s"
+      dead-letters             = "GreaterThanOrEqualToThreshold 1, 1 of 1, 60 s"
+      dead-letters-critical    = "GreaterThanOrEqualToThreshold 100, 1 of 1, 60 s"
+      failure-ratio            = "GreaterThanOrEqualToThreshold 20, 1 of 1, 900 s"
+      failure-ratio-critical   = "GreaterThanOrEqualToThreshold 50, 1 of 1, 900 s"
+      failures-index-throttles = "GreaterThanOrEqualToThreshold 110, 2 of 3, 300 s"
+      function-crashes         = "GreaterThanOrEqualToThreshold 3, 2 of 3, 300 s"
+      function-errors          = "GreaterThanOrEqualToThreshold 55, 2 of 3, 300 s"
+      function-throttles       = "GreaterThanOrEqualToThreshold 1, 3 of 5, 60 s"
+      images-late              = "GreaterThanOrEqualToThreshold 120, 3 of 3, 300 s"
+      no-output                = "GreaterThanOrEqualToThreshold 1, 3 of 4, 300 s"
+      notifications-failed     = "GreaterThanOrEqualToThreshold 1, 1 of 1, 300 s"
+      oldest-message           = "GreaterThanOrEqualToThreshold 86400, 1 of 1, 300 s"
+      oldest-message-critical  = "GreaterThanOrEqualToThreshold 172800, 1 of 1, 300 s"
+      systemic-errors          = "GreaterThanOrEqualToThreshold 1, 2 of 10, 60 s"
+    }
+    error_message = "Each alarm must go off then: at the thresholds that were set, over metrics of one period."
+  }
+
+  assert {
+    condition = toset(flatten([
+      for short_name, alarm in aws_cloudwatch_metric_alarm.this : [
+        for query in alarm.metric_query : [
+          for metric in query.metric : "${short_name}: ${query.id} = ${metric.stat} of ${metric.namespace} ${metric.metric_name} ${join(" ", [for name, value in metric.dimensions : "${name}=${value}"])}"
+        ]
+      ] if !contains(["dead-letters-critical", "failure-ratio-critical", "oldest-message-critical", "no-output", "notifications-failed"], short_name)
+      ])) == toset([
+      "backlog-late: age = Maximum of AWS/SQS ApproximateAgeOfOldestMessage QueueName=thumbs-work",
+      "backlog-late: concurrency = Maximum of AWS/Lambda ConcurrentExecutions FunctionName=thumbs-thumbnailer",
+      "catalog-throttles: reads = Sum of AWS/DynamoDB ReadThrottleEvents TableName=thumbs-catalog",
+      "catalog-throttles: writes = Sum of AWS/DynamoDB WriteThrottleEvents TableName=thumbs-catalog",
+      "dead-letters: hidden = Maximum of AWS/SQS ApproximateNumberOfMessagesNotVisible QueueName=thumbs-dead-letters",
+      "dead-letters: letters = Maximum of AWS/SQS ApproximateNumberOfMessagesVisible QueueName=thumbs-dead-letters",
+      "failure-ratio: failed = Sum of ThumbnailPipeline Failed Function=thumbs-thumbnailer",
+      "failure-ratio: ready = Sum of ThumbnailPipeline Ready Function=thumbs-thumbnailer",
+      "failures-index-throttles: writes = Sum of AWS/DynamoDB WriteThrottleEvents GlobalSecondaryIndexName=failures TableName=thumbs-catalog",
+      "function-crashes: errors = Sum of AWS/Lambda Errors FunctionName=thumbs-thumbnailer",
+      "function-crashes: systemic = Sum of ThumbnailPipeline Systemic Function=thumbs-thumbnailer",
+      "function-errors: errors = Sum of AWS/Lambda Errors FunctionName=thumbs-thumbnailer",
+      "function-errors: invocations = Sum of AWS/Lambda Invocations FunctionName=thumbs-thumbnailer",
+      "function-throttles: throttles = Sum of AWS/Lambda Throttles FunctionName=thumbs-thumbnailer",
+      "images-late: age = p99 of ThumbnailPipeline Age Function=thumbs-thumbnailer",
+      "images-late: concurrency = Maximum of AWS/Lambda ConcurrentExecutions FunctionName=thumbs-thumbnailer",
+      "oldest-message: age = Maximum of AWS/SQS ApproximateAgeOfOldestMessage QueueName=thumbs-work",
+      "systemic-errors: systemic = Sum of ThumbnailPipeline Systemic Function=thumbs-thumbnailer",
+    ])
+    error_message = "Each alarm must read the metrics that its expression names."
+  }
+
+  assert {
+    condition = alltrue([
+      for critical, warning in { dead-letters-critical = "dead-letters", failure-ratio-critical = "failure-ratio", oldest-message-critical = "oldest-message" } :
+      jsonencode(aws_cloudwatch_metric_alarm.this[critical].metric_query[*].metric) == jsonencode(aws_cloudwatch_metric_alarm.this[warning].metric_query[*].metric)
+    ])
+    error_message = "The two of a pair must watch the same."
+  }
+
+  assert {
+    condition = { for query in aws_cloudwatch_metric_alarm.this["no-output"].metric_query : query.id => "${query.metric[0].stat} ${query.metric[0].namespace} ${query.metric[0].metric_name}" if length(query.metric) > 0 } == {
+      waiting   = "Maximum AWS/SQS ApproximateNumberOfMessagesVisible"
+      received  = "Sum AWS/SQS NumberOfMessagesReceived"
+      ready     = "Sum ThumbnailPipeline Ready"
+      failed    = "Sum ThumbnailPipeline Failed"
+      deleted   = "Sum ThumbnailPipeline Deleted"
+      stale     = "Sum ThumbnailPipeline Stale"
+      duplicate = "Sum ThumbnailPipeline Duplicate"
+      ignored   = "Sum ThumbnailPipeline Ignored"
+    }
+    error_message = "Input must be what waits or is received, output whatever can be decided about an image."
+  }
+
+  assert {
+    condition = { for query in aws_cloudwatch_metric_alarm.this["notifications-failed"].metric_query : query.id => "${query.metric[0].metric_name} ${query.metric[0].dimensions["TopicName"]}" if length(query.metric) > 0 } == {
+      failures = "NumberOfNotificationsFailed thumbs-alerts"
+      warning  = "NumberOfNotificationsFailed thumbs-warning"
+      critical = "NumberOfNotificationsFailed thumbs-critical"
+    }
+    error_message = "Somebody must hear of it when any topic cannot deliver."
+  }
+
+  # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDataQuery.html
+  assert {
+    condition = [
+      for short_name, alarm in aws_cloudwatch_metric_alarm.this : short_name
+      if length([for query in alarm.metric_query : query if length(query.metric) > 0]) > 10 || strcontains(jsonencode(alarm.metric_query), "SEARCH")
+    ] == []
+    error_message = "An alarm may read ten metrics at most, and none that it has to search for."
+  }
+}
+
+run "messages" {
+  module {
+    source = "./modules/observability"
+  }
+
+  # The longest names and the longest URL that there can be.
+  variables {
+    name           = "a-name-of-24-characters0"
+    queue          = { name = "a-name-of-24-characters0-work", url = "https://example.com", retention_days = 4 }
+    dlq            = { name = "a-name-of-24-characters0-dead-letters", url = "https://example.com" }
+    function       = { name = "a-name-of-24-characters0-thumbnailer", architecture = "x86_64", memory_mb = 10240, timeout_seconds = 900, maximum_concurrency = 1000, renditions = 10 }
+    log_group_name = "/aws/lambda/a-name-of-24-characters0-thumbnailer"
+    catalog        = { table_name = "a-name-of-24-characters0-catalog", failures_index_name = "failures" }
+    topics = {
+      failures = { arn = "arn:aws:sns:eu-central-1:123456789012:a-name-of-24-characters0-alerts", name = "a-name-of-24-characters0-alerts" }
+      warning  = { arn = "arn:aws:sns:eu-central-1:123456789012:a-name-of-24-characters0-warning", name = "a-name-of-24-characters0-warning" }
+      critical = { arn = "arn:aws:sns:eu-central-1:123456789012:a-name-of-24-characters0-critical", name = "a-name-of-24-characters0-critical" }
+    }
+    runbook_url = "https://wiki.example.com/${join("", [for number in range(175) : "r"])}"
+  }
+
+  assert {
+    condition = { for name, text in merge(
+      { for short_name, alarm in aws_cloudwatch_metric_alarm.this : short_name => alarm.alarm_description },
+      {
+        pipeline-failing = aws_cloudwatch_composite_alarm.pipeline_failing.alarm_description
+        messages-at-risk = aws_cloudwatch_composite_alarm.messages_at_risk.alarm_description
+      },
+    ) : name => length(text) if length(text) > 1024 || !endswith(text, "Runbook: ${var.runbook_url}#${name}") } == {}
+    error_message = "Every alarm must lead to its section of the runbook, in at most the 1024 characters that CloudWatch allows."
+  }
+
+  assert {
+    condition = length(aws_cloudwatch_metric_alarm.this) > 0 && [
+      for short_name, alarm in aws_cloudwatch_metric_alarm.this : short_name
+      if !can(regex("(?s)^[A-Z0-9].+\\.\n1\\. .+\n2\\. .+\n3\\. .+\nRunbook: ", alarm.alarm_description))
+    ] == []
+    error_message = "Every alarm must say what it means, and the first three steps."
+  }
+
+  assert {
+    condition = length(aws_cloudwatch_metric_alarm.this) > 0 && [
+      for short_name, alarm in aws_cloudwatch_metric_alarm.this : short_name
+      if !strcontains(alarm.alarm_description, var.name)
+    ] == []
+    error_message = "Every alarm must name things by the names that they have in the account."
+  }
+
+  assert {
+    condition = [
+      for file in regexall("${var.name}/([a-z-]+)", join(" ", concat(
+        [for alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_description],
+        [aws_cloudwatch_composite_alarm.pipeline_failing.alarm_description],
+      ))) : file[0] if !contains(output.saved_query_names, "${var.name}/${file[0]}")
+    ] == [] && length(output.saved_query_names) == 7
+    error_message = "A saved query that an alarm names must be there."
+  }
+}
+
+run "pages" {
+  module {
+    source = "./modules/observability"
+  }
+
+  assert {
+    condition = sort(flatten([
+      for page in [aws_cloudwatch_composite_alarm.pipeline_failing, aws_cloudwatch_composite_alarm.messages_at_risk] : [
+        for term in split(" OR ", page.alarm_rule) : one(regex("^ALARM\\(\"(.+)\"\\)$", term))
+      ]
+    ])) == sort([for name, alarm in output.alarms : name if alarm.tier == "critical"])
+    error_message = "Every critical alarm must set off exactly one page, and nothing else may."
+  }
+
+  assert {
+    condition = {
+      for page in [aws_cloudwatch_composite_alarm.pipeline_failing, aws_cloudwatch_composite_alarm.messages_at_risk] : page.alarm_name => [
+        for term in split(" OR ", page.alarm_rule) : term if !strcontains(page.alarm_description, "\n- ${trimprefix(one(regex("\"(.+)\"", term)), "${var.name}-")}: ")
+      ]
+    } == { thumbs-pipeline-failing = [], thumbs-messages-at-risk = [] }
+    error_message = "A page must say what each of its alarms means."
+  }
+
+  assert {
+    condition     = aws_cloudwatch_composite_alarm.messages_at_risk.actions_suppressor[0].alarm == aws_cloudwatch_composite_alarm.pipeline_failing.alarm_name
+    error_message = "Who has been woken for a pipeline that fails must not be woken once more for what it leaves behind."
+  }
+}
+
+run "dashboard" {
+  module {
+    source = "./modules/observability"
+  }
+
+  assert {
+    condition = length(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets) == 20 && alltrue([
+      for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets :
+      widget.x >= 0 && widget.width >= 8 && widget.x + widget.width <= 24 && widget.y >= 0 && widget.height >= 4
+    ])
+    error_message = "Widgets must fit on the grid, and be large enough to read."
+  }
+
+  assert {
+    condition = length(distinct(flatten([
+      for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : [
+        for cell in setproduct(range(widget.x, widget.x + widget.width), range(widget.y, widget.y + widget.height)) : join(",", cell)
+      ]
+      ]))) == sum([
+      for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : widget.width * widget.height
+    ])
+    error_message = "No widget may lie on another."
+  }
+
+  assert {
+    condition = (
+      jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets[0].type == "alarm" &&
+      length(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets[0].properties.alarms) == length(output.alarms)
+    )
+    error_message = "The state of every alarm must be what one sees first."
+  }
+
+  assert {
+    condition = [
+      for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : widget.properties.title
+      if widget.type != "text" && !can(regex("\\(good: .+\\)", widget.properties.title))
+    ] == []
+    error_message = "A title must say what good looks like."
+  }
+
+  # What the function emits; tests/unit/test_metrics_contract.py holds the list to the function.
+  assert {
+    condition = setunion(
+      [
+        for metric in flatten([
+          for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : [
+            for metric in try(widget.properties.metrics, []) : { namespace = metric[0], name = metric[1], dimension = metric[2] } if can(metric[1])
+          ]
+        ]) : "${metric.name} by ${metric.dimension}" if metric.namespace == "ThumbnailPipeline"
+      ],
+      flatten([
+        for alarm in aws_cloudwatch_metric_alarm.this : [
+          for query in alarm.metric_query : [
+            for metric in query.metric : "${metric.metric_name} by ${join(",", keys(metric.dimensions))}" if metric.namespace == "ThumbnailPipeline"
+          ]
+        ]
+      ]),
+      ) == toset([
+        "Age by Function", "ColdStarts by Function", "Deleted by Function", "Duplicate by Function", "Failed by Function",
+        "HandedBack by Function", "Ignored by Function", "InFlight by Function", "MemoryUsed by Function", "Ready by Function",
+        "RenderTime by Function", "Returned by Function", "Stale by Function", "Systemic by Function",
+    ])
+    error_message = "Dashboard and alarms must read what the function emits."
+  }
+
+  assert {
+    condition = {
+      for line in flatten([
+        for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : try(widget.properties.annotations.horizontal, [])
+      ]) : line.label => line.value...
+      } == {
+      late                = [120, 120000]
+      maximum_concurrency = [20]
+      memory_mb           = [1769]
+      timeout             = [60000]
+    }
+    error_message = "Graphs must show what they are measured against."
+  }
+
+  assert {
+    condition = [
+      for name in [var.queue.name, var.dlq.name, var.function.name, var.log_group_name, var.catalog.table_name, "X-Ray", var.runbook_url] :
+      name if !strcontains(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets[1].properties.markdown, name)
+    ] == []
+    error_message = "Links must lead to everything that one looks at next."
+  }
+
+  assert {
+    condition = strcontains(
+      jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets[1].properties.markdown,
+      "https://eu-central-1.console.aws.amazon.com/cloudwatch/home?region=eu-central-1#logsV2:log-groups/log-group/$252Faws$252Flambda$252Fthumbs-thumbnailer",
+    )
+    error_message = "The link to the log group must be encoded as the console does it."
+  }
+}
+
+run "another_partition" {
+  module {
+    source = "./modules/observability"
+  }
+
+  variables {
+    aws         = { partition = "aws-cn", region = "cn-north-1" }
+    runbook_url = "docs/runbook.md"
+  }
+
+  assert {
+    condition     = strcontains(aws_cloudwatch_dashboard.this.dashboard_body, "https://cn-north-1.console.amazonaws.cn/sqs/") && !strcontains(aws_cloudwatch_dashboard.this.dashboard_body, "console.aws.amazon.com")
+    error_message = "Links must lead to the console of the partition."
+  }
+
+  assert {
+    condition     = strcontains(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets[1].properties.markdown, "`docs/runbook.md`")
+    error_message = "A path is no link."
+  }
+}
+
+run "searches" {
+  module {
+    source = "./modules/observability"
+  }
+
+  assert {
+    condition = toset(output.saved_query_names) == toset([
+      "thumbs/failures-by-reason", "thumbs/story-of-one-key", "thumbs/slowest-images", "thumbs/returned-by-error",
+      "thumbs/systemic-errors", "thumbs/crashes", "thumbs/cold-starts",
+      ]) && alltrue([
+      for query in aws_cloudwatch_query_definition.this : query.log_group_names == tolist([var.log_group_name]) && length(query.query_string) > 0
+    ])
+    error_message = "The questions that people have at night must be saved, and be asked of the function's log."
+  }
+
+  assert {
+    condition     = aws_xray_group.this["thumbs"].filter_expression == "service(\"thumbs-thumbnailer\")"
+    error_message = "The group must hold the traces of this deployment."
+  }
+}
+
+run "no_searches" {
+  module {
+    source = "./modules/observability"
+  }
+
+  variables {
+    saved_searches = false
+  }
+
+  assert {
+    condition     = length(aws_cloudwatch_query_definition.this) == 0 && length(aws_xray_group.this) == 0 && output.saved_query_names == []
+    error_message = "An emulator that knows no saved queries must not be asked for them."
+  }
+}
