@@ -43,7 +43,7 @@ DELETED = "DELETED"
 # Failures are listed through a sparse index: only FAILED rows carry its keys, and they are spread over
 # this many partitions so that a bulk import of bad images does not throttle the table.
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-indexes-gsi-sharding.html
-_FAILURE_SHARDS = 16
+FAILURE_SHARDS = 16
 
 _NOBODY_WAS_HERE = "attribute_not_exists(source_key)"
 _NOTHING_NEWER = "sequencer < :sequencer AND claim <= :sequencer"
@@ -223,7 +223,7 @@ class Catalog:
             "obsolete": [{"key": old.key, "etag": old.etag} for old in obsolete] or None,
         }
         if state.status == FAILED:
-            item["failure_shard"] = f"{zlib.crc32(image.key.encode()) % _FAILURE_SHARDS:02d}"
+            item["failure_shard"] = f"{zlib.crc32(image.key.encode()) % FAILURE_SHARDS:02d}"
             item["failed_at"] = state.attributes["processed_at"]
         request: PutItemInputTypeDef = {
             "TableName": self._table,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from thumbnailer.worker import LambdaContext
 
 _worker = Worker.start(os.environ)
+# What a cold start has made stays: the collector need not look at it again and again.
+gc.freeze()
 snapshot.prepare(os.environ)
 
 

@@ -13,12 +13,12 @@ import pickle
 import resource
 import subprocess
 import sys
-import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from thumbnailer.budget import MemoryBudget
 from thumbnailer.errors import OutOfTime, Permanent, Transient
+from thumbnailer.lanes import Lanes
 from thumbnailer.memory import estimate_memory
 from thumbnailer.renderer import render
 
@@ -53,7 +53,7 @@ class Isolation:
         self._memory_bytes = memory_bytes
         self._sources = MemoryBudget(capacity.source_bytes)
         self._rendering = MemoryBudget(capacity.render_bytes)
-        self._processors = threading.Semaphore(capacity.renders)
+        self._lanes = Lanes(capacity.renders)
 
     @contextlib.contextmanager
     def hold(self, size: int, patience: Patience) -> Iterator[None]:
@@ -68,8 +68,11 @@ class Isolation:
         Raises Permanent, at later deliveries also with `crashed` and `too-slow`, OutOfTime where the invocation's
         time was up before it was begun, and Transient where there was too little left to tell.
         """
-        # Whoever waits for much memory keeps a processor: otherwise smaller images could hold it off for ever.
-        with self._processors, self._rendering.hold(self._estimate(source)):
+        return self._lanes.do(len(source), lambda: self._render(source, attempt, patience))
+
+    def _render(self, source: bytes, attempt: int, patience: Patience) -> Rendered:
+        # Whoever waits for much memory keeps the lane: otherwise smaller images could hold it off for ever.
+        with self._rendering.hold(self._estimate(source)):
             patience.require()
             if attempt == 1:
                 return render(source, self._settings)

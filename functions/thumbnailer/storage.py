@@ -102,10 +102,9 @@ class Storage:
                     raise Permanent("malformed-message", f"S3 does not know such a version or ETag: {error}") from error
                 raise
             with contextlib.closing(response["Body"]) as body:
-                announced = response.get("ContentLength", 0)
-                # One byte more than allowed tells, where the header says nothing.
-                data = body.read(most_bytes + 1) if announced <= most_bytes else b""
-        size = max(announced, len(data))
+                size = response["ContentLength"]
+                # Without a number of bytes to read, the SDK does not copy what it reads.
+                data = body.read() if size <= most_bytes else b""
         if size > most_bytes:
             raise Permanent("too-large", f"{size:,} bytes or more; the limit is {most_bytes:,}")
         source = Source(
