@@ -16,6 +16,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from thumbnailer import telemetry
 from thumbnailer.budget import MemoryBudget
 from thumbnailer.errors import OutOfTime, Permanent, Transient
 from thumbnailer.lanes import Lanes
@@ -58,7 +59,9 @@ class Isolation:
     @contextlib.contextmanager
     def hold(self, size: int, patience: Patience) -> Iterator[None]:
         """Wait until there is room for a source of `size` bytes, and keep it for the block. Raises OutOfTime."""
-        with self._sources.hold(size):
+        with contextlib.ExitStack() as held:
+            with telemetry.step("wait"):
+                held.enter_context(self._sources.hold(size))
             patience.require()
             yield
 
@@ -68,15 +71,16 @@ class Isolation:
         Raises Permanent, at later deliveries also with `crashed` and `too-slow`, OutOfTime where the invocation's
         time was up before it was begun, and Transient where there was too little left to tell.
         """
-        return self._lanes.do(len(source), lambda: self._render(source, attempt, patience))
-
-    def _render(self, source: bytes, attempt: int, patience: Patience) -> Rendered:
-        # Whoever waits for much memory keeps the lane: otherwise smaller images could hold it off for ever.
-        with self._rendering.hold(self._estimate(source)):
+        with contextlib.ExitStack() as held:
+            with telemetry.step("wait"):
+                lane = held.enter_context(self._lanes.lane(len(source)))
+                # Whoever waits for much memory keeps the lane: otherwise smaller images could hold it off for ever.
+                held.enter_context(self._rendering.hold(self._estimate(source)))
             patience.require()
-            if attempt == 1:
-                return render(source, self._settings)
-            return self._render_apart(source, patience)
+            with telemetry.step("render"):
+                if attempt == 1:
+                    return lane.submit(render, source, self._settings).result()
+                return self._render_apart(source, patience)
 
     def _estimate(self, source: bytes) -> int:
         try:

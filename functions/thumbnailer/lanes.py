@@ -1,23 +1,23 @@
-"""Threads that render: one for each processor, and each takes the largest piece that waits."""
+"""Threads that render: one for each processor, given to the largest piece of work that waits."""
 
 from __future__ import annotations
 
+import contextlib
+import heapq
 import itertools
 import threading
-from concurrent.futures import Future
-from queue import PriorityQueue
-from typing import TYPE_CHECKING, Any, TypeVar
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator
+    from concurrent.futures import Executor
 
 __all__ = ["Lanes"]
 
-_Done = TypeVar("_Done")
-
 
 class Lanes:
-    """So many threads, for as long as the process lives.
+    """So many threads, each of which one piece of work has to itself for a while.
 
     The largest first, because it would otherwise be under way alone at the end of a batch while other processors have
     nothing to do (Graham, Bounds on Multiprocessing Timing Anomalies, 1969). In threads of their own, because every
@@ -26,23 +26,24 @@ class Lanes:
     """
 
     def __init__(self, number: int) -> None:
-        self._waiting: PriorityQueue[tuple[int, int, Future[Any], Callable[[], Any]]] = PriorityQueue()
+        self._free: list[Executor] = [ThreadPoolExecutor(1, "lane") for _ in range(number)]
+        self._waiting: list[tuple[int, int]] = []
         self._arrivals = itertools.count()
-        for _ in range(number):
-            threading.Thread(target=self._work, name="lane", daemon=True).start()
+        self._changed = threading.Condition()
 
-    def do(self, size: int, work: Callable[[], _Done]) -> _Done:
-        """Wait for a lane, and return or raise what `work` does there; of equal size, whoever came first."""
-        future: Future[_Done] = Future()
-        self._waiting.put((-size, next(self._arrivals), future, work))
-        return future.result()
-
-    def _work(self) -> None:
-        while True:
-            _, _, future, work = self._waiting.get()
-            try:
-                future.set_result(work())
-            except BaseException as error:  # noqa: BLE001 - raised where the work was asked for
-                future.set_exception(error)
-            # Or the source would stay in memory until there is more to do.
-            del future, work
+    @contextlib.contextmanager
+    def lane(self, size: int) -> Iterator[Executor]:
+        """Wait for a lane, and keep it for the block; of equal size, whoever came first."""
+        with self._changed:
+            ticket = (-size, next(self._arrivals))
+            heapq.heappush(self._waiting, ticket)
+            self._changed.wait_for(lambda: self._free and self._waiting[0] == ticket)
+            heapq.heappop(self._waiting)
+            lane = self._free.pop()
+            self._changed.notify_all()
+        try:
+            yield lane
+        finally:
+            with self._changed:
+                self._free.append(lane)
+                self._changed.notify_all()

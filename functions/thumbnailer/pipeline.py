@@ -227,8 +227,7 @@ class Pipeline:
             with self._workshop.hold(min(limit if event.size is None else event.size, limit)):
                 with telemetry.step("fetch"):
                     source, data = self._storage.fetch(event, most_bytes=limit)
-                with telemetry.step("render"):
-                    return _Result(source, self._workshop.render(data, attempt), None, started)
+                return _Result(source, self._workshop.render(data, attempt), None, started)
         except Permanent as failure:
             return _Result(source, None, failure, started)
 

@@ -137,4 +137,4 @@ def test_a_trace_tells_of_the_image(deployment: Deployment) -> None:
         assert found["annotations"] == {"outcome": "READY"}
         return {each["name"] for each in segments if each.get("parent_id") == found["id"]}
 
-    assert eventually("the collector has the trace", parts) == {"fetch", "render", "store", "commit"}
+    assert eventually("the collector has the trace", parts) == {"wait", "fetch", "render", "store", "commit"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -11,39 +12,38 @@ from thumbnailer.lanes import Lanes
 
 
 def test_the_largest_piece_that_waits_is_next_and_equals_keep_their_order() -> None:
-    lanes, begun, go_on, done = Lanes(1), threading.Event(), threading.Event(), []
+    lanes, done = Lanes(1), []
 
-    def first() -> None:
-        begun.set()
-        assert go_on.wait(10)
+    def work(size: int, name: str) -> None:
+        with lanes.lane(size):
+            done.append(name)
 
-    with ThreadPoolExecutor(5) as images:
-        images.submit(lanes.do, 1, first)
-        assert begun.wait(10)
-        for size, name in ((2, "b"), (9, "a"), (2, "c"), (1, "d")):
-            images.submit(lanes.do, size, lambda name=name: done.append(name))
-            while lanes._waiting.qsize() < "bacd".index(name) + 1:
-                pass
-        go_on.set()
+    with ThreadPoolExecutor(4) as images:
+        with lanes.lane(1):
+            for waiting, (size, name) in enumerate([(2, "b"), (9, "a"), (2, "c"), (1, "d")], 1):
+                images.submit(work, size, name)
+                while len(lanes._waiting) < waiting:
+                    time.sleep(0.001)
+        images.shutdown()
     assert done == ["a", "b", "c", "d"]
 
 
 @pytest.mark.parametrize("number", [1, 3])
 def test_there_are_so_many(number: int) -> None:
-    lanes, names = Lanes(number), set()
-    together = threading.Barrier(number)
+    lanes, together = Lanes(number), threading.Barrier(number)
 
-    def work() -> None:
-        names.add(threading.current_thread())
-        together.wait(10)
+    def work(_: int) -> threading.Thread:
+        with lanes.lane(1) as lane:
+            together.wait(10)
+            return lane.submit(threading.current_thread).result()
 
-    with ThreadPoolExecutor(number) as images:
-        list(images.map(lambda _: lanes.do(1, work), range(2 * number)))
-    assert len(names) == number
+    with ThreadPoolExecutor(2 * number) as images:
+        assert len(set(images.map(work, range(2 * number)))) == number
 
 
-def test_what_the_work_raises_is_raised_and_the_lane_goes_on() -> None:
+def test_a_lane_is_given_back_whatever_happens() -> None:
     lanes = Lanes(1)
-    with pytest.raises(ZeroDivisionError):
-        lanes.do(1, lambda: 1 // 0)
-    assert lanes.do(1, lambda: "done") == "done"
+    with pytest.raises(ZeroDivisionError), lanes.lane(1):
+        _ = 1 // 0
+    with lanes.lane(1) as lane:
+        assert lane.submit(lambda: "done").result() == "done"
