@@ -109,7 +109,7 @@ class Document:
 
         large, *smaller = workload.renditions
         calls = self.model.measured.per_image.calls["GetObject"] + len(workload.renditions)
-        second = workload.memory_mb / 1024
+        half_a_second = workload.memory_mb / 1024 / 2
         compute = prices.lambda_arm64 if workload.architecture == "arm64" else prices.lambda_x86_64
         changes = [
             (f"two renditions, without `{large.name}`", change(replace(workload, renditions=tuple(smaller)))),
@@ -129,7 +129,7 @@ class Document:
             ("batches of 5", change(replace(workload, batch=5))),
             ("batches of 100", change(replace(workload, batch=100))),
             ("images that come one at a time, each traced", change(replace(workload, batch=1, trace_rate=1))),
-            ("… and each to a cold start of a second", compute.of(_MILLION * second)),
+            ("… and each to a cold start of half a second", compute.of(_MILLION * half_a_second)),
             ("one image in a hundred fails", change(replace(workload, failed=0.01))),
         ]
         rows = [[what, f"{'+' if dollars >= 0 else '-'}{_dollars(abs(dollars))}"] for what, dollars in changes]

@@ -55,6 +55,7 @@ class Prices:
     logs_storage: Price
     cloudwatch_metric: Price
     cloudwatch_alarm: Price
+    cloudwatch_composite: Price
     cloudwatch_dashboard: Price
 
     @classmethod

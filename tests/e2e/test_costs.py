@@ -1,0 +1,37 @@
+"""What docs/cost.md reckons with in an idle month is what a really applied stack has."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from costs.document import Document
+
+if TYPE_CHECKING:
+    from support.deployment import Deployment
+
+pytestmark = pytest.mark.e2e
+
+
+def applied(deployment: Deployment, kind: str) -> list[dict[str, Any]]:
+    """The attributes of every resource of a kind, as Terraform remembers them: emulators forget expressions."""
+    state = json.loads((deployment.stack.directory / "terraform.tfstate").read_text(encoding="utf-8"))
+    managed = [each for each in state["resources"] if each["mode"] == "managed" and each["type"] == kind]
+    return [instance["attributes"] for resource in managed for instance in resource["instances"]]
+
+
+def test_the_stack_has_what_the_floor_is_made_of(deployment: Deployment) -> None:
+    stack = Document.load().stack
+    queries = [query for alarm in applied(deployment, "aws_cloudwatch_metric_alarm") for query in alarm["metric_query"]]
+    assert stack.alarm_metrics == sum(bool(query["metric"]) for query in queries)
+    assert stack.composite_alarms == len(applied(deployment, "aws_cloudwatch_composite_alarm"))
+    assert stack.dashboards == len(applied(deployment, "aws_cloudwatch_dashboard"))
+    assert stack.keys == len(applied(deployment, "aws_kms_key"))
+
+
+def test_the_pollers_are_as_many_as_are_reckoned_with(deployment: Deployment) -> None:
+    # Only where maximum_concurrency is set does Lambda keep all five of an idle queue.
+    (mapping,) = applied(deployment, "aws_lambda_event_source_mapping")
+    assert mapping["scaling_config"]
