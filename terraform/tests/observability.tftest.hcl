@@ -334,7 +334,7 @@ run "dashboard" {
     error_message = "A title must say what good looks like."
   }
 
-  # What the function emits; tests/unit/test_metrics_contract.py holds the list to the function.
+  # What the function emits; tests/terraform/test_observability.py holds the list to the function.
   assert {
     condition = setunion(
       [
