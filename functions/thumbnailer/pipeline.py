@@ -381,7 +381,6 @@ def _with_thumbnails(state: State, thumbnails: Sequence[Thumbnail], written: Seq
             "height": thumbnail.height,
             "bytes": len(thumbnail.data),
             "etag": stored.etag,
-            "content_type": thumbnail.rendition.content_type,
         }
         for thumbnail, stored in zip(thumbnails, written, strict=True)
     ]

@@ -58,7 +58,7 @@ _FAILED_ROW_UNITS = 1
 # What DynamoDB stores beside the attributes of an item.
 _ITEM_OVERHEAD_BYTES = 100
 # One element of the row's `renditions`, with a key of some forty characters; a test holds it to real rows.
-_ROW_BYTES_A_RENDITION = 143
+_ROW_BYTES_A_RENDITION = 120
 
 # SQS gives out ten messages at most, and takes back as many, in a request.
 _MOST_MESSAGES_A_REQUEST = 10

@@ -33,7 +33,6 @@ class Rendition:
     width: int
     height: int
     bytes: int
-    content_type: str
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,6 @@ class Row:
                     width=int(each["width"]),
                     height=int(each["height"]),
                     bytes=int(each["bytes"]),
-                    content_type=each["content_type"],
                 )
                 for each in value.get("renditions") or ()
             ),

@@ -33,6 +33,7 @@ class Thumbnail:
 
     rendition: Rendition
     data: bytes
+    content_type: str
     problem: str
 
 
@@ -64,10 +65,11 @@ class Thumbnails:
 
     def _read(self, rendition: Rendition) -> Thumbnail:
         try:
-            data = self.s3.get_object(Bucket=self.bucket, Key=rendition.key)["Body"].read()
+            response = self.s3.get_object(Bucket=self.bucket, Key=rendition.key)
+            data = response["Body"].read()
         except ClientError as error:
-            return Thumbnail(rendition, b"", f"cannot be read back: {error}")
-        return Thumbnail(rendition, data, _problem(rendition, data))
+            return Thumbnail(rendition, b"", "", f"cannot be read back: {error}")
+        return Thumbnail(rendition, data, response["ContentType"], _problem(rendition, data))
 
 
 def _problem(rendition: Rendition, data: bytes) -> str:

@@ -152,7 +152,7 @@ def _card(outcome: Outcome, most_bytes: int) -> Card:
 
 def _show(thumbnail: Thumbnail, side: int, most_bytes: int) -> Shown:
     rendition = thumbnail.rendition
-    real = Picture(rendition.content_type, thumbnail.data, rendition.width, rendition.height)
+    real = Picture(thumbnail.content_type, thumbnail.data, rendition.width, rendition.height)
     smaller = preview.shrink(thumbnail.data) if len(thumbnail.data) > most_bytes else None
     return Shown(rendition, smaller or real, side, exact=smaller is None)
 

@@ -36,12 +36,12 @@ def row(**values: Any) -> Row:
 
 
 def outcome(key: str = HOSTILE, **values: Any) -> Outcome:
-    rendition = Rendition("small", f"small/{key}.webp", 40, 30, 99, "image/webp")
+    rendition = Rendition("small", f"small/{key}.webp", 40, 30, 99)
     facts = {"format": "jpeg", "width": 80, "height": 60, "size_bytes": 1234, "milliseconds": 7} | values
     return Outcome(
         Uploaded(Sample(key, (encoded("JPEG", (80, 60)),), "Some", "about <it>"), key, "e", "v"),
         row(renditions=(rendition,), **facts),
-        thumbnails=(Thumbnail(rendition, encoded(), ""),),
+        thumbnails=(Thumbnail(rendition, encoded(), "image/webp", ""),),
     )
 
 
