@@ -121,7 +121,7 @@ class Document:
             ("architecture x86_64, at the same speed", change(replace(workload, architecture="x86_64"))),
             ("a claim on every row before it is written", prices.dynamodb_write.of(_MILLION)),
             ("a look at every row before it is written", prices.dynamodb_read.of(_MILLION)),
-            ("rows of at most 1 KB", prices.dynamodb_write.of(_MILLION) - self._line("the row").dollars),
+            ("rows of more than 1 KB", prices.dynamodb_write.of(_MILLION)),
             ("bucket keys off", prices.kms_request.of(_MILLION * calls * (1 - BUCKET_KEY_MISSES))),
             ("log level WARNING, at most", change(replace(workload, log_level="WARNING"))),
             ("no traces", change(replace(workload, trace_rate=0))),
