@@ -380,16 +380,18 @@ variable "retention" {
 # Who hears of it
 
 variable "alert_subscriptions" {
-  description = "Who hears of failures and alarms, by a name of your choice. tiers says of which: failures (digests of images that failed), warning (alarms for the working day) and critical (alarms that wake somebody up). filter_policy chooses among failures by their attributes; alarms have none, and always come through. For https, endpoint_auto_confirms says whether the endpoint answers SNS's question itself, as PagerDuty does, and delivery_policy replaces the patient retries of the module. What cannot be delivered goes to undelivered_queue_arn, if there is one. E-mail waits for a human to confirm it, and is no alarm until then."
+  description = "Who hears of failures and alarms, by a name of your choice. E-mail waits for a human to confirm it, and is no alarm until then."
   type = map(object({
-    protocol               = string
-    endpoint               = string
-    tiers                  = optional(set(string), ["failures", "warning", "critical"])
-    filter_policy          = optional(string)
-    raw_message_delivery   = optional(bool, false)
+    protocol = string # email, email-json, https, lambda, sms or sqs
+    endpoint = string
+    # failures: digests of images that failed; warning: alarms for the working day; critical: what wakes somebody up
+    tiers                = optional(set(string), ["failures", "warning", "critical"])
+    filter_policy        = optional(string) # chooses among failures; alarms have no attributes, and all come through
+    raw_message_delivery = optional(bool, false)
+    # For https: whether the endpoint confirms by itself, as PagerDuty does, and what to do instead of patient retries.
     endpoint_auto_confirms = optional(bool, true)
     delivery_policy        = optional(string)
-    undelivered_queue_arn  = optional(string)
+    undelivered_queue_arn  = optional(string) # takes what could not be delivered
   }))
   default = {}
 
@@ -445,20 +447,20 @@ variable "alert_subscriptions" {
 }
 
 variable "alarm_thresholds" {
-  description = "What is too much. An image is late after late_seconds, which 99 of 100 have to keep; busy_percent of maximum_concurrency is where lateness is what an import makes. The oldest message may reach oldest_percent of the queue's retention before somebody is told, and oldest_critical_percent before somebody is woken; failures may reach failed_percent and failed_critical_percent of the images of 15 minutes, if there are failed_minimum of them, and dead letters dead_letters_critical. Failing invocations may reach error_percent of all, crashes and catalog_throttles so many in 5 minutes. With messages in the queue, nothing may be decided for silent_minutes."
+  description = "When alarms go off. A bulk import stays below all of these, as long as it is done before a quarter of the queue's retention is over."
   type = object({
-    late_seconds            = optional(number, 120)
-    busy_percent            = optional(number, 90)
-    oldest_percent          = optional(number, 25)
+    late_seconds            = optional(number, 120) # what 99 of 100 images have to keep, from upload to thumbnail
+    busy_percent            = optional(number, 90)  # of maximum_concurrency: from there on, late is what an import is
+    oldest_percent          = optional(number, 25)  # of the queue's retention that the oldest message has waited
     oldest_critical_percent = optional(number, 50)
-    dead_letters_critical   = optional(number, 100)
-    failed_percent          = optional(number, 20)
+    dead_letters_critical   = optional(number, 100) # a single one is a warning
+    failed_percent          = optional(number, 20)  # of the images of 15 minutes
     failed_critical_percent = optional(number, 50)
-    failed_minimum          = optional(number, 50)
-    error_percent           = optional(number, 50)
-    crashes                 = optional(number, 3)
-    catalog_throttles       = optional(number, 100)
-    silent_minutes          = optional(number, 15)
+    failed_minimum          = optional(number, 50)  # images in 15 minutes; a percentage of fewer says little
+    error_percent           = optional(number, 50)  # of the invocations of 5 minutes
+    crashes                 = optional(number, 3)   # in 5 minutes
+    catalog_throttles       = optional(number, 100) # in 5 minutes
+    silent_minutes          = optional(number, 15)  # messages wait, and nothing is decided
   })
   default = {}
 
