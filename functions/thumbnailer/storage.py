@@ -21,6 +21,7 @@ from thumbnailer.events import LONGEST_KEY_BYTES
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from botocore.response import StreamingBody
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import GetObjectRequestTypeDef
 
@@ -102,9 +103,9 @@ class Storage:
                     raise Permanent("malformed-message", f"S3 does not know such a version or ETag: {error}") from error
                 raise
             with contextlib.closing(response["Body"]) as body:
-                size = response["ContentLength"]
-                # Without a number of bytes to read, the SDK does not copy what it reads.
-                data = body.read() if size <= most_bytes else b""
+                announced = response.get("ContentLength")
+                data = _read(body, announced, most_bytes)
+        size = max(announced or 0, len(data))
         if size > most_bytes:
             raise Permanent("too-large", f"{size:,} bytes or more; the limit is {most_bytes:,}")
         source = Source(
@@ -172,6 +173,16 @@ class Storage:
             if found["Key"] == key:
                 return StoredThumbnail(key, found["ETag"].strip('"'))
         return None
+
+
+def _read(body: StreamingBody, announced: int | None, most_bytes: int) -> bytes:
+    """Read all of it; nothing where it is announced as more than allowed, and one byte more than allowed tells where
+    it turns out to be, because a proxy on the way left the announcement out.
+    """
+    if announced is None:
+        return body.read(most_bytes + 1)
+    # Without a number of bytes to read, the SDK does not copy what it reads.
+    return body.read() if announced <= most_bytes else b""
 
 
 def _version(version_id: str | None) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -203,6 +203,24 @@ def test_a_source_over_the_limit_is_never_read(bench: Bench) -> None:
     bench.configure(limits={"bytes": 10})
     outcome = bench.pipeline.apply(bench.upload(KEY, picture(), sequencer="A1"), attempt=1)
     assert (outcome.result, outcome.reason) == ("FAILED", "too-large")
+
+
+@pytest.mark.parametrize(("limit", "expected"), [(100_000, ("READY", None)), (100, ("FAILED", "too-large"))])
+def test_a_source_is_bounded_even_where_its_size_is_not_announced(
+    bench: Bench, limit: int, expected: tuple[str, str | None]
+) -> None:
+    """A proxy on the way may send a body in chunks."""
+    bench.configure(limits={"bytes": limit})
+    event = bench.upload(KEY, picture("teal"), sequencer="A1")
+
+    def forget_the_size(parsed: dict[str, Any], **_: Any) -> None:
+        del parsed["ContentLength"]
+
+    events = bench.clients.s3.meta.events
+    events.register("after-call.s3.GetObject", forget_the_size, unique_id="chunked")
+    outcome = bench.pipeline.apply(event, attempt=1)
+    events.unregister("after-call.s3.GetObject", unique_id="chunked")
+    assert (outcome.result, outcome.reason) == expected
 
 
 def test_a_key_with_no_room_for_its_thumbnail_is_recorded(bench: Bench) -> None:
