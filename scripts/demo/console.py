@@ -12,8 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from demo import traces
 from demo.words import bytes_in_words, printable
+from localaws import traces
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 
     from demo.catalog import Row
     from demo.evidence import Alert, Thumbnail
-    from demo.traces import Trace
     from demo.upload import Uploaded
+    from localaws.traces import Trace
 
 DEAD_LETTER = "DEAD LETTER"
 UNACCOUNTED = "UNACCOUNTED"

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from demo import preview, traces
+from demo import preview
 from demo.preview import Picture
 from demo.words import bytes_in_words, printable
+from localaws import traces
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

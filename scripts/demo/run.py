@@ -6,12 +6,12 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from demo import console, report, traces
+from demo import console, report
 from demo.catalog import Catalog, DeadLetters, Row, is_among
 from demo.evidence import Alert, Inbox, Logs, Thumbnails
 from demo.outcome import UNACCOUNTED, Outcome, Result
 from demo.upload import Uploaded, Uploader
-from localaws import stack
+from localaws import stack, traces
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

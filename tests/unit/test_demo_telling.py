@@ -13,13 +13,14 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from demo import console, preview, report, traces
+from demo import console, preview, report
 from demo.catalog import Rendition, Row
 from demo.evidence import Alert, Thumbnail
 from demo.outcome import Outcome, Result
 from demo.samples import Sample
 from demo.upload import Uploaded
 from demo.words import bytes_in_words, printable
+from localaws import traces
 
 HOSTILE = "<script>alert(1)</script>[red]\x1b[31m\u202egnp.jpg"
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from demo import traces
+from localaws import traces
 
 
 def document(name: str, start: float, end: float | None, **more: Any) -> dict[str, Any]:
