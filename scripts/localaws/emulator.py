@@ -25,7 +25,7 @@ def start(port: int, directory: Path) -> Process:
     scratch.mkdir(parents=True)
     log = directory / "emulator.log"
     process = processes.start(
-        [sys.executable, "-m", "ministack"],
+        [sys.executable, "-m", "localaws.emulator_process"],
         log=log,
         environment={
             "AUTH": "true",
