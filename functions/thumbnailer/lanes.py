@@ -1,4 +1,4 @@
-"""Threads that render: one for each processor, given to the largest piece of work that waits."""
+"""Threads that render: one for each processor, for one image after the other."""
 
 from __future__ import annotations
 
@@ -19,13 +19,15 @@ __all__ = ["Lanes"]
 class Lanes:
     """So many threads, each of which one piece of work has to itself for a while.
 
-    The largest first, because it would otherwise be under way alone at the end of a batch while other processors have
-    nothing to do (Graham, Bounds on Multiprocessing Timing Anomalies, 1969). In threads of their own, because every
-    thread that ever rendered keeps memory that the others cannot use:
+    Of several lanes, the largest first, because it would otherwise be under way alone at the end of a batch while other
+    processors have nothing to do (Graham, Bounds on Multiprocessing Timing Anomalies, 1969). In threads of their own,
+    because every thread that ever rendered keeps memory that the others cannot use:
     https://sourceware.org/glibc/manual/latest/html_node/The-GNU-Allocator.html
     """
 
     def __init__(self, number: int) -> None:
+        # One lane is as busy in any order, and small images at the end would all be stored at the very end.
+        self._largest_first = number > 1
         self._free: list[Executor] = [ThreadPoolExecutor(1, "lane") for _ in range(number)]
         self._waiting: list[tuple[int, int]] = []
         self._arrivals = itertools.count()
@@ -33,9 +35,9 @@ class Lanes:
 
     @contextlib.contextmanager
     def lane(self, size: int) -> Iterator[Executor]:
-        """Wait for a lane, and keep it for the block; of equal size, whoever came first."""
+        """Wait for a lane, and keep it for the block; what else is equal, whoever came first."""
         with self._changed:
-            ticket = (-size, next(self._arrivals))
+            ticket = (-size if self._largest_first else 0, next(self._arrivals))
             heapq.heappush(self._waiting, ticket)
             self._changed.wait_for(lambda: self._free and self._waiting[0] == ticket)
             heapq.heappop(self._waiting)

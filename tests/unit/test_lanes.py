@@ -1,7 +1,8 @@
-"""Rendering takes as many threads as there are processors, the largest piece first."""
+"""Rendering takes as many threads as there are processors, and of several the largest piece first."""
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -11,21 +12,24 @@ import pytest
 from thumbnailer.lanes import Lanes
 
 
-def test_the_largest_piece_that_waits_is_next_and_equals_keep_their_order() -> None:
-    lanes, done = Lanes(1), []
+@pytest.mark.parametrize(("number", "order"), [(1, ["b", "a", "c", "d"]), (2, ["a", "b", "c", "d"])])
+def test_of_several_lanes_the_largest_piece_is_next_and_equals_keep_their_order(number: int, order: list[str]) -> None:
+    lanes, done = Lanes(number), []
 
     def work(size: int, name: str) -> None:
         with lanes.lane(size):
             done.append(name)
 
-    with ThreadPoolExecutor(4) as images:
+    with ThreadPoolExecutor(4) as images, contextlib.ExitStack() as busy:
+        for _ in range(number - 1):
+            busy.enter_context(lanes.lane(1))
         with lanes.lane(1):
             for waiting, (size, name) in enumerate([(2, "b"), (9, "a"), (2, "c"), (1, "d")], 1):
                 images.submit(work, size, name)
                 while len(lanes._waiting) < waiting:
                     time.sleep(0.001)
         images.shutdown()
-    assert done == ["a", "b", "c", "d"]
+    assert done == order
 
 
 @pytest.mark.parametrize("number", [1, 3])
