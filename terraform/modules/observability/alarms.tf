@@ -24,7 +24,7 @@ locals {
 
   # A bulk import keeps the function at its maximum and is late by design. Late although there is concurrency to
   # spare means that something holds images up.
-  busy_concurrency = floor(var.function.maximum_concurrency * var.thresholds.busy_percent / 100)
+  busy_concurrency = ceil(var.function.maximum_concurrency * var.thresholds.busy_percent / 100)
   concurrency      = merge(local.of.lambda, { name = "ConcurrentExecutions", stat = "Maximum" })
 
   retention_seconds = var.queue.retention_days * 24 * 60 * 60

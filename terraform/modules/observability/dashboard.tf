@@ -33,7 +33,7 @@ locals {
           width = 16
           type  = "alarm"
           properties = {
-            title = "Alarms (good: all green): pages first, then what is critical, then warnings"
+            title = "Pages, critical alarms and warnings (good: all green)"
             alarms = concat(
               local.page_resources[*].arn,
               [for alarm in local.criticals : aws_cloudwatch_metric_alarm.this[alarm].arn],
@@ -57,7 +57,7 @@ locals {
           width = 8
           type  = "metric"
           properties = {
-            title  = "In: messages a minute (good: three lines on one course)"
+            title  = "In: messages a minute (good: one course)"
             region = var.aws.region
             period = 60
             stat   = "Sum"
@@ -72,7 +72,7 @@ locals {
           width = 8
           type  = "metric"
           properties = {
-            title  = "Backlog (good: back to 0 after every import)"
+            title  = "Backlog (good: back to 0 after imports)"
             region = var.aws.region
             period = 60
             stat   = "Maximum"
@@ -86,7 +86,7 @@ locals {
           width = 8
           type  = "metric"
           properties = {
-            title       = "Age of the oldest message, seconds (good: below the line, but for imports)"
+            title       = "Oldest message, s (good: under the line)"
             region      = var.aws.region
             period      = 60
             stat        = "Maximum"
@@ -104,7 +104,7 @@ locals {
           width = 8
           type  = "metric"
           properties = {
-            title       = "Processing: concurrency (good: below its maximum, but for imports)"
+            title       = "Processing: concurrency (good: to spare)"
             region      = var.aws.region
             period      = 60
             stat        = "Maximum"
@@ -117,7 +117,7 @@ locals {
           width = 8
           type  = "metric"
           properties = {
-            title  = "Duration of an invocation, ms (good: far below the timeout)"
+            title  = "Invocation, ms (good: far under the line)"
             region = var.aws.region
             period = 60
             metrics = [
@@ -133,7 +133,7 @@ locals {
           width = 8
           type  = "metric"
           properties = {
-            title  = "Invocations that failed (good: none)"
+            title  = "Failed invocations (good: none)"
             region = var.aws.region
             period = 60
             stat   = "Sum"
@@ -154,7 +154,7 @@ locals {
           width = 8
           type  = "metric"
           properties = {
-            title       = "Memory used, MB (good: below the setting)"
+            title       = "Memory used, MB (good: under the line)"
             region      = var.aws.region
             period      = 60
             stat        = "Maximum"
@@ -167,7 +167,7 @@ locals {
           width = 8
           type  = "metric"
           properties = {
-            title  = "Time to render an image, ms (good: level)"
+            title  = "Rendering an image, ms (good: level)"
             region = var.aws.region
             period = 60
             metrics = [
@@ -181,7 +181,7 @@ locals {
           width = 8
           type  = "metric"
           properties = {
-            title  = "Cold starts, and images in flight in an invocation (good: few starts)"
+            title  = "Cold starts, images in flight (good: few)"
             region = var.aws.region
             period = 60
             metrics = [
@@ -200,7 +200,7 @@ locals {
           width = 8
           type  = "metric"
           properties = {
-            title  = "Out: images ready a second (good: keeps up with what comes in)"
+            title  = "Out: ready a second (good: as fast as in)"
             region = var.aws.region
             period = 60
             stat   = "Sum"
@@ -215,7 +215,7 @@ locals {
           width = 8
           type  = "metric"
           properties = {
-            title  = "Upload to thumbnail, ms (good: 99 % below the line)"
+            title  = "Upload to ready, ms (good: under the line)"
             region = var.aws.region
             period = 300
             metrics = [
@@ -231,7 +231,7 @@ locals {
           width = 8
           type  = "metric"
           properties = {
-            title   = "What became of images (good: nearly all ready)"
+            title   = "What became of images (good: all ready)"
             region  = var.aws.region
             period  = 300
             stat    = "Sum"
@@ -256,6 +256,7 @@ locals {
             stacked = true
             metrics = [[{
               id         = "reasons"
+              label      = "$${PROP('Dim.Reason')}"
               expression = "SEARCH('{ThumbnailPipeline,Function,Reason} MetricName=\"Failed\" Function=\"${var.function.name}\"', 'Sum', 300)"
             }]]
           }
@@ -264,7 +265,7 @@ locals {
           width = 8
           type  = "metric"
           properties = {
-            title  = "Messages that came back (good: none, but for moments)"
+            title  = "Messages that came back (good: few)"
             region = var.aws.region
             period = 300
             stat   = "Sum"
@@ -300,7 +301,7 @@ locals {
           width = 8
           type  = "metric"
           properties = {
-            title   = "Money: estimated dollars an hour (good: follows what comes in)"
+            title   = "Money: dollars an hour (good: as images)"
             region  = var.aws.region
             period  = 300
             stat    = "Sum"
@@ -315,7 +316,7 @@ locals {
           width = 8
           type  = "metric"
           properties = {
-            title  = "Estimated dollars a thousand images (good: level)"
+            title  = "Dollars a thousand images (good: level)"
             region = var.aws.region
             period = 3600
             stat   = "Sum"
@@ -332,7 +333,7 @@ locals {
           type  = "text"
           properties = {
             markdown = join("\n", [
-              "**What is counted**: list prices of ${local.prices.region} on ${local.prices.date}, without free tiers.",
+              "**Estimates**, at list prices of ${local.prices.region} on ${local.prices.date}, without free tiers.",
               "",
               "- lambda: duration at ${var.function.memory_mb} MB on ${var.function.architecture}, and requests",
               "- s3: one GET an image, one PUT for each of ${var.function.renditions} thumbnails",
