@@ -61,8 +61,8 @@ fuzz: $(READY) ## Feed the renderer mutated images for SECONDS=600
 mutate: $(READY) ## Change the ordering rule in every small way, and list the changes that no test notices
 	@scripts/mutate
 
-bench: $(READY) ## Measure the renderer beside libvips and sharp, into build/bench; needs npm and apt-get
-	$(BIN)/python -m bench.renderer
+bench: $(READY) $(LOCAL_ARCHIVES) ## Measure it all in ten minutes, into build/bench; two cores, npm and apt-get
+	@$(BIN)/python -m bench
 
 package: $(READY) ## Build the archives to deploy; RUNTIME=python3.13 ARCHITECTURE=arm64 HEIF=yes INTERPRETER=path
 	@$(BIN)/python -m bundle function build/lambda/function.zip $(PACKAGE_FOR)

@@ -16,12 +16,14 @@ from PIL import Image
 
 from thumbnailer.jpeg_scans import JpegLayout
 
-__all__ = ["ROOT", "Source", "sources"]
+__all__ = ["ROOT", "Source", "batch", "sources"]
 
 ROOT = Path("build/bench")
 _PACKAGES = ("lomiri-wallpapers-16.04", "lomiri-wallpapers-20.04", "ukui-wallpapers")
 _FALLBACK = ("astronaut.png", "coffee.png", "retina.jpg", "hubble_deep_field.jpg")
 _EACH = 7  # of the photographs of one kind
+# What people upload: mostly JPEG from cameras, some of it progressive from the web, a screenshot, a picture of a page.
+_MIX = {"JPEG baseline": 5, "JPEG progressive": 3, "PNG photograph": 1, "WebP": 1}
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,22 @@ def sources() -> list[Source]:
                 (picture.quantize(256) if suffix in {"p.png", "gif"} else picture).save(target, **options)
             found.append(Source(target, group))
     return found
+
+
+def batch() -> list[Source]:
+    """Ten photographs, as many as SQS hands out at a time: of each kind, evenly from the smallest to the largest."""
+    found = sources()
+    chosen = []
+    for group, number in _MIX.items():
+        members = sorted((each for each in found if each.group.startswith(group)), key=_pixels)
+        steps = [place / (number - 1) for place in range(number)] if number > 1 else [0.5]
+        chosen += [members[round(step * (len(members) - 1))] for step in steps]
+    return chosen
+
+
+def _pixels(source: Source) -> int:
+    with Image.open(source.path) as image:
+        return image.width * image.height
 
 
 def _photographs() -> list[Path]:

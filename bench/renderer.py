@@ -21,6 +21,7 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -31,16 +32,16 @@ import numpy as np
 import pyvips
 from PIL import Image, ImageCms, ImageDraw, ImageFont, ImageOps
 from rich.console import Console
-from rich.table import Table
 from skimage.metrics import structural_similarity
 
 from bench.corpus import ROOT, Source, sources
+from bench.figures import WIDTH, Figures, Verdict, told
 from thumbnailer.encoders import encoded
 from thumbnailer.pyramid import decoder_reduction
 from thumbnailer.renderer import Rendition, Settings, render
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from thumbnailer.renditions import Format
 
@@ -62,6 +63,7 @@ GOALS = {
     ("three", "JPEG baseline"): (0.7, 1.0),
 }
 SLACK = 1.25
+ROUNDS = 7
 
 
 def ours(source: bytes, boxes: tuple[int, ...]) -> list[bytes]:
@@ -163,7 +165,7 @@ def likeness(data: bytes, wanted: Image.Image) -> float:
     )
 
 
-def measured(case: str, found: list[Source], rounds: int, sharp: Sharp) -> list[dict[str, Any]]:
+def compared(case: str, found: list[Source], rounds: int, sharp: Sharp) -> list[dict[str, Any]]:
     boxes = BOXES[case]
     times: dict[tuple[str, Path], list[float]] = defaultdict(list)
     made: dict[tuple[str, Path], list[bytes]] = {}
@@ -217,12 +219,7 @@ def groups(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
             line[f"bytes / {name}"] = round(statistics.geometric_mean(sizes), 3)
         for name in ("ours", "libvips", "sharp"):
             line[f"ssim {name}"] = round(statistics.mean(each[name]["ssim"] for each in members), 4)
-        goals = GOALS.get((case, group), (None, None))
-        line["goals"] = list(goals)
-        line["missed"] = any(
-            goal is not None and line[name] > goal * SLACK
-            for name, goal in zip(("libvips", "sharp"), goals, strict=True)
-        )
+        line["goals"] = list(GOALS.get((case, group), (None, None)))
         lines.append(line)
     return lines
 
@@ -299,15 +296,6 @@ def encoding(pictures: list[Image.Image], rendition: Rendition) -> dict[str, flo
     }
 
 
-def show(lines: list[dict[str, Any]], columns: list[str]) -> None:
-    table = Table(box=None, pad_edge=False)
-    for column in columns:
-        table.add_column(column, justify="left" if column in {"case", "group", "format", "source"} else "right")
-    for line in lines:
-        table.add_row(*(str(line.get(column, "")) for column in columns))
-    Console(width=180).print(table)
-
-
 def draw(lines: list[dict[str, Any]], path: Path) -> None:
     """Bars of the ratios, one being as fast as the other library."""
     height, left, unit = 44, 430, 330
@@ -330,35 +318,74 @@ def draw(lines: list[dict[str, Any]], path: Path) -> None:
     canvas.save(path)
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description="Hold the renderer against libvips and sharp.")
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--groups", nargs="*", default=[], help="only groups that begin so")
-    parser.add_argument("--efforts", action="store_true", help="the table of encoder efforts instead")
-    given = parser.parse_args()
+def measured(rounds: int, only: Sequence[str] = ()) -> dict[str, Any]:
+    """Everything about the renderer, of all groups or `only` those that begin so."""
     pyvips.cache_set_max(0)
-    found = [each for each in sources() if not given.groups or each.group.startswith(tuple(given.groups))]
-    if given.efforts:
-        rows = efforts(found)
-        (ROOT / "efforts.json").write_text(json.dumps(rows, indent=1))
-        show(rows, ["format", "effort", "box", "ms", "bytes", "ssim"])
-        return 0
+    found = [each for each in sources() if not only or each.group.startswith(tuple(only))]
     sharp = Sharp()
-    rows = measured("one", found, given.rounds, sharp)
-    rows += measured("three", [each for each in found if each.group in THREE_FROM], given.rounds, sharp)
+    rows = compared("one", found, rounds, sharp)
+    rows += compared("three", [each for each in found if each.group in THREE_FROM], rounds, sharp)
     sharp.close()
     lines, used = groups(rows), memory(found)
     versions = {"Pillow": version("pillow"), "libvips": ".".join(str(pyvips.version(part)) for part in range(3))}
-    document = {"versions": versions, "rounds": given.rounds, "groups": lines, "memory": used, "files": rows}
+    document = {"versions": versions, "rounds": rounds, "groups": lines, "memory": used, "files": rows}
     (ROOT / "renderer.json").write_text(json.dumps(document, indent=1))
     draw(lines, ROOT / "renderer.png")
-    columns = ["case", "group", "files", "ms", "libvips", "sharp", "floor", "bytes / libvips", "bytes / sharp"]
-    show(lines, [*columns, "ssim ours", "ssim libvips", "ssim sharp", "goals", "missed"])
-    megabytes = [
-        {**line, "ours": round(line["ours"] / 1e6, 1), "libvips": round(line["libvips"] / 1e6, 1)} for line in used
+    return document
+
+
+def tables(document: dict[str, Any]) -> list[Figures]:
+    """CPU time, size and likeness by group; memory by format."""
+    columns = ["files", "ms", "libvips", "sharp", "floor", "bytes / libvips", "bytes / sharp"]
+    columns += ["ssim ours", "ssim libvips", "ssim sharp"]
+    speed = [
+        (f"{line['case']}: {line['group']}", *(str(line.get(column, "")) for column in columns))
+        for line in document["groups"]
     ]
-    show(megabytes, ["group", "source", "size", "ours", "libvips"])
-    return 1 if any(line["missed"] for line in lines) else 0
+    used = [
+        (f"{line['group']}: {line['source']}", f"{line['ours'] / 1e6:.1f}", f"{line['libvips'] / 1e6:.1f}")
+        for line in document["memory"]
+    ]
+    return [
+        Figures("renderer", "CPU time of the renderer, and over that of others", ("", *columns), speed),
+        Figures("renderer-memory", "Memory that one image adds to the process", ("", "ours MB", "libvips MB"), used),
+    ]
+
+
+def verdicts(document: dict[str, Any]) -> list[Verdict]:
+    """The ratios that have a goal."""
+    return [
+        Verdict(
+            f"CPU over {name}, {line['case']}: {line['group']}",
+            f"{line[name]:.2f}",
+            f"≤ {goal:.2f} x {SLACK}",
+            line[name] <= goal * SLACK,
+        )
+        for line in document["groups"]
+        for name, goal in zip(("libvips", "sharp"), line["goals"], strict=True)
+        if goal is not None
+    ]
+
+
+def effort_figures(rows: list[dict[str, Any]]) -> Figures:
+    """One line an effort and size."""
+    columns = ("format", "effort", "box", "ms", "bytes", "ssim")
+    lines = [[str(row[column]) for column in columns] for row in rows]
+    return Figures("efforts", "Encoders, by effort", columns, lines)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="bench.renderer", description="Hold the renderer against libvips and sharp.")
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--groups", nargs="*", default=[], help="only groups that begin so")
+    parser.add_argument("--efforts", action="store_true", help="the table of encoder efforts instead")
+    given = parser.parse_args()
+    if given.efforts:
+        rows = efforts(sources())
+        (ROOT / "efforts.json").write_text(json.dumps(rows, indent=1))
+        Console(width=WIDTH).print(effort_figures(rows).rich())
+        return 0
+    return told(given.rounds, partial(measured, only=given.groups), tables, verdicts)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,72 @@
+"""What a part of the bench hands to whoever shows it: tables, and goals that were held or missed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+__all__ = ["WIDTH", "Figures", "Verdict", "told", "verdict_figures"]
+
+Document = TypeVar("Document")  # what a part writes as JSON
+
+WIDTH: Final = 190  # of a terminal: tables are not wrapped
+
+
+class Figures(NamedTuple):
+    """A table; the first column is text, the others are figures."""
+
+    name: str
+    """Of the place in docs/performance.md that it is written to."""
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+    def rich(self) -> Table:
+        """For a terminal."""
+        table = Table(title=self.title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+        for number, column in enumerate(self.columns):
+            table.add_column(column, justify="right" if number else "left", no_wrap=number == 0)
+        for row in self.rows:
+            table.add_row(*row)
+        return table
+
+    def markdown(self) -> str:
+        """For a page."""
+        marks = ["---", *["---:"] * (len(self.columns) - 1)]
+        return "\n".join(f"| {' | '.join(cells)} |" for cells in (self.columns, marks, *self.rows))
+
+
+class Verdict(NamedTuple):
+    """A figure that matters, and whether it holds its goal; None where it has none."""
+
+    what: str
+    measured: str
+    goal: str = ""
+    held: bool | None = None
+
+
+def told(
+    rounds: int,
+    measured: Callable[[int], Document],
+    tables: Callable[[Document], list[Figures]],
+    verdicts: Callable[[Document], list[Verdict]],
+) -> int:
+    """Measure a part, print its tables and goals, and return the exit code: 1 where a goal was missed."""
+    console = Console(width=WIDTH)
+    document = measured(rounds)
+    found = verdicts(document)
+    for figures in (*tables(document), verdict_figures(found)):
+        console.print(figures.rich(), "")
+    return int(any(each.held is False for each in found))
+
+
+def verdict_figures(verdicts: Sequence[Verdict]) -> Figures:
+    """The table of them."""
+    words = {True: "held", False: "MISSED", None: ""}
+    rows = [(each.what, each.measured, each.goal, words[each.held]) for each in verdicts]
+    return Figures("summary", "Summary", ("", "measured", "goal", ""), rows)

@@ -1,0 +1,52 @@
+"""Sizes of the archives that were built: `python -m bench.sizes`, build/bench/sizes.json."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+from bench.corpus import ROOT
+from bench.figures import Figures, Verdict, told
+from bundle import archive
+from bundle.build import LAMBDA_UNZIPPED_LIMIT
+
+__all__ = ["measured", "tables", "verdicts"]
+
+_BUILT: Final = Path("build")
+
+
+def measured(_rounds: int) -> dict[str, Any]:
+    """Bytes of each archive in build/lambda and build/local, zipped and unzipped."""
+    found = sorted([*_BUILT.glob("lambda/*.zip"), *_BUILT.glob("local/*.zip")])
+    if not found:
+        raise SystemExit("error: there are no archives: run make package, or make build/local/function.zip")
+    document = {str(path.relative_to(_BUILT)): archive.sizes(path) for path in found}
+    ROOT.mkdir(parents=True, exist_ok=True)
+    (ROOT / "sizes.json").write_text(json.dumps(document, indent=1))
+    return document
+
+
+def tables(document: dict[str, Any]) -> list[Figures]:
+    """One line an archive."""
+    rows = [(name, *(f"{size / 2**20:.2f}" for size in sizes)) for name, sizes in document.items()]
+    return [Figures("sizes", "Archives", ("", "MiB zipped", "MiB unzipped"), rows)]
+
+
+def verdicts(document: dict[str, Any]) -> list[Verdict]:
+    """What they take of Lambda's limit."""
+    largest = max(
+        sum(unzipped for name, (_, unzipped) in document.items() if name.startswith(folder))
+        for folder in ("lambda/", "local/")
+    )
+    limit = f"{LAMBDA_UNZIPPED_LIMIT / 2**20:.0f} MiB"
+    return [
+        Verdict(
+            "function and layer, unzipped", f"{largest / 2**20:.1f} MiB", f"≤ {limit}", largest <= LAMBDA_UNZIPPED_LIMIT
+        )
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(told(1, measured, tables, verdicts))
