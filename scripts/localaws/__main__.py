@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import shutil
 import sys
+from dataclasses import replace
 
 from localaws import stack
 from localaws.errors import LocalStackError
+from localwatch import server
 
 _HOME = stack.REPOSITORY / ".local"
 _STACK_FILE = _HOME / "stack.json"
@@ -19,10 +22,17 @@ def _up(port: int | None) -> None:
         if running.emulator.alive:
             raise LocalStackError(f"a local stack is up at {running.endpoint_url}: end it with 'make down'")
     shutil.rmtree(_HOME, ignore_errors=True)
-    with stack.terminate_as_interrupt():
+    with stack.terminate_as_interrupt(), contextlib.ExitStack() as undo:
         created = stack.create(_HOME, port=port)
-    stack.save(created, _STACK_FILE)
+        undo.callback(created.stop)
+        stack.save(created, _STACK_FILE)
+        with stack.step("starting the page"):
+            page, page_url = server.start(_STACK_FILE)
+        undo.pop_all()
+        created = replace(created, page=page, page_url=page_url)
+        stack.save(created, _STACK_FILE)
     sys.stdout.write(f"up at {created.endpoint_url}, credentials test/test; details in {_STACK_FILE}\n")
+    sys.stdout.write(f"look at it: {page_url}\n")
     for name, value in sorted(created.outputs.items()):
         sys.stdout.write(f"  {name:24} {value}\n")
 

@@ -45,6 +45,9 @@ class Stack:
     """A queue that subscribes to the alerts topic: what a person would have been told."""
     emulator: Process
     collector: Process
+    page: Process | None = None
+    page_url: str | None = None
+    """Where to look at it all, if the stack has a page."""
 
     def client(self, service: str) -> Any:  # noqa: ANN401 - boto3's own signature
         """A boto3 client with the account's root credentials."""
@@ -56,6 +59,8 @@ class Stack:
 
     def stop(self) -> None:
         """End every process of the stack."""
+        if self.page is not None:
+            self.page.stop()
         self.emulator.stop()
         self.collector.stop()
 
@@ -158,6 +163,8 @@ def save(stack: Stack, file: Path) -> None:
         "directory": str(stack.directory),
         "emulator": vars(stack.emulator),
         "collector": vars(stack.collector),
+        "page": stack.page and vars(stack.page),
+        "page_url": stack.page_url,
     }
     file.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
 
@@ -175,6 +182,8 @@ def load(file: Path) -> Stack:
         alerts_queue_url=document["alerts_queue_url"],
         emulator=Process(**document["emulator"]),
         collector=Process(**document["collector"]),
+        page=Process(**document["page"]) if document["page"] else None,
+        page_url=document["page_url"],
     )
 
 
