@@ -532,6 +532,12 @@ variable "chat_channels" {
     ])
     error_message = "The tiers of a chat channel must be warning, critical or both: digests of failures are text for people, which Amazon Q Developer does not show."
   }
+
+  validation {
+    # A role's name may have 64 characters; see modules/alerting/chat.tf.
+    condition     = alltrue([for name in concat(keys(var.chat_channels.slack), keys(var.chat_channels.teams)) : can(regex("^[A-Za-z0-9-]{1,32}$", name))])
+    error_message = "The name of a chat channel must be 1 to 32 letters, digits and hyphens: a role is named after it."
+  }
 }
 
 variable "digest_window_seconds" {

@@ -346,6 +346,16 @@ run "teams_hears_no_digests" {
   expect_failures = [var.chat_channels]
 }
 
+run "channel_with_a_hash" {
+  command = plan
+
+  variables {
+    chat_channels = { slack = { "#ops" = { workspace_id = "T", channel_id = "C" } } } # no name for a role
+  }
+
+  expect_failures = [var.chat_channels]
+}
+
 run "critical_before_warning" {
   command = plan
 
