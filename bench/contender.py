@@ -3,9 +3,9 @@
 The process imports nothing beside what it measures. It gets one SQS event a line, as JSON, and answers each with one
 line: what the batch took. Nothing is imported before the first line, so that whoever started the process can bound it.
 
-handler          the function, through its real handler
-tutorial         `bench.tutorial`
-render THREADS   the function's renderer alone, over files that are named after it, from memory
+handler               the function, through its real handler
+tutorial              `bench.tutorial`
+render THREADS FILE…  the function's renderer alone, over these files, from memory
 """
 
 from __future__ import annotations

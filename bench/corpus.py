@@ -68,14 +68,17 @@ def sources() -> list[Source]:
 
 
 def batch() -> list[Source]:
-    """Ten photographs, as many as SQS hands out at a time: of each kind, evenly from the smallest to the largest."""
+    """Ten photographs, as many as SQS hands out at a time: of each kind, evenly from the smallest to the largest.
+
+    Fewer where there are not as many of a kind.
+    """
     found = sources()
-    chosen = []
+    chosen: list[Source] = []
     for group, number in _MIX.items():
         members = sorted((each for each in found if each.group.startswith(group)), key=_pixels)
         steps = [place / (number - 1) for place in range(number)] if number > 1 else [0.5]
         chosen += [members[round(step * (len(members) - 1))] for step in steps]
-    return chosen
+    return list(dict.fromkeys(chosen))
 
 
 def _pixels(source: Source) -> int:

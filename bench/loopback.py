@@ -261,7 +261,7 @@ class _Service:
         condition = asked.get("ConditionExpression", "")
         if operation != "PutItem" or condition not in ("", "attribute_not_exists(source_key)"):
             return name, _fault(
-                "ValidationException", f"The bench knows no {operation} with {condition!r}: play first images."
+                "ValidationException", f"The bench plays first images: no {operation}, no {condition!r}"
             )
         if condition and there:
             shown = found if asked.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD" else {}

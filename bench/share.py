@@ -36,19 +36,22 @@ class Shares(NamedTuple):
         """Where this machine lets us make such groups; None where it does not."""
         for line in ours.read_text().splitlines():
             number, controllers, path = line.split(":", 2)
-            within = path.lstrip("/")
-            if "cpu" in controllers.split(","):
-                candidates = [cls(root / "cpu" / within, unified=False)]
-            elif number == "0":
-                # A group with processes in it cannot have groups with limits, its parents perhaps can.
+            unified = number == "0"
+            if unified:
                 mount = root / "unified" if (root / "unified").is_dir() else root
-                group = mount / within
-                candidates = [cls(each, unified=True) for each in (group, *group.parents) if each.is_relative_to(mount)]
+            elif "cpu" in controllers.split(","):
+                mount = root / "cpu"
             else:
                 continue
-            for candidate in candidates:
-                with contextlib.suppress(OSError), candidate.of(1.0):
-                    return candidate
+            # In a container the path is that of the host. A group of version 2 with processes in it cannot have
+            # groups with limits. In both cases one above it perhaps can.
+            group = mount / path.lstrip("/")
+            for parent in (group, *group.parents):
+                shares = cls(parent, unified=unified)
+                with contextlib.suppress(OSError), shares.of(1.0):
+                    return shares
+                if parent == mount:
+                    break
         return None
 
     @contextlib.contextmanager

@@ -144,14 +144,8 @@ class Stage:
         busy = _busy_ms(cores) - busy
         aws = self.aws.stats() - before
         known = run.cpu_ms + (aws.cpu_ms if cores & self.aws.cores else 0)
-        return Turn(
-            folder,
-            self.images * copies,
-            run,
-            aws,
-            self.aws.calls(),
-            others=max(0.0, busy - known) / (run.wall_ms * len(cores)),
-        )
+        others = max(0.0, busy - known) / (run.wall_ms * len(cores))
+        return Turn(folder, self.images * copies, run, aws, self.aws.calls(), others)
 
     def event(self, folder: str, copies: int) -> dict[str, Any]:
         """What SQS hands the function when all photographs have just been uploaded below `folder`."""
