@@ -3,7 +3,12 @@
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html
 
 locals {
-  console = "https://${var.aws.region}.${lookup({ aws-cn = "console.amazonaws.cn", aws-us-gov = "console.amazonaws-us-gov.com" }, var.aws.partition, "console.aws.amazon.com")}"
+  consoles = {
+    aws        = "console.aws.amazon.com"
+    aws-cn     = "console.amazonaws.cn"
+    aws-us-gov = "console.amazonaws-us-gov.com"
+  }
+  console = "https://${var.aws.region}.${lookup(local.consoles, var.aws.partition, local.consoles["aws"])}"
   home    = "home?region=${var.aws.region}#"
 
   # The console encodes a group's name twice, and writes % as $25.
