@@ -30,7 +30,7 @@ setup: $(READY) ## Install everything into .venv
 demo: $(READY) $(LOCAL_ARCHIVES) ## Run the whole pipeline on this machine; IMAGES=dir uses your own pictures
 	@$(BIN)/python -m demo $(if $(IMAGES),--images "$$IMAGES")
 
-up: $(READY) $(LOCAL_ARCHIVES) ## Start a local stack that stays; see .local/stack.json; PORT=n chooses the port
+up: $(READY) $(LOCAL_ARCHIVES) ## Start a local stack that stays, with a live page; see .local/stack.json; PORT=n chooses the port
 	@$(BIN)/python -m localaws up $(if $(PORT),--port $(PORT))
 
 down: $(READY) ## End the local stack

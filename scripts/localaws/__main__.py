@@ -32,9 +32,9 @@ def _up(port: int | None) -> None:
         created = replace(created, page=page, page_url=page_url)
         stack.save(created, _STACK_FILE)
     sys.stdout.write(f"up at {created.endpoint_url}, credentials test/test; details in {_STACK_FILE}\n")
-    sys.stdout.write(f"look at it: {page_url}\n")
     for name, value in sorted(created.outputs.items()):
         sys.stdout.write(f"  {name:24} {value}\n")
+    sys.stdout.write(f"look at it: {page_url}\n")
 
 
 def _down() -> None:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html
 _MOST_DATA_A_CALL: Final = 1000
 _EVENTS_KEPT: Final = 20_000
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html
+_BYTES_AROUND_AN_EVENT: Final = 26
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,8 @@ class Bridge:
     def __init__(self, stack: Stack) -> None:
         self._cloudwatch = stack.client("cloudwatch")
         self._queues = Queues(stack.client("sqs"), stack.endpoint_url)
-        self._log = Follower(stack.client("logs"), stack.outputs["log_group_name"])
+        self._log_group = stack.outputs["log_group_name"]
+        self._log = Follower(stack.client("logs"), self._log_group)
         self._inbox = stack.alerts_queue_url
         self._unpublished: defaultdict[str, list[MetricDatumTypeDef]] = defaultdict(list)
         self._alerts: dict[str, Alert] = {}
@@ -59,6 +62,8 @@ class Bridge:
         """Publish what metrics the function has written into its log since the last time."""
         events = self._log.new()
         self.events.extend(events)
+        if events:
+            self._unpublished["AWS/Logs"].append(self._volume(events))
         for event in events:
             document = emf.document(event.message)
             for namespace, data in emf.metrics(document).items() if document else ():
@@ -78,6 +83,15 @@ class Bridge:
         for message in self._queues.messages(self._inbox):
             if message["MessageId"] not in self._alerts:
                 self._alerts[message["MessageId"]] = _alert(message["Body"])
+
+    def _volume(self, events: Sequence[Event]) -> MetricDatumTypeDef:
+        """https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CloudWatch-Logs-Monitoring-CloudWatch-Metrics.html"""
+        return {
+            "MetricName": "IncomingBytes",
+            "Dimensions": [{"Name": "LogGroupName", "Value": self._log_group}],
+            "Value": sum(len(event.message.encode()) + _BYTES_AROUND_AN_EVENT for event in events),
+            "Unit": "Bytes",
+        }
 
     def _put(self, namespace: str, data: Sequence[MetricDatumTypeDef]) -> None:
         self._cloudwatch.put_metric_data(Namespace=namespace, MetricData=data)

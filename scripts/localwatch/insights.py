@@ -307,7 +307,7 @@ def _percentile(values: Sequence[Any], percent: float) -> Any:  # noqa: ANN401 -
 
 # Of the values that there are, in order of time; the number is the second argument of pct.
 _AGGREGATES: Final[Mapping[str, Callable[[Sequence[Any], float], Any]]] = {
-    "avg": lambda values, _: fmean(_numbers(values)),
+    "avg": lambda values, _: _of_numbers(fmean, values),
     "count": lambda values, _: len(values),
     "count_distinct": lambda values, _: len(set(values)),
     "earliest": lambda values, _: values[0],
@@ -315,12 +315,13 @@ _AGGREGATES: Final[Mapping[str, Callable[[Sequence[Any], float], Any]]] = {
     "max": lambda values, _: max(values, key=_rank),
     "min": lambda values, _: min(values, key=_rank),
     "pct": _percentile,
-    "sum": lambda values, _: math.fsum(_numbers(values)),
+    "sum": lambda values, _: _of_numbers(math.fsum, values),
 }
 
 
-def _numbers(values: Sequence[Any]) -> list[float]:
-    return [value for value in values if isinstance(value, int | float)] or [math.nan]
+def _of_numbers(calculate: Callable[[list[float]], float], values: Sequence[Any]) -> float | None:
+    numbers = [value for value in values if isinstance(value, int | float)]
+    return calculate(numbers) if numbers else None
 
 
 def _present(_record: _Record) -> bool:

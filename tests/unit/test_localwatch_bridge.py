@@ -137,16 +137,15 @@ class CloudWatch:
 
     def __init__(self) -> None:
         self.failing = False
-        self.calls: list[int] = []
+        self.calls: list[tuple[str, int]] = []
         self.published: Counter[str] = Counter()
 
     def put_metric_data(self, *, Namespace: str, MetricData: list[Any]) -> None:  # noqa: N803
-        assert Namespace == "ThumbnailPipeline"
         if self.failing:
             raise ConnectionError
-        self.calls.append(len(MetricData))
+        self.calls.append((Namespace, len(MetricData)))
         for datum in MetricData:
-            self.published[datum["MetricName"]] += len(datum["Values"])
+            self.published[datum["MetricName"]] += len(datum["Values"]) if "Values" in datum else datum["Value"]
 
 
 class Stack:
@@ -167,14 +166,19 @@ def test_what_cannot_be_published_now_is_published_later_and_once() -> None:
     stack = Stack()
     bridge = Bridge(stack)  # type: ignore[arg-type]
     cloudwatch, logs = stack.clients["cloudwatch"], stack.clients["logs"]
-    logs.events = [Event("stream", NOW + number, json.dumps(document())) for number in range(300)]
+    line = json.dumps(document())
+    logs.events = [Event("stream", NOW + number, line) for number in range(300)]
     cloudwatch.failing = True
     with pytest.raises(ConnectionError):
         bridge.read_log()
     cloudwatch.failing = False
-    logs.events.append(Event("later", NOW, json.dumps(document())))
+    logs.events.append(Event("later", NOW, line))
     bridge.read_log()
     bridge.read_log()
-    assert cloudwatch.published == {"Failed": 2 * 301, "Age": 2 * 2 * 301}
-    assert cloudwatch.calls == [1000, 204]
+    assert cloudwatch.published == {
+        "Failed": 2 * 301,
+        "Age": 2 * 2 * 301,
+        "IncomingBytes": 301 * (len(line) + 26),
+    }
+    assert cloudwatch.calls == [("AWS/Logs", 2), ("ThumbnailPipeline", 1000), ("ThumbnailPipeline", 204)]
     assert len(bridge.events) == 301

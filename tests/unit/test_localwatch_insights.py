@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from localwatch.insights import InsightsError, Table, run
 from localwatch.logs import Event
 
 MINUTE = 60_000
+REPOSITORY = Path(__file__).parents[2]
 
 
 def line(minute: int, **fields: Any) -> Event:
@@ -82,6 +84,10 @@ def test_all_together() -> None:
     assert rows("stats count(*), count_distinct(reason), min(milliseconds)") == [(6, 2, 2)]
 
 
+def test_texts_are_no_numbers() -> None:
+    assert rows("stats sum(key), avg(key), max(key)") == [(None, None, "e.png")]
+
+
 def test_order_and_number() -> None:
     assert rows("fields key, reason | sort reason asc, milliseconds desc | limit 3 | display key") == [
         ("c.png",),
@@ -92,6 +98,15 @@ def test_order_and_number() -> None:
 
 def test_the_first_of_each() -> None:
     assert rows("filter ispresent(reason) | dedup reason | display key as which") == [("b.png",), ("c.png",)]
+
+
+SAVED = sorted((REPOSITORY / "terraform/modules/observability/queries").glob("*.query"))
+
+
+# The other one calculates with what Lambda's own lines say.
+@pytest.mark.parametrize("file", [file for file in SAVED if file.stem != "cold-starts"], ids=lambda file: file.stem)
+def test_saved_queries_run(file: Path) -> None:
+    run(file.read_text(), EVENTS)
 
 
 @pytest.mark.parametrize(

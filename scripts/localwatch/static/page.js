@@ -106,6 +106,8 @@ function trace (each) {
 const URGENCY = ['ALARM', 'INSUFFICIENT_DATA', 'OK']
 
 function drawPanels (view) {
+  const on = view.alarms.filter(each => each.state === 'ALARM').length
+  document.querySelector('nav a[href="#alarms"]').textContent = on ? `Alarms (${on} on)` : 'Alarms'
   fill('#images ul', view.images, each => each.map(image), 'No image yet: upload one to the uploads bucket.')
   const alarms = view.alarms.toSorted((a, b) => URGENCY.indexOf(a.state) - URGENCY.indexOf(b.state))
   fill('#alarms .content', alarms, each => each.map(alarm), 'There are no alarms.')
