@@ -1,0 +1,117 @@
+"""The saved queries answer what they are for, asked of the function's real log and of lines as Lambda writes them."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from localaws.stack import REPOSITORY
+from localwatch import insights
+from localwatch.logs import Event, Follower
+from support.deployment import eventually
+from support.pictures import picture
+
+if TYPE_CHECKING:
+    from support.deployment import Deployment
+
+pytestmark = pytest.mark.e2e
+
+QUERIES = REPOSITORY / "terraform" / "modules" / "observability" / "queries"
+
+
+def ask(name: str, events: list[Event], **replaced: str) -> list[dict[str, Any]]:
+    """The rows that a saved query yields, with these words of it replaced."""
+    query = (QUERIES / f"{name}.query").read_text()
+    for value, other in replaced.items():
+        assert query.count(value) == 1
+        query = query.replace(value, other)
+    table = insights.run(query, events)
+    return [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+
+
+def line(**fields: object) -> Event:
+    return Event("stream", 1_000, json.dumps(fields))
+
+
+@pytest.fixture(scope="module")
+def log(deployment: Deployment) -> list[Event]:
+    """The function's log, once there is an image in it that is ready and one that failed."""
+    deployment.upload("asked/good.png", picture())
+    deployment.upload("asked/bad.png", b"poison")
+    deployment.row_when("asked/good.png", "READY")
+    deployment.row_when("asked/bad.png", "FAILED")
+    follower = Follower(deployment.stack.client("logs"), deployment.outputs["log_group_name"])
+    events: list[Event] = []
+
+    def complete() -> bool:
+        events.extend(follower.new())
+        return all(any(key in event.message for event in events) for key in ("asked/good.png", "asked/bad.png"))
+
+    eventually("the log tells of both", complete)
+    return events
+
+
+def test_failures_by_reason(log: list[Event]) -> None:
+    rows = {row["reason"]: row for row in ask("failures-by-reason", log)}
+    assert rows["unidentified"]["images"] >= 1
+    assert rows["unidentified"]["last_detail"]
+    assert {"first_key", "last_key"} <= set(rows["unidentified"])
+
+
+def test_slowest_images(log: list[Event]) -> None:
+    row = next(row for row in ask("slowest-images", log) if row["key"] == "asked/good.png")
+    parts = [row[part] for part in ("fetch_ms", "render_ms", "store_ms", "commit_ms")]
+    assert None not in parts
+    assert row["milliseconds"] >= max(parts)
+
+
+def test_story_of_one_key(log: list[Event]) -> None:
+    (told,) = ask("story-of-one-key", log, **{"photos/cat.jpg": "asked/bad.png"})
+    assert told["outcome"] == "FAILED"
+    assert told["reason"] == "unidentified"
+    assert told["attempt"] == 1
+    assert None not in (told["message_id"], told["request_id"])
+
+
+def test_returned_by_error() -> None:
+    lines = [
+        line(message="image", outcome="RETURNED", error="SlowDown", attempt=1, key="a", message_id="1"),
+        line(message="image", outcome="RETURNED", error="SlowDown", attempt=2, key="a", message_id="1"),
+        line(message="image", outcome="HANDED_BACK", attempt=1, key="b", message_id="2"),
+        line(message="image", outcome="READY", attempt=3, key="a", message_id="1"),
+    ]
+    first, second = ask("returned-by-error", lines)
+    assert (first["error"], first["deliveries"], first["messages"], first["most_attempts"]) == ("SlowDown", 2, 1, 2)
+    assert (second["outcome"], second["last_key"]) == ("HANDED_BACK", "b")
+
+
+def test_systemic_errors() -> None:
+    lines = [line(message="image", outcome="SYSTEMIC", error="access denied", key="a"), line(outcome="READY")]
+    (row,) = ask("systemic-errors", lines)
+    assert (row["error"], row["images"], row["last_key"]) == ("access denied", 1, "a")
+
+
+# https://docs.aws.amazon.com/lambda/latest/dg/troubleshooting-invocation.html
+@pytest.mark.parametrize(
+    ("message", "is_one"),
+    [
+        ("2026-01-02T03:04:05.678Z 8f5 Task timed out after 60.00 seconds", True),
+        ("RequestId: 8f5 Error: Runtime exited with error: signal: killed\nRuntime.ExitError", True),
+        (
+            "[ERROR] Runtime.ImportModuleError: Unable to import module 'thumbnailer.handler': No module named 'PIL'",
+            True,
+        ),
+        ("REPORT RequestId: 8f5\tDuration: 60000.00 ms\tMemory Size: 1769 MB\tStatus: timeout", True),
+        ("REPORT RequestId: 8f5\tDuration: 100.00 ms\tMemory Size: 1769 MB\tMax Memory Used: 200 MB", False),
+        ('{"level":"INFO","message":"image","outcome":"READY"}', False),
+    ],
+)
+def test_crashes(message: str, is_one: bool) -> None:  # noqa: FBT001 - a column of the table
+    assert bool(ask("crashes", [Event("stream", 1_000, message)])) == is_one
+
+
+def test_cold_starts_can_be_asked(log: list[Event]) -> None:
+    # The emulator's reports lack the duration of a start, and the local CloudWatch reads no reports.
+    assert ask("cold-starts", log) == []
