@@ -31,6 +31,7 @@ BREACHES = {"0": False, "X": True, "-": None}
         (3, "- - X - -", ("ALARM", RETAINED, "ALARM", "OK")),
         (2, "0 - X - X", ("ALARM", "ALARM", "ALARM", "ALARM")),
         (2, "0 0 X 0 X", ("ALARM", "ALARM", "ALARM", "ALARM")),
+        (2, "X X 0 0 X", ("OK", "OK", "OK", "OK")),  # only three count
         (2, "0 - X - -", ("OK", "OK", "ALARM", "OK")),
         (2, "- - - - 0", ("OK", "OK", "ALARM", "OK")),
         (2, "- - - X -", ("ALARM", RETAINED, "ALARM", "OK")),
@@ -124,6 +125,13 @@ def test_some_of_several_periods() -> None:
     evaluated(cloudwatch)
     assert cloudwatch.told == []
     cloudwatch.put("ThumbnailPipeline", "Failed", now - 610, 5, Function="thumbs")
+    evaluated(cloudwatch)
+    assert [state for state, _ in cloudwatch.told] == ["ALARM"]
+
+
+def test_a_missing_period_is_made_up_for_by_an_older_one() -> None:
+    cloudwatch = CloudWatch([on_failures()])
+    cloudwatch.put("ThumbnailPipeline", "Failed", time.time() - 310, 5, Function="thumbs")
     evaluated(cloudwatch)
     assert [state for state, _ in cloudwatch.told] == ["ALARM"]
 

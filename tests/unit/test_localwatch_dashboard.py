@@ -116,6 +116,17 @@ def test_what_is_wrong_stands_beside_what_is_right() -> None:
     assert view["problems"] == ["nothing has the id x"]
 
 
+def test_what_refers_to_itself_is_no_riddle() -> None:
+    view = metrics([{"id": "hen", "expression": "egg + 1"}], [{"id": "egg", "expression": "hen + 1"}])
+    assert view["problems"] == ["hen refers to itself", "egg refers to itself"]
+
+
+def test_the_first_period_is_whole() -> None:
+    body = {"widgets": [{"type": "metric", "properties": {"metrics": [READY], "stat": "Sum", "period": 300}}]}
+    (view,) = dashboard.draw(json.dumps(body), sources(), Window(HOUR + 100, HOUR + 600))
+    assert view["series"][0]["values"] == [3, 3]
+
+
 def test_one_value_for_the_whole_time() -> None:
     assert lines(READY, view="singleValue", setPeriodToTimeRange=True) == {"Ready": [6]}
     assert lines(READY, view="singleValue") == {"Ready": [3, 3]}

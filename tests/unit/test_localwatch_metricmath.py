@@ -127,6 +127,7 @@ def test_filling(expression: str, expected: list[float | None]) -> None:
         ("ABS(-m)", [60, 120, None, 240, None]),
         ("CEIL(m / 100)", [1, 2, None, 3, None]),
         ("LOG10(m * 0)", [None] * 5),
+        ("m + (1 / 0 < 2)", [None] * 5),  # what has no result makes none
         ("m - MIN(m)", [0, 60, None, 180, None]),
         ("m / DATAPOINT_COUNT(m)", [20, 40, None, 80, None]),
         ("TIME_SERIES(MAX(m))", [240] * 5),
@@ -188,17 +189,19 @@ def test_what_is_wrong_is_said(expression: str, complaint: str) -> None:
         values(expression, m=series(1))
 
 
-_numbers = st.integers(0, 99).map(str)
-_arithmetic = st.recursive(
-    _numbers,
-    lambda inner: st.one_of(
-        st.tuples(inner, st.sampled_from(["+", "-", "*", "/"]), inner).map(" ".join),
-        inner.map(lambda text: f"({text})"),
-        inner.map(lambda text: f"-({text})"),
-        st.tuples(inner, st.sampled_from(["<", "<=", "==", "!="]), inner).map(lambda parts: f"({' '.join(parts)})"),
-    ),
-    max_leaves=8,
-)
+def _chain(operand: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    """Operands in a row, with signs between them, as a whole in parentheses."""
+    more = st.lists(st.tuples(st.sampled_from([" + ", " - ", " * ", " / ", " - -"]), operand), min_size=1, max_size=4)
+    return st.tuples(operand, more).map(lambda parts: f"({parts[0]}{''.join(sign + each for sign, each in parts[1])})")
+
+
+def _comparison(operand: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    signs = st.sampled_from([" < ", " <= ", " == ", " != "])
+    return st.tuples(operand, signs, operand).map(lambda parts: f"({''.join(parts)})")
+
+
+_numbers = st.integers(0, 9).map(str)
+_arithmetic = st.recursive(_numbers, lambda inner: _chain(inner) | _comparison(_chain(inner)), max_leaves=12)
 
 
 @given(_arithmetic)

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def image_documents(key: str, start: float) -> list[dict[str, Any]]:
+def image_documents(key: str, start: float, trace: str = "1-a") -> list[dict[str, Any]]:
     """The documents of one image, as the SDK sends them: the parts first."""
-    common = {"trace_id": f"1-{key}"}
+    common = {"trace_id": trace}
     return [
         {**common, "id": f"{key}-f", "parent_id": key, "name": "fetch", "start_time": start, "end_time": start + 0.01},
         {
@@ -45,16 +45,20 @@ def test_traces_are_read_as_they_come_and_found_by_key(tmp_path: Path) -> None:
     file = tmp_path / "traces.jsonl"
     traces = Traces(file)
     assert traces.find("", 10) == []
-    documents = [*image_documents("cats/a.png", 100.0), *image_documents("dogs/b.png", 200.0)]
+    documents = [
+        *image_documents("cats/a.png", 100.0),
+        *image_documents("cats/c.png", 100.5),
+        *image_documents("dogs/b.png", 200.0, trace="1-b"),
+    ]
     text = "".join(json.dumps(document) + "\n" for document in documents)
     torn = text.index("dogs") + 10
     file.write_text(text[:torn])
-    assert [image["key"] for image in traces.find("", 10)] == ["cats/a.png"]
+    assert [image["key"] for image in traces.find("", 10)] == ["cats/c.png", "cats/a.png"]
     with file.open("a") as growing:
         growing.write(text[torn:])
-    assert [image["key"] for image in traces.find("", 10)] == ["dogs/b.png", "cats/a.png"]
+    assert [image["key"] for image in traces.find("", 10)] == ["dogs/b.png", "cats/c.png", "cats/a.png"]
     assert [image["key"] for image in traces.find("", 1)] == ["dogs/b.png"]
-    (image,) = traces.find("cats", 10)
+    (image,) = traces.find("s/a", 10)
     assert [(part["name"], part["depth"], part["failed"]) for part in image["parts"]] == [
         ("image", 0, False),
         ("fetch", 1, False),
