@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from botocore.exceptions import EndpointConnectionError
 
+from localaws import __main__ as localaws_main
+from localaws import processes, stack
+from localaws.errors import LocalStackError
 from localwatch import server
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from localwatch.page import Page
 
@@ -79,6 +84,26 @@ def test_a_thumbnail_has_its_type() -> None:
 
 def test_nothing_can_be_changed() -> None:
     assert asked("/view", method="POST").status == 405
+
+
+def test_up_leaves_nothing_running_where_the_page_does_not_start(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    started = [
+        processes.start(["sleep", "60"], log=tmp_path / "log", environment={}) for _ in ("emulator", "collector")
+    ]
+    created = stack.Stack(tmp_path, "http://127.0.0.1:1", "us-east-1", {}, "http://127.0.0.1:1/alerts", *started)
+
+    def refuse(_: Path) -> None:
+        raise LocalStackError("the page did not start")
+
+    monkeypatch.setattr(localaws_main, "_HOME", tmp_path / "home")
+    monkeypatch.setattr(localaws_main, "_STACK_FILE", tmp_path / "stack.json")
+    monkeypatch.setattr(stack, "create", lambda *_, **__: created)
+    monkeypatch.setattr(server, "start", refuse)
+    monkeypatch.setattr(sys, "argv", ["localaws", "up"])
+    assert localaws_main.main() == 1
+    assert [process.alive for process in started] == [False, False]
 
 
 def test_a_chore_that_fails_is_told_of_and_done_again() -> None:
