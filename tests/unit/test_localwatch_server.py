@@ -89,10 +89,8 @@ def test_nothing_can_be_changed() -> None:
 def test_up_leaves_nothing_running_where_the_page_does_not_start(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    started = [
-        processes.start(["sleep", "60"], log=tmp_path / "log", environment={}) for _ in ("emulator", "collector")
-    ]
-    created = stack.Stack(tmp_path, "http://127.0.0.1:1", "us-east-1", {}, "http://127.0.0.1:1/alerts", *started)
+    emulator, collector = (processes.start(["sleep", "60"], log=tmp_path / "log", environment={}) for _ in range(2))
+    created = stack.Stack(tmp_path, "http://127.0.0.1:1", "us-east-1", {}, "http://queue", emulator, collector)
 
     def refuse(_: Path) -> None:
         raise LocalStackError("the page did not start")
@@ -103,7 +101,7 @@ def test_up_leaves_nothing_running_where_the_page_does_not_start(
     monkeypatch.setattr(server, "start", refuse)
     monkeypatch.setattr(sys, "argv", ["localaws", "up"])
     assert localaws_main.main() == 1
-    assert [process.alive for process in started] == [False, False]
+    assert (emulator.alive, collector.alive) == (False, False)
 
 
 def test_a_chore_that_fails_is_told_of_and_done_again() -> None:
