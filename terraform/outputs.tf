@@ -53,6 +53,11 @@ output "topic_arns" {
   value       = { for tier, topic in module.alerting.topics : tier => topic.arn }
 }
 
+output "digests_table_name" {
+  description = "Name of the table in which digests of failures are spaced out."
+  value       = module.alerting.digests_table_name
+}
+
 output "function_name" {
   description = "Name of the function that renders thumbnails."
   value       = module.thumbnailer.function_name

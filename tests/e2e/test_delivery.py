@@ -77,7 +77,7 @@ def test_a_lost_permission_leaves_the_backlog_in_the_queue(deployment: Deploymen
     with deployment.visibility(8):
         with deployment.without_permission(action):
             deployment.upload(key, picture())
-            eventually("the function says so", lambda: "systemic failure" in logged_about(deployment, key))
+            eventually("the function says so", lambda: '"outcome":"SYSTEMIC"' in logged_about(deployment, key))
             assert deployment.row(key) is None
             assert deployment.backlog(deployment.outputs["queue_url"]) == 1
             assert deployment.dead_letters() == []

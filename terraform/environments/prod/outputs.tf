@@ -55,6 +55,11 @@ output "topic_arns" {
   value       = module.pipeline.topic_arns
 }
 
+output "digests_table_name" {
+  description = "Name of the table in which digests of failures are spaced out."
+  value       = module.pipeline.digests_table_name
+}
+
 output "function_name" {
   description = "Name of the function that renders thumbnails."
   value       = module.pipeline.function_name
