@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 __all__ = ["Contender", "Run"]
 
 _TIMEOUT_SECONDS = 300
-# Before the machine's other work: ten times its share of a processor.
-_PRIORITY = -10
+# Before the machine's other work, so that it gets some thirty times as much of a processor.
+_PRIORITY = -15
 
 
 @dataclass(frozen=True)

@@ -111,8 +111,9 @@ def verdicts(lines: list[dict[str, Any]]) -> list[Verdict]:
     """Which setting should be the default."""
     if not lines:
         return [Verdict("memory setting", "not measured: no control groups")]
-    best, default = recommended(lines), default_memory_mb()
-    return [Verdict("recommended memory, and the module's default", f"{best} MB", f"{default} MB", best == default)]
+    return [
+        Verdict(f"recommended memory (the module's default is {default_memory_mb()} MB)", f"{recommended(lines)} MB")
+    ]
 
 
 def main() -> int:

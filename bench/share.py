@@ -21,7 +21,7 @@ _OURS = Path("/proc/self/cgroup")
 # As long as Lambda's is said to be; the kernel's own default of 100 ms would let short bursts through.
 _PERIOD_US = 20_000
 # Before the machine's other work, so many times as important; the kernel's own weights are 1024 and 100.
-_PRIORITY = 10
+_PRIORITY = 30
 
 
 class Shares(NamedTuple):

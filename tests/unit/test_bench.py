@@ -129,7 +129,15 @@ def test_a_ratio_is_by_image_and_within_a_round() -> None:
     ten = turn([], [])
     twenty = ten._replace(images=20, run=Run(0, 1000, 500, [], 0, 0))
     turns = {"twenty": [twenty, twenty], "ten": [ten, ten]}
-    assert throughput.ratio(turns, "twenty", "ten") == 2
+    assert throughput.ratio(turns, "twenty", "ten") == {"ratio": 2, "calm_rounds": 1}
+
+
+def test_a_disturbed_round_tells_nothing_where_there_is_a_calm_one() -> None:
+    calm = turn([], [])
+    slow = calm._replace(others=0.4, run=Run(0, 9000, 500, [], 0, 0))
+    turns = {"ours": [calm, calm, calm], "theirs": [calm, slow, calm]}
+    assert throughput.ratio(turns, "ours", "theirs") == {"ratio": 1, "calm_rounds": 1}
+    assert throughput.ratio({**turns, "theirs": [calm, slow, slow]}, "ours", "theirs")["calm_rounds"] == 0
 
 
 def test_the_size_of_a_row_is_as_dynamodb_counts_it() -> None:
