@@ -22,6 +22,10 @@ locals {
   log_group_name     = "/aws/lambda/${var.name}-thumbnailer"
   log_group_arn      = "arn:${local.aws.partition}:logs:${local.aws.region}:${local.aws.account_id}:log-group:${local.log_group_name}"
 
+  alarm_names = {
+    for tier in ["warning", "critical", "page"] : tier => [for name, alarm in module.observability.alarms : name if alarm.tier == tier]
+  }
+
   # Denied everywhere: whatever comes without TLS, except from the addresses that were let through by name.
   without_tls = merge(
     { Bool = { "aws:SecureTransport" = ["false"] } },

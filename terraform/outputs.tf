@@ -85,9 +85,7 @@ output "kms_key_arn" {
 
 output "alarm_names" {
   description = "Names of the alarms by tier: warning, critical, and the pages that the critical ones set off. Warning and critical publish to the warning topic, pages to the critical one."
-  value = {
-    for tier in ["warning", "critical", "page"] : tier => [for name, alarm in module.observability.alarms : name if alarm.tier == tier]
-  }
+  value       = local.alarm_names
 }
 
 output "dashboard_name" {

@@ -123,6 +123,33 @@ run "every_alarm_reaches_people" {
   }
 }
 
+run "tools_find_the_deployment_by_its_name" {
+  assert {
+    condition     = aws_ssm_parameter.tools.name == "/thumbnail-pipeline/thumbs" && aws_ssm_parameter.tools.type == "String"
+    error_message = "Tools look for a plain parameter that is named after the deployment."
+  }
+
+  assert {
+    condition = jsondecode(aws_ssm_parameter.tools.insecure_value) == {
+      source_bucket             = output.source_bucket
+      source_prefix             = output.source_prefix
+      thumbnails_bucket         = output.thumbnails_bucket
+      queue_url                 = output.queue_url
+      dlq_url                   = output.dlq_url
+      table_name                = output.table_name
+      failures_index_name       = output.failures_index_name
+      digests_table_name        = output.digests_table_name
+      topic_arns                = output.topic_arns
+      function_name             = output.function_name
+      log_group_name            = output.log_group_name
+      event_source_mapping_uuid = output.event_source_mapping_uuid
+      alarm_names               = output.alarm_names
+      dashboard_name            = output.dashboard_name
+    }
+    error_message = "What tools find must be what the outputs say."
+  }
+}
+
 run "longest_name_in_the_longest_region" {
   variables {
     name = "a-name-of-24-characters0"
@@ -141,6 +168,13 @@ run "longest_name_in_the_longest_region" {
   assert {
     condition     = length(output.function_name) <= 64 && length(output.function_role_name) <= 64
     error_message = "A function's and a role's name may have 64 characters."
+  }
+
+  assert {
+    # What a parameter of the standard tier, which costs nothing, can hold.
+    # https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-advanced-parameters.html
+    condition     = length(aws_ssm_parameter.tools.insecure_value) <= 4096
+    error_message = "What tools have to know may have 4096 characters."
   }
 }
 

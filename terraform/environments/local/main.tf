@@ -26,6 +26,7 @@ provider "aws" {
     s3         = var.endpoint_url
     sns        = var.endpoint_url
     sqs        = var.endpoint_url
+    ssm        = var.endpoint_url
     sts        = var.endpoint_url
   }
 }

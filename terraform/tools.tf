@@ -1,0 +1,28 @@
+# Where tools find the deployment by its name alone, without Terraform's state. Names, which are no secrets: whoever may
+# read the parameter can find out nothing else by it. The keys are those of outputs.tf.
+
+resource "aws_ssm_parameter" "tools" {
+  #checkov:skip=CKV2_AWS_34:There is nothing in it to encrypt, and who reads it should not need the key.
+  name        = "/thumbnail-pipeline/${var.name}"
+  description = "What tools have to know of the thumbnail pipeline ${var.name}."
+  type        = "String"
+  tags        = var.tags
+
+  # Not `value`, which plans would hide.
+  insecure_value = jsonencode({
+    source_bucket             = module.ingest.bucket_name
+    source_prefix             = var.source_prefix
+    thumbnails_bucket         = module.thumbnails.bucket_name
+    queue_url                 = module.ingest.queue_url
+    dlq_url                   = module.ingest.dlq_url
+    table_name                = module.catalog.table_name
+    failures_index_name       = module.catalog.failures_index_name
+    digests_table_name        = module.alerting.digests_table_name
+    topic_arns                = { for tier, topic in module.alerting.topics : tier => topic.arn }
+    function_name             = module.thumbnailer.function_name
+    log_group_name            = module.thumbnailer.log_group_name
+    event_source_mapping_uuid = module.thumbnailer.event_source_mapping_uuid
+    alarm_names               = local.alarm_names
+    dashboard_name            = module.observability.dashboard_name
+  })
+}
