@@ -148,7 +148,7 @@ def test_the_size_of_a_row_is_as_dynamodb_counts_it() -> None:
     assert throughput.row_bytes({"m": {"M": {"k": {"NULL": True}}}}) == 1 + 3 + (1 + 1 + 1)
 
 
-def test_the_recommended_memory_is_the_fastest_that_has_room_and_is_not_dear() -> None:
+def test_the_cheapest_memory_settings_have_room_and_cost_alike() -> None:
     def line(memory_mb: int, ms: float, rss_mb: int) -> dict[str, Any]:
         return {
             "memory_mb": memory_mb,
@@ -157,14 +157,9 @@ def test_the_recommended_memory_is_the_fastest_that_has_room_and_is_not_dear() -
             "gb_seconds_per_million": ms * memory_mb,
         }
 
-    cramped, cheapest, dearer, too_dear = (
-        line(512, 300, 500),
-        line(1024, 200, 500),
-        line(2048, 120, 600),
-        line(4096, 99, 600),
-    )
-    assert memory.recommended([cramped, cheapest, dearer, too_dear]) == 2048
-    assert memory.recommended([cramped, cheapest, too_dear]) == 1024
+    cramped, slow, fast, dear = line(512, 300, 500), line(1024, 200, 500), line(2048, 109, 600), line(4096, 99, 600)
+    assert memory.cheapest([cramped, slow, fast, dear]) == [1024, 2048]
+    assert memory.cheapest([cramped, slow, dear]) == [1024]
 
 
 def test_the_default_memory_is_the_modules() -> None:
