@@ -2,21 +2,55 @@
 
 from __future__ import annotations
 
-import typer
+from typing import Any
 
+import typer
+from botocore.exceptions import BotoCoreError, ClientError
+from typer.core import TyperGroup
+
+from thumbctl import channels
+from thumbctl.conventions import ExitCode, complain
+from thumbctl.errors import ThumbctlError, sentence
 from thumbctl.render import render
 
 __all__ = ["app", "main"]
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+class _Commands(TyperGroup):
+    """The one place where errors become a sentence and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - a type of Typer's own, which it keeps private
+        try:
+            return super().invoke(ctx)
+        except ThumbctlError as error:
+            complain(str(error))
+        except (BotoCoreError, ClientError) as error:
+            complain(sentence(error))
+        raise typer.Exit(ExitCode.IMPOSSIBLE)
+
+
+app = typer.Typer(
+    cls=_Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
 
 
 @app.callback()
 def _root() -> None:
-    """Operate the thumbnail pipeline."""
+    """Operate the thumbnail pipeline.
+
+    `render` needs nothing but images. All else looks at a deployed stack, with your usual AWS credentials and region:
+    name it with `--stack` or `THUMBCTL_STACK`, or run `make up` for a local one.
+
+    Exit codes: 0 all is fine, 1 something is wrong with the stack or an image, 2 the command could not be done.
+    """
 
 
 app.command()(render)
+app.add_typer(channels.app, name="channels")
 
 
 def main() -> None:
