@@ -6,6 +6,9 @@ ARCHITECTURE ?= arm64
 HEIF ?= yes
 export INTERPRETER ?=
 export IMAGES ?=
+export SCENARIO ?=
+REVEAL ?=
+MEND ?=
 PORT ?=
 SEED ?=
 SECONDS ?= 600
@@ -20,7 +23,7 @@ PACKAGE_FOR = --runtime $(RUNTIME) --architecture $(ARCHITECTURE) $(if $(INTERPR
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo up down test lint unit e2e model chaos fuzz mutate bench package fmt lock clean
+.PHONY: help setup demo up down gameday test lint unit e2e model chaos fuzz mutate bench package fmt lock clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +38,9 @@ up: $(READY) $(LOCAL_ARCHIVES) ## Start a local stack that stays, with a live pa
 
 down: $(READY) ## End the local stack
 	@$(BIN)/python -m localaws down
+
+gameday: $(READY) ## Be on call for a local stack that breaks; SCENARIO=name, without one lists them; REVEAL=yes, MEND=yes
+	@$(BIN)/python -m gameday $(if $(SCENARIO),"$$SCENARIO") $(if $(filter yes,$(REVEAL)),--reveal) $(if $(filter yes,$(MEND)),--mend)
 
 test: lint unit e2e ## Run every check and test
 

@@ -32,7 +32,11 @@ class FaultyProxy:
         """Replace the rules by `rules`, each saying which calls fail, how and how often."""
         self._call("POST", "/_microburst/rules", list(rules))
 
-    def _call(self, method: str, path: str, body: object = None) -> None:
+    def fired(self) -> int:
+        """How many calls have failed, or were slow, by the rules so far."""
+        return int(self._call("GET", "/_microburst/stats")["requests"]["faulted"])
+
+    def _call(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401 - whatever its JSON holds
         request = urllib.request.Request(
             self.endpoint_url + path,
             method=method,
@@ -40,7 +44,7 @@ class FaultyProxy:
             headers={"Content-Type": "application/json"},
         )
         with urllib.request.urlopen(request, timeout=10) as response:
-            response.read()
+            return json.load(response)
 
 
 def start(upstream: str, directory: Path) -> FaultyProxy:
