@@ -77,7 +77,7 @@ locals {
     missing    = "notBreaching" # no invocations, no failures
     steps = [
       "Run the saved query ${var.name}/failures-by-reason: one reason or many? It names examples.",
-      "Look at an example. What was uploaded broken is for its sender to mend; if good images fail, go back to the function_archive before.",
+      "Look at an example. What was uploaded broken is for its sender to mend; if good images fail, go back to the function_archive before; if they are out-of-memory, crashed or too-slow, see the function's memory and time.",
       "Upload or backfill again what failed: the index ${var.catalog.failures_index_name} of ${var.catalog.table_name} lists it.",
     ]
   }
@@ -134,7 +134,7 @@ locals {
       missing    = "notBreaching" # there is an age only while there are messages
       meaning    = "For 10 minutes, the oldest message of ${var.queue.name} has been ${var.thresholds.late_seconds} seconds old or more, with concurrency to spare: something holds it up."
       steps = [
-        "Dashboard ${var.name}: throttles or errors of ${var.function.name}? The concurrency of the account may be used up by others.",
+        "Is the trigger of ${var.function.name} enabled? If so, dashboard ${var.name}: throttles or errors? The concurrency of the account may be used up by others.",
         "Run the saved query ${var.name}/returned-by-error: the same messages time and again?",
         "Run ${var.name}/crashes: a worker that dies keeps its messages until the visibility timeout is over.",
       ]
@@ -196,7 +196,7 @@ locals {
       steps = [
         "Has an import just begun? An on-demand table doubles what it takes within half an hour; lower maximum_concurrency until then.",
         "Run the saved query ${var.name}/returned-by-error: which calls?",
-        "If the rate is low all the same, one key is hot: see ${var.name}/story-of-one-key, and CloudWatch Contributor Insights for DynamoDB.",
+        "If the rate is low all the same: is the table still on demand, without a maximum? Then one key is hot: see ${var.name}/story-of-one-key.",
       ]
     }
 
