@@ -8,11 +8,13 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
+from botocore.exceptions import BotoCoreError, ClientError
 from rich.markup import escape
 from rich.table import Table
 
 from thumbctl import stack as stacks
 from thumbctl.conventions import ExitCode, JsonOption, StackOption, complain, console, write_json
+from thumbctl.errors import ThumbctlError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -234,12 +236,28 @@ def _idle(cloudwatch: CloudWatchClient, names: Sequence[str]) -> str | None:
 
 
 def _ring(cloudwatch: CloudWatchClient, alarm: str, reason: str) -> None:
-    # An alarm on metrics would find back by itself. A page would not before one of its alarms changes.
-    # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_SetAlarmState.html
+    refused = False
     try:
         cloudwatch.set_alarm_state(AlarmName=alarm, StateValue="ALARM", StateReason=reason)
+    except ClientError:
+        refused = True
+        raise
     finally:
+        if not refused:
+            _quiet(cloudwatch, alarm, reason)
+
+
+def _quiet(cloudwatch: CloudWatchClient, alarm: str, reason: str) -> None:
+    # An alarm on metrics would find back by itself. A page would not before one of its alarms changes, and who is not
+    # told that a page is over is not told of the next one either.
+    # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_SetAlarmState.html
+    try:
         cloudwatch.set_alarm_state(AlarmName=alarm, StateValue="OK", StateReason=reason)
+    except (BotoCoreError, ClientError) as error:
+        raise ThumbctlError(
+            f"The alarm {alarm} was set to ALARM for the test and could not be set back ({str(error).rstrip('.')}): run"
+            f" 'aws cloudwatch set-alarm-state --alarm-name {alarm} --state-value OK --state-reason TEST'."
+        ) from error
 
 
 def _received(sent: Sent, subscription: Subscription) -> str:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
+from botocore.client import BaseClient
+from botocore.exceptions import ClientError
 from moto import mock_aws
 from moto.backends import get_backend
 from moto.core.models import DEFAULT_ACCOUNT_ID
@@ -240,6 +242,30 @@ def test_an_interrupted_test_still_says_that_all_is_well() -> None:
     with pytest.raises(KeyboardInterrupt):
         channels._ring(cloudwatch, "pipeline-failing", "TEST")
     assert states == ["ALARM", "OK"]
+
+
+@pytest.mark.parametrize(
+    ("refused", "words"),
+    [
+        ("ALARM", "AWS denies SetAlarmState (no):"),
+        ("OK", "The alarm photos-pipeline-failing was set to ALARM for the test"),
+    ],
+)
+def test_a_page_that_stays_is_named(
+    refused: str, words: str, deployed: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = BaseClient._make_api_call  # type: ignore[attr-defined]
+
+    def call(client: BaseClient, operation: str, arguments: Any) -> Any:
+        if operation == "SetAlarmState" and arguments["StateValue"] == refused:
+            raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, operation)
+        return real(client, operation, arguments)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", call)
+    code, _, complaints = run("test", "--tier", "critical")
+    assert code == 2
+    assert complaints.startswith(words)
+    assert [state for state, _ in deployed.changes("photos-pipeline-failing")] == (["ALARM"] if refused == "OK" else [])
 
 
 def test_only_tiers_that_exist(deployed: Deployed) -> None:
