@@ -164,8 +164,8 @@ def stopped_consumer(stack: Stack) -> Iterator[Trouble]:
 
 @contextlib.contextmanager
 def slow_storage(stack: Stack) -> Iterator[Trouble]:
-    """Let S3 take seconds for every call; it passes when the block ends, and not before."""
-    with _faulty(stack, [{"service": "s3", "latency": {"min": 800, "max": 4000}}]):
+    """Let S3 take a second or so for every call; it passes when the block ends, and not before."""
+    with _faulty(stack, [{"service": "s3", "latency": {"min": 300, "max": 1500}}]):
         yield lambda: True
 
 

@@ -96,9 +96,9 @@ _SCENARIOS: Final = (
     ),
     Scenario(
         name="slow-storage",
-        cause="S3 takes seconds for every call.",
+        cause="S3 takes a second and more for every call.",
         first_alarm="dead-letters",
-        minutes=1,
+        minutes=2,
         remedy="The errors are time-outs of S3 and nothing else, and nothing of ours has changed: see AWS Health. "
         "Pause the consumer, so that no message uses up its tries, and redrive the dead letters when it is over.",
         on_aws="With five tries and longer waits, dead letters come much later, and late images before them.",
