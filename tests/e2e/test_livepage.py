@@ -174,7 +174,8 @@ def test_metrics_say_what_the_log_says(deployment: Deployment) -> None:
     def logged() -> Counter[str]:
         counted: Counter[str] = Counter()
         logs = deployment.stack.client("logs")
-        for event in logs.filter_log_events(logGroupName=deployment.outputs["log_group_name"])["events"]:
+        pages = logs.get_paginator("filter_log_events").paginate(logGroupName=deployment.outputs["log_group_name"])
+        for event in (event for page in pages for event in page["events"]):
             counted["Invocations"] += event["message"].startswith("REPORT RequestId")
             if event["message"].startswith('{"_aws"'):
                 document = json.loads(event["message"])
