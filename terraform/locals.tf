@@ -3,6 +3,8 @@ data "aws_partition" "current" {}
 data "aws_region" "current" {}
 
 locals {
+  release = "0.1.0" # of this module and the function that belongs to it
+
   aws = {
     account_id = data.aws_caller_identity.current.account_id
     dns_suffix = data.aws_partition.current.dns_suffix

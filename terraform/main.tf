@@ -45,7 +45,6 @@ module "thumbnailer" {
   sizing = {
     memory_mb            = var.memory_mb
     timeout_seconds      = var.timeout_seconds
-    maximum_concurrency  = var.maximum_concurrency
     reserved_concurrency = var.reserved_concurrency
   }
   snap_start  = var.snap_start
@@ -57,7 +56,10 @@ module "thumbnailer" {
     animation  = var.animation
     truncated  = var.truncated
   }
-  queue_arn = module.ingest.queue_arn
+  queues = {
+    work     = { arn = module.ingest.queue_arn, maximum_concurrency = var.maximum_concurrency }
+    backfill = { arn = module.ingest.backfill_queue_arn, maximum_concurrency = var.backfill.maximum_concurrency }
+  }
   uploads = {
     bucket_arn  = module.ingest.bucket_arn
     bucket_name = module.ingest.bucket_name

@@ -10,19 +10,29 @@ resource "aws_ssm_parameter" "tools" {
 
   # Not `value`, which plans would hide.
   insecure_value = jsonencode({
-    source_bucket             = module.ingest.bucket_name
-    source_prefix             = var.source_prefix
-    thumbnails_bucket         = module.thumbnails.bucket_name
-    queue_url                 = module.ingest.queue_url
-    dlq_url                   = module.ingest.dlq_url
-    table_name                = module.catalog.table_name
-    failures_index_name       = module.catalog.failures_index_name
-    digests_table_name        = module.alerting.digests_table_name
-    topic_arns                = { for tier, topic in module.alerting.topics : tier => topic.arn }
-    function_name             = module.thumbnailer.function_name
-    log_group_name            = module.thumbnailer.log_group_name
-    event_source_mapping_uuid = module.thumbnailer.event_source_mapping_uuid
-    alarm_names               = local.alarm_names
-    dashboard_name            = module.observability.dashboard_name
+    release                            = local.release
+    source_bucket                      = module.ingest.bucket_name
+    source_prefix                      = var.source_prefix
+    thumbnails_bucket                  = module.thumbnails.bucket_name
+    queue_url                          = module.ingest.queue_url
+    queue_arn                          = module.ingest.queue_arn
+    backfill_queue_url                 = module.ingest.backfill_queue_url
+    backfill_queue_arn                 = module.ingest.backfill_queue_arn
+    dlq_url                            = module.ingest.dlq_url
+    dlq_arn                            = module.ingest.dlq_arn
+    table_name                         = module.catalog.table_name
+    failures_index_name                = module.catalog.failures_index_name
+    digests_table_name                 = module.alerting.digests_table_name
+    topic_arns                         = { for tier, topic in module.alerting.topics : tier => topic.arn }
+    function_name                      = module.thumbnailer.function_name
+    function_role_name                 = module.thumbnailer.function_role_name
+    function_sha256                    = module.thumbnailer.function_sha256
+    log_group_name                     = module.thumbnailer.log_group_name
+    event_source_mapping_uuid          = module.thumbnailer.event_source_mappings["work"].uuid
+    backfill_event_source_mapping_uuid = module.thumbnailer.event_source_mappings["backfill"].uuid
+    maximum_concurrency                = var.maximum_concurrency
+    backfill_maximum_concurrency       = var.backfill.maximum_concurrency
+    alarm_names                        = local.alarm_names
+    dashboard_name                     = module.observability.dashboard_name
   })
 }

@@ -290,7 +290,7 @@ variable "parallelism" {
 }
 
 variable "maximum_concurrency" {
-  description = "How many invocations run at a time at most: the pipeline's throttle, and the bound on what it can cost."
+  description = "How many invocations run at a time at most for what is uploaded: the pipeline's throttle, and with backfill's the bound on what it can cost."
   type        = number
   default     = 20
 
@@ -300,14 +300,27 @@ variable "maximum_concurrency" {
   }
 }
 
+variable "backfill" {
+  description = "What a backfill may use beside the uploads, which do not wait for it: how many invocations run at a time at most for the backfill queue."
+  type = object({
+    maximum_concurrency = optional(number, 10)
+  })
+  default = {}
+
+  validation {
+    condition     = var.backfill.maximum_concurrency >= 2 && var.backfill.maximum_concurrency <= 1000 && floor(var.backfill.maximum_concurrency) == var.backfill.maximum_concurrency
+    error_message = "backfill.maximum_concurrency must be a whole number from 2 to 1000."
+  }
+}
+
 variable "reserved_concurrency" {
   description = "How many of the account's concurrent executions are set aside for the function. With null, none are."
   type        = number
   default     = null
 
   validation {
-    condition     = var.reserved_concurrency == null ? true : var.reserved_concurrency >= var.maximum_concurrency
-    error_message = "reserved_concurrency must be at least maximum_concurrency: the pollers would be throttled, and every throttle uses up one of a message's receives."
+    condition     = var.reserved_concurrency == null ? true : var.reserved_concurrency >= var.maximum_concurrency + var.backfill.maximum_concurrency
+    error_message = "reserved_concurrency must be at least maximum_concurrency and backfill.maximum_concurrency together: the pollers would be throttled, and every throttle uses up one of a message's receives."
   }
 }
 

@@ -30,6 +30,11 @@ run "queues" {
   }
 
   override_resource {
+    target = aws_sqs_queue.backfill
+    values = { arn = "arn:aws:sqs:eu-central-1:123456789012:thumbs-backfill" }
+  }
+
+  override_resource {
     target = aws_sqs_queue.dead_letters
     values = { arn = "arn:aws:sqs:eu-central-1:123456789012:thumbs-dead-letters" }
   }
@@ -65,19 +70,35 @@ run "queues" {
   assert {
     condition = (
       jsondecode(aws_sqs_queue.dead_letters.redrive_allow_policy).redrivePermission == "byQueue" &&
-      jsondecode(aws_sqs_queue.dead_letters.redrive_allow_policy).sourceQueueArns == [aws_sqs_queue.work.arn]
+      jsondecode(aws_sqs_queue.dead_letters.redrive_allow_policy).sourceQueueArns == [aws_sqs_queue.work.arn, aws_sqs_queue.backfill.arn]
     )
-    error_message = "The dead-letter queue must take messages from the work queue, and from no other."
+    error_message = "The dead-letter queue must take messages from the work queue and the backfill queue, and from no other."
   }
 
   assert {
-    condition     = aws_sqs_queue.work.kms_master_key_id == var.kms_key_arn && aws_sqs_queue.dead_letters.kms_master_key_id == var.kms_key_arn
-    error_message = "Both queues must be encrypted with the key."
+    condition = alltrue([
+      for queue in [aws_sqs_queue.work, aws_sqs_queue.backfill, aws_sqs_queue.dead_letters] : queue.kms_master_key_id == var.kms_key_arn
+    ])
+    error_message = "All queues must be encrypted with the key."
   }
 
   assert {
     condition     = aws_sqs_queue.work.max_message_size >= 65536
     error_message = "An event can be 64 KB, and a queue that takes less loses it."
+  }
+
+  assert {
+    condition = alltrue([
+      for attribute in [
+        "visibility_timeout_seconds", "message_retention_seconds", "receive_wait_time_seconds", "max_message_size", "redrive_policy",
+      ] : aws_sqs_queue.backfill[attribute] == aws_sqs_queue.work[attribute]
+    ])
+    error_message = "The backfill queue must keep messages, give them out and give up on them as the work queue does."
+  }
+
+  assert {
+    condition     = aws_sqs_queue.backfill.name == "thumbs-backfill" && jsondecode(aws_sqs_queue.backfill.policy).Statement[*].Effect == ["Deny"]
+    error_message = "No service and no other account may send to the backfill queue."
   }
 
   assert {
@@ -99,13 +120,13 @@ run "queues" {
 
   assert {
     condition = alltrue([
-      for queue in [aws_sqs_queue.work, aws_sqs_queue.dead_letters] : anytrue([
+      for queue in [aws_sqs_queue.work, aws_sqs_queue.backfill, aws_sqs_queue.dead_letters] : anytrue([
         for statement in jsondecode(queue.policy).Statement :
         statement.Effect == "Deny" && statement.Principal == "*" && statement.Action == "sqs:*" &&
         statement.Resource == queue.arn && jsonencode(statement.Condition) == jsonencode(var.without_tls)
       ])
     ])
-    error_message = "Both queues must deny everything that comes without TLS."
+    error_message = "All queues must deny everything that comes without TLS."
   }
 }
 

@@ -48,8 +48,37 @@ run "defaults" {
   }
 
   assert {
-    condition     = output.queue_url != output.dlq_url && output.queue_arn != output.dlq_arn
+    condition = length(distinct([
+      output.queue_url, output.queue_arn, output.backfill_queue_url, output.backfill_queue_arn, output.dlq_url, output.dlq_arn,
+    ])) == 6
     error_message = "The outputs must tell the queues apart."
+  }
+
+  assert {
+    condition = (
+      output.queue_arn == module.ingest.queue_arn && output.backfill_queue_arn == module.ingest.backfill_queue_arn &&
+      output.event_source_mapping_uuid == module.thumbnailer.event_source_mappings["work"].uuid &&
+      output.backfill_event_source_mapping_uuid == module.thumbnailer.event_source_mappings["backfill"].uuid &&
+      output.event_source_mapping_uuid != output.backfill_event_source_mapping_uuid
+    )
+    error_message = "The outputs must tell which mapping feeds from which queue."
+  }
+
+  assert {
+    condition     = output.function_sha256 == filebase64sha256("./tests/fixtures/archive.zip")
+    error_message = "Tools must be able to tell whether the code that runs is the one that was deployed."
+  }
+}
+
+run "each_queue_has_its_share" {
+  variables {
+    maximum_concurrency = 30
+    backfill            = { maximum_concurrency = 4 }
+  }
+
+  assert {
+    condition     = output.maximum_concurrency == 30 && output.backfill_maximum_concurrency == 4
+    error_message = "The outputs must tell how many invocations each queue may have."
   }
 }
 
@@ -131,20 +160,30 @@ run "tools_find_the_deployment_by_its_name" {
 
   assert {
     condition = jsondecode(aws_ssm_parameter.tools.insecure_value) == {
-      source_bucket             = output.source_bucket
-      source_prefix             = output.source_prefix
-      thumbnails_bucket         = output.thumbnails_bucket
-      queue_url                 = output.queue_url
-      dlq_url                   = output.dlq_url
-      table_name                = output.table_name
-      failures_index_name       = output.failures_index_name
-      digests_table_name        = output.digests_table_name
-      topic_arns                = output.topic_arns
-      function_name             = output.function_name
-      log_group_name            = output.log_group_name
-      event_source_mapping_uuid = output.event_source_mapping_uuid
-      alarm_names               = output.alarm_names
-      dashboard_name            = output.dashboard_name
+      release                            = output.release
+      source_bucket                      = output.source_bucket
+      source_prefix                      = output.source_prefix
+      thumbnails_bucket                  = output.thumbnails_bucket
+      queue_url                          = output.queue_url
+      queue_arn                          = output.queue_arn
+      backfill_queue_url                 = output.backfill_queue_url
+      backfill_queue_arn                 = output.backfill_queue_arn
+      dlq_url                            = output.dlq_url
+      dlq_arn                            = output.dlq_arn
+      table_name                         = output.table_name
+      failures_index_name                = output.failures_index_name
+      digests_table_name                 = output.digests_table_name
+      topic_arns                         = output.topic_arns
+      function_name                      = output.function_name
+      function_role_name                 = output.function_role_name
+      function_sha256                    = output.function_sha256
+      log_group_name                     = output.log_group_name
+      event_source_mapping_uuid          = output.event_source_mapping_uuid
+      backfill_event_source_mapping_uuid = output.backfill_event_source_mapping_uuid
+      maximum_concurrency                = output.maximum_concurrency
+      backfill_maximum_concurrency       = output.backfill_maximum_concurrency
+      alarm_names                        = output.alarm_names
+      dashboard_name                     = output.dashboard_name
     }
     error_message = "What tools find must be what the outputs say."
   }
@@ -158,6 +197,36 @@ run "longest_name_in_the_longest_region" {
   override_data {
     target = data.aws_region.current
     values = { id = "ap-southeast-1" }
+  }
+
+  # As long as AWS makes them: the provider's made-up ones are shorter.
+  override_resource {
+    target = module.ingest.aws_sqs_queue.work
+    values = {
+      arn = "arn:aws:sqs:ap-southeast-1:123456789012:a-name-of-24-characters0-work"
+      url = "https://sqs.ap-southeast-1.amazonaws.com/123456789012/a-name-of-24-characters0-work"
+    }
+  }
+
+  override_resource {
+    target = module.ingest.aws_sqs_queue.backfill
+    values = {
+      arn = "arn:aws:sqs:ap-southeast-1:123456789012:a-name-of-24-characters0-backfill"
+      url = "https://sqs.ap-southeast-1.amazonaws.com/123456789012/a-name-of-24-characters0-backfill"
+    }
+  }
+
+  override_resource {
+    target = module.ingest.aws_sqs_queue.dead_letters
+    values = {
+      arn = "arn:aws:sqs:ap-southeast-1:123456789012:a-name-of-24-characters0-dead-letters"
+      url = "https://sqs.ap-southeast-1.amazonaws.com/123456789012/a-name-of-24-characters0-dead-letters"
+    }
+  }
+
+  override_resource {
+    target = module.thumbnailer.aws_lambda_event_source_mapping.queue
+    values = { uuid = "14e0db71-5d35-4eb5-b481-8945cf9d10c2" }
   }
 
   assert {

@@ -13,7 +13,7 @@ variables {
     runtime          = "python3.13"
     architecture     = "arm64"
   }
-  sizing   = { memory_mb = 1769, timeout_seconds = 60, maximum_concurrency = 20 }
+  sizing   = { memory_mb = 1769, timeout_seconds = 60 }
   batching = { size = 25, window_seconds = 3 }
   settings = {
     renditions = [{
@@ -24,10 +24,13 @@ variables {
     animation = "first-frame"
     truncated = "fail"
   }
-  uploads             = { bucket_arn = "arn:aws:s3:::uploads", bucket_name = "uploads", prefix = "photos/" }
-  thumbnails          = { bucket_arn = "arn:aws:s3:::thumbnails", bucket_name = "thumbnails" }
-  catalog             = { table_arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/catalog", table_name = "catalog" }
-  queue_arn           = "arn:aws:sqs:eu-central-1:123456789012:work"
+  uploads    = { bucket_arn = "arn:aws:s3:::uploads", bucket_name = "uploads", prefix = "photos/" }
+  thumbnails = { bucket_arn = "arn:aws:s3:::thumbnails", bucket_name = "thumbnails" }
+  catalog    = { table_arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/catalog", table_name = "catalog" }
+  queues = {
+    work     = { arn = "arn:aws:sqs:eu-central-1:123456789012:work", maximum_concurrency = 20 }
+    backfill = { arn = "arn:aws:sqs:eu-central-1:123456789012:backfill", maximum_concurrency = 10 }
+  }
   alerts_topic_arn    = "arn:aws:sns:eu-central-1:123456789012:alerts"
   digests             = { table_arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/digests", table_name = "digests", window_seconds = 900 }
   runbook_url         = "https://wiki.example.com/runbook"
@@ -119,22 +122,24 @@ run "event_source" {
   }
 
   assert {
-    condition     = aws_lambda_event_source_mapping.work.event_source_arn == var.queue_arn && aws_lambda_event_source_mapping.work.function_name == aws_lambda_function.this.arn
-    error_message = "The work queue must feed the function."
+    condition = { for mapping in aws_lambda_event_source_mapping.queue : mapping.event_source_arn => mapping.function_name } == {
+      for queue in var.queues : queue.arn => aws_lambda_function.this.arn
+    }
+    error_message = "Both queues must feed the function."
   }
 
   assert {
-    condition     = aws_lambda_event_source_mapping.work.function_response_types == toset(["ReportBatchItemFailures"])
+    condition     = [for mapping in aws_lambda_event_source_mapping.queue : mapping.function_response_types] == [toset(["ReportBatchItemFailures"]), toset(["ReportBatchItemFailures"])]
     error_message = "One failure must not bring back its whole batch."
   }
 
   assert {
-    condition     = aws_lambda_event_source_mapping.work.scaling_config[0].maximum_concurrency == 20
-    error_message = "Concurrency must be bounded where it does not use up receives."
+    condition     = { for queue, mapping in aws_lambda_event_source_mapping.queue : queue => one(mapping.scaling_config).maximum_concurrency } == { backfill = 10, work = 20 }
+    error_message = "Concurrency must be bounded where it does not use up receives, for each queue by itself."
   }
 
   assert {
-    condition     = aws_lambda_event_source_mapping.work.batch_size == 25 && aws_lambda_event_source_mapping.work.maximum_batching_window_in_seconds == 3
+    condition     = [for mapping in aws_lambda_event_source_mapping.queue : "${mapping.batch_size} ${mapping.maximum_batching_window_in_seconds}"] == ["25 3", "25 3"]
     error_message = "Batches must be as asked for."
   }
 }
@@ -197,7 +202,7 @@ run "role" {
       name => one(jsondecode(aws_iam_role_policy.capability[name].policy).Statement).Resource
       } == {
       catalog            = var.catalog.table_arn
-      consume            = var.queue_arn
+      consume            = ["arn:aws:sqs:eu-central-1:123456789012:backfill", "arn:aws:sqs:eu-central-1:123456789012:work"]
       logs               = "arn:aws:logs:eu-central-1:123456789012:log-group:/aws/lambda/thumbs-thumbnailer:*"
       replace-thumbnails = "arn:aws:s3:::thumbnails/*"
     }
@@ -253,8 +258,8 @@ run "without_snap_start" {
   }
 
   assert {
-    condition     = aws_lambda_event_source_mapping.work.function_name == "arn:aws:lambda:eu-central-1:123456789012:function:thumbs-thumbnailer"
-    error_message = "Without SnapStart the queue must feed the function as it is."
+    condition     = toset([for mapping in aws_lambda_event_source_mapping.queue : mapping.function_name]) == toset(["arn:aws:lambda:eu-central-1:123456789012:function:thumbs-thumbnailer"])
+    error_message = "Without SnapStart the queues must feed the function as it is."
   }
 }
 
@@ -273,8 +278,8 @@ run "with_snap_start" {
   }
 
   assert {
-    condition     = aws_lambda_event_source_mapping.work.function_name == "arn:aws:lambda:eu-central-1:123456789012:function:thumbs-thumbnailer:1"
-    error_message = "The queue must feed the version that has the snapshot: the unpublished function has none."
+    condition     = toset([for mapping in aws_lambda_event_source_mapping.queue : mapping.function_name]) == toset(["arn:aws:lambda:eu-central-1:123456789012:function:thumbs-thumbnailer:1"])
+    error_message = "The queues must feed the version that has the snapshot: the unpublished function has none."
   }
 }
 

@@ -34,6 +34,7 @@ run "bad_values_first" {
     memory_mb              = 511                                                                                  # too little for one picture
     timeout_seconds        = 901                                                                                  # longer than Lambda runs
     maximum_concurrency    = 1                                                                                    # fewer than Lambda's pollers can be
+    backfill               = { maximum_concurrency = 1 }                                                          # fewer than Lambda's pollers can be
     max_receive_count      = 1                                                                                    # no second try
     retention              = { dlq_days = 15 }                                                                    # longer than SQS keeps
     alert_subscriptions    = { ops = { protocol = "pigeon", endpoint = "roof" } }                                 # no such protocol
@@ -66,6 +67,7 @@ run "bad_values_first" {
     var.memory_mb,
     var.timeout_seconds,
     var.maximum_concurrency,
+    var.backfill,
     var.max_receive_count,
     var.retention,
     var.alert_subscriptions,
@@ -97,6 +99,7 @@ run "bad_values_second" {
     memory_mb              = 10241                                                                               # more than Lambda has
     timeout_seconds        = 0                                                                                   # no time at all
     maximum_concurrency    = 1001                                                                                # more than Lambda's pollers can be
+    backfill               = { maximum_concurrency = 1001 }                                                      # more than Lambda's pollers can be
     retention              = { queue_days = 4, dlq_days = 4 }                                                    # dead letters would expire first
     alert_subscriptions    = { ops = { protocol = "email", endpoint = "ops@example.com", filter_policy = "{" } } # not JSON
     thumbnails_bucket_name = "Thumbnails"                                                                        # capitals
@@ -112,6 +115,7 @@ run "bad_values_second" {
     var.memory_mb,
     var.timeout_seconds,
     var.maximum_concurrency,
+    var.backfill,
     var.retention,
     var.alert_subscriptions,
     var.thumbnails_bucket_name,
@@ -127,6 +131,7 @@ run "bad_values_third" {
     batching    = { window_seconds = 301 }                                                       # longer than Lambda waits
     retention   = { dlq_days = 14, tombstone_days = 14 }                                         # tombstones would expire first
     parallelism = { renders = 17 }                                                               # more than allowed
+    backfill    = { maximum_concurrency = 2.5 }                                                  # half an invocation
   }
 
   expect_failures = [
@@ -135,6 +140,7 @@ run "bad_values_third" {
     var.batching,
     var.retention,
     var.parallelism,
+    var.backfill,
   ]
 }
 
@@ -436,7 +442,8 @@ run "output_is_the_input" {
     uploads_bucket_name    = "one-and-the-same"
     thumbnails_bucket_name = "one-and-the-same"
     maximum_concurrency    = 20
-    reserved_concurrency   = 19
+    backfill               = { maximum_concurrency = 10 }
+    reserved_concurrency   = 29
   }
 
   expect_failures = [
@@ -453,7 +460,8 @@ run "verges_pass" {
   variables {
     name                   = "a-name-of-24-characters0"
     batching               = { size = 11, window_seconds = 1 }
-    reserved_concurrency   = 20
+    backfill               = { maximum_concurrency = 2 }
+    reserved_concurrency   = 22
     max_receive_count      = 2
     timeout_seconds        = 900
     retention              = { queue_days = 13, dlq_days = 14, tombstone_days = 15 }

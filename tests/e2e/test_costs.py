@@ -33,5 +33,6 @@ def test_the_stack_has_what_the_floor_is_made_of(deployment: Deployment) -> None
 
 def test_the_pollers_are_as_many_as_are_reckoned_with(deployment: Deployment) -> None:
     # Only where maximum_concurrency is set does Lambda keep all five of an idle queue.
-    (mapping,) = applied(deployment, "aws_lambda_event_source_mapping")
-    assert mapping["scaling_config"]
+    mappings = applied(deployment, "aws_lambda_event_source_mapping")
+    assert len(mappings) == Document.load().stack.queues
+    assert all(mapping["scaling_config"] for mapping in mappings)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -47,6 +48,11 @@ def test_module_keeps_its_promises(tmp_path: Path) -> None:
     assert summary is not None
     assert int(summary[1]) > 0
     assert summary[2] == "0"
+
+
+def test_the_module_is_released_together_with_the_project() -> None:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    assert re.findall(r'^  release = "(.+?)"', (MODULE / "locals.tf").read_text(), re.MULTILINE) == [project["version"]]
 
 
 def test_the_command_line_renders_what_the_module_does_by_default() -> None:

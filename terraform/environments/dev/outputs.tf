@@ -20,9 +20,19 @@ output "queue_url" {
   value       = module.pipeline.queue_url
 }
 
+output "backfill_queue_url" {
+  description = "URL of the backfill queue, which operators send to."
+  value       = module.pipeline.backfill_queue_url
+}
+
 output "queue_arn" {
   description = "ARN of the work queue."
   value       = module.pipeline.queue_arn
+}
+
+output "backfill_queue_arn" {
+  description = "ARN of the backfill queue."
+  value       = module.pipeline.backfill_queue_arn
 }
 
 output "dlq_url" {
@@ -70,6 +80,11 @@ output "function_role_name" {
   value       = module.pipeline.function_role_name
 }
 
+output "function_sha256" {
+  description = "SHA-256 of the function's archive in base64, as Lambda tells it of the code that it runs."
+  value       = module.pipeline.function_sha256
+}
+
 output "log_group_name" {
   description = "Name of the function's log group."
   value       = module.pipeline.log_group_name
@@ -78,6 +93,21 @@ output "log_group_name" {
 output "event_source_mapping_uuid" {
   description = "Identifier of the mapping from the work queue to the function, for pausing and resuming it."
   value       = module.pipeline.event_source_mapping_uuid
+}
+
+output "backfill_event_source_mapping_uuid" {
+  description = "Identifier of the mapping from the backfill queue to the function."
+  value       = module.pipeline.backfill_event_source_mapping_uuid
+}
+
+output "maximum_concurrency" {
+  description = "How many invocations run at a time at most for what is uploaded."
+  value       = module.pipeline.maximum_concurrency
+}
+
+output "backfill_maximum_concurrency" {
+  description = "How many invocations run at a time at most for the backfill queue."
+  value       = module.pipeline.backfill_maximum_concurrency
 }
 
 output "kms_key_arn" {
@@ -98,4 +128,9 @@ output "dashboard_name" {
 output "saved_query_names" {
   description = "Names of the saved Logs Insights queries."
   value       = module.pipeline.saved_query_names
+}
+
+output "release" {
+  description = "Version of this module."
+  value       = module.pipeline.release
 }

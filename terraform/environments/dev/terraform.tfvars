@@ -5,6 +5,7 @@ memory_mb           = 1769
 timeout_seconds     = 60
 batching            = { size = 10, window_seconds = 1 }
 maximum_concurrency = 5
+backfill            = { maximum_concurrency = 2 }
 
 retention = {
   queue_days      = 2

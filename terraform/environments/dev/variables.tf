@@ -147,8 +147,15 @@ variable "parallelism" {
 }
 
 variable "maximum_concurrency" {
-  description = "How many invocations run at a time at most."
+  description = "How many invocations run at a time at most for what is uploaded."
   type        = number
+}
+
+variable "backfill" {
+  description = "What a backfill may use beside the uploads: how many invocations run at a time at most for it."
+  type = object({
+    maximum_concurrency = number
+  })
 }
 
 variable "reserved_concurrency" {

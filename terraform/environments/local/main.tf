@@ -49,6 +49,7 @@ module "pipeline" {
   memory_mb              = var.memory_mb
   timeout_seconds        = var.timeout_seconds
   maximum_concurrency    = var.maximum_concurrency
+  backfill               = var.backfill
   reserved_concurrency   = var.reserved_concurrency
   max_receive_count      = var.max_receive_count
   retry_first_seconds    = var.retry_first_seconds

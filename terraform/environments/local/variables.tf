@@ -214,9 +214,17 @@ variable "parallelism" {
 }
 
 variable "maximum_concurrency" {
-  description = "How many invocations run at a time at most. Fewer than in production: all of them share this machine's processors."
+  description = "How many invocations run at a time at most for what is uploaded. Fewer than in production: all of them share this machine's processors."
   type        = number
   default     = 2
+}
+
+variable "backfill" {
+  description = "What a backfill may use beside the uploads. Fewer invocations than in production: all of them share this machine's processors."
+  type = object({
+    maximum_concurrency = number
+  })
+  default = { maximum_concurrency = 2 }
 }
 
 variable "reserved_concurrency" {

@@ -31,6 +31,7 @@ module "pipeline" {
   snap_start           = var.snap_start
   parallelism          = var.parallelism
   maximum_concurrency  = var.maximum_concurrency
+  backfill             = var.backfill
   reserved_concurrency = var.reserved_concurrency
   retention            = var.retention
   log_level            = var.log_level

@@ -1,4 +1,4 @@
-# From an upload to a message: the bucket, what it reports, and the queue that the function works off.
+# From an upload to a message: the bucket, what it reports, and the queues that the function works off.
 
 module "bucket" {
   source = "../bucket"

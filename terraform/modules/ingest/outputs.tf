@@ -23,6 +23,21 @@ output "queue_name" {
   value       = aws_sqs_queue.work.name
 }
 
+output "backfill_queue_url" {
+  description = "URL of the backfill queue."
+  value       = aws_sqs_queue.backfill.url
+}
+
+output "backfill_queue_arn" {
+  description = "ARN of the backfill queue."
+  value       = aws_sqs_queue.backfill.arn
+}
+
+output "backfill_queue_name" {
+  description = "Name of the backfill queue."
+  value       = aws_sqs_queue.backfill.name
+}
+
 output "dlq_url" {
   description = "URL of the dead-letter queue."
   value       = aws_sqs_queue.dead_letters.url

@@ -3,10 +3,12 @@ locals {
 
   # Policies are inline, and name their own queue by an ARN put together here: as resources of their own they would
   # each cost another half minute, for the provider lets every change to a queue settle that long.
-  work_name = "${var.name}-work"
-  dead_name = "${var.name}-dead-letters"
-  work_arn  = "arn:${var.aws.partition}:sqs:${var.aws.region}:${var.aws.account_id}:${local.work_name}"
-  dead_arn  = "arn:${var.aws.partition}:sqs:${var.aws.region}:${var.aws.account_id}:${local.dead_name}"
+  work_name     = "${var.name}-work"
+  backfill_name = "${var.name}-backfill"
+  dead_name     = "${var.name}-dead-letters"
+  work_arn      = "arn:${var.aws.partition}:sqs:${var.aws.region}:${var.aws.account_id}:${local.work_name}"
+  backfill_arn  = "arn:${var.aws.partition}:sqs:${var.aws.region}:${var.aws.account_id}:${local.backfill_name}"
+  dead_arn      = "arn:${var.aws.partition}:sqs:${var.aws.region}:${var.aws.account_id}:${local.dead_name}"
 
   # A message must not come back while the function may still be busy with it, throttled retries included.
   # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
@@ -59,12 +61,43 @@ resource "aws_sqs_queue" "work" {
   })
 }
 
+# What operators send: messages about sources that have been there for long. In a queue of its own, an upload of this
+# minute does not wait behind a million of them.
+resource "aws_sqs_queue" "backfill" {
+  name              = local.backfill_name
+  kms_master_key_id = var.kms_key_arn
+  tags              = var.tags
+
+  visibility_timeout_seconds = local.visibility_timeout_seconds
+  message_retention_seconds  = var.retention.queue_days * local.day
+  receive_wait_time_seconds  = 20
+  max_message_size           = 256 * 1024
+
+  redrive_policy = jsonencode({
+    deadLetterTargetArn = aws_sqs_queue.dead_letters.arn
+    maxReceiveCount     = var.max_receive_count
+  })
+
+  # No service sends here. Whoever may is allowed to by a policy of their own.
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid       = "DenyWithoutTls"
+      Effect    = "Deny"
+      Principal = "*"
+      Action    = "sqs:*"
+      Resource  = local.backfill_arn
+      Condition = var.without_tls
+    }]
+  })
+}
+
 resource "aws_sqs_queue" "dead_letters" {
   name              = local.dead_name
   kms_master_key_id = var.kms_key_arn
   tags              = var.tags
 
-  # A dead letter's age counts from when it was first sent: with the work queue's retention, a message that came late
+  # A dead letter's age counts from when it was first sent: with the other queues' retention, a message that came late
   # to the dead-letter queue would vanish from it soon after.
   # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html
   message_retention_seconds = var.retention.dlq_days * local.day
@@ -76,7 +109,7 @@ resource "aws_sqs_queue" "dead_letters" {
 
   redrive_allow_policy = jsonencode({
     redrivePermission = "byQueue"
-    sourceQueueArns   = [local.work_arn]
+    sourceQueueArns   = [local.work_arn, local.backfill_arn]
   })
 
   policy = jsonencode({

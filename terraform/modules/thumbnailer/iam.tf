@@ -72,7 +72,7 @@ locals {
           "sqs:GetQueueAttributes",
           "sqs:ChangeMessageVisibility",
         ]
-        Resource = var.queue_arn
+        Resource = [for queue in values(var.queues) : queue.arn]
       },
     ]
 

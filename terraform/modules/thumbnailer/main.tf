@@ -107,8 +107,11 @@ resource "aws_lambda_function" "this" {
   }
 }
 
-resource "aws_lambda_event_source_mapping" "work" {
-  event_source_arn = var.queue_arn
+# One for each queue, so that each has a share of the function that the other cannot take.
+resource "aws_lambda_event_source_mapping" "queue" {
+  for_each = var.queues
+
+  event_source_arn = each.value.arn
   function_name    = var.snap_start ? aws_lambda_function.this.qualified_arn : aws_lambda_function.this.arn
   tags             = var.tags
 
@@ -122,10 +125,15 @@ resource "aws_lambda_event_source_mapping" "work" {
     # Limits the pollers. Reserved concurrency alone would throttle them instead, and each throttle uses up one of a
     # message's receives, until healthy messages are dead letters.
     # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
-    maximum_concurrency = var.sizing.maximum_concurrency
+    maximum_concurrency = each.value.maximum_concurrency
   }
 
   # Lambda refuses the mapping unless the role may read the queue. The function itself need not wait for its policies:
-  # nothing invokes it before this mapping does.
+  # nothing invokes it before a mapping does.
   depends_on = [aws_iam_role_policy.capability]
+}
+
+moved {
+  from = aws_lambda_event_source_mapping.work
+  to   = aws_lambda_event_source_mapping.queue["work"]
 }

@@ -13,7 +13,12 @@ output "log_group_name" {
   value       = aws_cloudwatch_log_group.this.name
 }
 
-output "event_source_mapping_uuid" {
-  description = "Identifier of the mapping from the work queue to the function, for pausing and resuming it."
-  value       = aws_lambda_event_source_mapping.work.uuid
+output "function_sha256" {
+  description = "SHA-256 of the function's archive in base64, as Lambda tells it of the code that it runs."
+  value       = aws_lambda_function.this.source_code_hash
+}
+
+output "event_source_mappings" {
+  description = "The mappings from the queues to the function, by the queues' names in var.queues: uuid and arn each."
+  value       = { for queue, mapping in aws_lambda_event_source_mapping.queue : queue => { uuid = mapping.uuid, arn = mapping.arn } }
 }

@@ -26,7 +26,6 @@ variable "sizing" {
   type = object({
     memory_mb            = number
     timeout_seconds      = number
-    maximum_concurrency  = number
     reserved_concurrency = optional(number)
   })
 }
@@ -107,9 +106,12 @@ variable "catalog" {
   })
 }
 
-variable "queue_arn" {
-  description = "ARN of the queue that the function works off."
-  type        = string
+variable "queues" {
+  description = "The queues that the function works off, and how many invocations each may have at a time."
+  type = map(object({
+    arn                 = string
+    maximum_concurrency = number
+  }))
 }
 
 variable "alerts_topic_arn" {
