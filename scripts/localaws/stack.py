@@ -24,6 +24,7 @@ from localaws.terraform import Root, check_version
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from botocore.config import Config
     from mypy_boto3_sqs import SQSClient
 
 REPOSITORY = Path(__file__).parents[2]
@@ -49,9 +50,9 @@ class Stack:
     page_url: str | None = None
     """Where to look at it all, if the stack has a page."""
 
-    def client(self, service: str) -> Any:  # noqa: ANN401 - boto3's own signature
+    def client(self, service: str, config: Config | None = None) -> Any:  # noqa: ANN401 - boto3's own signature
         """A boto3 client with the account's root credentials."""
-        return _client(service, self.endpoint_url)
+        return _client(service, self.endpoint_url, config)
 
     def segments(self) -> list[xray.Segment]:
         """What the X-Ray collector has received."""
@@ -187,13 +188,13 @@ def load(file: Path) -> Stack:
     )
 
 
-def _client(service: str, endpoint_url: str) -> Any:  # noqa: ANN401 - boto3's own signature
+def _client(service: str, endpoint_url: str, config: Config | None = None) -> Any:  # noqa: ANN401 - boto3's own signature
     session = boto3.session.Session(
         aws_access_key_id=emulator.ROOT_CREDENTIALS["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=emulator.ROOT_CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
         region_name=emulator.REGION,
     )
-    return session.client(service, endpoint_url=endpoint_url)  # type: ignore[call-overload]
+    return session.client(service, endpoint_url=endpoint_url, config=config)  # type: ignore[call-overload]
 
 
 def _create_alerts_queue(sqs: SQSClient, name: str) -> tuple[str, str]:

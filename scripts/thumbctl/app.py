@@ -8,6 +8,7 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from typer.core import TyperGroup
 
+from bulk.errors import BulkError
 from thumbctl import channels
 from thumbctl.conventions import ExitCode, complain
 from thumbctl.errors import ThumbctlError, sentence
@@ -22,7 +23,7 @@ class _Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - a type of Typer's own, which it keeps private
         try:
             return super().invoke(ctx)
-        except ThumbctlError as error:
+        except (BulkError, ThumbctlError) as error:
             complain(str(error))
         except (BotoCoreError, ClientError) as error:
             complain(sentence(error))
@@ -32,7 +33,6 @@ class _Commands(TyperGroup):
 app = typer.Typer(
     cls=_Commands,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )

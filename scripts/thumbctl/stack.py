@@ -1,24 +1,48 @@
-"""Finding a deployment by its name: Terraform leaves what tools have to know in a parameter of SSM."""
+"""Finding a deployment by its name, in the parameter of SSM that Terraform leaves, and what is deployed there."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import boto3
 from botocore.exceptions import ClientError
 
 from localaws import stack as local_stack
 from thumbctl.errors import ThumbctlError
+from thumbnailer.renditions import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
+
+    from botocore.config import Config
+    from mypy_boto3_lambda import LambdaClient
 
 # Written by the module's tools.tf; a test holds the two together.
 PARAMETER: Final = "/thumbnail-pipeline/{name}"
 LOCAL_STACK: Final = Path(".local/stack.json")
+
+
+class Clients(Protocol):
+    """Makes boto3's clients."""
+
+    def __call__(self, service: str, config: Config | None = None) -> Any:  # noqa: ANN401 - boto3's own signature
+        """A client by the name of its service; `config` as boto3 takes it."""
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """The function as it is deployed."""
+
+    settings: Settings
+    memory_mb: int
+    architecture: str
+    timeout_seconds: int
+    runtime: str
+    code_sha256: str
+    """Base64, as Lambda and Terraform write it."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +53,28 @@ class Stack:
     """Which one it is, for people."""
     outputs: Mapping[str, Any]
     """Those of the Terraform module, as far as tools need them."""
-    client: Callable[[str], Any]
-    """A boto3 client by the name of its service."""
+    client: Clients
+
+    def deployed(self) -> Deployed:
+        """Ask Lambda for the function. Raises ThumbctlError where it has settings that this version does not know."""
+        functions: LambdaClient = self.client("lambda")
+        name = self.outputs["function_name"]
+        found = functions.get_function_configuration(FunctionName=name)
+        try:
+            settings = Settings.from_json(found["Environment"]["Variables"]["SETTINGS"])
+        except (KeyError, ValueError) as error:
+            raise ThumbctlError(
+                f"The function {name} has settings that this thumbctl does not understand ({error}): use the thumbctl"
+                " of the release that is deployed, or apply this one's module."
+            ) from None
+        return Deployed(
+            settings=settings,
+            memory_mb=found["MemorySize"],
+            architecture=found["Architectures"][0],
+            timeout_seconds=found["Timeout"],
+            runtime=found["Runtime"],
+            code_sha256=found["CodeSha256"],
+        )
 
 
 def find(name: str | None) -> Stack:
@@ -63,7 +107,11 @@ def _deployed(name: str) -> Stack:
         raise ThumbctlError(
             f"The SSM parameter {parameter} is not JSON: somebody changed it, and 'terraform apply' puts it back."
         ) from None
-    return Stack(f"{name} in {session.region_name}", outputs, session.client)  # type: ignore[arg-type] # one overload a service
+
+    def client(service: str, config: Config | None = None) -> Any:  # noqa: ANN401 - boto3's own signature
+        return session.client(service, config=config)  # type: ignore[call-overload] # one overload a service
+
+    return Stack(f"{name} in {session.region_name}", outputs, client)
 
 
 def _local() -> Stack:

@@ -1,0 +1,51 @@
+"""What a bucket holds, in the order in which S3 lists it: the keys' UTF-8 bytes, which is Python's order of strings.
+
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import ListObjectsV2RequestTypeDef
+
+KEYS_A_CALL = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """An object as a listing shows it: the current version of its key."""
+
+    key: str
+    size: int
+    """Bytes."""
+    etag: str
+    modified: datetime | None
+    """When it was written, where the listing says so."""
+
+
+def objects(
+    s3: S3Client, bucket: str, *, prefix: str = "", after: str = "", until: str | None = None
+) -> Iterator[Listed]:
+    """Yield the objects whose keys begin with `prefix`, come after `after` and before `until`, in the order of keys.
+
+    Memory is that of one page, however many there are.
+    """
+    request: ListObjectsV2RequestTypeDef = {"Bucket": bucket, "Prefix": prefix}
+    if after:
+        request["StartAfter"] = after
+    while True:
+        page = s3.list_objects_v2(**request)
+        for each in page.get("Contents", ()):
+            if until is not None and each["Key"] >= until:
+                return
+            yield Listed(each["Key"], each["Size"], each["ETag"].strip('"'), each.get("LastModified"))
+        if not page.get("IsTruncated"):
+            return
+        request["ContinuationToken"] = page["NextContinuationToken"]
