@@ -97,7 +97,7 @@ $(READY): requirements-dev.txt pyproject.toml
 	@touch $@
 
 # The archives that the local stack runs are built for the interpreter that runs it.
-build/local/function.zip: $(READY) $(BUNDLER) $(wildcard functions/thumbnailer/*.py)
+build/local/function.zip: $(READY) $(BUNDLER) $(wildcard functions/thumbnailer/*.py functions/reconciler/*.py)
 	@$(BIN)/python -m bundle function $@
 
 build/local/layer.zip: $(READY) $(BUNDLER) $(wildcard layers/imaging/*.txt)

@@ -1,4 +1,4 @@
-"""Collects the files of the function and of the layer and writes both archives."""
+"""Collects the files of the functions and of the layer and writes both archives."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bundle.target import Target
 
 ROOT = Path(__file__).parents[2]
-FUNCTION_SOURCE = ROOT / "functions" / "thumbnailer"
+PACKAGES = (ROOT / "functions" / "thumbnailer", ROOT / "functions" / "reconciler")
 LAYER = ROOT / "layers" / "imaging"
 
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
@@ -56,10 +56,11 @@ _NOT_NEEDED = (
 
 
 def build_function(output: Path, interpreter: str | None) -> None:
-    """Write the function's archive to `output`, with the bytecode that `interpreter` makes."""
+    """Write the archive of both functions to `output`, with the bytecode that `interpreter` makes."""
     with tempfile.TemporaryDirectory() as staging_name:
         staging = Path(staging_name)
-        shutil.copytree(FUNCTION_SOURCE, staging / FUNCTION_SOURCE.name, ignore=shutil.ignore_patterns("__pycache__"))
+        for package in PACKAGES:
+            shutil.copytree(package, staging / package.name, ignore=shutil.ignore_patterns("__pycache__"))
         if interpreter:
             bytecode.compile_all(staging, interpreter)
         archive.write(output, staging, _files(staging))

@@ -24,6 +24,7 @@ from support.pipeline import RENDITIONS, environment
 from thumbnailer.renderer import render
 from thumbnailer.renditions import Settings
 
+FUNCTIONS = build.ROOT / "functions"
 FUNCTION = build.ROOT / "build" / "local" / "function.zip"
 LAYER = build.ROOT / "build" / "local" / "layer.zip"
 
@@ -81,8 +82,12 @@ def run_unpacked(root: Path, script: str, told: Any = None) -> Any:
 def test_the_archives_need_nothing_but_the_runtime(unpacked: Path) -> None:
     script = """
 import importlib, json, pkgutil
-import PIL.features, PIL.Image, aws_xray_sdk.core, pi_heif, thumbnailer.handler
-modules = [importlib.import_module(f"thumbnailer.{found.name}") for found in pkgutil.iter_modules(thumbnailer.__path__)]
+import PIL.features, PIL.Image, aws_xray_sdk.core, pi_heif, reconciler, thumbnailer
+modules = [
+    importlib.import_module(f"{package.__name__}.{found.name}")
+    for package in (thumbnailer, reconciler)
+    for found in pkgutil.iter_modules(package.__path__)
+]
 PIL.Image.init()
 codecs = ["avif", "jpg", "libtiff", "littlecms2", "webp", "zlib"]
 print(json.dumps({
@@ -92,7 +97,8 @@ print(json.dumps({
 }))
 """
     told = run_unpacked(unpacked, script)
-    assert len(told["task"]) > 20
+    written = {file for package in ("thumbnailer", "reconciler") for file in FUNCTIONS.glob(f"{package}/[!_]*.py")}
+    assert set(map(Path, told["task"])) == {unpacked / "task" / file.relative_to(FUNCTIONS) for file in written}
     assert all(file.startswith(f"{unpacked / place}/") for place in ("task", "opt") for file in told[place])
     assert all(told["codecs"].values()), told["codecs"]
 
