@@ -1,0 +1,78 @@
+"""The images that failed for good, the newest first, from the sparse index that only their catalog rows are in."""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass
+from datetime import UTC
+from typing import TYPE_CHECKING, Any
+
+from thumbnailer.catalog import FAILURE_SHARDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef
+
+# Every shard holds one page, whoever wants a screenful included.
+_ROWS_A_CALL = 250
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """An image whose newest state could not be made into thumbnails."""
+
+    key: str
+    reason: str
+    detail: str
+    etag: str | None
+    """Of the bytes that failed; None where they were never fetched."""
+    attempts: int
+    """How many times its message had been received."""
+    failed_at: str
+    """ISO 8601, UTC, as the catalog has it: the order of the strings is that of time."""
+
+
+def failures(dynamodb: DynamoDBClient, table: str, index: str, *, since: datetime | None = None) -> Iterator[Failed]:
+    """Yield what is failed now, the newest first, and nothing that failed before `since`.
+
+    Memory is that of a page a shard, however many there are. The index is a moment behind the table, and what fails or
+    is mended meanwhile may be missing or not: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/GSI.html
+    """
+    shards = (_shard(dynamodb, table, index, f"{number:02d}", since) for number in range(FAILURE_SHARDS))
+    return heapq.merge(*shards, key=lambda failed: failed.failed_at, reverse=True)
+
+
+def _shard(dynamodb: DynamoDBClient, table: str, index: str, shard: str, since: datetime | None) -> Iterator[Failed]:
+    request: QueryInputTypeDef = {
+        "TableName": table,
+        "IndexName": index,
+        "KeyConditionExpression": "failure_shard = :shard",
+        "ExpressionAttributeValues": {":shard": {"S": shard}},
+        "ScanIndexForward": False,
+        "Limit": _ROWS_A_CALL,
+    }
+    if since is not None:
+        request["KeyConditionExpression"] = "failure_shard = :shard AND failed_at >= :since"
+        # As the function writes it.
+        moment = since.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        request["ExpressionAttributeValues"] = {":shard": {"S": shard}, ":since": {"S": moment}}
+    while True:
+        page = dynamodb.query(**request)
+        yield from map(_failed, page["Items"])
+        if "LastEvaluatedKey" not in page:
+            return
+        request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+
+def _failed(item: Mapping[str, Any]) -> Failed:
+    return Failed(
+        key=item["source_key"]["S"],
+        reason=item["reason"]["S"],
+        detail=item["detail"]["S"],
+        etag=item["etag"]["S"] if "etag" in item else None,
+        attempts=int(item["attempts"]["N"]),
+        failed_at=item["failed_at"]["S"],
+    )
