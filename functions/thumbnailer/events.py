@@ -58,6 +58,8 @@ class ObjectEvent:
     """Bytes."""
     occurred_at: str
     """ISO 8601, as S3 wrote it; empty where the message has none."""
+    forced: bool = False
+    """Whether a backfill is to render the object although its row says that it is up to date."""
 
     @property
     def is_backfill(self) -> bool:
@@ -132,6 +134,7 @@ def _from_notification(record: dict[str, Any]) -> ObjectEvent:
         etag=s3_object.get("eTag"),
         size=s3_object.get("size"),
         occurred_at=str(record.get("eventTime", "")),
+        forced=record.get("forced") is True,
     )
 
 
@@ -166,6 +169,7 @@ def _event(
     etag: str | None,
     size: int | None,
     occurred_at: str,
+    forced: bool = False,
 ) -> ObjectEvent:
     if not image.bucket or not 0 < len(image.key.encode()) <= LONGEST_KEY_BYTES:
         raise ValueError(f"an object has a bucket and a key of up to {LONGEST_KEY_BYTES} bytes")
@@ -182,4 +186,5 @@ def _event(
         etag=str(etag).strip('"') if etag else None,
         size=int(size) if size is not None else None,
         occurred_at=occurred_at,
+        forced=forced and rank == ordering.LOWEST,
     )

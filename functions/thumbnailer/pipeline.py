@@ -190,10 +190,15 @@ class Pipeline:
         return self._create(as_created, attempt, row)
 
     def _backfill(self, event: ObjectEvent, attempt: int, row: Row | None) -> _Decision:
-        """Nobody changed the object: render it only if its row is missing, failed or out of date."""
+        """Nobody changed the object: render it only if its row is missing, failed or out of date, or it is forced."""
         if row is not None and row.claim > row.sequencer:
             return _Decision(Outcome(event.image, STALE), row)
-        result = self._fetch_and_render(event, attempt)
+        if self._is_up_to_date(event, row, event.etag):
+            return _Decision(Outcome(event.image, DUPLICATE), row)
+        try:
+            result = self._fetch_and_render(event, attempt)
+        except Gone:
+            return self._bury(event, attempt, row)
         if row is None:
             state, thumbnails = self._state_of(event, result, attempt)
             try:
@@ -201,17 +206,30 @@ class Pipeline:
             except Occupied:
                 claimed = self._catalog.claim(event.image, event.sequencer)
                 return self._commit_claimed(claimed, state, thumbnails)
-        if self._is_up_to_date(row, result):
+        if self._is_up_to_date(event, row, result.source.etag if result.source else None):
             return _Decision(Outcome(event.image, DUPLICATE), row)
         # The row keeps its rank, so that the next real event is the newer.
         state, thumbnails = self._state_of(replace(event, sequencer=row.sequencer), result, attempt)
         return self._commit_claimed(self._catalog.claim_as_seen(row), state, thumbnails)
 
-    def _is_up_to_date(self, row: Row, result: _Result) -> bool:
+    def _bury(self, event: ObjectEvent, attempt: int, row: Row | None) -> _Decision:
+        """The object is not there: its row and thumbnails outlived it, unless the key holds another by now.
+
+        Whoever deleted it has an event that does the same; this is for the deletion that nobody told of.
+        """
+        if row is None or row.status == DELETED or self._storage.current(event.image):
+            return _Decision(Outcome(event.image, STALE), row)
+        tombstone = self._tombstone(replace(event, sequencer=row.sequencer), attempt)
+        return self._commit_claimed(self._catalog.claim_as_seen(row), tombstone, ())
+
+    def _is_up_to_date(self, event: ObjectEvent, row: Row | None, etag: str | None) -> bool:
+        """Whether a backfill of the bytes with `etag`, where they are known, has nothing to do."""
         return (
-            row.status == READY
-            and result.source is not None
-            and row.etag == result.source.etag
+            not event.forced
+            and row is not None
+            and row.status == READY
+            and etag is not None
+            and row.etag == etag
             and row.settings_fingerprint == self._config.settings.fingerprint
         )
 

@@ -7,7 +7,8 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from model.promises import require_kept
-from model.world import BAD, CONFIGURATIONS, GOOD, OTHER, World
+from model.world import BAD, CONFIGURATIONS, GOOD, IMAGE, OTHER, World
+from support.pipeline import UPLOADS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -109,12 +110,18 @@ class _History:
         doings: list[tuple[int, Callable[[], object]]] = [(4, lambda: world.upload(self._body()))]
         if world.versions:
             doings.append((3, world.delete))
-            doings.append((self._zeal, world.backfill))
+            doings.append((self._zeal, self._backfill))
         if world.versioned and world.versions:
             doings.append((3, lambda: world.delete_version(self._one_of(world.versions[::-1]))))
         if self._deployments:
             doings.append((2 * self._zeal, self._deploy))
         self._weighted(doings)()
+
+    def _backfill(self) -> None:
+        current = self.world.s3.buckets[UPLOADS].current(IMAGE.key)
+        # Whoever lists a bucket knows the bytes that are there now.
+        etag = current.etag if current and self._choose(2) else None
+        self.world.backfill(etag=etag, forced=bool(self._choose(2)))
 
     def _deploy(self) -> None:
         self._deployments -= 1

@@ -174,6 +174,25 @@ class BackfillOutranks(Pipeline):
         return super()._apply(newest, attempt, row)
 
 
+class BuriesWhateverIsNotTheSame(Pipeline):
+    """A backfill takes an object that was overwritten for one that is gone."""
+
+    def _bury(self, event: ObjectEvent, attempt: int, row: Row | None) -> pipeline._Decision:
+        if row is None or row.status == "DELETED":
+            return super()._bury(event, attempt, row)
+        tombstone = self._tombstone(replace(event, sequencer=row.sequencer), attempt)
+        return self._commit_claimed(self._catalog.claim_as_seen(row), tombstone, ())
+
+
+class TakesTheRowForCurrent(Pipeline):
+    """A backfill leaves alone what was made from the same bytes, with whatever settings."""
+
+    def _is_up_to_date(self, event: ObjectEvent, row: Row | None, etag: str | None) -> bool:
+        return super()._is_up_to_date(
+            event, row and replace(row, settings_fingerprint=self._config.settings.fingerprint), etag
+        )
+
+
 class AnyVersionRemovedIsARemoval(Pipeline):
     """The deletion of an old version is taken for that of the object."""
 
@@ -197,6 +216,8 @@ _VARIANTS = [
     Protocol(pipeline=ChecksBeforeLookingUp),
     Protocol(pipeline=SettlesBeforeDeleting),
     Protocol(pipeline=BackfillOutranks),
+    Protocol(pipeline=BuriesWhateverIsNotTheSame),
+    Protocol(pipeline=TakesTheRowForCurrent),
     Protocol(pipeline=AnyVersionRemovedIsARemoval),
 ]
 

@@ -6,6 +6,7 @@ import pytest
 
 from model.promises import require_kept
 from model.world import BAD, GOOD, OTHER, Fate, World
+from support.pipeline import THUMBNAILS
 
 
 def test_a_first_row_whose_answer_was_lost_keeps_its_thumbnails() -> None:
@@ -149,6 +150,46 @@ def test_a_deletion_that_is_sent_twice_takes_nothing_from_another_worker() -> No
         one.step(Fate.REPEATED)
     other.run()
     assert_ends_well(world)
+
+
+def test_a_forced_backfill_puts_back_a_thumbnail_that_somebody_deleted() -> None:
+    world = World()
+    world.deliver(world.upload(GOOD)).run()
+    key, _ = next(iter(world.thumbnails()))
+    world.s3.delete_object(Bucket=THUMBNAILS, Key=key)
+    world.deliver(world.backfill(etag=(world.row() or {})["etag"])).run()
+    assert key not in dict(world.thumbnails()), "what is up to date is left alone"
+    world.deliver(world.backfill(etag=(world.row() or {})["etag"], forced=True)).run()
+    assert_ends_well(world)
+    assert key in dict(world.thumbnails())
+
+
+def test_a_backfill_of_what_is_up_to_date_reads_no_source() -> None:
+    world = World()
+    world.deliver(world.upload(GOOD)).run()
+    worker = world.deliver(world.backfill(etag=(world.row() or {})["etag"])).run(until="get_object")
+    assert worker.over
+
+
+def test_a_backfill_buries_what_was_deleted_without_an_event() -> None:
+    world = World()
+    world.deliver(world.upload(GOOD)).run()
+    world.vanish()
+    world.deliver(world.backfill()).run()
+    assert_ends_well(world)
+    assert not dict(world.thumbnails())
+
+
+@pytest.mark.parametrize("call", ["get_object", "head_object", "update_item", "put_item"])
+def test_a_burial_takes_nothing_from_an_upload_that_overtakes_it(call: str) -> None:
+    world = World()
+    world.deliver(world.upload(BAD)).run()
+    world.vanish()
+    burial = world.deliver(world.backfill()).run(until=call)
+    world.deliver(world.upload(GOOD)).run()
+    burial.run()
+    assert_ends_well(world)
+    assert len(dict(world.thumbnails())) == 2
 
 
 @pytest.mark.parametrize("retired", [True, False])

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import enum
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -387,11 +387,17 @@ class World:
         self.s3.delete_object(Bucket=UPLOADS, Key=IMAGE.key, VersionId=version.version_id)
         return self._send(Change.VERSION_REMOVED, version_id=version.version_id)
 
-    def backfill(self) -> Message:
-        """Ask for the object to be looked at."""
+    def vanish(self) -> None:
+        """Delete the object, and nobody tells of it."""
+        self.note("deletion that nobody tells of")
+        self.s3.delete_object(Bucket=UPLOADS, Key=IMAGE.key)
+
+    def backfill(self, *, etag: str | None = None, forced: bool = False) -> Message:
+        """Ask for the object to be looked at, or for the very bytes with an `etag`."""
         old = any(each.config is not configuration(self.deployed) for each in self.deliveries if not each.over)
         self.backfilled_with = None if old else self.deployed
-        return self._enqueue(_event(Change.CREATED, ordering.LOWEST), "backfill")
+        event = replace(_event(Change.CREATED, ordering.LOWEST, etag=etag), forced=forced)
+        return self._enqueue(event, f"backfill{' of ' + etag if etag else ''}{', forced' if forced else ''}")
 
     def duplicate(self, message: Message) -> Message:
         """S3 sends the same event once more."""

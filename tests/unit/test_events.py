@@ -112,6 +112,13 @@ def test_a_backfill_message_ranks_lowest() -> None:
     assert event.sequencer == ordering.LOWEST
 
 
+def test_only_a_backfill_can_be_forced() -> None:
+    forced = {"forced": True}
+    assert only(notification(record("cat.jpg", sequencer=None) | forced)).forced
+    assert not only(notification(record("cat.jpg", sequencer=None) | {"forced": "yes"})).forced
+    assert not only(notification(record("cat.jpg") | forced)).forced
+
+
 def test_one_bad_record_does_not_hide_the_others() -> None:
     garbled = {**record("bad.jpg"), "s3": {}}
     first, second, third = parse(notification(record("a.jpg"), garbled, record("b.jpg")))
