@@ -14,9 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from costs.errors import CostsError
-from costs.measured import Measured
 from costs.model import BUCKET_KEY_MISSES, MEASURED_MEMORY_MB, Line, Model, Stack, Workload, by_service, total
-from costs.prices import Prices
 from thumbctl.render import DEFAULT
 
 if TYPE_CHECKING:
@@ -44,8 +42,7 @@ class Document:
     @classmethod
     def load(cls) -> Document:
         """Of the checked-in figures, the module's defaults and the stack that it makes."""
-        model = Model(Prices.load(), Measured.load(), DEFAULT.renditions)
-        return cls(model, Workload(DEFAULT.renditions), Stack())
+        return cls(Model.load(), Workload(DEFAULT.renditions), Stack())
 
     def rewritten(self, text: str) -> str:
         """`text` with every block as it is now. Raises CostsError where it names one that there is not."""

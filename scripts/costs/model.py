@@ -11,11 +11,14 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from costs.measured import Measured
+from costs.prices import Prices
+from thumbctl.render import DEFAULT
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from costs.measured import Measured
-    from costs.prices import Price, Prices
+    from costs.prices import Price
     from thumbnailer.renditions import Rendition
 
 MEASURED_MEMORY_MB = 1769
@@ -51,7 +54,6 @@ _CLOUDWATCH_PRICES = "https://aws.amazon.com/cloudwatch/pricing/"
 _KMS_PRICES = "https://aws.amazon.com/kms/pricing/"
 _SNS_PRICES = "https://aws.amazon.com/sns/pricing/"
 
-# A write takes one unit for each KB of the row, begun ones included.
 _ROW_UNIT_BYTES = 1024
 # A failed image's row has no renditions, and stays below 1 KB.
 _FAILED_ROW_UNITS = 1
@@ -60,8 +62,9 @@ _ITEM_OVERHEAD_BYTES = 100
 # One element of the row's `renditions`, with a key of some forty characters; a test holds it to real rows.
 _ROW_BYTES_A_RENDITION = 120
 
-# SQS gives out ten messages at most, and takes back as many, in a request.
-_MOST_MESSAGES_A_REQUEST = 10
+MESSAGES_A_REQUEST = 10
+"""SQS takes, gives out and takes back ten messages at most in a request."""
+
 # Of an idle queue; with maximum_concurrency set, Lambda does not go down to two.
 _POLLERS = 5
 _LONG_POLL_SECONDS = 20
@@ -120,11 +123,13 @@ class Workload:
 class Stack:
     """What is there whether or not images come; tests hold it to the stack that is really applied.
 
+    queues         that Lambda polls
     alarm_metrics  metrics that alarms look at, one as often as alarms look at it
     metrics        custom metrics of a month in which images are made and none fails; each reason of failure is one more
     """
 
     keys: int = 1
+    queues: int = 2
     alarm_metrics: int = 34
     composite_alarms: int = 2
     dashboards: int = 1
@@ -142,13 +147,21 @@ class Model:
     measured: Measured
     renditions: tuple[Rendition, ...]
 
-    def once(self, images: float, workload: Workload) -> tuple[Line, ...]:
-        """What it costs to make the thumbnails of so many new images."""
+    @classmethod
+    def load(cls) -> Model:
+        """Of the checked-in figures, which were measured with the renditions that the module makes by default."""
+        return cls(Prices.load(), Measured.load(), DEFAULT.renditions)
+
+    def once(self, images: float, workload: Workload, *, sends: float | None = None) -> tuple[Line, ...]:
+        """What it costs to make the thumbnails of so many new images.
+
+        `sends` requests put their messages into the queue; None is one an image, as S3 does it.
+        """
         prices, calls = self.prices, self.measured.per_image.calls
         invocations = images / workload.batch
         ready, failed = images * (1 - workload.failed), images * workload.failed
         gets, puts = images * calls["GetObject"], ready * len(workload.renditions)
-        row_units = math.ceil(self.row_bytes(workload) / _ROW_UNIT_BYTES)
+        row_units = self.row_units(workload)
         log_gb = (images * self._log_bytes(workload) + invocations * _PLATFORM_LOG_BYTES) / _GB
         return (
             Line("S3", "PUT, one a rendition", puts, prices.s3_put, _PROTOCOL),
@@ -173,11 +186,11 @@ class Model:
                 _INDEX_UNITS,
             ),
             # S3 charges nothing for a notification, SQS charges for the message.
-            Line("SQS", "send", images, prices.sqs_request, _NOTIFICATIONS),
+            Line("SQS", "send", images if sends is None else sends, prices.sqs_request, _NOTIFICATIONS),
             Line(
                 "SQS",
                 "receive and delete, in batches",
-                2 * images / min(workload.batch, _MOST_MESSAGES_A_REQUEST),
+                2 * images / min(workload.batch, MESSAGES_A_REQUEST),
                 prices.sqs_request,
                 _MESSAGE_BATCHES,
             ),
@@ -214,7 +227,7 @@ class Model:
     def idle(self, stack: Stack) -> tuple[Line, ...]:
         """What a month costs in which nothing comes."""
         prices = self.prices
-        receives = _POLLERS * _HOURS_A_MONTH * 3600 / _LONG_POLL_SECONDS
+        receives = stack.queues * _POLLERS * _HOURS_A_MONTH * 3600 / _LONG_POLL_SECONDS
         return (
             Line("KMS", "key", stack.keys, prices.kms_key, _KMS_PRICES),
             Line("SQS", "empty receives of Lambda's pollers", receives, prices.sqs_request, _POLLING),
@@ -267,6 +280,10 @@ class Model:
         """Of one image's row."""
         more_renditions = len(workload.renditions) - len(self.renditions)
         return self.measured.per_image.row_bytes + more_renditions * _ROW_BYTES_A_RENDITION
+
+    def row_units(self, workload: Workload) -> int:
+        """Write units that storing the row takes: one for each KB, begun ones included."""
+        return math.ceil(self.row_bytes(workload) / _ROW_UNIT_BYTES)
 
     def _encoding_ms(self, renditions: Iterable[Rendition]) -> float:
         return sum(self._encoded(each)[0] for each in renditions)

@@ -39,6 +39,7 @@ class Prices:
     s3_put: Price
     s3_get: Price
     s3_storage: Price
+    s3_inventory: Price
     lambda_arm64: Price
     lambda_x86_64: Price
     lambda_request: Price

@@ -12,6 +12,7 @@ from bulk.errors import BulkError
 from thumbctl import channels
 from thumbctl.conventions import ExitCode, complain
 from thumbctl.errors import ThumbctlError, sentence
+from thumbctl.estimate import estimate
 from thumbctl.render import render
 
 __all__ = ["app", "main"]
@@ -50,6 +51,7 @@ def _root() -> None:
 
 
 app.command()(render)
+app.command()(estimate)
 app.add_typer(channels.app, name="channels")
 
 

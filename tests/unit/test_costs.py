@@ -18,6 +18,7 @@ from costs import __main__ as command
 from costs import document, measured
 from costs.document import Document
 from costs.errors import CostsError
+from costs.estimate import Estimate, Job
 from costs.measured import AtMemory, Encoding, Encodings, Measured, MemorySettings, PerImage
 from costs.model import Line, Model, Stack, Workload, by_service, total
 from costs.prices import Prices
@@ -131,10 +132,10 @@ def test_every_price_is_used_and_is_one_of_aws() -> None:
     lines = [
         *MODEL.month(1, PLAIN, Stack()),
         *MODEL.once(1, replace(PLAIN, architecture="x86_64")),
+        *Estimate.of(Job("backfill", 1, 1, inventory=True), PLAIN, model=MODEL).once,
     ]
     unused = {name for name, price in PRICES.each().items() if price not in [line.price for line in lines]}
-    # Nothing is read on the usual way: a lever tells what a look at the row would cost.
-    assert unused == {"dynamodb_read"}
+    assert unused == set()
     for price in PRICES.each().values():
         assert price.page.startswith("https://aws.amazon.com/")
         assert price.dollars > 0
@@ -167,8 +168,8 @@ def test_a_million_images_by_hand(what: str, amount: float, cost: float) -> None
 
 
 def test_an_idle_month_by_hand() -> None:
-    # A dollar for the key, 5 pollers x 3 receives a minute x 730 hours, alarms, two pages, a dashboard.
-    cost = 1 + 5 * 3 * 60 * 730 * 0.40 / 1e6 + 20 * 0.10 + 2 * 0.50 + 3
+    # A dollar for the key, 2 queues x 5 pollers x 3 receives a minute x 730 hours, alarms, two pages, a dashboard.
+    cost = 1 + 2 * 5 * 3 * 60 * 730 * 0.40 / 1e6 + 20 * 0.10 + 2 * 0.50 + 3
     assert total(MODEL.idle(Stack(alarm_metrics=20))) == pytest.approx(cost)
 
 
