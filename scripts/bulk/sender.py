@@ -47,23 +47,30 @@ class Sender:
 
         Raises BulkError where one never gets there; then some of the others may be there.
         """
+        for refusal in self.offer(messages).values():
+            raise BulkError(
+                f"SQS refuses a message for {self._queue_url} ({refusal}): mend that, and start again; what was sent"
+                " stays sent."
+            )
+
+    def offer(self, messages: Sequence[Message]) -> dict[int, str]:
+        """As `send`, for messages that may be anything: return why SQS refuses some for good, by their index."""
         self._pace.take(len(messages))
-        waiting = {str(index): message for index, message in enumerate(messages)}
+        waiting = dict(enumerate(messages))
+        refusals: dict[int, str] = {}
         for attempt in range(_ATTEMPTS):
             if attempt:
                 self._sleep(random.uniform(0, 0.1 * 2**attempt))  # noqa: S311 - jitter
-            entries = [_entry(identifier, message) for identifier, message in waiting.items()]
+            entries = [_entry(str(index), message) for index, message in waiting.items()]
             answer = self._sqs.send_message_batch(QueueUrl=self._queue_url, Entries=entries)
             for sent in answer.get("Successful", ()):
-                del waiting[sent["Id"]]
+                del waiting[int(sent["Id"])]
+            for refused in answer.get("Failed", ()):
+                if refused["SenderFault"]:
+                    del waiting[int(refused["Id"])]
+                    refusals[int(refused["Id"])] = f"{refused['Code']}: {refused.get('Message', '')}"
             if not waiting:
-                return
-            refused = next((each for each in answer.get("Failed", ()) if each["SenderFault"]), None)
-            if refused:
-                raise BulkError(
-                    f"SQS refuses a message for {self._queue_url} ({refused['Code']}: {refused.get('Message', '')}):"
-                    " mend that, and start again; what was sent stays sent."
-                )
+                return refusals
         raise BulkError(
             f"{self._queue_url} took {len(messages) - len(waiting)} of {len(messages)} messages and never the others:"
             " see whether SQS is well in this region, and start again; what was sent stays sent."
