@@ -163,3 +163,30 @@ module "observability" {
   saved_searches = var.saved_searches
   tags           = var.tags
 }
+
+module "operator" {
+  source = "./modules/operator"
+
+  aws           = local.aws
+  parameter_arn = aws_ssm_parameter.tools.arn
+  uploads = {
+    bucket_arn = module.ingest.bucket_arn
+    prefix     = var.source_prefix
+  }
+  thumbnails_bucket_arn = module.thumbnails.bucket_arn
+  queue_arns = {
+    work         = module.ingest.queue_arn
+    backfill     = module.ingest.backfill_queue_arn
+    dead_letters = module.ingest.dlq_arn
+  }
+  function_arn  = module.thumbnailer.function_arn
+  mapping_arns  = [for mapping in module.thumbnailer.event_source_mappings : mapping.arn]
+  log_group_arn = local.log_group_arn
+  catalog = {
+    table_arn           = module.catalog.table_arn
+    failures_index_name = module.catalog.failures_index_name
+  }
+  alarms_arn  = "arn:${local.aws.partition}:cloudwatch:${local.aws.region}:${local.aws.account_id}:alarm:${var.name}"
+  topic_arns  = { for tier, topic in module.alerting.topics : tier => topic.arn }
+  kms_key_arn = module.encryption.key_arn
+}

@@ -132,3 +132,8 @@ output "release" {
   description = "Version of this module."
   value       = local.release
 }
+
+output "operator_policy_json" {
+  description = "Policy for whoever operates the pipeline with thumbctl, one statement per capability. It is attached to nobody."
+  value       = module.operator.policy_json
+}

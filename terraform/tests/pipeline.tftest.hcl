@@ -247,6 +247,35 @@ run "longest_name_in_the_longest_region" {
   }
 }
 
+run "operators_reach_this_deployment" {
+  assert {
+    condition = {
+      for statement in jsondecode(output.operator_policy_json).Statement : statement.Sid => statement.Resource
+      if contains(["FindTheStack", "Backfill", "DeadLetters", "Redrive", "Pause", "ReadCatalog", "Repair", "UseTheKeyThroughServices"], statement.Sid)
+      } == {
+      FindTheStack             = aws_ssm_parameter.tools.arn
+      Backfill                 = output.backfill_queue_arn
+      DeadLetters              = output.dlq_arn
+      Redrive                  = [output.queue_arn, output.backfill_queue_arn]
+      Pause                    = [for mapping in module.thumbnailer.event_source_mappings : mapping.arn]
+      ReadCatalog              = [output.table_arn, "${output.table_arn}/index/${output.failures_index_name}"]
+      Repair                   = "${module.thumbnails.bucket_arn}/*"
+      UseTheKeyThroughServices = output.kms_key_arn
+    }
+    error_message = "Operators must be let to what they operate."
+  }
+
+  assert {
+    condition = length(output.alarm_names["page"]) > 0 && alltrue([
+      for name in flatten(values(output.alarm_names)) : startswith(
+        "arn:aws:cloudwatch:eu-central-1:123456789012:alarm:${name}",
+        trimsuffix(one([for statement in jsondecode(output.operator_policy_json).Statement : statement.Resource if statement.Sid == "TestAlarms"]), "*"),
+      )
+    ])
+    error_message = "The alarms of this deployment must be those that a test may borrow."
+  }
+}
+
 run "buckets_by_name" {
   variables {
     uploads_bucket_name    = "incoming-photos"

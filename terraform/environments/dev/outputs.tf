@@ -134,3 +134,8 @@ output "release" {
   description = "Version of this module."
   value       = module.pipeline.release
 }
+
+output "operator_policy_json" {
+  description = "Policy for whoever operates the pipeline with thumbctl, one statement per capability. It is attached to nobody."
+  value       = module.pipeline.operator_policy_json
+}

@@ -3,6 +3,11 @@ output "function_name" {
   value       = aws_lambda_function.this.function_name
 }
 
+output "function_arn" {
+  description = "ARN of the function, whatever version of it runs."
+  value       = aws_lambda_function.this.arn
+}
+
 output "function_role_name" {
   description = "Name of the role that the function runs as."
   value       = aws_iam_role.this.name

@@ -1,0 +1,148 @@
+# What whoever operates the pipeline with thumbctl needs, and no more: one statement per capability, so that a statement
+# can be left out for those who should not have it. Nothing is made here: the policy is attached to people, whom this
+# module does not know.
+#
+# Which action knows which resources:
+# https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
+
+locals {
+  statements = [
+    {
+      Sid      = "FindTheStack"
+      Action   = ["ssm:GetParameter"]
+      Resource = var.parameter_arn
+    },
+    {
+      # Metrics, traces and subscriptions know no resources, and pages are described to those alone who may see all
+      # alarms.
+      # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html
+      Sid = "ReadMetricsAlarmsTraces"
+      Action = [
+        "cloudwatch:DescribeAlarms",
+        "cloudwatch:GetMetricData",
+        "sns:GetSubscriptionAttributes",
+        "xray:BatchGetTraces",
+        "xray:GetTraceSummaries",
+      ]
+      Resource = "*"
+    },
+    {
+      Sid      = "ReadQueues"
+      Action   = ["sqs:GetQueueAttributes"]
+      Resource = values(var.queue_arns)
+    },
+    {
+      Sid      = "ReadFunction"
+      Action   = ["lambda:GetEventSourceMapping", "lambda:GetFunctionConfiguration"]
+      Resource = concat([var.function_arn], var.mapping_arns)
+    },
+    {
+      # Queries belong to the group, events to its streams.
+      Sid      = "ReadLogs"
+      Action   = ["logs:FilterLogEvents", "logs:GetQueryResults", "logs:StartQuery"]
+      Resource = [var.log_group_arn, "${var.log_group_arn}:*"]
+    },
+    {
+      Sid      = "ReadSubscriptions"
+      Action   = ["sns:ListSubscriptionsByTopic"]
+      Resource = values(var.topic_arns)
+    },
+    {
+      Sid      = "ReadCatalog"
+      Action   = ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"]
+      Resource = [var.catalog.table_arn, "${var.catalog.table_arn}/index/${var.catalog.failures_index_name}"]
+    },
+    {
+      Sid      = "ListSources"
+      Action   = ["s3:GetBucketNotification", "s3:ListBucket", "s3:ListBucketVersions"]
+      Resource = var.uploads.bucket_arn
+    },
+    {
+      Sid      = "ListThumbnails"
+      Action   = ["s3:ListBucket"]
+      Resource = var.thumbnails_bucket_arn
+    },
+    {
+      Sid      = "ReadImages"
+      Action   = ["s3:GetObject"]
+      Resource = ["${local.sources}*", "${var.thumbnails_bucket_arn}/*"]
+    },
+    {
+      # An upload in parts that is broken off is charged for until it is aborted.
+      Sid      = "Import"
+      Action   = ["s3:AbortMultipartUpload", "s3:PutObject"]
+      Resource = "${local.sources}*"
+    },
+    {
+      Sid      = "Backfill"
+      Action   = ["sqs:SendMessage"]
+      Resource = var.queue_arns["backfill"]
+    },
+    {
+      Sid = "DeadLetters"
+      Action = [
+        "sqs:CancelMessageMoveTask",
+        "sqs:ChangeMessageVisibility",
+        "sqs:DeleteMessage",
+        "sqs:ListMessageMoveTasks",
+        "sqs:ReceiveMessage",
+        "sqs:StartMessageMoveTask",
+      ]
+      Resource = var.queue_arns["dead_letters"]
+    },
+    {
+      # Whoever starts a redrive must be allowed to send where the letters came from.
+      # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-configure-dead-letter-queue-redrive.html
+      Sid      = "Redrive"
+      Action   = ["sqs:SendMessage"]
+      Resource = [var.queue_arns["work"], var.queue_arns["backfill"]]
+    },
+    {
+      Sid      = "Repair"
+      Action   = ["s3:DeleteObject"]
+      Resource = "${var.thumbnails_bucket_arn}/*"
+    },
+    {
+      Sid      = "Pause"
+      Action   = ["lambda:UpdateEventSourceMapping"]
+      Resource = var.mapping_arns
+    },
+    {
+      # By the start of their names: each by its ARN, they would fill a quarter of what a managed policy may have.
+      Sid      = "TestAlarms"
+      Action   = ["cloudwatch:SetAlarmState"]
+      Resource = "${var.alarms_arn}-*"
+    },
+    {
+      # Alarms publish to the other topics themselves.
+      Sid      = "TestDigests"
+      Action   = ["sns:Publish"]
+      Resource = var.topic_arns["failures"]
+    },
+    {
+      # An image that comes and goes, to see whether the whole way is open.
+      Sid      = "Canary"
+      Action   = ["s3:DeleteObject", "s3:PutObject"]
+      Resource = "${local.sources}.thumbctl-canary/*"
+    },
+    {
+      Sid      = "UseTheKeyThroughServices"
+      Action   = ["kms:Decrypt", "kms:GenerateDataKey"]
+      Resource = var.kms_key_arn
+      Condition = {
+        StringEquals = {
+          "kms:ViaService" = [
+            for service in ["s3", "sqs", "dynamodb", "sns"] : "${service}.${var.aws.region}.${var.aws.dns_suffix}"
+          ]
+        }
+      }
+    },
+  ]
+
+  sources = "${var.uploads.bucket_arn}/${var.uploads.prefix}"
+
+  policy = jsonencode({
+    Version   = "2012-10-17"
+    Statement = [for statement in local.statements : merge({ Effect = "Allow" }, statement)]
+  })
+}

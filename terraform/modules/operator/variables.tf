@@ -1,0 +1,72 @@
+variable "aws" {
+  description = "Where the pipeline runs."
+  type = object({
+    dns_suffix = string
+    region     = string
+  })
+}
+
+variable "parameter_arn" {
+  description = "ARN of the parameter in which tools find the deployment."
+  type        = string
+}
+
+variable "uploads" {
+  description = "Where sources are read from."
+  type = object({
+    bucket_arn = string
+    prefix     = string
+  })
+}
+
+variable "thumbnails_bucket_arn" {
+  description = "ARN of the bucket that holds the thumbnails."
+  type        = string
+}
+
+variable "queue_arns" {
+  description = "ARNs of the queues: work, backfill and dead_letters."
+  type = object({
+    work         = string
+    backfill     = string
+    dead_letters = string
+  })
+}
+
+variable "function_arn" {
+  description = "ARN of the function that renders thumbnails."
+  type        = string
+}
+
+variable "mapping_arns" {
+  description = "ARNs of the mappings from the queues to the function."
+  type        = list(string)
+}
+
+variable "log_group_arn" {
+  description = "ARN of the function's log group."
+  type        = string
+}
+
+variable "catalog" {
+  description = "The catalog table, and its index of failed sources."
+  type = object({
+    table_arn           = string
+    failures_index_name = string
+  })
+}
+
+variable "alarms_arn" {
+  description = "What the ARNs of all alarms begin with, without the hyphen before the short name."
+  type        = string
+}
+
+variable "topic_arns" {
+  description = "ARNs of the topics by tier: failures, warning and critical."
+  type        = map(string)
+}
+
+variable "kms_key_arn" {
+  description = "ARN of the key that encrypts everything at rest."
+  type        = string
+}

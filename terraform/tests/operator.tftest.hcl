@@ -1,0 +1,163 @@
+# What operators may do: what thumbctl does, on this deployment's things, one statement per capability.
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  aws                   = { dns_suffix = "amazonaws.com", region = "eu-central-1" }
+  parameter_arn         = "arn:aws:ssm:eu-central-1:123456789012:parameter/thumbnail-pipeline/thumbs"
+  uploads               = { bucket_arn = "arn:aws:s3:::uploads", prefix = "photos/" }
+  thumbnails_bucket_arn = "arn:aws:s3:::thumbnails"
+  queue_arns = {
+    work         = "arn:aws:sqs:eu-central-1:123456789012:thumbs-work"
+    backfill     = "arn:aws:sqs:eu-central-1:123456789012:thumbs-backfill"
+    dead_letters = "arn:aws:sqs:eu-central-1:123456789012:thumbs-dead-letters"
+  }
+  function_arn  = "arn:aws:lambda:eu-central-1:123456789012:function:thumbs-thumbnailer"
+  mapping_arns  = ["arn:aws:lambda:eu-central-1:123456789012:event-source-mapping:1", "arn:aws:lambda:eu-central-1:123456789012:event-source-mapping:2"]
+  log_group_arn = "arn:aws:logs:eu-central-1:123456789012:log-group:/aws/lambda/thumbs-thumbnailer"
+  catalog       = { table_arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/thumbs-catalog", failures_index_name = "failures" }
+  alarms_arn    = "arn:aws:cloudwatch:eu-central-1:123456789012:alarm:thumbs"
+  topic_arns = {
+    failures = "arn:aws:sns:eu-central-1:123456789012:thumbs-alerts"
+    warning  = "arn:aws:sns:eu-central-1:123456789012:thumbs-warning"
+    critical = "arn:aws:sns:eu-central-1:123456789012:thumbs-critical"
+  }
+  kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/k"
+}
+
+run "policy" {
+  command = plan
+
+  module {
+    source = "./modules/operator"
+  }
+
+  assert {
+    condition = {
+      for statement in jsondecode(output.policy_json).Statement : statement.Sid => join(" ", concat(flatten([statement.Action]), ["on"], flatten([statement.Resource])))
+      } == {
+      FindTheStack             = "ssm:GetParameter on ${var.parameter_arn}"
+      ReadMetricsAlarmsTraces  = "cloudwatch:DescribeAlarms cloudwatch:GetMetricData sns:GetSubscriptionAttributes xray:BatchGetTraces xray:GetTraceSummaries on *"
+      ReadQueues               = "sqs:GetQueueAttributes on ${var.queue_arns.backfill} ${var.queue_arns.dead_letters} ${var.queue_arns.work}"
+      ReadFunction             = "lambda:GetEventSourceMapping lambda:GetFunctionConfiguration on ${var.function_arn} ${join(" ", var.mapping_arns)}"
+      ReadLogs                 = "logs:FilterLogEvents logs:GetQueryResults logs:StartQuery on ${var.log_group_arn} ${var.log_group_arn}:*"
+      ReadSubscriptions        = "sns:ListSubscriptionsByTopic on ${join(" ", values(var.topic_arns))}"
+      ReadCatalog              = "dynamodb:BatchGetItem dynamodb:GetItem dynamodb:Query on ${var.catalog.table_arn} ${var.catalog.table_arn}/index/failures"
+      ListSources              = "s3:GetBucketNotification s3:ListBucket s3:ListBucketVersions on arn:aws:s3:::uploads"
+      ListThumbnails           = "s3:ListBucket on arn:aws:s3:::thumbnails"
+      ReadImages               = "s3:GetObject on arn:aws:s3:::uploads/photos/* arn:aws:s3:::thumbnails/*"
+      Import                   = "s3:AbortMultipartUpload s3:PutObject on arn:aws:s3:::uploads/photos/*"
+      Backfill                 = "sqs:SendMessage on ${var.queue_arns.backfill}"
+      DeadLetters              = "sqs:CancelMessageMoveTask sqs:ChangeMessageVisibility sqs:DeleteMessage sqs:ListMessageMoveTasks sqs:ReceiveMessage sqs:StartMessageMoveTask on ${var.queue_arns.dead_letters}"
+      Redrive                  = "sqs:SendMessage on ${var.queue_arns.work} ${var.queue_arns.backfill}"
+      Repair                   = "s3:DeleteObject on arn:aws:s3:::thumbnails/*"
+      Pause                    = "lambda:UpdateEventSourceMapping on ${join(" ", var.mapping_arns)}"
+      TestAlarms               = "cloudwatch:SetAlarmState on arn:aws:cloudwatch:eu-central-1:123456789012:alarm:thumbs-*"
+      TestDigests              = "sns:Publish on ${var.topic_arns.failures}"
+      Canary                   = "s3:DeleteObject s3:PutObject on arn:aws:s3:::uploads/photos/.thumbctl-canary/*"
+      UseTheKeyThroughServices = "kms:Decrypt kms:GenerateDataKey on ${var.kms_key_arn}"
+    }
+    error_message = "Operators must be allowed this, and nothing else."
+  }
+
+  assert {
+    condition = length(jsondecode(output.policy_json).Statement) > 10 && alltrue([
+      for statement in jsondecode(output.policy_json).Statement : statement.Effect == "Allow" && alltrue([for action in statement.Action : !strcontains(action, "*")])
+    ])
+    error_message = "No action may be a wildcard."
+  }
+
+  # https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
+  assert {
+    condition = toset(flatten([
+      for statement in jsondecode(output.policy_json).Statement : statement.Action if contains(flatten([statement.Resource]), "*")
+      ])) == toset([
+      "cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData", "sns:GetSubscriptionAttributes", "xray:BatchGetTraces", "xray:GetTraceSummaries",
+    ])
+    error_message = "Only what AWS cannot narrow down may be allowed on all resources."
+  }
+
+  assert {
+    condition = {
+      for statement in jsondecode(output.policy_json).Statement : statement.Sid => statement.Condition if can(statement.Condition)
+      } == {
+      UseTheKeyThroughServices = {
+        StringEquals = {
+          "kms:ViaService" = [
+            "s3.eu-central-1.amazonaws.com", "sqs.eu-central-1.amazonaws.com",
+            "dynamodb.eu-central-1.amazonaws.com", "sns.eu-central-1.amazonaws.com",
+          ]
+        }
+      }
+    }
+    error_message = "The key must be usable through the services that store, and in no other way."
+  }
+
+  # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_sid.html
+  assert {
+    condition = (
+      length(distinct(jsondecode(output.policy_json).Statement[*].Sid)) == length(jsondecode(output.policy_json).Statement) &&
+      alltrue([for sid in jsondecode(output.policy_json).Statement[*].Sid : can(regex("^[A-Za-z0-9]+$", sid))])
+    )
+    error_message = "Every statement must have a name of its own, of letters and digits."
+  }
+}
+
+run "whole_bucket" {
+  command = plan
+
+  module {
+    source = "./modules/operator"
+  }
+
+  variables {
+    uploads = { bucket_arn = "arn:aws:s3:::uploads", prefix = "" }
+  }
+
+  assert {
+    condition = toset([
+      for statement in jsondecode(output.policy_json).Statement : statement.Resource if contains(["Import", "Canary"], statement.Sid)
+    ]) == toset(["arn:aws:s3:::uploads/*", "arn:aws:s3:::uploads/.thumbctl-canary/*"])
+    error_message = "Without a prefix, images may be put anywhere in the bucket."
+  }
+}
+
+run "longest_names_in_the_longest_region" {
+  command = plan
+
+  module {
+    source = "./modules/operator"
+  }
+
+  variables {
+    aws                   = { dns_suffix = "amazonaws.com", region = "ap-southeast-1" }
+    parameter_arn         = "arn:aws:ssm:ap-southeast-1:123456789012:parameter/thumbnail-pipeline/a-name-of-24-characters0"
+    uploads               = { bucket_arn = "arn:aws:s3:::a-name-of-24-characters0-uploads-123456789012-ap-southeast-1", prefix = join("", [for number in range(200) : "p/"]) }
+    thumbnails_bucket_arn = "arn:aws:s3:::a-name-of-24-characters0-thumbnails-123456789012-ap-southeast-1"
+    queue_arns = {
+      work         = "arn:aws:sqs:ap-southeast-1:123456789012:a-name-of-24-characters0-work"
+      backfill     = "arn:aws:sqs:ap-southeast-1:123456789012:a-name-of-24-characters0-backfill"
+      dead_letters = "arn:aws:sqs:ap-southeast-1:123456789012:a-name-of-24-characters0-dead-letters"
+    }
+    function_arn  = "arn:aws:lambda:ap-southeast-1:123456789012:function:a-name-of-24-characters0-thumbnailer"
+    mapping_arns  = [for number in range(2) : "arn:aws:lambda:ap-southeast-1:123456789012:event-source-mapping:14e0db71-5d35-4eb5-b481-8945cf9d10c${number}"]
+    log_group_arn = "arn:aws:logs:ap-southeast-1:123456789012:log-group:/aws/lambda/a-name-of-24-characters0-thumbnailer"
+    catalog       = { table_arn = "arn:aws:dynamodb:ap-southeast-1:123456789012:table/a-name-of-24-characters0-catalog", failures_index_name = "failures" }
+    alarms_arn    = "arn:aws:cloudwatch:ap-southeast-1:123456789012:alarm:a-name-of-24-characters0"
+    topic_arns = {
+      failures = "arn:aws:sns:ap-southeast-1:123456789012:a-name-of-24-characters0-alerts"
+      warning  = "arn:aws:sns:ap-southeast-1:123456789012:a-name-of-24-characters0-warning"
+      critical = "arn:aws:sns:ap-southeast-1:123456789012:a-name-of-24-characters0-critical"
+    }
+    kms_key_arn = "arn:aws:kms:ap-southeast-1:123456789012:key/11111111-2222-3333-4444-555555555555"
+  }
+
+  assert {
+    # White space, of which there is none here, would not count.
+    # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+    condition     = length(output.policy_json) > 4096 && length(output.policy_json) <= 6144
+    error_message = "A managed policy may have 6144 characters, not ${length(output.policy_json)}."
+  }
+}
