@@ -1,0 +1,199 @@
+"""How bulk work grows with a bucket: `python -m bench.scale [--objects N …]`, into build/bench/scale.json.
+
+Every command runs as people run it, in a process of its own, against `bench.vast`: a deployment on a loopback address
+with as many objects as one likes, none of them stored. Memory has to stay where it is, time to grow in proportion, and
+every object that is out of date has to come as one message: what the process took, and what the deployment counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from bench import vast
+from bench.corpus import ROOT
+from bench.figures import Figures, Verdict, told
+from bench.vast import Damage, damage
+from localaws import processes
+from thumbctl.conventions import ExitCode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+OBJECTS: Final = (10_000, 100_000, 1_000_000)
+_START_SECONDS = 20
+
+_COMMANDS: Final = {
+    "estimate": ("estimate", f"s3://{vast.UPLOADS}"),
+    "backfill": ("backfill", "--yes"),
+    "reconcile": ("reconcile",),
+}
+# What each is to make of an object that is damaged: a message, for a backfill.
+_OUT_OF_DATE: Final = frozenset({Damage.MISSING, Damage.RESTYLED})
+
+
+@dataclass(frozen=True)
+class Run:
+    """A command over so many objects."""
+
+    command: str
+    objects: int
+    seconds: float
+    cpu_seconds: float
+    peak_mb: float
+    exit_code: int
+    calls: dict[str, int]
+    messages: int
+    """Objects that came as a message."""
+    twice: int
+    """Those that came as more than one."""
+
+    @property
+    def expected_messages(self) -> int:
+        """How many objects are out of date, if that is what the command looks for."""
+        if self.command != "backfill":
+            return 0
+        return sum(damage(number) in _OUT_OF_DATE for number in range(self.objects))
+
+
+def measured(rounds: int, objects: Sequence[int] = OBJECTS) -> list[dict[str, Any]]:
+    """Every command over each number of objects; of several rounds the last, for the counts are the same in each."""
+    return [
+        asdict(run)
+        for number in objects
+        for command in _COMMANDS
+        for run in [_run(command, number) for _ in range(rounds)][-1:]
+    ]
+
+
+def tables(document: list[dict[str, Any]]) -> list[Figures]:
+    """One row for each command and number of objects."""
+    rows = [
+        (
+            run.command,
+            f"{run.objects:,}",
+            f"{run.seconds:,.1f}",
+            f"{run.objects / run.seconds:,.0f}",
+            f"{1e6 * run.cpu_seconds / run.objects:,.0f}",
+            f"{run.peak_mb:,.0f}",
+            f"{run.messages:,}",
+            ", ".join(f"{name} {calls:,}" for name, calls in sorted(run.calls.items()) if calls > 1),
+        )
+        for run in _runs(document)
+    ]
+    columns = ("command", "objects", "seconds", "objects a second", "CPU, µs each", "peak MB", "messages", "calls")
+    return [Figures("scale", "Bulk work over a bucket that grows", columns, rows)]
+
+
+def verdicts(document: list[dict[str, Any]]) -> list[Verdict]:
+    """Memory within a tenth, time in proportion within a half, and nothing left out or twice."""
+    found = []
+    for command in _COMMANDS:
+        runs = sorted((each for each in _runs(document) if each.command == command), key=lambda run: run.objects)
+        memory = runs[-1].peak_mb / runs[0].peak_mb
+        goal, held = "0.90 to 1.10", 0.9 <= memory <= 1.1
+        found.append(Verdict(f"{command}: memory, largest over smallest", f"{memory:.2f}", goal, held))
+        # What a process needs to start does not grow; between the larger two it hardly counts.
+        *_, second, largest = (runs[0], *runs)
+        growth = (largest.cpu_seconds / second.cpu_seconds) / (largest.objects / second.objects)
+        found.append(Verdict(f"{command}: CPU an object, over the next", f"{growth:.2f}", "at most 1.5", growth <= 1.5))
+        right = all(each.messages == each.expected_messages and not each.twice for each in runs)
+        found.append(Verdict(f"{command}: messages", "right" if right else "WRONG", "each once", right))
+        done = all(each.exit_code != ExitCode.IMPOSSIBLE for each in runs)
+        found.append(Verdict(f"{command}: runs to its end", "yes" if done else "NO", "yes", done))
+    return found
+
+
+def _runs(document: list[dict[str, Any]]) -> list[Run]:
+    return [Run(**each) for each in document]
+
+
+def _run(command: str, objects: int) -> Run:
+    with _deployment(objects) as url, tempfile.TemporaryDirectory() as home:
+        environment = {
+            **processes.environment_without_aws(),
+            "AWS_ACCESS_KEY_ID": "bench",
+            "AWS_SECRET_ACCESS_KEY": "bench",
+            "AWS_DEFAULT_REGION": vast.REGION,
+            "AWS_ENDPOINT_URL": url,
+            "THUMBCTL_STACK": vast.NAME,
+            "XDG_STATE_HOME": home,
+        }
+        begun = time.monotonic()
+        process = subprocess.Popen(
+            [Path(sys.executable).with_name("thumbctl"), *_COMMANDS[command], "--json"],
+            env=environment,
+            cwd=home,
+            stdout=subprocess.DEVNULL,
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        seconds = time.monotonic() - begun
+        stats = _stats(url)
+    sent = {int(times): number for times, number in stats["sent"].items() if times != "0"}
+    run = Run(
+        command=command,
+        objects=objects,
+        seconds=seconds,
+        cpu_seconds=usage.ru_utime + usage.ru_stime,
+        peak_mb=usage.ru_maxrss / 1024,
+        exit_code=process.returncode,
+        calls=stats["calls"],
+        messages=sum(sent.values()),
+        twice=sum(number for times, number in sent.items() if times > 1),
+    )
+    sys.stderr.write(f"{command} over {objects:,}: {seconds:.1f} s, {run.peak_mb:.0f} MB, exit code {run.exit_code}\n")
+    return run
+
+
+@contextlib.contextmanager
+def _deployment(objects: int) -> Iterator[str]:
+    """A deployment with so many objects, for the block: its address."""
+    port, log = processes.free_port(), ROOT / "vast.log"
+    ROOT.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "bench.vast", str(port), str(objects)]
+    process = processes.start(command, log=log, environment={})
+    url = f"http://{processes.LOOPBACK}:{port}"
+
+    def ask() -> None:
+        _stats(url)
+
+    processes.wait_until_it_answers(process, ask, within=_START_SECONDS, name="the vast deployment", log=log)
+    try:
+        yield url
+    finally:
+        process.stop()
+
+
+def _stats(url: str) -> dict[str, Any]:
+    with urllib.request.urlopen(f"{url}/_stats") as answer:
+        stats: dict[str, Any] = json.load(answer)
+        return stats
+
+
+def main() -> int:
+    """Measure, write build/bench/scale.json, print the table and the goals."""
+    parser = argparse.ArgumentParser(prog="bench.scale", description=__doc__)
+    parser.add_argument("--objects", type=int, nargs="+", default=OBJECTS)
+    arguments = parser.parse_args()
+
+    def measure(rounds: int) -> list[dict[str, Any]]:
+        document = measured(rounds, arguments.objects)
+        (ROOT / "scale.json").write_text(json.dumps(document, indent=1))
+        return document
+
+    return told(1, measure, tables, verdicts)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,333 @@
+"""A deployment with as many objects as one likes, on a loopback address: `python -m bench.vast PORT OBJECTS`.
+
+Nothing of it is stored. What a bucket holds and a row says follows from an object's number, so a million objects take
+no more memory than ten: keys are `07/42/IMG_0042.jpg`, in the order of their numbers, and every key can be found again
+by halving. S3 answers listings and HEAD, DynamoDB BatchGetItem and GetItem, SQS takes messages, SSM and Lambda say what
+`thumbctl` asks of a stack.
+
+Some objects are damaged, by their numbers: see `Damage`. `GET /_stats` is what was called, and how often each of the
+objects came as a message.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import sys
+import uuid
+from collections import Counter
+from dataclasses import asdict
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+from xml.sax.saxutils import escape
+
+from aiohttp import web
+
+from localaws import processes
+from thumbctl.render import DEFAULT
+from thumbnailer.events import ObjectEvent, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+__all__ = ["Damage", "damage", "key_of"]
+
+UPLOADS, THUMBNAILS, TABLE, NAME = "uploads", "thumbnails", "catalog", "vast"
+ACCOUNT: Final = "123456789012"
+REGION: Final = "eu-central-1"
+FINGERPRINT: Final = DEFAULT.fingerprint
+SIZE: Final = 3_000_000
+_WRITTEN: Final = "2026-01-02T03:04:05.000Z"
+
+
+class Damage(IntEnum):
+    """What is wrong with an object, by its number modulo `EVERY`."""
+
+    MISSING = 7
+    """It has no row."""
+    RESTYLED = 107
+    """Its thumbnails were made with other settings."""
+    FAILED = 207
+    """It failed for good."""
+    BARE = 307
+    """Its row is fine, and one of its thumbnails is gone."""
+
+
+EVERY: Final = 1000
+
+
+def damage(number: int) -> Damage | None:
+    """What is wrong with an object."""
+    left = number % EVERY
+    return Damage(left) if left in _DAMAGED else None
+
+
+_DAMAGED: Final = frozenset(Damage)
+
+
+def key_of(number: int) -> str:
+    """The key of an object, so many of which sort as their numbers do: a hundred million."""
+    return f"{number // 1_000_000:02d}/{number // 10_000 % 100:02d}/IMG_{number % 10_000:04d}.jpg"
+
+
+def number_of(key: str) -> int:
+    """The number of the object with a key that `key_of` gave."""
+    folder, subfolder, name = key.split("/")
+    return int(folder) * 1_000_000 + int(subfolder) * 10_000 + int(name[4:8])
+
+
+def _etag(*named: object) -> str:
+    return hashlib.md5(repr(named).encode(), usedforsecurity=False).hexdigest()
+
+
+class _Series:
+    """The keys of a bucket in their order, of which the number of each is known."""
+
+    def __init__(self, objects: int) -> None:
+        self.objects = objects
+
+    def __len__(self) -> int:
+        return self.objects
+
+    def key(self, index: int) -> str:
+        return key_of(index)
+
+    def described(self, index: int) -> str:
+        return _contents(key_of(index), _etag(index), SIZE)
+
+    def first_behind(self, text: str) -> int:
+        """The index of the first key that is greater than `text`."""
+        low, high = 0, len(self)
+        while low < high:
+            middle = (low + high) // 2
+            if self.key(middle) > text:
+                high = middle
+            else:
+                low = middle + 1
+        return low
+
+
+class _Thumbnails(_Series):
+    """Every rendition of every object: renditions in the order of their names, and in each the objects in theirs."""
+
+    _RENDITIONS: Final = sorted(DEFAULT.renditions, key=lambda each: each.name)
+
+    def __len__(self) -> int:
+        return self.objects * len(self._RENDITIONS)
+
+    def key(self, index: int) -> str:
+        rendition, number = divmod(index, self.objects)
+        shown = self._RENDITIONS[rendition]
+        return f"{shown.name}/{key_of(number)}.{shown.extension}"
+
+    def described(self, index: int) -> str:
+        rendition, number = divmod(index, self.objects)
+        found = damage(number)
+        gone = found in {Damage.MISSING, Damage.FAILED} or (found is Damage.BARE and rendition == 0)
+        return "" if gone else _contents(self.key(index), _etag(number, self._RENDITIONS[rendition].name), 30_000)
+
+
+def _contents(key: str, etag: str, size: int) -> str:
+    return (
+        f"<Contents><Key>{escape(quote(key))}</Key><LastModified>{_WRITTEN}</LastModified>"
+        f"<ETag>&quot;{etag}&quot;</ETag><Size>{size}</Size><StorageClass>STANDARD</StorageClass></Contents>"
+    )
+
+
+class _Aws:
+    """Every service that is asked."""
+
+    def __init__(self, objects: int, url: str) -> None:
+        self._objects = objects
+        self._url = url
+        self._series = {UPLOADS: _Series(objects), THUMBNAILS: _Thumbnails(objects)}
+        self._calls: Counter[str] = Counter()
+        self._sent = bytearray(objects)
+        self._forced = 0
+        self._actions: Mapping[str, Callable[[Any], Any]] = {
+            "GetParameter": self._parameter,
+            "BatchGetItem": self._rows,
+            "GetItem": lambda asked: {"Item": found} if (found := _row(asked["Key"])) else {},
+            "Query": lambda _: {"Items": [], "Count": 0, "ScannedCount": 0},
+            "SendMessageBatch": self._send,
+            "GetQueueAttributes": lambda _: {"Attributes": _QUEUE},
+        }
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        body = await request.read()
+        if request.path == "/_stats":
+            return web.json_response(
+                {"calls": dict(self._calls), "sent": dict(Counter(self._sent)), "forced": self._forced}
+            )
+        if target := request.headers.get("X-Amz-Target"):
+            action = target.partition(".")[2]
+            self._calls[action] += 1
+            return web.json_response(self._actions[action](json.loads(body)))
+        if request.path.startswith("/2015-03-31/functions/"):
+            self._calls["GetFunctionConfiguration"] += 1
+            return web.json_response(_FUNCTION)
+        if request.path.startswith("/2015-03-31/event-source-mappings/"):
+            self._calls["GetEventSourceMapping"] += 1
+            return web.json_response({"State": "Enabled", "BatchSize": 10, "FunctionArn": _FUNCTION["FunctionArn"]})
+        return self._s3(request)
+
+    # S3
+
+    def _s3(self, request: web.Request) -> web.Response:
+        bucket, _, key = request.path.removeprefix("/").partition("/")
+        if key:
+            self._calls[f"{request.method} object"] += 1
+            return self._head(bucket, key)
+        self._calls["ListObjectsV2"] += 1
+        query = request.query
+        after = query.get("continuation-token") or query.get("start-after", "")
+        most = int(query.get("max-keys", 1000))
+        listed = self._listed(self._series[bucket], query.get("prefix", ""), after, query.get("delimiter"), most)
+        return web.Response(
+            text=f'<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
+            f"<EncodingType>url</EncodingType>{listed}</ListBucketResult>",
+            content_type="application/xml",
+        )
+
+    def _listed(self, series: _Series, prefix: str, after: str, delimiter: str | None, most: int) -> str:
+        """A page of keys that begin with `prefix`, or of what they begin with up to the next `delimiter`."""
+        index = series.first_behind(max(after, prefix[:-1] + chr(ord(prefix[-1]) - 1) + "\U0010ffff" if prefix else ""))
+        found: list[str] = []
+        last = after
+        while index < len(series) and len(found) < most and (key := series.key(index)).startswith(prefix):
+            end = key.find(delimiter, len(prefix)) if delimiter else -1
+            if end < 0:
+                last = key
+                if described := series.described(index):
+                    found.append(described)
+                index += 1
+            else:
+                common = key[: end + 1]
+                last = f"{common}\U0010ffff"
+                found.append(f"<CommonPrefixes><Prefix>{escape(quote(common))}</Prefix></CommonPrefixes>")
+                index = series.first_behind(last)
+        more = index < len(series) and series.key(index).startswith(prefix)
+        token = f"<NextContinuationToken>{escape(last)}</NextContinuationToken>" if more else ""
+        return f"<KeyCount>{len(found)}</KeyCount><IsTruncated>{str(more).lower()}</IsTruncated>{token}{''.join(found)}"
+
+    def _head(self, bucket: str, key: str) -> web.Response:
+        series = self._series[bucket]
+        index = series.first_behind(key) - 1
+        if index < 0 or series.key(index) != key or not series.described(index):
+            return web.Response(status=404)
+        etag = _etag(index) if bucket == UPLOADS else ""
+        return web.Response(headers={"ETag": f'"{etag}"', "Last-Modified": "Fri, 02 Jan 2026 03:04:05 GMT"})
+
+    # DynamoDB
+
+    def _rows(self, asked: Any) -> Any:  # noqa: ANN401 - JSON
+        keys: Sequence[Any] = asked["RequestItems"][TABLE]["Keys"]
+        return {"Responses": {TABLE: [row for key in keys if (row := _row(key))]}, "UnprocessedKeys": {}}
+
+    # SQS
+
+    def _send(self, asked: Any) -> Any:  # noqa: ANN401 - JSON
+        for entry in asked["Entries"]:
+            for event in parse(entry["MessageBody"]):
+                if not isinstance(event, ObjectEvent):
+                    raise TypeError(f"the function could not read {entry['MessageBody']}")
+                number = number_of(event.image.key)
+                self._sent[number] = min(255, self._sent[number] + 1)
+                self._forced += event.forced
+        return {
+            "Successful": [
+                {
+                    "Id": each["Id"],
+                    "MessageId": each["Id"],
+                    "MD5OfMessageBody": hashlib.md5(each["MessageBody"].encode(), usedforsecurity=False).hexdigest(),
+                }
+                for each in asked["Entries"]
+            ]
+        }
+
+    # SSM
+
+    def _parameter(self, asked: Any) -> Any:  # noqa: ANN401 - JSON
+        queues = {name: f"{self._url}/{ACCOUNT}/{name}" for name in ("work", "backfill", "dlq")}
+        outputs = {
+            "source_bucket": UPLOADS,
+            "source_prefix": "",
+            "thumbnails_bucket": THUMBNAILS,
+            "table_name": TABLE,
+            "failures_index_name": "failures",
+            "queue_url": queues["work"],
+            "backfill_queue_url": queues["backfill"],
+            "dlq_url": queues["dlq"],
+            "function_name": _FUNCTION["FunctionName"],
+            "event_source_mapping_uuid": str(uuid.UUID(int=1)),
+            "backfill_event_source_mapping_uuid": str(uuid.UUID(int=2)),
+            "maximum_concurrency": 20,
+            "backfill_maximum_concurrency": 10,
+        }
+        return {"Parameter": {"Name": asked["Name"], "Type": "String", "Value": json.dumps(outputs)}}
+
+
+_QUEUE: Final = {
+    "ApproximateNumberOfMessages": "0",
+    "ApproximateNumberOfMessagesNotVisible": "0",
+    "ApproximateNumberOfMessagesDelayed": "0",
+    "MessageRetentionPeriod": str(4 * 24 * 60 * 60),
+    "VisibilityTimeout": "360",
+}
+_SETTINGS: Final = json.dumps({"renditions": [asdict(each) for each in DEFAULT.renditions]})
+_FUNCTION: Final[Mapping[str, Any]] = {
+    "FunctionName": "vast-thumbnailer",
+    "FunctionArn": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:vast-thumbnailer",
+    "MemorySize": 1769,
+    "Architectures": ["arm64"],
+    "Timeout": 60,
+    "Runtime": "python3.13",
+    "CodeSha256": base64.b64encode(b"code").decode(),
+    "Environment": {"Variables": {"SETTINGS": _SETTINGS}},
+}
+
+
+def _row(key: Any) -> dict[str, Any] | None:  # noqa: ANN401 - JSON
+    name = key["source_key"]["S"]
+    number = number_of(name)
+    found = damage(number)
+    if found is Damage.MISSING:
+        return None
+    failed = found is Damage.FAILED
+    row: dict[str, Any] = {
+        "source_key": {"S": name},
+        "status": {"S": "FAILED" if failed else "READY"},
+        "etag": {"S": _etag(number)},
+        "settings_fingerprint": {"S": "0" * 16 if found is Damage.RESTYLED else FINGERPRINT},
+        "sequencer": {"S": "1"},
+        "claim": {"S": "1"},
+        "fence": {"N": "0"},
+    }
+    if failed:
+        return {**row, "reason": {"S": "corrupt"}}
+    renditions = [
+        {
+            "M": {
+                "name": {"S": each.name},
+                "key": {"S": f"{each.name}/{name}.{each.extension}"},
+                "etag": {"S": _etag(number, each.name)},
+                "bytes": {"N": "30000"},
+            }
+        }
+        for each in DEFAULT.renditions
+    ]
+    return {**row, "renditions": {"L": renditions}}
+
+
+def main() -> None:
+    """Serve until killed."""
+    port, objects = int(sys.argv[1]), int(sys.argv[2])
+    service = web.Application(client_max_size=2**24)
+    service.router.add_route("*", "/{path:.*}", _Aws(objects, f"http://{processes.LOOPBACK}:{port}").answer)
+    web.run_app(service, host=processes.LOOPBACK, port=port, access_log=None, print=None)
+
+
+if __name__ == "__main__":
+    main()
