@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import ListObjectsV2RequestTypeDef
+    from mypy_boto3_s3.type_defs import ListObjectsV2RequestTypeDef, ObjectTypeDef
 
 KEYS_A_CALL = 1000
 
@@ -28,6 +28,13 @@ class Listed:
     etag: str
     modified: datetime | None
     """When it was written, where the listing says so."""
+
+
+def find(s3: S3Client, bucket: str, key: str) -> Listed | None:
+    """Return the object at `key` as a listing shows it, or None: unlike a HEAD, that takes no leave to read it."""
+    # Of all keys that begin with it, a key itself comes first.
+    found = s3.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1).get("Contents", ())
+    return next((_listed(each) for each in found if each["Key"] == key), None)
 
 
 def objects(
@@ -45,7 +52,11 @@ def objects(
         for each in page.get("Contents", ()):
             if until is not None and each["Key"] >= until:
                 return
-            yield Listed(each["Key"], each["Size"], each["ETag"].strip('"'), each.get("LastModified"))
+            yield _listed(each)
         if not page.get("IsTruncated"):
             return
         request["ContinuationToken"] = page["NextContinuationToken"]
+
+
+def _listed(each: ObjectTypeDef) -> Listed:
+    return Listed(each["Key"], each["Size"], each["ETag"].strip('"'), each.get("LastModified"))

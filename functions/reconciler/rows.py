@@ -25,7 +25,17 @@ if TYPE_CHECKING:
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
 KEYS_A_CALL = 100
 
-_ATTRIBUTES = ("source_key", "status", "etag", "settings_fingerprint", "reason", "sequencer", "claim", "renditions")
+_ATTRIBUTES = (
+    "source_key",
+    "status",
+    "etag",
+    "settings_fingerprint",
+    "reason",
+    "sequencer",
+    "claim",
+    "renditions",
+    "processed_at",
+)
 _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 0.1, 5.0
 _deserialise = TypeDeserializer().deserialize
 
@@ -41,6 +51,8 @@ class Known:
     etag: str | None = None
     settings_fingerprint: str | None = None
     reason: str | None = None
+    processed_at: str | None = None
+    """When it was last written, ISO 8601."""
     claimed: bool = False
     """Whether a newer event than the one that the row shows is being applied."""
     thumbnails: Mapping[str, str] = field(default_factory=dict)
@@ -73,7 +85,7 @@ class Rows:
         while wanted:
             answer = self._dynamodb.batch_get_item(RequestItems=wanted)
             for item in answer["Responses"].get(self._table, ()):
-                found[item["source_key"]["S"]] = _known(item)
+                found[item["source_key"]["S"]] = known(item)
             wanted = answer.get("UnprocessedKeys") or {}  # type: ignore[assignment] # the same shape
             if wanted:
                 # What was throttled is handed back rather than refused, and the SDK does not ask for it again.
@@ -108,13 +120,15 @@ def _ahead(items: Iterator[_Item], number: int) -> Iterator[_Item]:
         begun.extend(itertools.islice(items, 1))
 
 
-def _known(item: Mapping[str, Any]) -> Known:
+def known(item: Mapping[str, Any]) -> Known:
+    """What an item of the table says, as DynamoDB writes it."""
     values = {name: _deserialise(value) for name, value in item.items()}
     return Known(
         status=values.get("status"),
         etag=values.get("etag"),
         settings_fingerprint=values.get("settings_fingerprint"),
         reason=values.get("reason"),
+        processed_at=values.get("processed_at"),
         claimed=values["claim"] > values["sequencer"],
         thumbnails={each["key"]: each["etag"] for each in values.get("renditions") or ()},
     )

@@ -5,8 +5,9 @@ https://docs.aws.amazon.com/xray/latest/devguide/xray-api-segmentdocuments.html
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
@@ -85,6 +86,17 @@ def assemble(documents: Iterable[Mapping[str, Any]]) -> tuple[Trace, ...]:
         by_trace[document["trace_id"]].append(document)
     traces = (Trace(trace_id, tuple(_spans(sent))) for trace_id, sent in by_trace.items())
     return tuple(sorted((trace for trace in traces if trace.spans), key=lambda trace: trace.start))
+
+
+def images(trace: Trace) -> Iterator[Trace]:
+    """The images of an invocation: of each, the part of the trace that is about it, which begins with depth 0."""
+    for index, image in enumerate(trace.spans):
+        if image.subject:
+            parts = itertools.takewhile(lambda span: span.depth > image.depth, trace.spans[index + 1 :])  # noqa: B023 - used up at once
+            yield Trace(
+                trace.trace_id,
+                tuple(replace(span, depth=span.depth - image.depth) for span in (image, *parts)),
+            )
 
 
 def means(traces: Iterable[Trace]) -> tuple[Mean, ...]:

@@ -53,28 +53,23 @@ class Traces:
 
 def _images(trace: xray.Trace) -> Iterator[dict[str, Any]]:
     """The images of an invocation, for each the part of its trace that is about it."""
-    for index, image in enumerate(trace.spans):
-        if image.subject:
-            parts = [image]
-            for span in trace.spans[index + 1 :]:
-                if span.depth <= image.depth:
-                    break
-                parts.append(span)
-            yield {
-                "key": image.subject,
-                "trace": trace.trace_id,
-                "time": image.start * 1000,
-                "milliseconds": image.milliseconds,
-                "detail": image.detail,
-                "failed": image.failed,
-                "parts": [
-                    {
-                        "name": part.name,
-                        "failed": part.failed,
-                        "depth": part.depth - image.depth,
-                        "offset": (part.start - image.start) * 1000,
-                        "milliseconds": part.milliseconds,
-                    }
-                    for part in parts
-                ],
-            }
+    for part in xray.images(trace):
+        image = part.spans[0]
+        yield {
+            "key": image.subject,
+            "trace": trace.trace_id,
+            "time": image.start * 1000,
+            "milliseconds": image.milliseconds,
+            "detail": image.detail,
+            "failed": image.failed,
+            "parts": [
+                {
+                    "name": span.name,
+                    "failed": span.failed,
+                    "depth": span.depth,
+                    "offset": (span.start - image.start) * 1000,
+                    "milliseconds": span.milliseconds,
+                }
+                for span in part.spans
+            ],
+        }

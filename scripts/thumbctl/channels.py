@@ -17,7 +17,7 @@ from thumbctl.conventions import ExitCode, JsonOption, StackOption, complain, co
 from thumbctl.errors import ThumbctlError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_sns import SNSClient
@@ -102,12 +102,12 @@ def channels(
             raise typer.BadParameter(f"options go behind the command: thumbctl channels {context.invoked_subcommand} …")
         return
     found = stacks.find(stack)
-    listed = [_channel(found, tier) for tier in Tier]
+    all_of_them = listed(found)
     if as_json:
-        write_json(channel.as_json() for channel in listed)
+        write_json(channel.as_json() for channel in all_of_them)
     else:
-        _show(found, listed)
-    _judge(listed)
+        _show(found, all_of_them)
+    _judge(all_of_them)
 
 
 @app.command("test")
@@ -133,15 +133,20 @@ def send_test(
     sts: STSClient = found.client("sts")
     # arn:aws:sts::account:assumed-role/operator/alice
     caller = sts.get_caller_identity()["Arn"].split(":", 5)[5]
-    listed = [_channel(found, tier) for tier in tiers or Tier]
-    sent = {channel.tier: _send(found, channel, f"TEST by {caller}: nothing is wrong") for channel in listed}
+    tested = listed(found, tiers or Tier)
+    sent = {channel.tier: _send(found, channel, f"TEST by {caller}: nothing is wrong") for channel in tested}
     if as_json:
-        write_json({**channel.as_json(), "sent": asdict(sent[channel.tier])} for channel in listed)
+        write_json({**channel.as_json(), "sent": asdict(sent[channel.tier])} for channel in tested)
     else:
-        _show(found, listed, lambda channel, subscription: _received(sent[channel.tier], subscription))
-        for channel in listed:
+        _show(found, tested, lambda channel, subscription: _received(sent[channel.tier], subscription))
+        for channel in tested:
             console().print(escape(f"{channel.tier}: {sent[channel.tier].what}"))
-    _judge(listed, *(f"{tier} was not tested: {each.what}" for tier, each in sent.items() if not each.arrives))
+    _judge(tested, *(f"{tier} was not tested: {each.what}" for tier, each in sent.items() if not each.arrives))
+
+
+def listed(stack: Stack, tiers: Iterable[Tier] = Tier) -> list[Channel]:
+    """Ask SNS who hears the topics of a stack."""
+    return [_channel(stack, tier) for tier in tiers]
 
 
 def _channel(stack: Stack, tier: Tier) -> Channel:

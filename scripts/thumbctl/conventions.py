@@ -10,13 +10,17 @@ import json
 import re
 import sys
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 
+import boto3
 import typer
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from thumbctl.errors import ThumbctlError
+from thumbctl.stack import PARAMETER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -32,12 +36,38 @@ class ExitCode(enum.IntEnum):
     """Nothing is known of the stack: usage, no such stack, no access."""
 
 
+# Why an image or a message can fail for good; a test holds them to what the function raises.
+REASONS: Final = (
+    "archived", "corrupt", "crashed", "empty", "key-too-long", "malformed-message", "out-of-memory", "too-large",
+    "too-many-frames", "too-many-pixels", "too-many-scans", "too-slow", "truncated", "unidentified", "unknown-event",
+    "unknown-message", "unsupported-format",
+)  # fmt: skip
+
+
+def complete_stack(incomplete: str) -> list[str]:
+    """Names of deployments, for the shell: those that can be had at once, which may be none."""
+    impatient = Config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 1})
+    folder = PARAMETER.format(name="")
+    try:
+        pages = boto3.client("ssm", config=impatient).get_paginator("get_parameters_by_path").paginate(Path=folder)
+        names = [each["Name"].removeprefix(folder) for page in pages for each in page["Parameters"]]
+    except (BotoCoreError, ClientError):
+        return []
+    return [name for name in names if name.startswith(incomplete)]
+
+
+def complete_reason(incomplete: str) -> list[str]:
+    """Reasons of failure, for the shell."""
+    return [reason for reason in REASONS if reason.startswith(incomplete)]
+
+
 StackOption: TypeAlias = Annotated[
     str | None,
     typer.Option(
         "--stack",
         metavar="NAME",
         envvar="THUMBCTL_STACK",
+        autocompletion=complete_stack,
         help="The deployment: the name that the Terraform module was given. Without it, the local stack of 'make up'.",
     ),
 ]

@@ -20,6 +20,11 @@ class ThumbctlError(Exception):
     """What was asked for cannot be done; the message names the thing and the remedy."""
 
 
+def is_denied(error: ClientError) -> bool:
+    """Whether somebody else, or the same person with another policy, would have been let do it."""
+    return error.response["Error"]["Code"] in _DENIED
+
+
 def sentence(error: BotoCoreError | ClientError) -> str:
     """Say what AWS, or the way to it, has against a call."""
     match error:
@@ -32,7 +37,7 @@ def sentence(error: BotoCoreError | ClientError) -> str:
             return f"{url} does not answer: check the network, AWS_DEFAULT_REGION and AWS_ENDPOINT_URL."
         case ClientError() if error.response["Error"]["Code"] in _EXPIRED:
             return "The credentials have expired: log in again, for example with 'aws sso login'."
-        case ClientError() if error.response["Error"]["Code"] in _DENIED:
+        case ClientError() if is_denied(error):
             said = error.response["Error"]["Message"].rstrip(".")
             return f"AWS denies {error.operation_name} ({said}): have it allowed, or be somebody else with AWS_PROFILE."
     return str(error)

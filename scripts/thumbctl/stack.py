@@ -15,7 +15,7 @@ from thumbctl.errors import ThumbctlError
 from thumbnailer.renditions import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from botocore.config import Config
     from mypy_boto3_lambda import LambdaClient
@@ -54,6 +54,8 @@ class Stack:
     outputs: Mapping[str, Any]
     """Those of the Terraform module, as far as tools need them."""
     client: Clients
+    segments: Callable[[], Sequence[Mapping[str, Any]]] | None = None
+    """What the X-Ray collector of a local stack has received; None where X-Ray itself has it."""
 
     def deployed(self) -> Deployed:
         """Ask Lambda for the function. Raises ThumbctlError where it has settings that this version does not know."""
@@ -120,4 +122,4 @@ def _local() -> Stack:
         raise ThumbctlError(
             f"The local stack of {LOCAL_STACK} has ended: run 'make up' again, or name another stack with --stack."
         )
-    return Stack(f"the local stack at {stack.endpoint_url}", stack.outputs, stack.client)
+    return Stack(f"the local stack at {stack.endpoint_url}", stack.outputs, stack.client, stack.segments)
