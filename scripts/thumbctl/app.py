@@ -11,9 +11,12 @@ from typer.core import TyperGroup
 from bulk.errors import BulkError
 from thumbctl import channels
 from thumbctl.conventions import ExitCode, complain
+from thumbctl.doctor import doctor
 from thumbctl.errors import ThumbctlError, sentence
 from thumbctl.estimate import estimate
 from thumbctl.render import render
+from thumbctl.show import show
+from thumbctl.trace import trace
 
 __all__ = ["app", "main"]
 
@@ -50,9 +53,17 @@ def _root() -> None:
     """
 
 
-app.command()(render)
-app.command()(estimate)
-app.add_typer(channels.app, name="channels")
+# In the order of work. Help shows a panel where its first command stands.
+_IMPORT, _LOOK, _MEND, _CHECK = "Import & backfill", "Look", "Mend", "Check"
+
+app.command(rich_help_panel=_IMPORT)(render)
+app.command(rich_help_panel=_IMPORT)(estimate)
+
+app.command(rich_help_panel=_LOOK)(show)
+app.command(rich_help_panel=_LOOK)(trace)
+
+app.command(rich_help_panel=_CHECK)(doctor)
+app.add_typer(channels.app, name="channels", rich_help_panel=_CHECK)
 
 
 def main() -> None:
