@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["MOST_PIXELS", "RENDERER_VERSION", "Limits", "Rendition", "Settings"]
+__all__ = ["EXTENSIONS", "MOST_PIXELS", "NAME", "RENDERER_VERSION", "Limits", "Rendition", "Settings"]
 
 RENDERER_VERSION: Final = 1
 """Raised by one whenever the same source and settings give other bytes: catalog rows made before are then
@@ -24,15 +24,19 @@ out of date, and a backfill renders exactly those again."""
 MOST_PIXELS: Final = 200_000_000
 """The most that `limits.pixels` can allow: at 19 bytes a pixel, the hungriest format takes 3.8 GB for it."""
 
+NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+"""What a rendition can be called."""
+
+EXTENSIONS: Final = {"webp": "webp", "jpeg": "jpg", "png": "png", "avif": "avif", "gif": "gif"}
+"""How a thumbnail's key ends, without a dot, by format."""
+
 Fit = Literal["contain", "cover", "pad"]
 Format = Literal["webp", "jpeg", "png", "avif", "gif"]
 Crop = Literal["centre", "attention", "entropy"]
 Animation = Literal["animate", "first-frame"]
 Truncated = Literal["fail", "render"]
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _COLOUR = re.compile(r"#[0-9a-f]{6}")
-_EXTENSIONS: Final = {"webp": "webp", "jpeg": "jpg", "png": "png", "avif": "avif", "gif": "gif"}
 _HIGHEST_EFFORT: Final = {"webp": 6, "jpeg": 2, "png": 9, "avif": 10, "gif": 0}
 _LONGEST_SIDE: Final = 16_383  # of a WebP file, the smallest bound among the formats written
 _MOST_RENDITIONS: Final = 32
@@ -65,7 +69,7 @@ class Rendition:
     @property
     def extension(self) -> str:
         """The end of a thumbnail's key, without a dot; it depends on the rendition alone, never on the source."""
-        return _EXTENSIONS[self.format]
+        return EXTENSIONS[self.format]
 
     @property
     def content_type(self) -> str:
@@ -149,7 +153,7 @@ def _fields(value: object, where: str, cls: type[Settings | Rendition | Limits])
 def _rendition(value: object, where: str) -> Rendition:
     given = _fields(value, where, Rendition)
     name = given.get("name")
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
+    if not isinstance(name, str) or not NAME.fullmatch(name):
         raise ValueError(
             f"{where}.name must be 1 to 64 letters, digits, '-' or '_', beginning with a letter or digit: "
             "it becomes the first part of the thumbnail's key."

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from aws_xray_sdk.core import AWSXRayRecorder
 
@@ -39,6 +39,7 @@ _UNITS = {
     "RenderTime": "Milliseconds",
     "Age": "Milliseconds",
     "MemoryUsed": "Megabytes",
+    "Completeness": "Percent",
 }
 
 _writing = threading.Lock()
@@ -224,6 +225,11 @@ class Metrics:
             _write(_embedded(function, values if page else {**self._sums, **self._highest, **values}))
         for reason, number in self._reasons.items():
             _write(_embedded({**function, "Reason": reason}, {"Failed": number}))
+
+
+def publish(function: str, values: Mapping[str, float]) -> None:
+    """Write metrics that are told of a function as a whole, each one value."""
+    _write(_embedded({"Function": function}, dict(values)))
 
 
 def _embedded(dimensions: dict[str, str], values: dict[str, Any]) -> dict[str, Any]:
