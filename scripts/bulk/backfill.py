@@ -1,0 +1,243 @@
+"""Has the function look at objects whose catalog rows are missing or out of date: found, sent, and written down.
+
+What is to be gone through falls into parts, which several threads work off. Each goes through its part in order and
+writes down how far it is whenever SQS has acknowledged what it sent. A process that is killed in between sends those
+messages again, ten a thread at most; the function finds them done.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fnmatch
+import itertools
+import re
+import sqlite3
+import threading
+from collections import Counter
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Protocol
+
+from bulk.sender import MESSAGES_A_CALL
+from reconciler.judgement import Verdict, judge
+from reconciler.rows import KEYS_A_CALL
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from bulk.guard import Valve
+    from reconciler.inventory import Listed
+    from reconciler.rows import Known, Rows
+
+PARTS_AT_A_TIME: Final = 8
+
+EXCLUDED: Final = "excluded"
+"""What is counted beside the verdicts: objects whose keys were not asked for."""
+
+SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS parts (
+    number INTEGER PRIMARY KEY, part TEXT NOT NULL, position TEXT NOT NULL, done INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS counts (what TEXT PRIMARY KEY, number INTEGER NOT NULL);
+"""
+
+_OBJECTS_A_PAGE: Final = 1000
+# Where hardly anything is out of date, messages are sent though they do not fill a call: memory is bounded, and little
+# is looked at again after an interruption.
+_MOST_WITHOUT_CHECKPOINT: Final = 10_000
+_TICK_SECONDS: Final = 0.5
+
+
+class Source(Protocol):
+    """Objects, in parts that are gone through side by side. What a part and a position are is the source's own."""
+
+    def parts(self) -> Sequence[str]:
+        """Name the parts."""
+
+    def objects(self, part: str, position: str) -> Iterator[tuple[str, Listed]]:
+        """Yield a part's objects behind `position`, empty for all, each with the position that it is at."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """Which objects are to be looked at by the function."""
+
+    include: tuple[str, ...] = ()
+    """Globs, of which a key must match one; `*` matches slashes too. Empty matches every key."""
+    exclude: tuple[str, ...] = ()
+    sent: frozenset[Verdict] = frozenset({Verdict.MISSING, Verdict.CHANGED, Verdict.RESTYLED})
+
+    def names(self) -> Callable[[str], bool]:
+        """Return what tells whether a key is among them."""
+        included, excluded = _any_of(self.include), _any_of(self.exclude)
+
+        def named(key: str) -> bool:
+            return (not included or bool(included.match(key))) and not (excluded and excluded.match(key))
+
+        return named
+
+
+def _any_of(globs: Iterable[str]) -> re.Pattern[str] | None:
+    expression = "|".join(map(fnmatch.translate, globs))
+    return re.compile(expression) if expression else None
+
+
+@dataclass(frozen=True)
+class Found:
+    """An object and what is known of it."""
+
+    listed: Listed
+    known: Known | None
+    verdict: Verdict
+
+
+class Checkpoints:
+    """How far a job is: in a journal, or where nothing needs to survive, in memory."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        """Go on with what the journal `connection` has, which was made with SCHEMA."""
+        self._connection = connection
+        self._lock = threading.Lock()
+
+    @classmethod
+    def in_memory(cls, like: sqlite3.Connection | None = None) -> Checkpoints:
+        """Return those of a job that is not begun, or is as far as the journal `like` has it."""
+        connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        connection.executescript(SCHEMA)
+        if like:
+            like.backup(connection)
+        return cls(connection)
+
+    def copy(self) -> Checkpoints:
+        """Return the same in memory, where going on does not change the original."""
+        return self.in_memory(self._connection)
+
+    def begin(self, parts: Iterable[str]) -> None:
+        """Begin a job anew."""
+        with self._transaction() as connection:
+            connection.execute("DELETE FROM parts")
+            connection.execute("DELETE FROM counts")
+            connection.executemany(
+                "INSERT INTO parts (part, position, done) VALUES (?, '', 0)", [(part,) for part in parts]
+            )
+
+    def remaining(self) -> list[tuple[int, str, str]]:
+        """Return the parts that are not done, each with its number and the position in it."""
+        with self._lock:
+            return self._connection.execute(
+                "SELECT number, part, position FROM parts WHERE NOT done ORDER BY number"
+            ).fetchall()
+
+    def counts(self) -> Mapping[str, int]:
+        """Return how many objects were dealt with, by verdict or EXCLUDED."""
+        with self._lock:
+            return dict(self._connection.execute("SELECT what, number FROM counts"))
+
+    def record(self, number: int, position: str, counts: Mapping[str, int], *, done: bool) -> None:
+        """Everything of a part up to `position` is dealt with, of which `counts` are new."""
+        with self._transaction() as connection:
+            connection.execute("UPDATE parts SET position = ?, done = ? WHERE number = ?", (position, done, number))
+            connection.executemany(
+                "INSERT INTO counts VALUES (?, ?) ON CONFLICT (what) DO UPDATE SET number = number + excluded.number",
+                counts.items(),
+            )
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, self._connection:
+            self._connection.execute("BEGIN")
+            yield self._connection
+
+
+class Backfill:
+    """One run over what is left of a job."""
+
+    def __init__(
+        self,
+        source: Source,
+        rows: Rows,
+        wish: Wish,
+        settings_fingerprint: str,
+        checkpoints: Checkpoints,
+        send: Callable[[Sequence[Found]], None],
+        valve: Valve,
+    ) -> None:
+        """`send` puts up to ten messages into the queue, and returns when they are in it."""
+        self._source = source
+        self._rows = rows
+        self._sent = wish.sent
+        self._is_named = wish.names()
+        self._settings_fingerprint = settings_fingerprint
+        self._checkpoints = checkpoints
+        self._send = send
+        self._valve = valve
+
+    def run(self, watch: Callable[[], None]) -> None:
+        """Go on until everything is dealt with or the valve lets nothing through.
+
+        `watch` is called every half second; whatever it raises ends the run, once what is being sent is written down.
+        """
+        with ThreadPoolExecutor(PARTS_AT_A_TIME) as threads:
+            try:
+                working = {threads.submit(self._work_off, *each) for each in self._checkpoints.remaining()}
+                while working:
+                    watch()
+                    done, working = wait(working, timeout=_TICK_SECONDS, return_when=FIRST_COMPLETED)
+                    for each in done:
+                        each.result()
+            finally:
+                self._valve.close()
+
+    def _work_off(self, number: int, part: str, begin: str) -> None:
+        position = begin
+        looked_at: list[tuple[str, Found | None]] = []
+        outdated = 0
+        for page in _pages(self._source.objects(part, begin)):
+            if self._valve.closed:
+                return
+            for position, found in self._judged(page):
+                looked_at.append((position, found))
+                outdated += self._is_sent(found)
+                if outdated == MESSAGES_A_CALL or len(looked_at) == _MOST_WITHOUT_CHECKPOINT:
+                    if not self._deal_with(number, looked_at):
+                        return
+                    looked_at, outdated = [], 0
+            if looked_at and not outdated:
+                self._deal_with(number, looked_at)
+                looked_at = []
+        if self._deal_with(number, looked_at):
+            self._checkpoints.record(number, position, {}, done=True)
+
+    def _judged(self, page: Sequence[tuple[str, Listed]]) -> Iterator[tuple[str, Found | None]]:
+        """Yield the positions of a page, with what was found there where it was asked for."""
+        keys = [listed.key for _, listed in page if self._is_named(listed.key)]
+        rows: dict[str, Known] = {}
+        for first in range(0, len(keys), KEYS_A_CALL):
+            rows |= self._rows.of(keys[first : first + KEYS_A_CALL])
+        named = set(keys)
+        for position, listed in page:
+            if listed.key in named:
+                known = rows.get(listed.key)
+                yield position, Found(listed, known, judge(listed, known, self._settings_fingerprint))
+            else:
+                yield position, None
+
+    def _is_sent(self, found: Found | None) -> bool:
+        return found is not None and found.verdict in self._sent
+
+    def _deal_with(self, number: int, looked_at: Sequence[tuple[str, Found | None]]) -> bool:
+        """Send what is out of date, as far as the valve lets it through, write down so much, and say if it is all."""
+        outdated = [index for index, (_, found) in enumerate(looked_at) if self._is_sent(found)]
+        granted = self._valve.take(len(outdated)) if outdated else 0
+        dealt_with = looked_at[: outdated[granted]] if granted < len(outdated) else looked_at
+        if granted:
+            self._send([found for _, found in dealt_with if found is not None and self._is_sent(found)])
+        if dealt_with:
+            counts = Counter(found.verdict if found else EXCLUDED for _, found in dealt_with)
+            self._checkpoints.record(number, dealt_with[-1][0], counts, done=False)
+        return granted == len(outdated)
+
+
+def _pages(objects: Iterator[tuple[str, Listed]]) -> Iterator[list[tuple[str, Listed]]]:
+    while page := list(itertools.islice(objects, _OBJECTS_A_PAGE)):
+        yield page

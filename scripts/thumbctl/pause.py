@@ -1,0 +1,63 @@
+"""`thumbctl pause` and `thumbctl resume`: whether the function takes what is in a queue."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+import typer
+
+from thumbctl import stack as stacks
+from thumbctl.conventions import JsonOption, StackOption, console, write_json
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
+
+__all__ = ["pause", "resume"]
+
+
+class Queue(StrEnum):
+    """What feeds the function."""
+
+    WORK = "work"
+    """What is uploaded."""
+    BACKFILL = "backfill"
+    """What operators send."""
+
+
+_MAPPINGS = {Queue.WORK: "event_source_mapping_uuid", Queue.BACKFILL: "backfill_event_source_mapping_uuid"}
+
+_QueueArgument: TypeAlias = Annotated[
+    Queue, typer.Argument(help="work is what is uploaded, backfill what people send.")
+]
+
+
+def pause(
+    queue: _QueueArgument,
+    stack: StackOption = None,
+    as_json: JsonOption = False,  # noqa: FBT002 - a switch
+) -> None:
+    """Let a queue's messages wait: the function takes no more of them until `thumbctl resume`.
+
+    What it has it finishes. Messages wait for as many days as the queue keeps them, and are lost then.
+    """
+    _switch(stack, queue, on=False, as_json=as_json)
+
+
+def resume(
+    queue: _QueueArgument,
+    stack: StackOption = None,
+    as_json: JsonOption = False,  # noqa: FBT002 - a switch
+) -> None:
+    """Let the function take a queue's messages again."""
+    _switch(stack, queue, on=True, as_json=as_json)
+
+
+def _switch(name: str | None, queue: Queue, *, on: bool, as_json: bool) -> None:
+    stack = stacks.find(name)
+    functions: LambdaClient = stack.client("lambda")
+    state = functions.update_event_source_mapping(UUID=stack.outputs[_MAPPINGS[queue]], Enabled=on)["State"]
+    if as_json:
+        write_json([{"queue": queue, "state": state}])
+    else:
+        console().print(f"The {queue} queue is {'resumed' if on else 'paused'}; Lambda calls its mapping {state}.")

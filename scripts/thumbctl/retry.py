@@ -1,0 +1,127 @@
+"""`thumbctl retry`: has images that failed for good tried again."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from bulk import messages
+from bulk.backfill import Checkpoints, Wish
+from bulk.failed import failures
+from bulk.guard import MESSAGES_AT_A_TIME, Bounds
+from reconciler.inventory import Listed
+from reconciler.judgement import Verdict
+from thumbctl import enqueue
+from thumbctl import stack as stacks
+from thumbctl.conventions import JsonOption, SinceOption, StackOption, YesOption, ask, console, write_json
+from thumbctl.enqueue import (
+    DryRunOption,
+    ExcludeOption,
+    IncludeOption,
+    InQueueOption,
+    LimitOption,
+    Manner,
+    MaxDeadOption,
+    RateOption,
+    WaitOption,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
+
+    from bulk.failed import Failed
+    from thumbctl.stack import Stack
+
+__all__ = ["retry"]
+
+
+@dataclass(frozen=True)
+class _Failures:
+    """What is failed, as one part and the newest first: what fails again meanwhile is behind whoever reads."""
+
+    stack: Stack
+    reasons: Sequence[str]
+    since: datetime | None
+
+    def parts(self) -> list[str]:
+        return ["failures"]
+
+    def objects(self, part: str, position: str) -> Iterator[tuple[str, Listed]]:  # noqa: ARG002 - there is one part
+        for each in self:
+            # The index does not tell how large an image is.
+            yield each.key, Listed(each.key, 0, each.etag or "", None)
+
+    def __iter__(self) -> Iterator[Failed]:
+        dynamodb = enqueue.patient(self.stack, "dynamodb")
+        outputs = self.stack.outputs
+        found = failures(dynamodb, outputs["table_name"], outputs["failures_index_name"], since=self.since)
+        return (each for each in found if not self.reasons or each.reason in self.reasons)
+
+
+def retry(
+    reasons: Annotated[
+        list[str] | None,
+        typer.Option("--reason", metavar="CODE", help="Only what failed for it, such as 'corrupt'; can be repeated."),
+    ] = None,
+    include: IncludeOption = None,
+    exclude: ExcludeOption = None,
+    since: SinceOption = None,
+    limit: LimitOption = None,
+    rate: RateOption = None,
+    in_queue: InQueueOption = MESSAGES_AT_A_TIME,
+    max_dead: MaxDeadOption = Bounds.dead,
+    wait: WaitOption = True,  # noqa: FBT002 - a switch
+    dry_run: DryRunOption = False,  # noqa: FBT002 - a switch
+    yes: YesOption = False,  # noqa: FBT002 - a switch
+    stack: StackOption = None,
+    as_json: JsonOption = False,  # noqa: FBT002 - a switch
+) -> None:
+    """Try images again that failed for good, the newest first: after a fix, or with other limits.
+
+    What fails again stays failed, and is not tried twice by one run. Whatever was uploaded anew meanwhile is left to
+    its own event. Exit code 1: it stopped by itself, for messages became dead letters; 130: interrupted.
+    """
+    found = stacks.find(stack)
+    wish = Wish(tuple(include or ()), tuple(exclude or ()), frozenset({Verdict.FAILED}))
+    source = _Failures(found, tuple(reasons or ()), since)
+    is_named = wish.names()
+    counts = dict(Counter(each.reason for each in source if is_named(each.key)).most_common())
+    if dry_run or not counts:
+        _show(counts, as_json=as_json)
+        return
+    if not as_json:
+        _show(counts, as_json=False)
+    number = min(sum(counts.values()), limit or sum(counts.values()))
+    ask(f"Try {number:,} again?", yes=yes)
+    checkpoints = Checkpoints.in_memory()
+    checkpoints.begin(source.parts())
+
+    def body(listed: Listed) -> str:
+        return messages.body(found.outputs["source_bucket"], listed.key, etag=listed.etag or None)
+
+    manner = Manner(limit, rate, Bounds(in_queue, dead=max_dead), wait)
+    fingerprint = found.deployed().settings.fingerprint
+    ending = enqueue.send(found, source, wish, fingerprint, checkpoints, body, manner, number)
+    go_on = "The same command tries again what is failed then."
+    enqueue.tell(ending, {"failed": counts}, go_on=go_on, as_json=as_json)
+
+
+def _show(counts: Mapping[str, int], *, as_json: bool) -> None:
+    if as_json:
+        write_json([{"state": "looked", "would_send": sum(counts.values()), "failed": counts}])
+        return
+    if not counts:
+        console().print("Nothing of that is failed.")
+        return
+    table = Table(box=None, pad_edge=False)
+    table.add_column("Images", justify="right")
+    table.add_column("Reason")
+    for reason, number in counts.items():
+        table.add_row(f"{number:,}", escape(reason))
+    console().print(table)
