@@ -10,11 +10,14 @@ from typer.core import TyperGroup
 
 from bulk.errors import BulkError
 from thumbctl import channels
+from thumbctl.backfill import backfill
 from thumbctl.conventions import ExitCode, complain
 from thumbctl.doctor import doctor
 from thumbctl.errors import ThumbctlError, sentence
 from thumbctl.estimate import estimate
+from thumbctl.pause import pause, resume
 from thumbctl.render import render
+from thumbctl.retry import retry
 from thumbctl.show import show
 from thumbctl.trace import trace
 
@@ -58,9 +61,14 @@ _IMPORT, _LOOK, _MEND, _CHECK = "Import & backfill", "Look", "Mend", "Check"
 
 app.command(rich_help_panel=_IMPORT)(render)
 app.command(rich_help_panel=_IMPORT)(estimate)
+app.command(rich_help_panel=_IMPORT)(backfill)
 
 app.command(rich_help_panel=_LOOK)(show)
 app.command(rich_help_panel=_LOOK)(trace)
+
+app.command(rich_help_panel=_MEND)(retry)
+app.command(rich_help_panel=_MEND)(pause)
+app.command(rich_help_panel=_MEND)(resume)
 
 app.command(rich_help_panel=_CHECK)(doctor)
 app.add_typer(channels.app, name="channels", rich_help_panel=_CHECK)
