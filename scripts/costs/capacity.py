@@ -49,20 +49,21 @@ class Ramp:
 
     def done(self, until: float, most: float) -> float:
         """Invocation-seconds in the first `until` seconds, with never more than `most` at a time."""
-        knee = self._knee(most)
+        knee = self.full_after(most)
         rising = min(until, knee)
         flat = until - rising
         return min(self.first, most) * rising + self.a_second * rising**2 / 2 + (most * flat if flat else 0)
 
     def seconds(self, work: float, most: float) -> float:
         """How long `work` invocation-seconds take, with never more than `most` at a time."""
-        knee = self._knee(most)
+        knee = self.full_after(most)
         risen = self.done(knee, most)
         if work > risen:
             return knee + (work - risen) / most
         return (math.sqrt(self.first**2 + 2 * self.a_second * work) - self.first) / self.a_second if work else 0
 
-    def _knee(self, most: float) -> float:
+    def full_after(self, most: float) -> float:
+        """Seconds until `most` are at work."""
         return max(0.0, (most - self.first) / self.a_second)
 
 
@@ -156,6 +157,11 @@ class Capacity:
         """Of them, what is lost because Lambda begins with a few batches at a time."""
         at_once = Ramp(math.inf, self._ramp.a_second)
         return self.seconds - seconds(self._work, at_once, tuple(self._steps()))
+
+    @property
+    def full_after_seconds(self) -> float:
+        """Until all invocations are at work."""
+        return self._ramp.full_after(self.concurrency)
 
     @property
     def good(self) -> int:

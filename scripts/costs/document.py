@@ -1,4 +1,4 @@
-"""The tables of docs/cost.md and the sentence in the README, computed, and put between their markers.
+"""The tables of docs/cost.md and docs/capacity.md and the sentence in the README, computed, between their markers.
 
 <!-- costs:NAME -->
 whatever stands here is replaced by the block NAME
@@ -10,10 +10,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
+from costs.capacity import spoken
 from costs.errors import CostsError
+from costs.estimate import Estimate, Job, default_workload
 from costs.model import BUCKET_KEY_MISSES, MEASURED_MEMORY_MB, Line, Model, Stack, Workload, by_service, total
 from thumbctl.render import DEFAULT
 
@@ -23,12 +25,16 @@ if TYPE_CHECKING:
     from thumbnailer.renditions import Rendition
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-FILES = (REPOSITORY / "docs" / "cost.md", REPOSITORY / "README.md")
+FILES = (REPOSITORY / "docs" / "cost.md", REPOSITORY / "docs" / "capacity.md", REPOSITORY / "README.md")
 
 _BLOCK = re.compile(r"(<!-- costs:(?!end)(\S+) -->\n).*?(<!-- costs:end -->)", re.DOTALL)
 _MILLION = 1_000_000
 _FEW = 10
-_TEXTS = frozenset({"service", "what", "with", "that come", "one image", "price", "of", "figure"})
+_MOST_CONCURRENCY = 1000
+_SIZES = (_MILLION, 100 * _MILLION, 1000 * _MILLION)
+_TEXTS = frozenset(
+    {"service", "what", "with", "that come", "one image", "price", "of", "figure", "job", "saturates first", "limit"}
+)
 
 
 @dataclass(frozen=True)
@@ -68,6 +74,16 @@ class Document:
             "idle": self._lines(self.model.idle(self.stack)),
             "in-use": self._lines(self.model.in_use(self.stack)),
             "months": self._months(),
+            "import": self._bulk("import"),
+            "backfill": self._bulk("backfill"),
+            "bulk": self._bulk_jobs(),
+            "off": self._off(),
+            "nothing-to-do": self._nothing_to_do(),
+            "capacity": self._capacity(),
+            "concurrencies": self._concurrencies(),
+            "verdicts": self._verdicts(),
+            "ramp": self._ramp(),
+            "limits": self._limits(),
             "measured": self._measured(),
             "prices": self._prices(),
         }
@@ -172,6 +188,133 @@ class Document:
             for images, how, workload in cases
         ]
         return _table(["images in the month", "that come", "dollars"], rows)
+
+    # ── bulk jobs ────────────────────────────────────────────────────────────────────────────────────
+
+    def _bulk(self, kind: Literal["import", "backfill"]) -> str:
+        """What comes on top of making the thumbnails of a million images, all of which were there before."""
+        alike = {line.what for line in self.model.once(_MILLION, self.workload)} - {"send"}
+        job = Job(kind, _MILLION, self._bytes(_MILLION), rewritten=_MILLION)
+        return self._lines([line for line in self._estimate(job).once if line.what not in alike])
+
+    def _bulk_jobs(self) -> str:
+        rows = []
+        for images in _SIZES:
+            for job in self._jobs(images):
+                default, good = self._estimate(job), self._estimate(job, self._good_concurrency(job))
+                rows.append(
+                    [
+                        self._named(job),
+                        f"{images:,}",
+                        _dollars(default.dollars),
+                        _dollars(default.monthly_dollars),
+                        f"{spoken(default.seconds)} at {default.capacity.concurrency}",
+                        f"{spoken(good.seconds)} at {good.capacity.concurrency}",
+                    ]
+                )
+        return _table(["job", "images", "dollars once", "dollars a month", "by default", "with a good setting"], rows)
+
+    def _off(self) -> str:
+        estimate = self._estimate(self._jobs(_MILLION)[0])
+        cheap, dear = estimate.dollars_between
+        soon, late = estimate.seconds_between
+        return (
+            f"A million images of {estimate.job.bytes / _MILLION / 1e6:.2f} MB cost {_dollars(estimate.dollars)} to"
+            f" import, in {spoken(estimate.seconds)}; {_dollars(cheap)} in {spoken(soon)} if Lambda takes half the time"
+            f" that was measured, and {_dollars(dear)} in {spoken(late)} if it takes twice as long."
+        )
+
+    def _nothing_to_do(self) -> str:
+        idle, inventory = (
+            self._estimate(Job("backfill", 0, 0, examined=_MILLION, inventory=each)).dollars for each in (False, True)
+        )
+        return (
+            f"A backfill that finds nothing to do costs {_dollars(idle)} for a million objects, and"
+            f" {_dollars(inventory)} where it reads an S3 Inventory."
+        )
+
+    def _capacity(self) -> str:
+        usages = self._estimate(self._jobs(_MILLION)[0], _MOST_CONCURRENCY).capacity.usages
+        rows = [
+            [
+                each.service,
+                _link(each.what, each.limit.page),
+                _amount(each.demand),
+                _amount(each.most),
+                f"{each.share:.0%}",
+                f"{each.saturates_at:,.0f}" if each.saturates_at else "",
+            ]
+            for each in usages
+        ]
+        return _table(["service", "what", "this job", "allowed", "used", "full at"], rows)
+
+    def _concurrencies(self) -> str:
+        job = self._jobs(_MILLION)[0]
+        concurrencies = sorted({20, 100, self._good_concurrency(job), _MOST_CONCURRENCY})
+        rows = []
+        for concurrency in concurrencies:
+            of_each = [self._estimate(each, concurrency).capacity for each in self._same_job(job)]
+            first = of_each[0].first
+            saturates = f"{first.service}: {first.what}, at {first.saturates_at:,.0f}" if first else "nothing"
+            times = [spoken(each.seconds) for each in of_each]
+            # Of the longest, in which what comes before everything runs hardly counts.
+            rate = of_each[-1].demand.images / of_each[-1].seconds
+            rows.append([f"{concurrency:,}", f"{rate:,.0f}", *times, saturates])
+        headings = ["at a time", "images a second", *(f"{images:,}" for images in _SIZES), "saturates first"]
+        return _table(headings, rows)
+
+    def _verdicts(self) -> str:
+        verdicts = []
+        for images, concurrency in ((_MILLION, _MOST_CONCURRENCY), (100 * _MILLION, 20), (1000 * _MILLION, 20)):
+            capacity = self._estimate(self._jobs(images)[0], concurrency).capacity
+            verdicts.append(f"- **{images:,} images, {concurrency:,} at a time.** {' '.join(capacity.verdict)}")
+        return "\n".join(verdicts)
+
+    def _ramp(self) -> str:
+        job, longer, _ = self._same_job(self._jobs(_MILLION)[0])
+        good, of_longer = (self._estimate(each, self._good_concurrency(job)).capacity for each in (job, longer))
+        lost = good.ramp_seconds
+        return (
+            f"It takes Lambda's pollers {spoken(good.full_after_seconds)} to come to {good.concurrency:,} at a time, and"
+            f" a job loses {spoken(lost)} by it: {lost / good.seconds:.0%} of the time of a million images, and"
+            f" {lost / of_longer.seconds:.1%} of that of a hundred million."
+        )
+
+    def _limits(self) -> str:
+        limits = self._estimate(self._jobs(1)[0]).capacity.limits
+        rows = [
+            [_link(name.replace("_", " "), each.page), f"{each.value:,.0f}", each.unit, each.remedy]
+            for name, each in limits.each().items()
+        ]
+        heading = f"Read on {limits.date}; where regions differ, the least:"
+        return "\n".join([heading, "", _table(["limit", "value", "of", "with"], rows)])
+
+    def _jobs(self, images: int) -> tuple[Job, ...]:
+        """An import of new images, a backfill of images without a row, and one of images that have to be made anew."""
+        size = self._bytes(images)
+        return (
+            Job("import", images, size),
+            Job("backfill", images, size),
+            Job("backfill", images, size, rewritten=images),
+        )
+
+    def _bytes(self, images: int) -> int:
+        return images * round(self.model.measured.per_image.source_bytes)
+
+    def _same_job(self, job: Job) -> list[Job]:
+        return [replace(job, objects=images, bytes=self._bytes(images)) for images in _SIZES]
+
+    def _named(self, job: Job) -> str:
+        return f"{job.kind}, all anew" if job.rewritten else job.kind
+
+    def _estimate(self, job: Job, concurrency: int | None = None) -> Estimate:
+        workload = default_workload(job.kind)
+        if concurrency is not None:
+            workload = replace(workload, maximum_concurrency=concurrency)
+        return Estimate.of(job, workload, model=self.model)
+
+    def _good_concurrency(self, job: Job) -> int:
+        return self._estimate(job).capacity.good
 
     # ── what it rests on ─────────────────────────────────────────────────────────────────────────────
 

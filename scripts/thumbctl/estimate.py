@@ -46,6 +46,7 @@ _QUEUES: Final = {"import": "queue_url", "backfill": "backfill_queue_url"}
 _S3_URL: Final = "s3://"
 # People are told how far the counting has got after so many objects, a page of a listing.
 _TOLD_EVERY: Final = 1000
+_FEW: Final = 10
 
 
 def estimate(
@@ -201,7 +202,7 @@ def _limits(estimate: Estimate) -> Table:
         table.add_column(heading, justify="right")
     for each in capacity.usages:
         full_at = f"{each.saturates_at:,.0f} at a time" if each.saturates_at else ""
-        figures = (f"{each.demand:,.1f}", f"{each.most:,.0f}", f"{each.share:.0%}", full_at)
+        figures = (_figure(each.demand), _figure(each.most), f"{each.share:.0%}", full_at)
         table.add_row(each.service, each.what, *figures, style="red" if each.share > 1 else "")
     return table
 
@@ -223,3 +224,7 @@ def _sentences(estimate: Estimate) -> Iterator[str]:
         f" Lambda takes can be half or twice as long: then it is ${cheap:,.2f} to ${dear:,.2f}, and {spoken(soon)} to"
         f" {spoken(late)}. Not in it: failures, retries, and what comes in meanwhile."
     )
+
+
+def _figure(number: float) -> str:
+    return f"{number:,.0f}" if number >= _FEW else f"{number:.3g}"

@@ -18,11 +18,13 @@ from costs import __main__ as command
 from costs import document, measured
 from costs.document import Document
 from costs.errors import CostsError
-from costs.estimate import Estimate, Job
+from costs.estimate import Estimate, Job, default_workload
+from costs.limits import Limits
 from costs.measured import AtMemory, Encoding, Encodings, Measured, MemorySettings, PerImage
 from costs.model import Line, Model, Stack, Workload, by_service, total
 from costs.prices import Prices
 from thumbctl.render import DEFAULT
+from thumbnailer.catalog import FAILURE_SHARDS
 from thumbnailer.renditions import Rendition
 
 TERRAFORM = document.REPOSITORY / "terraform"
@@ -94,7 +96,9 @@ def test_text_around_blocks_stays() -> None:
 
 def test_rules_and_decisions_that_lines_point_to_exist() -> None:
     here = Document.load()
-    lines = (*here.model.once(1, here.workload), *here.model.idle(here.stack), *here.model.in_use(here.stack))
+    jobs = (Estimate.of(Job(kind, 1, 1), PLAIN) for kind in ("import", "backfill"))
+    bulk = (line for estimate in jobs for line in (*estimate.once, *estimate.monthly))
+    lines = (*here.model.once(1, here.workload), *here.model.idle(here.stack), *here.model.in_use(here.stack), *bulk)
     local = {line.rule.partition("#")[0] for line in lines if not line.rule.startswith("https://")}
     assert [each for each in local if not (document.REPOSITORY / "docs" / each).exists()] == []
 
@@ -103,6 +107,25 @@ def test_the_table_is_printed(capsys: pytest.CaptureFixture[str], monkeypatch: p
     monkeypatch.setattr(sys, "argv", ["costs", "table"])
     assert command.main() == 0
     assert "PUT, one a rendition" in capsys.readouterr().out
+
+
+def test_what_the_page_says_of_limits_in_passing_is_so() -> None:
+    limits = Limits.load()
+    text = " ".join((document.REPOSITORY / "docs" / "capacity.md").read_text(encoding="utf-8").split())
+    for words in (
+        f"begins with {limits.lambda_first_batches.value} batches at a time",
+        f"and adds {limits.lambda_more_batches.value} a minute",
+        f"The account's {limits.lambda_account.value:,} concurrent executions",
+        f"takes {limits.dynamodb_first_write.value:,} writes a second",
+        f"whose {FAILURE_SHARDS} shards take {limits.dynamodb_partition_write.value:,} writes a second each",
+        f"{limits.sqs_in_flight.value:,} messages may be in flight",
+        f"`retention.queue_days`, {terraform_default('retention', 'queue_days')} by default and"
+        f" {limits.sqs_retention_days.value - 1} at most",
+        f"nothing for more than {limits.sqs_retention_days.value} days",
+        f"`backfill.maximum_concurrency`, {default_workload('backfill').maximum_concurrency} by default",
+        f"those that were measured ({Document.load().model.measured.per_image.source_bytes / 1e6:.2f} MB)",
+    ):
+        assert words in text
 
 
 # ── what the defaults stand for ──────────────────────────────────────────────────────────────────────
