@@ -296,17 +296,18 @@ def _mappings(seen: Evidence) -> Finding:
     }
     for name, (queue, concurrency) in wanted.items():
         mapping = seen.mappings[name]
+        if mapping["State"] in {"Disabled", "Disabling"}:
+            return Finding(
+                Outcome.FAIL, f"The {name} queue is paused: nothing is taken from it.", f"'thumbctl resume {name}'."
+            )
+        most = mapping.get("ScalingConfig", {}).get("MaximumConcurrency")
         wrong = {
-            f"is {mapping['State']}": mapping["State"] not in {"Enabled", "Enabling", "Updating"},
             f"reads {mapping['EventSourceArn']}": mapping["EventSourceArn"] != seen.output(queue),
             # With SnapStart it is a version of the function.
             f"invokes {mapping['FunctionArn']}": not f"{mapping['FunctionArn']}:".startswith(f"{arn}:"),
             "takes one failed message for a failed batch": "ReportBatchItemFailures"
             not in mapping.get("FunctionResponseTypes", ()),
-            f"does not stop at {seen.output(concurrency)} invocations": mapping.get("ScalingConfig", {}).get(
-                "MaximumConcurrency"
-            )
-            != seen.output(concurrency),
+            f"has a maximum concurrency of {most}, not {seen.output(concurrency)}": most != seen.output(concurrency),
         }
         found = [what for what, is_so in wrong.items() if is_so]
         if found:

@@ -70,10 +70,10 @@ def doctor(
 
 def _findings(stack: Stack, checks: dict[str, Check]) -> Iterator[tuple[str, Finding]]:
     evidence = Evidence(stack)
-    with Console(stderr=True).status("") as status:
-        for name, check in checks.items():
-            status.update(f"{name} …")
-            yield name, _checked(check, evidence)
+    for name, check in checks.items():
+        with Console(stderr=True).status(f"{name} …"):
+            finding = _checked(check, evidence)
+        yield name, finding
 
 
 def _checked(check: Check, evidence: Evidence) -> Finding:

@@ -54,7 +54,7 @@ class Thumbnail:
     listed: Mapping[str, Any]
     """name, key, width and height in pixels, bytes, etag."""
     found: str
-    """`there`, `missing`, or `other bytes` than the row says."""
+    """`there`, `missing`, or `altered`: other bytes than the row says."""
 
 
 def row(stack: Stack, key: str) -> Row | None:
@@ -91,7 +91,7 @@ def thumbnails(stack: Stack, listed: Sequence[Mapping[str, Any]]) -> list[Thumbn
     found = []
     for each in listed:
         lying = inventory.find(s3, stack.outputs["thumbnails_bucket"], each["key"])
-        state = "missing" if lying is None else "there" if lying.etag == each["etag"] else "other bytes"
+        state = "missing" if lying is None else "there" if lying.etag == each["etag"] else "altered"
         found.append(Thumbnail(each, state))
     return found
 

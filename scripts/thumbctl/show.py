@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from demo.words import bytes_in_words, printable
+from reconciler.findings import Kind
 from reconciler.judgement import Verdict, judge
 from thumbctl import history, image, traces
 from thumbctl import stack as stacks
@@ -29,8 +30,8 @@ __all__ = ["show"]
 
 _SINCE: Final = timedelta(days=1)
 
-# What `thumbctl show` says beyond reconciler.judgement, which is about sources that are there and watched.
-_DELETED, _LEFT_BEHIND, _UNWATCHED = "deleted", "left-behind", "unwatched"
+# What there is to say beyond the reconciler's verdicts and findings, which are about what is watched.
+_DELETED, _UNWATCHED = "deleted", "unwatched"
 
 _SAYINGS: Final[Mapping[str, str]] = {
     Verdict.CURRENT: "Its thumbnails are those of these bytes and of the settings that are deployed.",
@@ -40,14 +41,13 @@ _SAYINGS: Final[Mapping[str, str]] = {
     Verdict.RESTYLED: "Its thumbnails were made with other settings: 'thumbctl backfill' renders them anew.",
     Verdict.CLAIMED: "It is being worked on; if that worker died, its message comes back by itself.",
     _DELETED: "It was deleted, and so were its thumbnails.",
-    _LEFT_BEHIND: "The source is gone, and its row does not know: 'thumbctl reconcile' puts that right.",
+    Kind.VANISHED: "The source is gone, and its row does not know: 'thumbctl reconcile' puts that right.",
     _UNWATCHED: "It is not under the prefix that is watched, so nobody makes thumbnails of it: upload it below that.",
 }
 _FINE: Final = frozenset({Verdict.CURRENT, Verdict.CLAIMED, _DELETED})
 
-# What the log tells of every line, and is told here in columns of its own or once.
-_COLUMNS: Final = ("timestamp", "outcome", "attempt", "milliseconds")
-_LEFT_OUT: Final = frozenset({*_COLUMNS, "level", "message", "key", "request_id", "message_id"})
+# What people want of a line of the log, as the saved query story-of-one-key has it; --json has all of it.
+_FURTHER: Final = ("reason", "detail", "error", "age_ms", "version_id", "trace_id")
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def _verdict(stack: Stack, key: str, row: Row | None, source: Source | None) -> 
         return judge(source.current, row.known if row else None, stack.deployed().settings.fingerprint)
     if row is None or row.known.status == "DELETED":
         return _DELETED
-    return Verdict.CLAIMED if row.known.claimed else _LEFT_BEHIND
+    return Verdict.CLAIMED if row.known.claimed else Kind.VANISHED
 
 
 def _trace(stack: Stack, key: str, row: Row | None) -> tuple[Trace | None, str | None]:
@@ -139,7 +139,7 @@ def _trace(stack: Stack, key: str, row: Row | None) -> tuple[Trace | None, str |
 
 def _unknown(stack: Stack, key: str) -> str:
     bucket, prefix = stack.outputs["source_bucket"], stack.outputs["source_prefix"]
-    what = f"Nobody knows {printable(key)!r}"
+    what = f"Nobody knows '{printable(key)}'"
     if not key.startswith(prefix):
         return f"{what}, and only keys that begin with {prefix!r} are watched: give the whole key, or upload it there."
     return (
@@ -285,10 +285,13 @@ def _history(lines: Sequence[Mapping[str, Any]]) -> Table:
     table.add_column("Outcome", no_wrap=True)
     for heading in ("Try", "ms"):
         table.add_column(heading, justify="right")
-    table.add_column("And", overflow="fold", ratio=1)
+    table.add_column("And", overflow="fold")
     for line in lines:
-        further = ", ".join(f"{name} {value}" for name, value in line.items() if name not in _LEFT_OUT)
-        cells = (*(str(line.get(name, "")) for name in _COLUMNS), further)
+        cells = (
+            f"{line['timestamp'][:19]}Z",
+            *(str(line.get(name, "")) for name in ("outcome", "attempt", "milliseconds")),
+            ", ".join(f"{name} {line[name]}" for name in _FURTHER if name in line),
+        )
         bad = line.get("outcome") in {"FAILED", "RETURNED", "SYSTEMIC"}
         table.add_row(*(escape(printable(cell)) for cell in cells), style="red" if bad else "")
     return table

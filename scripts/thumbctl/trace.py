@@ -59,9 +59,9 @@ def _found(stack: Stack, key_or_trace_id: str) -> Trace:
     key = key_or_trace_id
     row = image.row(stack, key)
     if row is None:
-        raise traces.NoTrace(f"The catalog does not know {printable(key)!r}: see why with 'thumbctl show'.")
+        raise traces.NoTrace(f"The catalog does not know '{printable(key)}': see why with 'thumbctl show'.")
     if "trace_id" not in row.attributes:
         raise traces.NoTrace(
-            f"The row of {printable(key)!r} has no trace id: its image is being worked on for the first time."
+            f"The row of '{printable(key)}' has no trace id: its image is being worked on for the first time."
         )
     return traces.look_up(stack, row.attributes["trace_id"], key)

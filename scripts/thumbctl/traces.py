@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_xray import XRayClient
 
-    from localaws.traces import Bar, Trace
+    from localaws.traces import Bar, Span, Trace
     from thumbctl.stack import Stack
 
 # 1-<seconds since the epoch>-<96 bits>, in hex.
@@ -73,14 +73,15 @@ def table(trace: Trace) -> Table:
     drawn.add_column("Span", overflow="fold")
     drawn.add_column("", width=_BAR_WIDTH, no_wrap=True)
     drawn.add_column("ms", justify="right")
-    drawn.add_column("About it", overflow="fold", ratio=1)
+    drawn.add_column("", overflow="fold")
     bars = waterfall(trace)
+    several = len({span.subject for span in trace.spans if span.subject}) > 1
     for bar in bars:
         drawn.add_row(
             escape("  " * bar.span.depth + printable(bar.span.name)),
             _drawn(bar),
             f"{bar.span.milliseconds:,.1f}",
-            escape(printable(bar.span.detail)),
+            escape(printable(_about(bar.span, name_it=several))),
             style="red" if bar.span.failed else "",
         )
     if hidden := len(trace.spans) - len(bars):
@@ -130,6 +131,12 @@ def _why_not(trace_id: str) -> str:
 def _began(trace_id: str) -> datetime:
     matched = _TRACE_ID.fullmatch(trace_id)
     return datetime.fromtimestamp(int(matched[1], 16), UTC) if matched else datetime.now(UTC) - _ON_ITS_WAY
+
+
+def _about(span: Span, *, name_it: bool) -> str:
+    """What a span is annotated with; what names its image comes after that, and is the same in every line but here."""
+    annotations = span.detail.partition(f"key {span.subject}")[0].removesuffix(", ") if span.subject else span.detail
+    return ", ".join(filter(None, (annotations, span.subject if name_it else "")))
 
 
 def _drawn(bar: Bar) -> str:
