@@ -37,6 +37,18 @@ def find(s3: S3Client, bucket: str, key: str) -> Listed | None:
     return next((_listed(each) for each in found if each["Key"] == key), None)
 
 
+def top_level(s3: S3Client, bucket: str) -> Iterator[str]:
+    """Yield the first part of all keys, each once, with its slash where the key has one."""
+    request: ListObjectsV2RequestTypeDef = {"Bucket": bucket, "Delimiter": "/"}
+    while True:
+        page = s3.list_objects_v2(**request)
+        yield from (each["Prefix"] for each in page.get("CommonPrefixes", ()))
+        yield from (each["Key"] for each in page.get("Contents", ()))
+        if not page.get("IsTruncated"):
+            return
+        request["ContinuationToken"] = page["NextContinuationToken"]
+
+
 def objects(
     s3: S3Client, bucket: str, *, prefix: str = "", after: str = "", until: str | None = None
 ) -> Iterator[Listed]:

@@ -126,12 +126,9 @@ def _top_level(estate: Estate) -> Iterator[str | Foreign]:
     """Yield the names of renditions, deployed or not, that the thumbnails bucket has something of, and what is foreign
     beside them.
     """
-    pages = estate.s3.get_paginator("list_objects_v2").paginate(Bucket=estate.thumbnails_bucket, Delimiter="/")
-    for page in pages:
-        for beneath in page.get("CommonPrefixes", ()):
-            name = beneath["Prefix"].removesuffix("/")
-            yield name if NAME.fullmatch(name) else Foreign(beneath["Prefix"])
-        yield from (Foreign(each["Key"]) for each in page.get("Contents", ()))
+    for part in inventory.top_level(estate.s3, estate.thumbnails_bucket):
+        name, slash, _ = part.partition("/")
+        yield name if slash and NAME.fullmatch(name) else Foreign(part)
 
 
 def _page_ahead(items: Iterable[_Item]) -> Iterator[_Item]:

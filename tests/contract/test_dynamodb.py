@@ -181,3 +181,28 @@ def test_a_value_that_is_not_used_is_refused(services: Services) -> None:
 def test_an_empty_key_is_refused(services: Services, name: str) -> None:
     item = {**KEY, name: {"S": ""}}
     assert code(services.dynamodb.put_item, TableName=services.table, Item=item) == "ValidationException"
+
+
+class TestManyAtATime:
+    """BatchGetItem, as rows are surveyed."""
+
+    def test_what_there_is_comes_back_as_far_as_asked_for(self, services: Services) -> None:
+        put(services, status={"S": "READY"}, more={"S": "unasked"})
+        asked = {
+            "Keys": [KEY, {**KEY, "source_key": {"S": "dog.png"}}],
+            "ConsistentRead": True,
+            "ProjectionExpression": "#0, #1, #2",
+            "ExpressionAttributeNames": {"#0": "source_key", "#1": "status", "#2": "missing"},
+        }
+        answer = services.dynamodb.batch_get_item(RequestItems={services.table: asked})
+        assert answer["Responses"] == {services.table: [{"source_key": {"S": "cat.png"}, "status": {"S": "READY"}}]}
+        assert not answer["UnprocessedKeys"]
+
+    def test_a_key_may_be_asked_for_once(self, services: Services) -> None:
+        asked = {
+            "Keys": [KEY, KEY],
+            "ProjectionExpression": "#0",
+            "ExpressionAttributeNames": {"#0": "source_key"},
+        }
+        request = {"RequestItems": {services.table: asked}}
+        assert code(services.dynamodb.batch_get_item, **request) == "ValidationException"

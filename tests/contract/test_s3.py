@@ -122,6 +122,39 @@ class TestListing:
         services.s3.delete_object(Bucket=services.versioned, Key="a")
         assert "Contents" not in services.s3.list_objects_v2(Bucket=services.versioned, Prefix="a", MaxKeys=1)
 
+    def test_a_listing_goes_on_after_any_string(self, services: Services) -> None:
+        for key in ("a", "a-1", "a.b", "b"):
+            put(services, services.plain, b"one", key)
+        listed = services.s3.list_objects_v2(Bucket=services.plain, StartAfter="a-")["Contents"]
+        assert [each["Key"] for each in listed] == ["a-1", "a.b", "b"]
+        assert all(each["LastModified"].tzinfo for each in listed)
+
+    @pytest.mark.parametrize("delimiter", ["/", None])
+    def test_a_listing_of_several_pages_tells_everything_once(self, services: Services, delimiter: str | None) -> None:
+        for key in ("a", "b/1", "b/2", "c", "d/1"):
+            put(services, services.plain, b"one", key)
+        request: dict[str, Any] = {"Bucket": services.plain, "MaxKeys": 1}
+        if delimiter:
+            request["Delimiter"] = delimiter
+        told = []
+        while True:
+            page = services.s3.list_objects_v2(**request)
+            told += [each["Key"] for each in page.get("Contents", ())]
+            told += [each["Prefix"] for each in page.get("CommonPrefixes", ())]
+            if not page["IsTruncated"]:
+                break
+            request["ContinuationToken"] = page["NextContinuationToken"]
+        assert told == (["a", "b/", "c", "d/"] if delimiter else ["a", "b/1", "b/2", "c", "d/1"])
+
+    def test_a_bucket_with_versions_remembers_when_a_key_was_deleted(self, services: Services) -> None:
+        for bucket in (services.versioned, services.plain):
+            put(services, bucket, b"one", "a")
+            services.s3.delete_object(Bucket=bucket, Key="a")
+        (marker,) = services.s3.list_object_versions(Bucket=services.versioned, Prefix="a", MaxKeys=1)["DeleteMarkers"]
+        assert (marker["Key"], marker["IsLatest"]) == ("a", True)
+        assert marker["LastModified"].tzinfo
+        assert "DeleteMarkers" not in services.s3.list_object_versions(Bucket=services.plain, Prefix="a", MaxKeys=1)
+
 
 class TestReading:
     """Reads pinned to an ETag or a version."""

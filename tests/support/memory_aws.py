@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _EPOCH = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 _LONGEST_KEY_BYTES = 1024
+_MOST_KEYS_A_CALL = 100
 
 
 def refusal(operation: str, code: str, status: int, message: str = "", **fields: Any) -> ClientError:
@@ -81,6 +82,7 @@ class MemoryS3:
 
     def __init__(self) -> None:
         self.buckets: dict[str, Keyspace] = {}
+        self.keys_a_page = 1000
         self._written = 0
 
     def create_bucket(self, *, Bucket: str, versioned: bool = False) -> None:  # noqa: N803 - boto3's names
@@ -136,13 +138,68 @@ class MemoryS3:
 
     def list_objects_v2(self, **request: Any) -> dict[str, Any]:
         """https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html."""
-        bucket = self._bucket("ListObjectsV2", {"Bucket", "Prefix", "MaxKeys"}, request)
-        found = (key for key in bucket.keys if key.startswith(request.get("Prefix", "")))
-        current = [(key, version) for key in sorted(found, key=str.encode) if (version := bucket.current(key))]
-        listed = current[: request.get("MaxKeys", 1000)]
-        contents = [{"Key": key, "ETag": f'"{each.etag}"', "Size": len(each.data or b"")} for key, each in listed]
-        answer: dict[str, Any] = {"KeyCount": len(listed), "IsTruncated": len(listed) < len(current)}
-        return {**answer, "Contents": contents} if contents else answer
+        known = {"Bucket", "Prefix", "MaxKeys", "StartAfter", "ContinuationToken", "Delimiter"}
+        bucket = self._bucket("ListObjectsV2", known, request)
+        prefix, delimiter = request.get("Prefix", ""), request.get("Delimiter")
+        after = request.get("ContinuationToken", request.get("StartAfter", ""))
+        entries: dict[str, tuple[str, Version] | None] = {}
+        for key in sorted(bucket.keys, key=str.encode):
+            version = bucket.current(key)
+            if version is None or not key.startswith(prefix) or key <= after:
+                continue
+            head, found, _ = key.removeprefix(prefix).partition(delimiter) if delimiter else ("", "", "")
+            beneath = prefix + head + found
+            # A token that is a prefix has been listed, with all that it begins.
+            if not found:
+                entries[key] = (key, version)
+            elif beneath != after:
+                entries[beneath] = None
+        listed = list(entries.items())[: request.get("MaxKeys", self.keys_a_page)]
+        truncated = len(listed) < len(entries)
+        answer: dict[str, Any] = {"KeyCount": len(listed), "IsTruncated": truncated}
+        if truncated:
+            answer["NextContinuationToken"] = listed[-1][0]
+        contents = [
+            {
+                "Key": each[0],
+                "ETag": f'"{each[1].etag}"',
+                "Size": len(each[1].data or b""),
+                "LastModified": each[1].modified,
+            }
+            for _, each in listed
+            if each
+        ]
+        prefixes = [{"Prefix": name} for name, each in listed if not each]
+        return {
+            **answer,
+            **({"Contents": contents} if contents else {}),
+            **({"CommonPrefixes": prefixes} if prefixes else {}),
+        }
+
+    def list_object_versions(self, **request: Any) -> dict[str, Any]:
+        """https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html."""
+        bucket = self._bucket("ListObjectVersions", {"Bucket", "Prefix", "MaxKeys"}, request)
+        every = [
+            (key, version, version is versions[-1])
+            for key, versions in sorted(bucket.keys.items(), key=lambda item: item[0].encode())
+            if key.startswith(request.get("Prefix", ""))
+            for version in reversed(versions)
+        ][: request.get("MaxKeys", self.keys_a_page)]
+        answer: dict[str, Any] = {}
+        for key, version, newest in every:
+            kind = "DeleteMarkers" if version.data is None else "Versions"
+            shown = {"Key": key, "VersionId": version.version_id, "IsLatest": newest, "LastModified": version.modified}
+            answer.setdefault(kind, []).append(shown)
+        return answer
+
+    def pass_time(self, seconds: int) -> None:
+        """Let what is written from now on be so much younger."""
+        self._written += seconds
+
+    @property
+    def now(self) -> datetime:
+        """When the last write was."""
+        return _EPOCH + timedelta(seconds=self._written)
 
     def _read(self, operation: str, **request: Any) -> Version:
         bucket = self._bucket(operation, {"Bucket", "Key", "VersionId", "IfMatch"}, request)
@@ -230,6 +287,21 @@ class MemoryDynamoDB:
         item = table.get(_primary_key("GetItem", request["Key"]))
         return {} if item is None else {"Item": dict(item)}
 
+    def batch_get_item(self, **request: Any) -> dict[str, Any]:
+        """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html."""
+        ((name, asked),) = request["RequestItems"].items()
+        known = {"Keys", "ConsistentRead", "ProjectionExpression", "ExpressionAttributeNames"}
+        table = self._table("BatchGetItem", known, {**asked, "TableName": name})
+        keys = [_primary_key("BatchGetItem", key) for key in asked["Keys"]]
+        if not 0 < len(keys) == len(set(keys)) <= _MOST_KEYS_A_CALL:
+            raise refusal("BatchGetItem", "ValidationException", 400)
+        names = [asked["ExpressionAttributeNames"][each] for each in asked["ProjectionExpression"].split(", ")]
+        found = [item for key in keys if (item := table.get(key)) is not None]
+        return {
+            "Responses": {name: [{each: item[each] for each in names if each in item} for item in found]},
+            "UnprocessedKeys": {},
+        }
+
     def put_item(self, **request: Any) -> dict[str, Any]:
         """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_PutItem.html."""
         table = self._table("PutItem", {"TableName", "Item", *_CONDITIONAL}, request)
@@ -260,7 +332,7 @@ class MemoryDynamoDB:
         return {}
 
     def _table(self, operation: str, known: set[str], request: dict[str, Any]) -> dict[tuple[str, str], _Item]:
-        if unknown := request.keys() - known:
+        if unknown := request.keys() - known - {"TableName"}:
             raise NotImplementedError(f"{operation} with {unknown}")
         if request["TableName"] not in self.tables:
             raise refusal(operation, "ResourceNotFoundException", 400)

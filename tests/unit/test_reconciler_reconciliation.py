@@ -1,0 +1,437 @@
+"""The pass over S3 and DynamoDB in memory, against what sets of everything say."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from boto3.dynamodb.types import TypeSerializer
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reconciler.findings import Examined, Kind, Outcome, Tally
+from reconciler.reconciliation import Estate, reconcile
+from support.memory_aws import MemoryDynamoDB, MemoryS3
+from thumbnailer.renditions import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+LARGE = {"name": "large", "width": 9, "height": 9}
+SMALL = {"name": "small", "width": 1, "height": 1, "format": "png"}
+SETTINGS = Settings.from_json(json.dumps({"renditions": [LARGE, SMALL]}))
+GRACE = timedelta(minutes=15)
+HOUR = 3600
+LOWEST, OLD, NEW = "0", "5", "7"
+
+KEYS = st.one_of(st.text("a-./", min_size=1, max_size=3), st.sampled_from(["a.webp", "a.png", "\U0001f600", "\uffee"]))
+
+
+@dataclass
+class World:
+    """Two buckets and a catalog, made to measure."""
+
+    versioned: bool = True
+    s3: Any = field(default_factory=MemoryS3)
+    dynamodb: Any = field(default_factory=MemoryDynamoDB)
+
+    def __post_init__(self) -> None:
+        self.s3.create_bucket(Bucket="uploads", versioned=self.versioned)
+        self.s3.create_bucket(Bucket="thumbnails")
+        self.s3.keys_a_page = 3
+        self.dynamodb.create_table(TableName="catalog")
+
+    def upload(self, key: str, body: str = "bytes") -> str:
+        return str(self.s3.put_object(Bucket="uploads", Key=key, Body=body.encode())["ETag"].strip('"'))
+
+    def thumbnail(self, key: str, body: str = "picture") -> str:
+        return str(self.s3.put_object(Bucket="thumbnails", Key=key, Body=body.encode())["ETag"].strip('"'))
+
+    def row(self, key: str, status: str | None, etag: str | None, thumbnails: dict[str, str], **more: Any) -> None:
+        usual = {"sequencer": OLD, "claim": OLD, "fence": 1, "settings_fingerprint": SETTINGS.fingerprint}
+        item = {
+            "source_key": key,
+            "source_bucket": "uploads",
+            "status": status,
+            "etag": etag,
+            "renditions": [{"key": each, "etag": etag} for each, etag in thumbnails.items()] or None,
+            **usual,
+            **more,
+        }
+        serialised = {name: TypeSerializer().serialize(value) for name, value in item.items() if value is not None}
+        self.dynamodb.put_item(TableName="catalog", Item=serialised)
+
+    def whole(self, key: str, **more: Any) -> None:
+        """An image on which all agree."""
+        self.row(key, "READY", self.upload(key), {each: self.thumbnail(each) for each in deployed(key)}, **more)
+
+    def estate(self, prefix: str = "") -> Estate:
+        return Estate(self.s3, self.dynamodb, "uploads", "thumbnails", "catalog", SETTINGS, prefix)
+
+    def pass_from(self, after: str = "", prefix: str = "") -> list[Examined]:
+        return list(reconcile(self.estate(prefix), after=after, grace=GRACE, clock=lambda: self.s3.now))
+
+
+def deployed(key: str) -> list[str]:
+    return [f"large/{key}.webp", f"small/{key}.png"]
+
+
+def found(examined: Iterable[Examined]) -> Counter[tuple[Kind, str, str | None]]:
+    return Counter(
+        (each.kind, each.key, each.thumbnail.key if each.thumbnail else None)
+        for one in examined
+        for each in one.findings
+    )
+
+
+def tallied(examined: Iterable[Examined]) -> Tally:
+    tally = Tally()
+    for each in examined:
+        tally.add(each)
+    return tally
+
+
+# ── any world ────────────────────────────────────────────────────────────────────────────────────────
+
+ROWS = {
+    "current": {"status": "READY"},
+    "of other bytes": {"status": "READY", "etag": "other"},
+    "of other settings": {"status": "READY", "settings_fingerprint": "other"},
+    "half renewed": {"status": "READY", "settings_fingerprint": None},
+    "failed": {"status": "FAILED", "reason": "corrupt"},
+    "failed unread": {"status": "FAILED", "reason": "too-large", "etag": None},
+    "failed of other bytes": {"status": "FAILED", "reason": "corrupt", "etag": "other"},
+    "deleted": {"status": "DELETED", "etag": None},
+    "claimed at first": {"status": None, "sequencer": LOWEST, "claim": NEW},
+    "claimed again": {"status": "READY", "claim": NEW},
+    "backfill died": {"status": None, "sequencer": LOWEST, "claim": LOWEST},
+}
+
+
+@dataclass(frozen=True)
+class Image:
+    """What there is of one source key."""
+
+    object: str
+    """never, deleted, deleted lately, old or young."""
+    row: str | None
+    listed: tuple[str, str]
+    """Of the thumbnails that a READY row lists: right, missing or altered."""
+    unlisted: frozenset[tuple[str, bool]]
+    """Rendition and extension of thumbnails beside those, and whether they are young."""
+
+
+IMAGES = st.builds(
+    Image,
+    object=st.sampled_from(["never", "deleted", "deleted lately", "old", "old", "young"]),
+    row=st.sampled_from([None, "current", "current", *ROWS]),
+    listed=st.tuples(*[st.sampled_from(["right", "right", "missing", "altered"])] * 2),
+    unlisted=st.frozensets(
+        st.tuples(st.sampled_from(["large webp", "large gif", "small png", "old webp", "old jpg"]), st.booleans()),
+        max_size=2,
+    ),
+)
+WORLDS = st.dictionaries(KEYS, IMAGES, max_size=8)
+
+
+def build(world: World, images: dict[str, Image]) -> None:
+    for key, image in images.items():
+        if image.object not in {"never", "young"}:
+            world.upload(key)
+        if image.object == "deleted":
+            world.s3.delete_object(Bucket="uploads", Key=key)
+        for each, young in image.unlisted:
+            if not young:
+                world.thumbnail(named(each, key))
+        if image.row:
+            write_row(world, key, image)
+    world.s3.pass_time(HOUR)
+    for key, image in images.items():
+        if image.object == "young":
+            world.upload(key)
+        if image.object == "deleted lately":
+            world.s3.delete_object(Bucket="uploads", Key=key)
+        for each, young in image.unlisted:
+            if young:
+                world.thumbnail(named(each, key))
+
+
+def named(rendition: str, key: str) -> str:
+    """The key of a thumbnail in such a rendition as "small png"."""
+    name, extension = rendition.split()
+    return f"{name}/{key}.{extension}"
+
+
+def write_row(world: World, key: str, image: Image) -> None:
+    assert image.row
+    made = dict(ROWS[image.row])
+    status = made.pop("status")
+    thumbnails = {}
+    if status == "READY":
+        for each, state in zip(deployed(key), image.listed, strict=True):
+            thumbnails[each] = world.thumbnail(each, f"picture of {key}")
+            if state == "altered":
+                world.thumbnail(each, "something else")
+            if state == "missing":
+                world.s3.delete_object(Bucket="thumbnails", Key=each)
+    etag = made.pop("etag", etag_of("bytes"))
+    world.row(key, status, etag, thumbnails, **made)
+
+
+def etag_of(body: str) -> str:
+    return hashlib.md5(body.encode(), usedforsecurity=False).hexdigest()
+
+
+def expected(world: World, images: dict[str, Image]) -> tuple[Counter[tuple[Kind, str, str | None]], Counter[Outcome]]:
+    """The same by sets: everything is in memory at once, and nothing moves."""
+    findings: Counter[tuple[Kind, str, str | None]] = Counter()
+    outcomes: Counter[Outcome] = Counter()
+    now = world.s3.now
+    bucket = world.s3.buckets["thumbnails"]
+    there = {key: version for key in bucket.keys if (version := bucket.current(key))}
+    for key, image in images.items():
+        present = image.object in {"old", "young"}
+        row = ROWS[image.row] if image.row else {}
+        status = row.get("status")
+        claimed = row.get("claim", OLD) > row.get("sequencer", OLD)
+        mine = {name for name in there if name.split("/", 1)[1].rsplit(".", 1)[0] == key}
+        if not present and not mine:
+            continue
+        if claimed:
+            findings[Kind.PENDING, key, None] += 1
+            outcomes[Outcome.PENDING] += present
+            continue
+        if image.object == "deleted lately":
+            findings[Kind.PENDING, key, None] += 1
+            continue
+        owned = set(deployed(key)) if status == "READY" else set()
+        wrong = None
+        if present:
+            if status not in {"READY", "FAILED"}:
+                wrong = Kind.MISSING
+            elif row.get("etag", "") == "other":
+                wrong = Kind.CHANGED
+            elif status == "READY" and "settings_fingerprint" in row:
+                wrong = Kind.RESTYLED
+            if wrong and image.object == "young":
+                findings[Kind.PENDING, key, None] += 1
+                outcomes[Outcome.PENDING] += 1
+                continue
+            right = etag_of(f"picture of {key}")
+            broken = [
+                (Kind.THUMBNAIL_ALTERED, key, name) if name in there else (Kind.THUMBNAIL_MISSING, key, None)
+                for name in owned
+                if not wrong and (name not in there or there[name].etag != right)
+            ]
+            findings.update(broken)
+            if wrong:
+                findings[wrong, key, None] += 1
+            whole = Outcome.FAILED if status == "FAILED" else Outcome.CURRENT
+            outcomes[Outcome.INCOMPLETE if wrong or broken else whole] += 1
+        elif status in {"READY", "FAILED"}:
+            findings[Kind.VANISHED, key, None] += 1
+        for name in mine - owned:
+            young = there[name].modified > now - GRACE
+            findings[Kind.PENDING if young else Kind.ORPHAN, key, name] += 1
+    return findings, +outcomes
+
+
+@given(WORLDS)
+@settings(deadline=None, max_examples=150)
+def test_a_pass_finds_what_sets_say(images: dict[str, Image]) -> None:
+    world = World()
+    build(world, images)
+    examined = world.pass_from()
+    findings, outcomes = expected(world, images)
+    assert found(examined) == findings
+    assert Counter(each.outcome for each in examined if each.outcome) == outcomes
+    assert tallied(examined).incomplete == outcomes[Outcome.INCOMPLETE]
+
+
+@given(WORLDS)
+@settings(deadline=None, max_examples=40)
+def test_a_pass_in_two_parts_is_the_same_pass(images: dict[str, Image]) -> None:
+    world = World()
+    build(world, images)
+    whole = world.pass_from()
+    for index, each in enumerate(whole):
+        if each.place is not None:
+            first = tallied(whole[: index + 1])
+            second = Tally.from_json(first.as_json())
+            for rest in world.pass_from(each.place):
+                second.add(rest)
+            assert second == tallied(whole)
+
+
+@given(WORLDS, st.sampled_from(["a", "a.", "a-", "a.w"]))
+@settings(deadline=None, max_examples=40)
+def test_a_prefix_sees_its_part_of_it(images: dict[str, Image], prefix: str) -> None:
+    world = World()
+    build(world, images)
+    part = Counter({each: number for each, number in found(world.pass_from()).items() if each[1].startswith(prefix)})
+    assert found(world.pass_from(prefix=prefix)) == part
+
+
+# ── particular ones ──────────────────────────────────────────────────────────────────────────────────
+
+
+def test_what_is_whole_needs_no_second_look() -> None:
+    world = World()
+    for number in range(7):
+        world.whole(f"{number}.jpg")
+    world.s3.list_object_versions = world.dynamodb.get_item = None
+    looks = counting(world, lambda request: request.get("MaxKeys") == 1)
+    tally = tallied(world.pass_from())
+    assert (tally.checked, tally.current, tally.completeness, tally.wrong) == (7, 7, 100.0, 0)
+    assert looks == []
+
+
+def test_an_empty_bucket_is_complete() -> None:
+    assert tallied(World().pass_from()) == Tally()
+    assert Tally().completeness == 100.0
+
+
+def test_what_can_be_no_thumbnail_is_told_and_not_taken_for_one() -> None:
+    world = World()
+    world.whole("a.jpg")
+    for key in ("index.html", "small/readme.txt", "my files/a.jpg.png", "small/.png"):
+        world.thumbnail(key)
+    world.s3.pass_time(HOUR)
+    told = found(world.pass_from())
+    foreign = {"index.html", "small/readme.txt", "my files/", "small/.png"}
+    assert told == Counter({(Kind.FOREIGN, key, None): 1 for key in foreign})
+    assert not any(kind.is_wrong for kind, _, _ in told)
+
+
+def test_retired_renditions_are_named() -> None:
+    world = World()
+    world.whole("a.jpg")
+    world.thumbnail("old/a.jpg.webp")
+    world.thumbnail("my files/a.jpg.webp")
+    assert world.estate().retired() == ["old"]
+
+
+def test_percent_counts_what_is_due() -> None:
+    world = World()
+    world.whole("whole")
+    world.row("failed", "FAILED", world.upload("failed"), {}, reason="corrupt")
+    world.upload("missing")
+    world.s3.pass_time(HOUR)
+    world.upload("young")
+    tally = tallied(world.pass_from())
+    assert tally.completeness == pytest.approx(100 * 2 / 3)
+    assert (tally.checked, tally.pending, tally.incomplete, tally.failed) == (4, 1, 1, Counter(corrupt=1))
+
+
+@pytest.mark.parametrize("versioned", [True, False])
+def test_only_a_bucket_with_versions_knows_that_a_deletion_is_young(*, versioned: bool) -> None:
+    world = World(versioned)
+    world.whole("a.jpg")
+    world.s3.pass_time(HOUR)
+    world.s3.delete_object(Bucket="uploads", Key="a.jpg")
+    assert found(world.pass_from()) == {(Kind.PENDING if versioned else Kind.VANISHED, "a.jpg", None): 1}
+
+
+# ── what changes between the two looks ───────────────────────────────────────────────────────────────
+
+
+def counting(
+    world: World, wanted: Callable[[dict[str, Any]], bool], then: Callable[[], None] | None = None
+) -> list[Any]:
+    """Note the listings that are `wanted`, and let something happen before the first."""
+    noted: list[Any] = []
+    listing = world.s3.list_objects_v2
+
+    def listed(**request: Any) -> Any:
+        if wanted(request):
+            noted.append(request)
+            if then and len(noted) == 1:
+                then()
+        return listing(**request)
+
+    world.s3.list_objects_v2 = listed
+    return noted
+
+
+def second_look(request: dict[str, Any]) -> bool:
+    return request.get("MaxKeys") == 1
+
+
+def before_the_second_look(world: World, then: Callable[[], None]) -> None:
+    """Let something happen when listings are over and rows are asked for consistently."""
+    batch = world.dynamodb.batch_get_item
+    asked = []
+
+    def get(**request: Any) -> Any:
+        (table,) = request["RequestItems"].values()
+        if table["ConsistentRead"] and not asked:
+            asked.append(request)
+            then()
+        return batch(**request)
+
+    world.dynamodb.batch_get_item = get
+
+
+def test_a_row_that_is_written_meanwhile_is_no_longer_missing() -> None:
+    world = World()
+    etag = world.upload("a.jpg")
+    world.s3.pass_time(HOUR)
+
+    def commit() -> None:
+        world.row("a.jpg", "READY", etag, {each: world.thumbnail(each) for each in deployed("a.jpg")})
+
+    before_the_second_look(world, commit)
+    (examined,) = world.pass_from()
+    assert (examined.outcome, examined.findings) == (Outcome.CURRENT, ())
+
+
+def test_an_object_that_is_deleted_meanwhile_is_no_longer_missing() -> None:
+    world = World()
+    world.upload("a.jpg")
+    world.s3.pass_time(HOUR)
+    before_the_second_look(world, lambda: world.s3.delete_object(Bucket="uploads", Key="a.jpg"))
+    (examined,) = world.pass_from()
+    assert examined.outcome is None
+    assert not examined.is_wrong
+
+
+def test_an_image_that_is_uploaded_meanwhile_owns_its_thumbnails() -> None:
+    world = World()
+    world.thumbnail("small/a.jpg.png")
+    world.s3.pass_time(HOUR)
+    before_the_second_look(world, lambda: world.whole("a.jpg"))
+    (examined,) = world.pass_from()
+    assert (examined.outcome, examined.findings) == (Outcome.CURRENT, ())
+
+
+def test_thumbnails_that_are_replaced_meanwhile_are_not_altered() -> None:
+    world = World()
+    world.whole("a.jpg")
+    world.row("a.jpg", "READY", world.upload("a.jpg"), dict.fromkeys(deployed("a.jpg"), "earlier"))
+    world.s3.pass_time(HOUR)
+    before_the_second_look(world, lambda: world.whole("a.jpg"))
+    (examined,) = world.pass_from()
+    assert (examined.outcome, examined.findings) == (Outcome.CURRENT, ())
+
+
+def test_a_row_that_changes_while_it_is_looked_at_is_pending() -> None:
+    world = World()
+    world.upload("a.jpg")
+    world.s3.pass_time(HOUR)
+    counting(world, second_look, lambda: world.row("a.jpg", "READY", "new", {}))
+    (examined,) = world.pass_from()
+    assert examined.outcome is Outcome.PENDING
+    assert not examined.is_wrong
+
+
+def test_a_thumbnail_that_is_gone_meanwhile_is_no_orphan() -> None:
+    world = World()
+    world.thumbnail("small/a.jpg.png")
+    world.s3.pass_time(HOUR)
+    before_the_second_look(world, lambda: world.s3.delete_object(Bucket="thumbnails", Key="small/a.jpg.png"))
+    assert found(world.pass_from()) == {}
