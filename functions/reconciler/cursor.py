@@ -1,0 +1,68 @@
+"""How far a pass has come, from one invocation to the next: JSON in a parameter of SSM."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from reconciler.findings import Tally
+
+if TYPE_CHECKING:
+    from mypy_boto3_ssm import SSMClient
+
+_NOWHERE = "{}"
+
+# A parameter holds 4 KB, and S3 takes no longer key to list from. Places are many, so a long one is passed over.
+# https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html
+_LONGEST_PLACE_BYTES = 900
+
+
+def can_hold(place: str) -> bool:
+    """Return whether a pass can be interrupted at `place`."""
+    return len(place.encode()) <= _LONGEST_PLACE_BYTES
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """Where to go on, and what was counted before."""
+
+    after: str = ""
+    """A place (see `alignment.Sight`); empty at the beginning."""
+    tally: Tally = field(default_factory=Tally)
+
+
+class CursorParameter:
+    """The parameter, which Terraform makes with `{}` in it. One invocation at a time may use it."""
+
+    def __init__(self, ssm: SSMClient, name: str, settings_fingerprint: str, prefix: str) -> None:
+        self._ssm = ssm
+        self._name = name
+        self._about = {"settings": settings_fingerprint, "prefix": prefix}
+
+    def read(self) -> Cursor:
+        """Return where to go on: at the beginning where the last pass is over, or was about other settings.
+
+        What is no cursor counts as the beginning as well.
+        """
+        value = self._ssm.get_parameter(Name=self._name)["Parameter"]["Value"]
+        try:
+            document = json.loads(value)
+            if any(document[name] != expected for name, expected in self._about.items()):
+                return Cursor()
+            return Cursor(str(document["after"]), Tally.from_json(document["tally"]))
+        except (ValueError, LookupError, TypeError, AttributeError):
+            return Cursor()
+
+    def write(self, cursor: Cursor) -> None:
+        """Have the next invocation go on there."""
+        self._put(
+            json.dumps({**self._about, "after": cursor.after, "tally": cursor.tally.as_json()}, ensure_ascii=False)
+        )
+
+    def clear(self) -> None:
+        """Have the next invocation begin anew."""
+        self._put(_NOWHERE)
+
+    def _put(self, value: str) -> None:
+        self._ssm.put_parameter(Name=self._name, Value=value, Type="String", Overwrite=True)

@@ -1,0 +1,108 @@
+"""The pass in pieces: what one invocation has not the time for, the next one of the schedule does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import boto3
+from botocore.config import Config as ClientConfig
+
+from reconciler.config import Config
+from reconciler.cursor import Cursor, CursorParameter, can_hold
+from reconciler.reconciliation import LOOKS_AT_ONCE, Estate, reconcile
+from thumbnailer import telemetry
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from reconciler.findings import Examined, Tally
+
+# Enough for a thousand second looks and the cursor, each call with its retries.
+_MARGIN_MILLISECONDS = 60_000
+_MOST_FINDINGS_LOGGED = 100
+
+
+class LambdaContext(Protocol):
+    """The part of Lambda's context that is used here."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        """How much is left of this invocation's time."""
+
+
+@dataclass(frozen=True)
+class Scheduled:
+    """What a cold start makes."""
+
+    config: Config
+    estate: Estate
+    cursor: CursorParameter
+
+    @classmethod
+    def start(cls, environment: Mapping[str, str]) -> Scheduled:
+        """Read the environment and make the clients; nothing goes over the network."""
+        config = Config.from_environment(environment)
+        session = boto3.session.Session()
+        several = ClientConfig(
+            max_pool_connections=LOOKS_AT_ONCE, retries={"mode": "standard", "total_max_attempts": 5}
+        )
+        estate = Estate(
+            s3=session.client("s3", config=several),
+            dynamodb=session.client("dynamodb", config=several),
+            source_bucket=config.source_bucket,
+            thumbnails_bucket=config.thumbnails_bucket,
+            catalog_table=config.catalog_table,
+            settings=config.settings,
+            prefix=config.source_prefix,
+        )
+        cursor = CursorParameter(
+            session.client("ssm"), config.cursor_parameter, config.settings.fingerprint, config.source_prefix
+        )
+        return cls(config, estate, cursor)
+
+    def run(self, context: LambdaContext) -> dict[str, Any]:
+        """Go on with the pass for as long as there is time, and at its end publish what it came to.
+
+        Return how far it has come, for whoever invokes the function by hand.
+        """
+        begun = self.cursor.read()
+        tally = begun.tally
+        logged = 0
+        for examined in reconcile(self.estate, after=begun.after):
+            tally.add(examined)
+            if examined.is_wrong and logged < _MOST_FINDINGS_LOGGED:
+                logged += _log(examined)
+            if examined.place and can_hold(examined.place) and _is_nearly_over(context):
+                self.cursor.write(Cursor(examined.place, tally))
+                return _told("The pass goes on with the next invocation", tally, after=examined.place)
+        self.cursor.clear()
+        self._publish(tally)
+        return _told("The pass is over", tally)
+
+    def _publish(self, tally: Tally) -> None:
+        values = {
+            "Completeness": tally.completeness,
+            "Incomplete": tally.incomplete,
+            "Orphans": tally.orphans,
+            "Checked": tally.checked,
+        }
+        telemetry.publish(self.config.metrics_function, values)
+
+
+def _is_nearly_over(context: LambdaContext) -> bool:
+    return context.get_remaining_time_in_millis() < _MARGIN_MILLISECONDS
+
+
+def _log(examined: Examined) -> int:
+    """Write a line for each thing that is wrong, and return how many."""
+    wrong = [finding for finding in examined.findings if finding.kind.is_wrong]
+    for finding in wrong:
+        shown = finding.as_json()
+        telemetry.log("WARNING", "Something is incomplete", source_key=shown.pop("key"), **shown)
+    return len(wrong)
+
+
+def _told(message: str, tally: Tally, **fields: str) -> dict[str, Any]:
+    told = {**tally.as_json(), "completeness": tally.completeness, **fields}
+    telemetry.log("INFO", message, **told)
+    return told
