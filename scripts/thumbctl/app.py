@@ -9,16 +9,19 @@ from botocore.exceptions import BotoCoreError, ClientError
 from typer.core import TyperGroup
 
 from bulk.errors import BulkError
-from thumbctl import channels
+from thumbctl import channels, dlq
 from thumbctl.backfill import backfill
 from thumbctl.conventions import ExitCode, complain
 from thumbctl.doctor import doctor
 from thumbctl.errors import ThumbctlError, sentence
 from thumbctl.estimate import estimate
+from thumbctl.importing import import_files
+from thumbctl.failures import failures
 from thumbctl.pause import pause, resume
 from thumbctl.render import render
 from thumbctl.retry import retry
 from thumbctl.show import show
+from thumbctl.status import status
 from thumbctl.trace import trace
 
 __all__ = ["app", "main"]
@@ -61,12 +64,16 @@ _IMPORT, _LOOK, _MEND, _CHECK = "Import & backfill", "Look", "Mend", "Check"
 
 app.command(rich_help_panel=_IMPORT)(render)
 app.command(rich_help_panel=_IMPORT)(estimate)
+app.command("import", rich_help_panel=_IMPORT)(import_files)
 app.command(rich_help_panel=_IMPORT)(backfill)
 
+app.command(rich_help_panel=_LOOK)(status)
+app.command(rich_help_panel=_LOOK)(failures)
 app.command(rich_help_panel=_LOOK)(show)
 app.command(rich_help_panel=_LOOK)(trace)
 
 app.command(rich_help_panel=_MEND)(retry)
+app.add_typer(dlq.app, name="dlq", rich_help_panel=_MEND)
 app.command(rich_help_panel=_MEND)(pause)
 app.command(rich_help_panel=_MEND)(resume)
 
