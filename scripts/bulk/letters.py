@@ -25,7 +25,7 @@ from thumbnailer.errors import Permanent
 from thumbnailer.events import ObjectEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import MessageTypeDef
@@ -42,7 +42,7 @@ HIDDEN_SECONDS = 60
 # More than none asks all servers of a queue, and not only some of them.
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-short-and-long-polling.html
 _PATIENCE_SECONDS = 1
-_LETTERS_A_CALL = 10
+LETTERS_A_CALL = 10
 _ATTEMPTS = 4
 _SMALLEST_ROUND = 100
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html
@@ -134,6 +134,13 @@ class Origins:
         backfill = bool(found) and all(isinstance(each, ObjectEvent) and each.is_backfill for each in found)
         return (self.backfill if backfill else self.work)[0]
 
+    def sort(self, letters: Iterable[Letter]) -> Iterator[tuple[str, list[Letter]]]:
+        """Yield each queue that some of `letters` belong into, with these."""
+        sorted_letters: dict[str, list[Letter]] = {}
+        for letter in letters:
+            sorted_letters.setdefault(self.url_of(letter), []).append(letter)
+        yield from sorted_letters.items()
+
 
 class DeadLetters:
     """The letters that are in a queue now, for the length of a `with` block, after which it gives back what it hid."""
@@ -200,7 +207,7 @@ class DeadLetters:
         now = self._clock()
         answer = self._sqs.receive_message(
             QueueUrl=self._queue_url,
-            MaxNumberOfMessages=_LETTERS_A_CALL,
+            MaxNumberOfMessages=LETTERS_A_CALL,
             VisibilityTimeout=HIDDEN_SECONDS,
             WaitTimeSeconds=_PATIENCE_SECONDS,
             MessageSystemAttributeNames=["All"],
@@ -217,7 +224,7 @@ class DeadLetters:
     def _give_back(self) -> None:
         """Let others see at once what is still hidden; it would come back by itself, so failures do not matter."""
         hidden = iter(list(self._hidden.values()))
-        while page := list(itertools.islice(hidden, _LETTERS_A_CALL)):
+        while page := list(itertools.islice(hidden, LETTERS_A_CALL)):
             now = self._clock()
             receipts = [receipt for until, receipt in page if now < until]
             if receipts:
@@ -254,15 +261,10 @@ def redrive(
     `again`, letters stay that were redriven MOST_REDRIVES times.
     """
     for page in letters.pages():
-        bound: dict[str, list[Letter]] = {}
-        for letter in page:
-            if letter not in selection:
-                continue
-            if letter.redrives >= MOST_REDRIVES and not again:
-                yield letter, Fate.LOOPING
-            else:
-                bound.setdefault(origins.url_of(letter), []).append(letter)
-        for url, group in bound.items():
+        chosen = [letter for letter in page if letter in selection]
+        looping = [] if again else [letter for letter in chosen if letter.redrives >= MOST_REDRIVES]
+        yield from ((letter, Fate.LOOPING) for letter in looping)
+        for url, group in origins.sort(letter for letter in chosen if letter not in looping):
             for batch in batches(group):
                 refusals = senders[url].offer([letter.redriven for letter in batch])
                 sent = [letter for index, letter in enumerate(batch) if index not in refusals]
@@ -271,13 +273,13 @@ def redrive(
                 yield from ((letter, Fate.DOUBLED if letter.message_id in left else Fate.MOVED) for letter in sent)
 
 
-def batches(letters: Iterator[Letter] | Sequence[Letter]) -> Iterator[list[Letter]]:
+def batches(letters: Iterable[Letter]) -> Iterator[list[Letter]]:
     """Yield the letters in groups that one call can send."""
     batch: list[Letter] = []
     total = 0
     for letter in letters:
         size = _size(letter)
-        if batch and (len(batch) == _LETTERS_A_CALL or total + size > _BYTES_A_CALL):
+        if batch and (len(batch) == LETTERS_A_CALL or total + size > _BYTES_A_CALL):
             yield batch
             batch, total = [], 0
         batch.append(letter)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 MOST_A_SECOND: Final = 500
+"""Messages."""
 
 # What an emulator says that lacks the call.
 _UNKNOWN_ACTION: Final = frozenset({"InvalidAction", "UnknownOperationException"})
@@ -30,6 +31,8 @@ class Task:
     to_move: int | None
     """About so many when it began; None before SQS has counted them."""
     failure: str | None
+    started_at: int
+    """Milliseconds since the epoch: what tells two tasks apart."""
 
     @property
     def over(self) -> bool:
@@ -52,6 +55,7 @@ def latest(sqs: SQSClient, dlq_arn: str) -> Task | None:
         moved=task.get("ApproximateNumberOfMessagesMoved", 0),
         to_move=task.get("ApproximateNumberOfMessagesToMove"),
         failure=task.get("FailureReason"),
+        started_at=task["StartedTimestamp"],
     )
 
 

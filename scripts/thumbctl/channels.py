@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from thumbctl import stack as stacks
-from thumbctl.conventions import ExitCode, JsonOption, StackOption, complain, console, write_json
+from thumbctl.conventions import ExitCode, JsonOption, StackOption, complain, console, options_go_behind, write_json
 from thumbctl.errors import ThumbctlError
 
 if TYPE_CHECKING:
@@ -97,9 +97,7 @@ def channels(
     hears nothing until then. Exit code 1: a tier has nobody who confirmed.
     """
     if context.invoked_subcommand:
-        sources = [context.get_parameter_source(name) for name in context.params]
-        if any(source is not None and source.name == "COMMANDLINE" for source in sources):
-            raise typer.BadParameter(f"options go behind the command: thumbctl channels {context.invoked_subcommand} …")
+        options_go_behind(context, f"channels {context.invoked_subcommand}")
         return
     found = stacks.find(stack)
     all_of_them = listed(found)

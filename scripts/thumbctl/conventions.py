@@ -53,7 +53,7 @@ def complete_stack(incomplete: str) -> list[str]:
         names = [each["Name"].removeprefix(folder) for page in pages for each in page["Parameters"]]
     except (BotoCoreError, ClientError):
         return []
-    return [name for name in names if name.startswith(incomplete)]
+    return sorted(name for name in names if name.startswith(incomplete))
 
 
 def complete_reason(incomplete: str) -> list[str]:
@@ -101,6 +101,13 @@ SinceOption: TypeAlias = Annotated[
 
 # Where nobody looks there is no edge to wrap at, and a line has to stay one for grep.
 _UNBOUNDED = 10_000
+
+
+def options_go_behind(context: typer.Context, command: str) -> None:
+    """Refuse options before the name of a subcommand, which would not get there."""
+    sources = [context.get_parameter_source(name) for name in context.params]
+    if any(source is not None and source.name == "COMMANDLINE" for source in sources):
+        raise typer.BadParameter(f"options go behind the command: thumbctl {command} …")
 
 
 def console() -> Console:
