@@ -23,7 +23,7 @@ PACKAGE_FOR = --runtime $(RUNTIME) --architecture $(ARCHITECTURE) $(if $(INTERPR
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo up down gameday test lint unit e2e model chaos fuzz mutate bench package fmt lock clean
+.PHONY: help setup demo up down gameday test lint unit e2e model chaos fuzz mutate bench package docs fmt lock clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -73,6 +73,10 @@ bench: $(READY) $(LOCAL_ARCHIVES) ## Measure it all in ten minutes, into build/b
 package: $(READY) ## Build the archives to deploy; RUNTIME=python3.13 ARCHITECTURE=arm64 HEIF=yes INTERPRETER=path
 	@$(BIN)/python -m bundle function build/lambda/function.zip $(PACKAGE_FOR)
 	@$(BIN)/python -m bundle layer build/lambda/layer.zip $(PACKAGE_FOR) $(if $(filter no,$(HEIF)),--without-heif)
+
+docs: $(READY) ## Write the tables of terraform/README.md and the figures of docs/cost.md
+	@$(BIN)/python -m tfdocs
+	@$(BIN)/python -m costs docs
 
 fmt: $(READY) ## Format Python and Terraform
 	$(BIN)/ruff check --fix-only --quiet

@@ -66,8 +66,9 @@ def test_the_command_line_renders_what_the_module_does_by_default() -> None:
     assert Settings.from_json(f'{{"renditions": {text}}}') == DEFAULT
 
 
-def test_the_example_of_the_readme_is_valid(tmp_path: Path) -> None:
-    (example,) = re.findall(r"```hcl\n(.*?)```", (REPOSITORY / "README.md").read_text(), re.DOTALL)
+@pytest.mark.parametrize("page", [REPOSITORY / "README.md", MODULE / "README.md"], ids=["project", "module"])
+def test_the_example_of_the_readme_is_valid(page: Path, tmp_path: Path) -> None:
+    example = re.findall(r"```hcl\n(.*?)```", page.read_text(), re.DOTALL)[0]
     assert "../thumbnail-pipeline/terraform" in example
     somebodys_root = tmp_path / "root"
     somebodys_root.mkdir()

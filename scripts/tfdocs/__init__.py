@@ -1,0 +1,1 @@
+"""Writes the tables of inputs and outputs of the Terraform module into its README."""
