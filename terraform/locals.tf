@@ -21,8 +21,12 @@ locals {
 
   # Named here because policies name them, and the key's policy is made before they are.
   uploads_bucket_arn = "arn:${local.aws.partition}:s3:::${local.uploads_bucket_name}"
-  log_group_name     = "/aws/lambda/${var.name}-thumbnailer"
-  log_group_arn      = "arn:${local.aws.partition}:logs:${local.aws.region}:${local.aws.account_id}:log-group:${local.log_group_name}"
+  log_group_names    = { for function in local.functions : function => "/aws/lambda/${var.name}-${function}" }
+  log_group_arns = {
+    for function, name in local.log_group_names :
+    function => "arn:${local.aws.partition}:logs:${local.aws.region}:${local.aws.account_id}:log-group:${name}"
+  }
+  functions = concat(["thumbnailer"], var.reconcile == null ? [] : ["reconciler"])
 
   alarm_names = {
     for tier in ["warning", "critical", "page"] : tier => [for name, alarm in module.observability.alarms : name if alarm.tier == tier]

@@ -6,7 +6,7 @@ module "encryption" {
   name                 = var.name
   aws                  = local.aws
   notifying_bucket_arn = local.uploads_bucket_arn
-  log_group_arn        = local.log_group_arn
+  log_group_arns       = values(local.log_group_arns)
   distribution_arns    = var.distribution_arns
   deletion_window_days = var.deletion_protection ? 30 : 7 # the longest and the shortest that KMS knows
   tags                 = var.tags
@@ -85,12 +85,50 @@ module "thumbnailer" {
   tombstone_days      = var.retention.tombstone_days
   retry_first_seconds = var.retry_first_seconds
   logs = {
-    group_name        = local.log_group_name
+    group_name        = local.log_group_names["thumbnailer"]
     level             = var.log_level
     debug_sample_rate = var.debug_sample_rate
     retention_days    = var.retention.log_days
   }
   tracing     = var.tracing
+  environment = var.function_environment
+  tags        = var.tags
+}
+
+module "reconciler" {
+  source   = "./modules/reconciler"
+  for_each = { for choice in [var.reconcile] : "on" => choice if choice != null }
+
+  name = var.name
+  aws  = local.aws
+  package = {
+    function_archive = var.function_archive
+    runtime          = var.runtime
+    architecture     = var.architecture
+  }
+  layer_arn = module.thumbnailer.layer_arn
+  schedule  = each.value.schedule
+  settings  = module.thumbnailer.environment["SETTINGS"]
+  uploads = {
+    bucket_arn  = module.ingest.bucket_arn
+    bucket_name = module.ingest.bucket_name
+    prefix      = var.source_prefix
+  }
+  thumbnails = {
+    bucket_arn  = module.thumbnails.bucket_arn
+    bucket_name = module.thumbnails.bucket_name
+  }
+  catalog = {
+    table_arn  = module.catalog.table_arn
+    table_name = module.catalog.table_name
+  }
+  metrics_function    = module.thumbnailer.function_name
+  kms_key_arn         = module.encryption.key_arn
+  granted_kms_key_arn = module.encryption.granted_key_arn
+  logs = {
+    group_name     = local.log_group_names["reconciler"]
+    retention_days = var.retention.log_days
+  }
   environment = var.function_environment
   tags        = var.tags
 }
@@ -140,6 +178,11 @@ module "observability" {
     url            = module.ingest.queue_url
     retention_days = var.retention.queue_days
   }
+  backfill = {
+    name                = module.ingest.backfill_queue_name
+    url                 = module.ingest.backfill_queue_url
+    maximum_concurrency = var.backfill.maximum_concurrency
+  }
   dlq = {
     name = module.ingest.dlq_name
     url  = module.ingest.dlq_url
@@ -153,6 +196,9 @@ module "observability" {
     renditions          = length(var.renditions)
   }
   log_group_name = module.thumbnailer.log_group_name
+  reconciler = one([
+    for reconciler in module.reconciler : { name = reconciler.function_name, schedule_group_name = reconciler.schedule_group_name }
+  ])
   catalog = {
     table_name          = module.catalog.table_name
     failures_index_name = module.catalog.failures_index_name
@@ -180,8 +226,9 @@ module "operator" {
     dead_letters = module.ingest.dlq_arn
   }
   function_arn  = module.thumbnailer.function_arn
+  layer_arn     = module.thumbnailer.layer_arn
   mapping_arns  = [for mapping in module.thumbnailer.event_source_mappings : mapping.arn]
-  log_group_arn = local.log_group_arn
+  log_group_arn = local.log_group_arns["thumbnailer"]
   catalog = {
     table_arn           = module.catalog.table_arn
     failures_index_name = module.catalog.failures_index_name

@@ -324,6 +324,20 @@ variable "reserved_concurrency" {
   }
 }
 
+variable "reconcile" {
+  description = "When to check that every source object has its thumbnails: rate(…) or cron(…), as EventBridge Scheduler has it, in UTC. A pass lists both buckets and reads the catalog, in as many runs of up to 15 minutes as it takes, and reserves one of the account's concurrent executions. With null, nobody checks."
+  type = object({
+    schedule = string
+  })
+  default = null
+
+  validation {
+    # https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
+    condition     = var.reconcile == null ? true : can(regex("^(rate\\([1-9][0-9]* (minute|hour|day)s?\\)|cron\\([^ ()]+( [^ ()]+){5}\\))$", var.reconcile.schedule))
+    error_message = "reconcile.schedule must be a rate such as rate(1 day), or a cron expression of six fields such as cron(0 3 * * ? *)."
+  }
+}
+
 variable "max_receive_count" {
   description = "How often a message is tried before it becomes a dead letter. AWS advises 5 or more; fewer are for tests."
   type        = number
@@ -609,7 +623,7 @@ variable "snap_start" {
 }
 
 variable "function_environment" {
-  description = "Further environment variables of the function, such as endpoints of an emulator."
+  description = "Further environment variables of the functions, such as endpoints of an emulator."
   type        = map(string)
   default     = {}
 
@@ -618,6 +632,7 @@ variable "function_environment" {
       "SETTINGS", "SOURCE_PREFIX", "THUMBNAILS_BUCKET", "CATALOG_TABLE", "ALERTS_TOPIC_ARN", "TOMBSTONE_DAYS", "LOG_LEVEL",
       "RETRY_FIRST_SECONDS", "SOURCE_BUCKET", "TIMEOUT_SECONDS", "IMAGES_AT_ONCE", "RENDERS_AT_ONCE",
       "WRITES_AT_ONCE", "DIGESTS_TABLE", "DIGEST_WINDOW_SECONDS", "RUNBOOK_URL", "DEBUG_SAMPLE_RATE",
+      "CURSOR_PARAMETER", "METRICS_FUNCTION",
     ])) == 0
     error_message = "function_environment must not set what the module sets itself: use the input for it."
   }

@@ -8,7 +8,10 @@ variables {
   name                 = "thumbs"
   aws                  = { account_id = "123456789012", dns_suffix = "amazonaws.com", partition = "aws", region = "eu-central-1" }
   notifying_bucket_arn = "arn:aws:s3:::thumbs-uploads"
-  log_group_arn        = "arn:aws:logs:eu-central-1:123456789012:log-group:/aws/lambda/thumbs-thumbnailer"
+  log_group_arns = [
+    "arn:aws:logs:eu-central-1:123456789012:log-group:/aws/lambda/thumbs-thumbnailer",
+    "arn:aws:logs:eu-central-1:123456789012:log-group:/aws/lambda/thumbs-reconciler",
+  ]
 }
 
 run "served_by_a_distribution" {
@@ -72,8 +75,8 @@ run "key" {
     condition = anytrue([
       for statement in jsondecode(aws_kms_key_policy.this.policy).Statement :
       try(statement.Principal.Service, "") == "logs.eu-central-1.amazonaws.com" &&
-      try(statement.Condition.ArnEquals["kms:EncryptionContext:aws:logs:arn"], "") == var.log_group_arn
+      toset(try(statement.Condition.ArnEquals["kms:EncryptionContext:aws:logs:arn"], [])) == toset(var.log_group_arns)
     ])
-    error_message = "CloudWatch Logs must be able to encrypt the function's log group, and no other."
+    error_message = "CloudWatch Logs must be able to encrypt the functions' log groups, and no other."
   }
 }

@@ -8,6 +8,7 @@ variables {
   name           = "thumbs"
   aws            = { partition = "aws", region = "eu-central-1" }
   queue          = { name = "thumbs-work", url = "https://sqs.eu-central-1.amazonaws.com/123456789012/thumbs-work", retention_days = 4 }
+  backfill       = { name = "thumbs-backfill", url = "https://sqs.eu-central-1.amazonaws.com/123456789012/thumbs-backfill", maximum_concurrency = 10 }
   dlq            = { name = "thumbs-dead-letters", url = "https://sqs.eu-central-1.amazonaws.com/123456789012/thumbs-dead-letters" }
   function       = { name = "thumbs-thumbnailer", architecture = "arm64", memory_mb = 1769, timeout_seconds = 60, maximum_concurrency = 20, renditions = 3 }
   log_group_name = "/aws/lambda/thumbs-thumbnailer"
@@ -90,7 +91,7 @@ run "alarms" {
 
   assert {
     condition = { for short_name, alarm in aws_cloudwatch_metric_alarm.this : short_name => one([for query in alarm.metric_query : query.expression if query.return_data == true]) } == {
-      backlog-late             = "IF(FILL(concurrency, 0) < 18, age, 0)"
+      backlog-late             = "IF((FILL(concurrency, 0) - IF(FILL(backfilling, 0) < 10, FILL(backfilling, 0), 10)) < 18, age, 0)"
       catalog-throttles        = "FILL(reads, 0) + FILL(writes, 0)"
       dead-letters             = "letters + hidden"
       dead-letters-critical    = "letters + hidden"
@@ -100,11 +101,11 @@ run "alarms" {
       function-crashes         = "IF(FILL(systemic, 0) > 0, 0, errors)"
       function-errors          = "IF(invocations > 0, 100 * errors / invocations, 0)"
       function-throttles       = "throttles"
-      images-late              = "IF(FILL(concurrency, 0) < 18, age / 1000, 0)"
-      no-output                = "IF((FILL(waiting, 0) + FILL(received, 0)) > 0 AND (FILL(ready, 0) + FILL(failed, 0) + FILL(deleted, 0) + FILL(stale, 0) + FILL(duplicate, 0) + FILL(ignored, 0)) == 0, 1, 0)"
+      images-late              = "IF((FILL(concurrency, 0) - IF(FILL(backfilling, 0) < 10, FILL(backfilling, 0), 10)) < 18, age / 1000, 0)"
+      no-output                = "IF((FILL(waiting, 0) + FILL(received, 0)) > 0 AND FILL(deleted, 0) == 0, 1, 0)"
       notifications-failed     = "FILL(critical, 0) + FILL(failures, 0) + FILL(warning, 0)"
-      oldest-message           = "age"
-      oldest-message-critical  = "age"
+      oldest-message           = "MAX([age, backfill_age])"
+      oldest-message-critical  = "MAX([age, backfill_age])"
       systemic-errors          = "systemic"
     }
     error_message = "Each alarm must watch this, and one thing alone."
@@ -141,9 +142,10 @@ run "alarms" {
         for query in alarm.metric_query : [
           for metric in query.metric : "${short_name}: ${query.id} = ${metric.stat} of ${metric.namespace} ${metric.metric_name} ${join(" ", [for name, value in metric.dimensions : "${name}=${value}"])}"
         ]
-      ] if !contains(["dead-letters-critical", "failure-ratio-critical", "oldest-message-critical", "no-output", "notifications-failed"], short_name)
+      ] if !contains(["dead-letters-critical", "failure-ratio-critical", "oldest-message-critical", "notifications-failed"], short_name)
       ])) == toset([
       "backlog-late: age = Maximum of AWS/SQS ApproximateAgeOfOldestMessage QueueName=thumbs-work",
+      "backlog-late: backfilling = Maximum of AWS/SQS ApproximateNumberOfMessagesNotVisible QueueName=thumbs-backfill",
       "backlog-late: concurrency = Maximum of AWS/Lambda ConcurrentExecutions FunctionName=thumbs-thumbnailer",
       "catalog-throttles: reads = Sum of AWS/DynamoDB ReadThrottleEvents TableName=thumbs-catalog",
       "catalog-throttles: writes = Sum of AWS/DynamoDB WriteThrottleEvents TableName=thumbs-catalog",
@@ -158,8 +160,13 @@ run "alarms" {
       "function-errors: invocations = Sum of AWS/Lambda Invocations FunctionName=thumbs-thumbnailer",
       "function-throttles: throttles = Sum of AWS/Lambda Throttles FunctionName=thumbs-thumbnailer",
       "images-late: age = p99 of ThumbnailPipeline Age Function=thumbs-thumbnailer",
+      "images-late: backfilling = Maximum of AWS/SQS ApproximateNumberOfMessagesNotVisible QueueName=thumbs-backfill",
       "images-late: concurrency = Maximum of AWS/Lambda ConcurrentExecutions FunctionName=thumbs-thumbnailer",
+      "no-output: deleted = Sum of AWS/SQS NumberOfMessagesDeleted QueueName=thumbs-work",
+      "no-output: received = Sum of AWS/SQS NumberOfMessagesReceived QueueName=thumbs-work",
+      "no-output: waiting = Maximum of AWS/SQS ApproximateNumberOfMessagesVisible QueueName=thumbs-work",
       "oldest-message: age = Maximum of AWS/SQS ApproximateAgeOfOldestMessage QueueName=thumbs-work",
+      "oldest-message: backfill_age = Maximum of AWS/SQS ApproximateAgeOfOldestMessage QueueName=thumbs-backfill",
       "systemic-errors: systemic = Sum of ThumbnailPipeline Systemic Function=thumbs-thumbnailer",
     ])
     error_message = "Each alarm must read the metrics that its expression names."
@@ -171,20 +178,6 @@ run "alarms" {
       jsonencode(aws_cloudwatch_metric_alarm.this[critical].metric_query[*].metric) == jsonencode(aws_cloudwatch_metric_alarm.this[warning].metric_query[*].metric)
     ])
     error_message = "The two of a pair must watch the same."
-  }
-
-  assert {
-    condition = { for query in aws_cloudwatch_metric_alarm.this["no-output"].metric_query : query.id => "${query.metric[0].stat} ${query.metric[0].namespace} ${query.metric[0].metric_name}" if length(query.metric) > 0 } == {
-      waiting   = "Maximum AWS/SQS ApproximateNumberOfMessagesVisible"
-      received  = "Sum AWS/SQS NumberOfMessagesReceived"
-      ready     = "Sum ThumbnailPipeline Ready"
-      failed    = "Sum ThumbnailPipeline Failed"
-      deleted   = "Sum ThumbnailPipeline Deleted"
-      stale     = "Sum ThumbnailPipeline Stale"
-      duplicate = "Sum ThumbnailPipeline Duplicate"
-      ignored   = "Sum ThumbnailPipeline Ignored"
-    }
-    error_message = "Input must be what waits or is received, output whatever can be decided about an image."
   }
 
   assert {
@@ -206,6 +199,65 @@ run "alarms" {
   }
 }
 
+run "reconciler" {
+  module {
+    source = "./modules/observability"
+  }
+
+  variables {
+    reconciler = { name = "thumbs-reconciler", schedule_group_name = "thumbs" }
+  }
+
+  assert {
+    condition = { for name, alarm in output.alarms : name => alarm.tier if contains(["thumbs-incomplete", "thumbs-reconciler-errors"], name) } == {
+      thumbs-incomplete        = "warning"
+      thumbs-reconciler-errors = "warning"
+    } && length(output.alarms) == 20
+    error_message = "What the reconciler finds, and what goes wrong with it, must be warnings."
+  }
+
+  assert {
+    condition = {
+      for short_name in ["incomplete", "reconciler-errors"] : short_name => join(", ", concat(
+        [
+          for query in aws_cloudwatch_metric_alarm.this[short_name].metric_query :
+          "${query.id} = ${query.metric[0].stat} of ${query.metric[0].namespace} ${query.metric[0].metric_name} ${jsonencode(query.metric[0].dimensions)}" if length(query.metric) > 0
+        ],
+        [
+          one([for query in aws_cloudwatch_metric_alarm.this[short_name].metric_query : query.expression if query.return_data == true]),
+          "at ${aws_cloudwatch_metric_alarm.this[short_name].threshold}",
+          aws_cloudwatch_metric_alarm.this[short_name].treat_missing_data,
+        ],
+      ))
+      } == {
+      incomplete        = "incomplete = Maximum of ThumbnailPipeline Incomplete {\"Function\":\"thumbs-thumbnailer\"}, incomplete, at 1, ignore"
+      reconciler-errors = "dropped = Sum of AWS/Scheduler InvocationDroppedCount {\"ScheduleGroup\":\"thumbs\"}, errors = Sum of AWS/Lambda Errors {\"FunctionName\":\"thumbs-reconciler\"}, SUM([errors, dropped]), at 1, ignore"
+    }
+    error_message = "An alarm must go off for a single object, or a single failed run, and stay until the next pass or run."
+  }
+
+  assert {
+    condition     = strcontains(aws_cloudwatch_metric_alarm.this["incomplete"].alarm_description, "thumbctl reconcile --repair --stack thumbs")
+    error_message = "Who is told that objects are incomplete must be told how to mend them."
+  }
+
+  assert {
+    condition = toset([
+      for metric in flatten([
+        for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : [
+          for metric in try(widget.properties.metrics, []) : metric[1] if can(metric[1])
+        ]
+      ]) : metric if contains(["Completeness", "Incomplete", "Orphans", "Checked"], metric)
+    ]) == toset(["Completeness", "Incomplete", "Orphans", "Checked"])
+    error_message = "The dashboard must show what a pass found."
+  }
+
+  assert {
+    condition     = length(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets) == 26
+    error_message = "The dashboard must have a row for it."
+  }
+}
+
 run "messages" {
   module {
     source = "./modules/observability"
@@ -215,6 +267,7 @@ run "messages" {
   variables {
     name           = "a-name-of-24-characters0"
     queue          = { name = "a-name-of-24-characters0-work", url = "https://example.com", retention_days = 4 }
+    backfill       = { name = "a-name-of-24-characters0-backfill", url = "https://example.com", maximum_concurrency = 1000 }
     dlq            = { name = "a-name-of-24-characters0-dead-letters", url = "https://example.com" }
     function       = { name = "a-name-of-24-characters0-thumbnailer", architecture = "x86_64", memory_mb = 10240, timeout_seconds = 900, maximum_concurrency = 1000, renditions = 10 }
     log_group_name = "/aws/lambda/a-name-of-24-characters0-thumbnailer"
@@ -224,6 +277,7 @@ run "messages" {
       warning  = { arn = "arn:aws:sns:eu-central-1:123456789012:a-name-of-24-characters0-warning", name = "a-name-of-24-characters0-warning" }
       critical = { arn = "arn:aws:sns:eu-central-1:123456789012:a-name-of-24-characters0-critical", name = "a-name-of-24-characters0-critical" }
     }
+    reconciler  = { name = "a-name-of-24-characters0-reconciler", schedule_group_name = "a-name-of-24-characters0" }
     runbook_url = "https://wiki.example.com/${join("", [for number in range(175) : "r"])}"
   }
 
@@ -300,7 +354,7 @@ run "dashboard" {
   }
 
   assert {
-    condition = length(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets) == 20 && alltrue([
+    condition = length(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets) == 23 && alltrue([
       for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets :
       widget.x >= 0 && widget.width >= 8 && widget.x + widget.width <= 24 && widget.y >= 0 && widget.height >= 4
     ])
@@ -365,17 +419,19 @@ run "dashboard" {
         for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : try(widget.properties.annotations.horizontal, [])
       ]) : line.label => line.value...
       } == {
-      late                = [120, 120000]
-      maximum_concurrency = [20]
-      memory_mb           = [1769]
-      timeout             = [60000]
+      late                 = [120, 120000]
+      "too old"            = [86400]
+      "and the backfill's" = [30]
+      maximum_concurrency  = [20]
+      memory_mb            = [1769]
+      timeout              = [60000]
     }
     error_message = "Graphs must show what they are measured against."
   }
 
   assert {
     condition = [
-      for name in [var.queue.name, var.dlq.name, var.function.name, var.log_group_name, var.catalog.table_name, "X-Ray", var.runbook_url] :
+      for name in [var.queue.name, var.backfill.name, var.dlq.name, var.function.name, var.log_group_name, var.catalog.table_name, "X-Ray", var.runbook_url] :
       name if !strcontains(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets[1].properties.markdown, name)
     ] == []
     error_message = "Links must lead to everything that one looks at next."

@@ -15,6 +15,7 @@ variables {
     dead_letters = "arn:aws:sqs:eu-central-1:123456789012:thumbs-dead-letters"
   }
   function_arn  = "arn:aws:lambda:eu-central-1:123456789012:function:thumbs-thumbnailer"
+  layer_arn     = "arn:aws:lambda:eu-central-1:123456789012:layer:thumbs-imaging:7"
   mapping_arns  = ["arn:aws:lambda:eu-central-1:123456789012:event-source-mapping:1", "arn:aws:lambda:eu-central-1:123456789012:event-source-mapping:2"]
   log_group_arn = "arn:aws:logs:eu-central-1:123456789012:log-group:/aws/lambda/thumbs-thumbnailer"
   catalog       = { table_arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/thumbs-catalog", failures_index_name = "failures" }
@@ -39,6 +40,8 @@ run "policy" {
       for statement in jsondecode(output.policy_json).Statement : statement.Sid => join(" ", concat(flatten([statement.Action]), ["on"], flatten([statement.Resource])))
       } == {
       FindTheStack             = "ssm:GetParameter on ${var.parameter_arn}"
+      ListStacks               = "ssm:GetParametersByPath on ${dirname(var.parameter_arn)} ${dirname(var.parameter_arn)}/"
+      Inspect                  = "dynamodb:DescribeContinuousBackups dynamodb:DescribeTable dynamodb:DescribeTimeToLive kms:DescribeKey lambda:GetLayerVersion on ${var.catalog.table_arn} ${var.kms_key_arn} arn:aws:lambda:eu-central-1:123456789012:layer:thumbs-imaging:*"
       ReadMetricsAlarmsTraces  = "cloudwatch:DescribeAlarms cloudwatch:GetMetricData sns:GetSubscriptionAttributes xray:BatchGetTraces xray:GetTraceSummaries on *"
       ReadQueues               = "sqs:GetQueueAttributes on ${var.queue_arns.backfill} ${var.queue_arns.dead_letters} ${var.queue_arns.work}"
       ReadFunction             = "lambda:GetEventSourceMapping lambda:GetFunctionConfiguration on ${var.function_arn} ${join(" ", var.mapping_arns)}"
@@ -51,7 +54,7 @@ run "policy" {
       Import                   = "s3:AbortMultipartUpload s3:PutObject on arn:aws:s3:::uploads/photos/*"
       Backfill                 = "sqs:SendMessage on ${var.queue_arns.backfill}"
       DeadLetters              = "sqs:CancelMessageMoveTask sqs:ChangeMessageVisibility sqs:DeleteMessage sqs:ListMessageMoveTasks sqs:ReceiveMessage sqs:StartMessageMoveTask on ${var.queue_arns.dead_letters}"
-      Redrive                  = "sqs:SendMessage on ${var.queue_arns.work} ${var.queue_arns.backfill}"
+      Redrive                  = "sqs:SendMessage on ${var.queue_arns.work}"
       Repair                   = "s3:DeleteObject on arn:aws:s3:::thumbnails/*"
       Pause                    = "lambda:UpdateEventSourceMapping on ${join(" ", var.mapping_arns)}"
       TestAlarms               = "cloudwatch:SetAlarmState on arn:aws:cloudwatch:eu-central-1:123456789012:alarm:thumbs-*"

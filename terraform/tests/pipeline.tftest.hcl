@@ -107,7 +107,7 @@ run "key_admits_the_right_bucket_and_log_group" {
     condition = [
       for statement in jsondecode(module.encryption.policy).Statement : statement.Condition.ArnEquals["kms:EncryptionContext:aws:logs:arn"]
       if strcontains(try(statement.Principal.Service, ""), "logs.")
-    ] == ["arn:aws:logs:eu-central-1:123456789012:log-group:${output.log_group_name}"]
+    ] == [["arn:aws:logs:eu-central-1:123456789012:log-group:${output.log_group_name}"]]
     error_message = "CloudWatch Logs must be let in for the group that the function logs to."
   }
 }
@@ -149,6 +149,50 @@ run "every_alarm_reaches_people" {
       ]) == 1
     )
     error_message = "Alarms must be able to use the key that both topics are encrypted with."
+  }
+}
+
+run "nobody_reconciles_unless_asked_to" {
+  assert {
+    condition     = length(module.reconciler) == 0
+    error_message = "A pass costs money: it must be asked for."
+  }
+}
+
+run "reconciler" {
+  variables {
+    reconcile            = { schedule = "rate(1 day)" }
+    source_prefix        = "photos/"
+    function_environment = { AWS_ENDPOINT_URL = "http://127.0.0.1:4566" }
+  }
+
+  assert {
+    condition     = module.reconciler["on"].function_name == "thumbs-reconciler"
+    error_message = "The reconciler must be named after the deployment."
+  }
+
+  assert {
+    condition     = { for tier, names in output.alarm_names : tier => length(names) } == { warning = 12, critical = 6, page = 2 }
+    error_message = "What it finds, and what goes wrong with it, must be alarms."
+  }
+
+  assert {
+    condition = flatten([
+      for statement in jsondecode(module.encryption.policy).Statement : statement.Condition.ArnEquals["kms:EncryptionContext:aws:logs:arn"]
+      if strcontains(try(statement.Principal.Service, ""), "logs.")
+      ]) == [
+      "arn:aws:logs:eu-central-1:123456789012:log-group:/aws/lambda/thumbs-reconciler",
+      "arn:aws:logs:eu-central-1:123456789012:log-group:/aws/lambda/thumbs-thumbnailer",
+    ]
+    error_message = "CloudWatch Logs must be let in for the groups of both functions."
+  }
+
+  assert {
+    condition = {
+      for name in ["SETTINGS", "SOURCE_BUCKET", "SOURCE_PREFIX", "THUMBNAILS_BUCKET", "CATALOG_TABLE", "AWS_ENDPOINT_URL"] :
+      name => module.reconciler["on"].environment[name]
+    } == { for name in ["SETTINGS", "SOURCE_BUCKET", "SOURCE_PREFIX", "THUMBNAILS_BUCKET", "CATALOG_TABLE", "AWS_ENDPOINT_URL"] : name => module.thumbnailer.environment[name] }
+    error_message = "Both functions must be told the same."
   }
 }
 
@@ -256,7 +300,7 @@ run "operators_reach_this_deployment" {
       FindTheStack             = aws_ssm_parameter.tools.arn
       Backfill                 = output.backfill_queue_arn
       DeadLetters              = output.dlq_arn
-      Redrive                  = [output.queue_arn, output.backfill_queue_arn]
+      Redrive                  = output.queue_arn
       Pause                    = [for mapping in module.thumbnailer.event_source_mappings : mapping.arn]
       ReadCatalog              = [output.table_arn, "${output.table_arn}/index/${output.failures_index_name}"]
       Repair                   = "${module.thumbnails.bucket_arn}/*"

@@ -422,6 +422,36 @@ run "silent_for_long" {
   expect_failures = [var.alarm_thresholds]
 }
 
+run "schedule_in_words" {
+  command = plan
+
+  variables {
+    reconcile = { schedule = "every day" } # no such schedule
+  }
+
+  expect_failures = [var.reconcile]
+}
+
+run "schedule_of_five_fields" {
+  command = plan
+
+  variables {
+    reconcile = { schedule = "cron(0 3 * * *)" } # no year
+  }
+
+  expect_failures = [var.reconcile]
+}
+
+run "schedule_at_once_and_always" {
+  command = plan
+
+  variables {
+    reconcile = { schedule = "rate(0 minutes)" }
+  }
+
+  expect_failures = [var.reconcile]
+}
+
 # What is wrong only together with something else.
 
 run "snap_start_on_a_runtime_without_it" {
@@ -469,6 +499,7 @@ run "verges_pass" {
     plaintext_source_cidrs = ["127.0.0.0/8", "::1/128"]
     parallelism            = { images = 100, renders = 1, writes = 200 }
     digest_window_seconds  = 86400
+    reconcile              = { schedule = "cron(0/30 3 ? * MON-FRI *)" }
     debug_sample_rate      = 1
     alarm_thresholds       = { silent_minutes = 60, failed_percent = 49, oldest_critical_percent = 100, dead_letters_critical = 2 }
     alert_subscriptions = {
@@ -484,6 +515,14 @@ run "verges_pass" {
       teams = { ops = { tenant_id = "t", team_id = "g", channel_id = "c", tiers = ["critical"] } }
     }
     runbook_url = "https://wiki.example.com/runbook"
+  }
+}
+
+run "rates_pass" {
+  command = plan
+
+  variables {
+    reconcile = { schedule = "rate(12 hours)" }
   }
 }
 

@@ -35,7 +35,7 @@ def at(*minutes: int, value: float = 1) -> list[float | None]:
     return [value if minute in minutes else None for minute in range(HOUR)]
 
 
-# By what they are called: a metric's name, after the queue's where that is the dead-letter queue.
+# By what they are called: a metric's name, after the queue's where that is not the work queue.
 ORDINARY = {
     "Invocations": throughout(3),
     "Errors": throughout(0),
@@ -45,6 +45,7 @@ ORDINARY = {
     "Failed": throughout(0),
     "Age": throughout(3_000),
     "NumberOfMessagesReceived": throughout(5),
+    "NumberOfMessagesDeleted": throughout(5),
     "ApproximateNumberOfMessagesVisible": throughout(0),
     "ApproximateAgeOfOldestMessage": throughout(2),
 }
@@ -57,10 +58,14 @@ IMPORT = {
     "Failed": throughout(100),
     "Age": throughout(5 * 3_600_000),
     "NumberOfMessagesReceived": throughout(6_000),
+    "NumberOfMessagesDeleted": throughout(6_000),
     "ApproximateNumberOfMessagesVisible": throughout(400_000),
     "ApproximateAgeOfOldestMessage": throughout(5 * 3_600),
     "WriteThrottleEvents": throughout(5),
 }
+# All that a backfill may have, and it has been at it for long.
+BACKFILLING = {"backfill NotVisible": throughout(200), "backfill AgeOfOldestMessage": throughout(20 * 3_600)}
+BACKFILL = ORDINARY | BACKFILLING | {"ConcurrentExecutions": throughout(3)}
 STORIES = {
     "a quiet night": (QUIET, set()),
     "an ordinary day": (ORDINARY, set()),
@@ -72,6 +77,34 @@ STORIES = {
     "an import that takes longer than messages are kept": (
         IMPORT | {"ApproximateAgeOfOldestMessage": throughout(50 * 3_600)},
         {"oldest-message", "oldest-message-critical"},
+    ),
+    "a bulk import and a backfill": (
+        IMPORT | BACKFILLING | {"ConcurrentExecutions": throughout(4)},
+        set(),
+    ),
+    "a backfill": (BACKFILL, set()),
+    "a backfill that takes more than a day": (
+        BACKFILL | {"backfill AgeOfOldestMessage": throughout(30 * 3_600)},
+        {"oldest-message"},
+    ),
+    "a paused backfill that is about to be forgotten": (
+        {"backfill AgeOfOldestMessage": throughout(50 * 3_600), "backfill Visible": throughout(10_000)},
+        {"oldest-message", "oldest-message-critical"},
+    ),
+    "uploads that come late although a backfill leaves them their share": (
+        BACKFILL | {"Age": throughout(200_000), "ApproximateAgeOfOldestMessage": throughout(200)},
+        {"images-late", "backlog-late"},
+    ),
+    "a trigger that somebody disabled during a backfill": (
+        BACKFILL
+        | {
+            "ConcurrentExecutions": throughout(2),
+            "NumberOfMessagesReceived": NOTHING,
+            "NumberOfMessagesDeleted": NOTHING,
+            "ApproximateNumberOfMessagesVisible": throughout(40),
+            "ApproximateAgeOfOldestMessage": [60.0 * minute for minute in range(HOUR)],
+        },
+        {"no-output", "backlog-late"},
     ),
     "an import that the table cannot take": (
         IMPORT | {"WriteThrottleEvents": throughout(50)},
@@ -107,7 +140,14 @@ STORIES = {
         {"no-output", "backlog-late"},
     ),
     "a function that cannot start": (
-        ORDINARY | {"Errors": throughout(3), "Ready": NOTHING, "Failed": NOTHING, "Age": NOTHING},
+        ORDINARY
+        | {
+            "Errors": throughout(3),
+            "Ready": NOTHING,
+            "Failed": NOTHING,
+            "Age": NOTHING,
+            "NumberOfMessagesDeleted": NOTHING,
+        },
         {"function-errors", "function-crashes", "no-output"},
     ),
     "workers that run out of memory": (ORDINARY | {"Errors": throughout(1)}, {"function-crashes"}),
@@ -152,6 +192,7 @@ STORIES = {
             "Ready": at(55, value=0),
             "Failed": at(55),
             "NumberOfMessagesReceived": at(55),
+            "NumberOfMessagesDeleted": at(55),
             "ApproximateNumberOfMessagesVisible": throughout(0),
         },
         set(),
@@ -182,8 +223,9 @@ class Story(Metrics):
 
     def _point(self, stat: Stat, window: Window) -> Iterator[tuple[int, float]]:
         name = stat.metric.name
-        if ("QueueName", "thumbs-dead-letters") in stat.metric.dimensions:
-            name = name.replace("ApproximateNumberOfMessages", "dead letters ")
+        for queue, called in {"thumbs-dead-letters": "dead letters", "thumbs-backfill": "backfill"}.items():
+            if ("QueueName", queue) in stat.metric.dimensions:
+                name = f"{called} {name.removeprefix('Approximate').removeprefix('NumberOfMessages')}"
         latest = self._minutes.get(name, NOTHING)[window.start // 60 : window.end // 60]
         values = [value for value in latest if value is not None]
         if values:

@@ -33,6 +33,7 @@ module "pipeline" {
   maximum_concurrency  = var.maximum_concurrency
   backfill             = var.backfill
   reserved_concurrency = var.reserved_concurrency
+  reconcile            = var.reconcile
   retention            = var.retention
   log_level            = var.log_level
   debug_sample_rate    = var.debug_sample_rate

@@ -164,6 +164,14 @@ variable "reserved_concurrency" {
   default     = null
 }
 
+variable "reconcile" {
+  description = "When to check that every source object has its thumbnails; with null, nobody does."
+  type = object({
+    schedule = string
+  })
+  default = null
+}
+
 variable "retention" {
   description = "Days for which messages, dead letters, logs, tombstones and overwritten uploads are kept."
   type = object({

@@ -24,6 +24,7 @@ provider "aws" {
     lambda     = var.endpoint_url
     logs       = var.endpoint_url
     s3         = var.endpoint_url
+    scheduler  = var.endpoint_url
     sns        = var.endpoint_url
     sqs        = var.endpoint_url
     ssm        = var.endpoint_url
@@ -51,6 +52,7 @@ module "pipeline" {
   maximum_concurrency    = var.maximum_concurrency
   backfill               = var.backfill
   reserved_concurrency   = var.reserved_concurrency
+  reconcile              = var.reconcile
   max_receive_count      = var.max_receive_count
   retry_first_seconds    = var.retry_first_seconds
   retention              = var.retention

@@ -233,6 +233,14 @@ variable "reserved_concurrency" {
   default     = null
 }
 
+variable "reconcile" {
+  description = "When to check that every source object has its thumbnails; with null, nobody does."
+  type = object({
+    schedule = string
+  })
+  default = null
+}
+
 variable "retry_first_seconds" {
   description = "How long a message at most waits after its first failure that may pass. Shorter than in production, so that nobody waits for a retry to be seen."
   type        = number

@@ -59,7 +59,7 @@ resource "aws_kms_key_policy" "this" {
         Action    = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"]
         Resource  = "*"
         Condition = {
-          ArnEquals = { "kms:EncryptionContext:aws:logs:arn" = var.log_group_arn }
+          ArnEquals = { "kms:EncryptionContext:aws:logs:arn" = var.log_group_arns }
         }
       },
       ],

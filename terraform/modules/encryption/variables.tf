@@ -18,9 +18,9 @@ variable "notifying_bucket_arn" {
   type        = string
 }
 
-variable "log_group_arn" {
-  description = "ARN of the log group that is encrypted with the key."
-  type        = string
+variable "log_group_arns" {
+  description = "ARNs of the log groups that are encrypted with the key."
+  type        = list(string)
 }
 
 variable "deletion_window_days" {

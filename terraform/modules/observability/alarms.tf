@@ -12,6 +12,7 @@
 locals {
   of = {
     work     = { namespace = "AWS/SQS", dimensions = { QueueName = var.queue.name } }
+    backfill = { namespace = "AWS/SQS", dimensions = { QueueName = var.backfill.name } }
     dead     = { namespace = "AWS/SQS", dimensions = { QueueName = var.dlq.name } }
     lambda   = { namespace = "AWS/Lambda", dimensions = { FunctionName = var.function.name } }
     pipeline = { namespace = "ThumbnailPipeline", dimensions = { Function = var.function.name } }
@@ -23,9 +24,15 @@ locals {
   }
 
   # A bulk import keeps the function at its maximum and is late by design. Late although there is concurrency to
-  # spare means that something holds images up.
+  # spare means that something holds images up. Lambda tells the concurrency of both queues together: what a backfill
+  # may have of it, and has messages for, is not the uploads'.
   busy_concurrency = ceil(var.function.maximum_concurrency * var.thresholds.busy_percent / 100)
-  concurrency      = merge(local.of.lambda, { name = "ConcurrentExecutions", stat = "Maximum" })
+  busy = {
+    concurrency = merge(local.of.lambda, { name = "ConcurrentExecutions", stat = "Maximum" })
+    backfilling = merge(local.of.backfill, { name = "ApproximateNumberOfMessagesNotVisible", stat = "Maximum" })
+  }
+  backfilling = "IF(FILL(backfilling, 0) < ${var.backfill.maximum_concurrency}, FILL(backfilling, 0), ${var.backfill.maximum_concurrency})"
+  to_spare    = "(FILL(concurrency, 0) - ${local.backfilling}) < ${local.busy_concurrency}"
 
   retention_seconds = var.queue.retention_days * 24 * 60 * 60
 
@@ -47,21 +54,25 @@ locals {
     # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/monitoring-using-cloudwatch.html
     missing = "ignore"
     steps = [
-      "Read some of ${var.dlq.name}: the bodies name the objects.",
+      "Read some of ${var.dlq.name} (thumbctl dlq peek): the bodies name the objects.",
       "Put a key into the saved query ${var.name}/story-of-one-key, which tells of every try; ${var.name}/returned-by-error tells of all.",
-      "Mend the cause, then start a redrive of ${var.dlq.name} to ${var.queue.name}.",
+      "Mend the cause, then have each letter go back to the queue that it came from: thumbctl dlq redrive.",
     ]
   }
   oldest_message = {
-    metrics    = { age = merge(local.of.work, { name = "ApproximateAgeOfOldestMessage", stat = "Maximum" }) }
-    expression = "age"
+    metrics = {
+      age          = merge(local.of.work, { name = "ApproximateAgeOfOldestMessage", stat = "Maximum" })
+      backfill_age = merge(local.of.backfill, { name = "ApproximateAgeOfOldestMessage", stat = "Maximum" })
+    }
+    # Of an array, so that a queue about which there is nothing to say does not silence the other.
+    expression = "MAX([age, backfill_age])"
     period     = 300
     datapoints = 1
     of         = 1
     missing    = "notBreaching" # there is an age only while there are messages
     steps = [
-      "Dashboard ${var.name}: is concurrency at its maximum? Then more comes in than goes out: raise maximum_concurrency, or slow down the import.",
-      "If not, something else is wrong first: errors and throttles of ${var.function.name}, or a disabled trigger.",
+      "Dashboard ${var.name}: which queue is it, and is concurrency at its maximum? Then more comes in than goes out: raise maximum_concurrency, or backfill.maximum_concurrency.",
+      "If not, something else is wrong first: errors and throttles of ${var.function.name}, or a trigger that is paused.",
       "To gain time, raise retention.queue_days up to 14: it holds for messages that wait already.",
     ]
   }
@@ -78,11 +89,11 @@ locals {
     steps = [
       "Run the saved query ${var.name}/failures-by-reason: one reason or many? It names examples.",
       "Look at an example. What was uploaded broken is for its sender to mend; if good images fail, go back to the function_archive before; if they are out-of-memory, crashed or too-slow, see the function's memory and time.",
-      "Upload or backfill again what failed: the index ${var.catalog.failures_index_name} of ${var.catalog.table_name} lists it.",
+      "Upload it again, or have it rendered again once the cause is gone: thumbctl retry. thumbctl failures lists it, from the index ${var.catalog.failures_index_name} of ${var.catalog.table_name}.",
     ]
   }
 
-  warnings = {
+  rules = {
     dead-letters = merge(local.dead_letters, {
       threshold = 1
       meaning   = "Messages failed until they were given up: their images have no thumbnails, or old ones."
@@ -90,7 +101,7 @@ locals {
 
     oldest-message = merge(local.oldest_message, {
       threshold = local.retention_seconds * var.thresholds.oldest_percent / 100
-      meaning   = "The oldest message has waited for ${var.thresholds.oldest_percent} % of the ${var.queue.retention_days} days after which SQS deletes it, and its image would never have thumbnails."
+      meaning   = "The oldest message of ${var.queue.name} or ${var.backfill.name} has waited for ${var.thresholds.oldest_percent} % of the ${var.queue.retention_days} days after which SQS deletes it, and its image would never have thumbnails."
     })
 
     failure-ratio = merge(local.failure_ratio, {
@@ -101,11 +112,8 @@ locals {
     images-late = {
       # CloudWatch takes percentiles of the values that a document lists.
       # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
-      metrics = {
-        age         = merge(local.of.pipeline, { name = "Age", stat = "p99" })
-        concurrency = local.concurrency
-      }
-      expression = "IF(FILL(concurrency, 0) < ${local.busy_concurrency}, age / 1000, 0)"
+      metrics    = merge(local.busy, { age = merge(local.of.pipeline, { name = "Age", stat = "p99" }) })
+      expression = "IF(${local.to_spare}, age / 1000, 0)"
       threshold  = var.thresholds.late_seconds
       period     = 300
       datapoints = 3
@@ -120,11 +128,9 @@ locals {
     }
 
     backlog-late = {
-      metrics = {
-        age         = merge(local.of.work, { name = "ApproximateAgeOfOldestMessage", stat = "Maximum" })
-        concurrency = local.concurrency
-      }
-      expression = "IF(FILL(concurrency, 0) < ${local.busy_concurrency}, age, 0)"
+      # Of the uploads alone: a backfill takes as long as it takes.
+      metrics    = merge(local.busy, { age = merge(local.of.work, { name = "ApproximateAgeOfOldestMessage", stat = "Maximum" }) })
+      expression = "IF(${local.to_spare}, age, 0)"
       threshold  = var.thresholds.late_seconds
       # A message whose worker died comes back after the visibility timeout, once: ten minutes outlast it. One that
       # was received three times does not count any more, and is on its way to the dead letters.
@@ -174,7 +180,7 @@ locals {
       steps = [
         "Lambda console, dashboard: do other functions use up the account's concurrency?",
         "Lower maximum_concurrency to what is left, and apply: messages wait then without losing receives.",
-        "For good: have the account's quota raised, or set reserved_concurrency to maximum_concurrency or more.",
+        "For good: have the account's quota raised, or set reserved_concurrency to both queues' maximum_concurrency or more.",
       ]
     }
 
@@ -194,7 +200,7 @@ locals {
       missing    = "notBreaching" # never throttled so far
       meaning    = "DynamoDB refuses calls to ${var.catalog.table_name}: images are tried again, and become dead letters if it goes on."
       steps = [
-        "Has an import just begun? An on-demand table doubles what it takes within half an hour; lower maximum_concurrency until then.",
+        "Has an import just begun? An on-demand table doubles what it takes within half an hour; lower maximum_concurrency until then. A backfill can be paused.",
         "Run the saved query ${var.name}/returned-by-error: which calls?",
         "If the rate is low all the same: is the table still on demand, without a maximum? Then one key is hot: see ${var.name}/story-of-one-key.",
       ]
@@ -240,7 +246,49 @@ locals {
     }
   }
 
-  alarms = merge(local.warnings, [for page in local.pages : page.alarms]...)
+  # What the reconciler says, and whether it does.
+  reconciliation = {
+    for reconciler in [var.reconciler] : "on" => {
+      incomplete = {
+        # Published at the end of a pass, and true until the next one ends.
+        metrics    = { incomplete = merge(local.of.pipeline, { name = "Incomplete", stat = "Maximum" }) }
+        expression = "incomplete"
+        threshold  = 1
+        period     = 300
+        datapoints = 1
+        of         = 1
+        missing    = "ignore"
+        meaning    = "A pass over the uploads of ${var.name} found objects without thumbnails, or without those of their newest bytes and settings, and no failure is on record: Completeness is below 100 %."
+        steps = [
+          "Has the module been applied with other renditions? Then this is the news that old images still have the old ones: thumbctl backfill --stack ${var.name} renews them.",
+          "Otherwise events were lost. See which objects: thumbctl reconcile --stack ${var.name}. Then have them rendered: thumbctl reconcile --repair --stack ${var.name}.",
+          "Find out why: was the bucket's notification changed, or the trigger paused for longer than messages are kept? Alarms on dead letters and old messages tell.",
+        ]
+      }
+      reconciler-errors = {
+        # A run tells that it failed, or that it did not; a schedule tells only that it gave up.
+        metrics = {
+          errors  = { namespace = "AWS/Lambda", dimensions = { FunctionName = reconciler.name }, name = "Errors", stat = "Sum" }
+          dropped = { namespace = "AWS/Scheduler", dimensions = { ScheduleGroup = reconciler.schedule_group_name }, name = "InvocationDroppedCount", stat = "Sum" }
+        }
+        expression = "SUM([errors, dropped])"
+        threshold  = 1
+        period     = 300
+        datapoints = 1
+        of         = 1
+        missing    = "ignore" # until the next run
+        meaning    = "The function ${reconciler.name}, which checks whether every source object has its thumbnails, failed or could not be started: what it last said may be out of date."
+        steps = [
+          "Read the end of the log group /aws/lambda/${reconciler.name}: the error names the call that is refused.",
+          "No line at all? Then the schedule ${reconciler.name} could not start it: may its role invoke the function?",
+          "Images are rendered all the same. Once it is mended, the next run goes on where the last good one stopped.",
+        ]
+      }
+    } if reconciler != null
+  }
+
+  warnings = merge(local.rules, values(local.reconciliation)...)
+  alarms   = merge(local.warnings, [for page in local.pages : page.alarms]...)
 }
 
 resource "aws_cloudwatch_metric_alarm" "this" {

@@ -18,19 +18,21 @@ locals {
     { name = "Logs Insights, queries under ${var.name}/", url = "${local.console}/cloudwatch/${local.home}logsV2:logs-insights" },
     { name = "X-Ray traces, group ${var.name}", url = "${local.console}/cloudwatch/${local.home}xray:traces/query" },
     { name = var.queue.name, url = "${local.console}/sqs/v3/${local.home}/queues/${urlencode(var.queue.url)}" },
+    { name = var.backfill.name, url = "${local.console}/sqs/v3/${local.home}/queues/${urlencode(var.backfill.url)}" },
     { name = var.dlq.name, url = "${local.console}/sqs/v3/${local.home}/queues/${urlencode(var.dlq.url)}" },
     { name = var.catalog.table_name, url = "${local.console}/dynamodbv2/${local.home}table?name=${var.catalog.table_name}" },
   ]
   runbook = startswith(var.runbook_url, "https://") ? "[**Runbook**](${var.runbook_url})" : "**Runbook**: `${var.runbook_url}`"
 
   work     = ["QueueName", var.queue.name]
+  backfill = ["QueueName", var.backfill.name]
   dead     = ["QueueName", var.dlq.name]
   lambda   = ["FunctionName", var.function.name]
   pipeline = ["Function", var.function.name]
   table    = ["TableName", var.catalog.table_name]
 
   # Rows of widgets, each as wide as it says on a grid of 24 columns and as high as its row.
-  rows = [
+  rows = concat([
     {
       height = 6
       widgets = [
@@ -109,13 +111,63 @@ locals {
           width = 8
           type  = "metric"
           properties = {
-            title       = "Processing: concurrency (good: to spare)"
+            title  = "Backfill: messages a minute (good: none)"
+            region = var.aws.region
+            period = 60
+            stat   = "Sum"
+            metrics = [
+              concat(["AWS/SQS", "NumberOfMessagesSent"], local.backfill, [{ label = "sent by operators" }]),
+              concat(["AWS/SQS", "NumberOfMessagesReceived"], local.backfill, [{ label = "received" }]),
+              concat(["AWS/SQS", "NumberOfMessagesDeleted"], local.backfill, [{ label = "done with" }]),
+            ]
+          }
+        },
+        {
+          width = 8
+          type  = "metric"
+          properties = {
+            title  = "Backfill's backlog (good: falls to 0)"
+            region = var.aws.region
+            period = 60
+            stat   = "Maximum"
+            metrics = [
+              concat(["AWS/SQS", "ApproximateNumberOfMessagesVisible"], local.backfill, [{ label = "waiting" }]),
+              concat(["AWS/SQS", "ApproximateNumberOfMessagesNotVisible"], local.backfill, [{ label = "in flight, or waiting to be tried again" }]),
+            ]
+          }
+        },
+        {
+          width = 8
+          type  = "metric"
+          properties = {
+            title       = "Backfill's oldest, s (good: under the line)"
             region      = var.aws.region
             period      = 60
             stat        = "Maximum"
-            metrics     = [concat(["AWS/Lambda", "ConcurrentExecutions"], local.lambda, [{ label = "at a time" }])]
-            annotations = { horizontal = [{ label = "maximum_concurrency", value = var.function.maximum_concurrency }] }
+            metrics     = [concat(["AWS/SQS", "ApproximateAgeOfOldestMessage"], local.backfill, [{ label = "oldest message" }])]
+            annotations = { horizontal = [{ label = "too old", value = local.warnings["oldest-message"].threshold }] }
             yAxis       = { left = { min = 0 } }
+          }
+        },
+      ]
+    },
+    {
+      height = 6
+      widgets = [
+        {
+          width = 8
+          type  = "metric"
+          properties = {
+            title   = "Processing: concurrency (good: to spare)"
+            region  = var.aws.region
+            period  = 60
+            stat    = "Maximum"
+            metrics = [concat(["AWS/Lambda", "ConcurrentExecutions"], local.lambda, [{ label = "at a time" }])]
+            annotations = { horizontal = [
+              { label = "maximum_concurrency", value = var.function.maximum_concurrency },
+              { label = "and the backfill's", value = var.function.maximum_concurrency + var.backfill.maximum_concurrency },
+            ] }
+            yAxis = { left = { min = 0 } }
           }
         },
         {
@@ -299,6 +351,51 @@ locals {
         },
       ]
     },
+    ], [
+    for reconciler in [var.reconciler] : {
+      height = 6
+      widgets = [
+        {
+          width = 8
+          type  = "metric"
+          properties = {
+            title   = "Completeness of all uploads, % (good: 100)"
+            region  = var.aws.region
+            period  = 300
+            stat    = "Minimum"
+            metrics = [concat(["ThumbnailPipeline", "Completeness"], local.pipeline, [{ label = "at the end of a pass" }])]
+          }
+        },
+        {
+          width = 8
+          type  = "metric"
+          properties = {
+            title  = "Incomplete and orphaned (good: none)"
+            region = var.aws.region
+            period = 300
+            stat   = "Maximum"
+            metrics = [
+              concat(["ThumbnailPipeline", "Incomplete"], local.pipeline, [{ label = "uploads without their thumbnails" }]),
+              concat(["ThumbnailPipeline", "Orphans"], local.pipeline, [{ label = "what has outlived its upload" }]),
+            ]
+            yAxis = { left = { min = 0 } }
+          }
+        },
+        {
+          width = 8
+          type  = "metric"
+          properties = {
+            title   = "Checked in a pass (good: all uploads)"
+            region  = var.aws.region
+            period  = 300
+            stat    = "Maximum"
+            metrics = [concat(["ThumbnailPipeline", "Checked"], local.pipeline, [{ label = "uploads" }])]
+            yAxis   = { left = { min = 0 } }
+          }
+        },
+      ]
+    } if reconciler != null
+    ], [
     {
       height = 6
       widgets = [
@@ -343,7 +440,7 @@ locals {
               "- lambda: duration at ${var.function.memory_mb} MB on ${var.function.architecture}, and requests",
               "- s3: one GET an image, one PUT for each of ${var.function.renditions} thumbnails",
               "- dynamodb: consumed units of the table and its index",
-              "- sqs: a request for every message sent, received and deleted, at most; and polls of an idle queue",
+              "- sqs: a request for every message sent, received and deleted, at most; and polls of idle queues",
               "- logs: what the function wrote",
               "",
               "Not counted, for it hardly depends on images: storage, the key, traces, alarms, this dashboard.",
@@ -352,9 +449,9 @@ locals {
         },
       ]
     },
-  ]
+  ])
 
-  charged = [
+  charged = concat([
     concat(["AWS/Lambda", "Duration"], local.lambda, [{ id = "duration", visible = false }]),
     concat(["AWS/Lambda", "Invocations"], local.lambda, [{ id = "invocations", visible = false }]),
     concat(["ThumbnailPipeline", "Ready"], local.pipeline, [{ id = "ready", visible = false }]),
@@ -362,12 +459,18 @@ locals {
     concat(["AWS/DynamoDB", "ConsumedWriteCapacityUnits"], local.table, [{ id = "writes", visible = false }]),
     concat(["AWS/DynamoDB", "ConsumedWriteCapacityUnits"], local.table, ["GlobalSecondaryIndexName", var.catalog.failures_index_name, { id = "index_writes", visible = false }]),
     concat(["AWS/DynamoDB", "ConsumedReadCapacityUnits"], local.table, [{ id = "reads", visible = false }]),
-    concat(["AWS/SQS", "NumberOfMessagesSent"], local.work, [{ id = "sent", visible = false }]),
-    concat(["AWS/SQS", "NumberOfMessagesReceived"], local.work, [{ id = "received", visible = false }]),
-    concat(["AWS/SQS", "NumberOfMessagesDeleted"], local.work, [{ id = "deleted", visible = false }]),
-    concat(["AWS/SQS", "NumberOfEmptyReceives"], local.work, [{ id = "empty", visible = false }]),
     ["AWS/Logs", "IncomingBytes", "LogGroupName", var.log_group_name, { id = "bytes", visible = false }],
-  ]
+    ], [
+    for id, request in local.requests : concat(["AWS/SQS", request.name], request.queue, [{ id = id, visible = false }])
+  ])
+
+  # What SQS charges for, by the ids of the metrics.
+  requests = merge([
+    for queue, dimensions in { work = local.work, backfill = local.backfill } : {
+      for name in ["NumberOfMessagesSent", "NumberOfMessagesReceived", "NumberOfMessagesDeleted", "NumberOfEmptyReceives"] :
+      "${queue}_${lower(trimprefix(name, "NumberOf"))}" => { name = name, queue = dimensions }
+    }
+  ]...)
 
   widgets = flatten([
     for row, each in local.rows : [

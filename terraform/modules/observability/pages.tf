@@ -47,21 +47,21 @@ locals {
 
         no-output = {
           sign = "messages wait and nothing is decided: is the trigger of ${var.function.name} enabled?"
-          metrics = merge(
-            {
-              waiting  = merge(local.of.work, { name = "ApproximateNumberOfMessagesVisible", stat = "Maximum" })
-              received = merge(local.of.work, { name = "NumberOfMessagesReceived", stat = "Sum" })
-            },
-            { for name in local.outcomes : lower(name) => merge(local.of.pipeline, { name = name, stat = "Sum" }) },
-          )
-          expression = "IF((FILL(waiting, 0) + FILL(received, 0)) > 0 AND (${join(" + ", [for name in local.outcomes : "FILL(${lower(name)}, 0)"])}) == 0, 1, 0)"
+          # A message is deleted when all that it tells of is decided. What the function counts would not do: a backfill
+          # goes on while the uploads' trigger is paused. The backfill's own may be.
+          metrics = {
+            waiting  = merge(local.of.work, { name = "ApproximateNumberOfMessagesVisible", stat = "Maximum" })
+            received = merge(local.of.work, { name = "NumberOfMessagesReceived", stat = "Sum" })
+            deleted  = merge(local.of.work, { name = "NumberOfMessagesDeleted", stat = "Sum" })
+          }
+          expression = "IF((FILL(waiting, 0) + FILL(received, 0)) > 0 AND FILL(deleted, 0) == 0, 1, 0)"
           threshold  = 1
           # A single message that waits for its next try leaves periods in which there is nothing to do.
           period     = 300
           datapoints = var.thresholds.silent_minutes / 5
           of         = var.thresholds.silent_minutes / 5 + 1
-          missing    = "notBreaching" # neither a message nor an invocation has ever been reported
-          meaning    = "For ${var.thresholds.silent_minutes} minutes there were messages in ${var.queue.name}, and not one image was decided."
+          missing    = "notBreaching" # no message has ever been reported
+          meaning    = "For ${var.thresholds.silent_minutes} minutes there were messages in ${var.queue.name}, and not one of them was decided."
           steps = [
             "Lambda console, ${var.function.name}, triggers: is the queue's enabled? Somebody may have paused it.",
             "Dashboard ${var.name}: invocations? Without any, see throttles and the account's concurrency. With errors, run the saved query ${var.name}/crashes.",
@@ -81,13 +81,13 @@ locals {
       meaning = "Uploads are about to be forgotten, or have been given up, and nobody mends it by waiting. The reason of this message names the alarm that went off first."
       alarms = {
         oldest-message-critical = merge(local.oldest_message, {
-          sign      = "SQS will delete messages that are too old: raise maximum_concurrency, or retention.queue_days to gain time."
+          sign      = "SQS will delete messages that are too old: raise the concurrency of their queue, or retention.queue_days to gain time."
           threshold = local.retention_seconds * var.thresholds.oldest_critical_percent / 100
-          meaning   = "The oldest message has waited for ${var.thresholds.oldest_critical_percent} % of the ${var.queue.retention_days} days after which SQS deletes it, and its image would never have thumbnails."
+          meaning   = "The oldest message of ${var.queue.name} or ${var.backfill.name} has waited for ${var.thresholds.oldest_critical_percent} % of the ${var.queue.retention_days} days after which SQS deletes it, and its image would never have thumbnails."
         })
 
         dead-letters-critical = merge(local.dead_letters, {
-          sign      = "many messages in ${var.dlq.name}: mend the cause, then start a redrive."
+          sign      = "many messages in ${var.dlq.name}: mend the cause, then redrive them: thumbctl dlq redrive."
           threshold = var.thresholds.dead_letters_critical
           meaning   = "${var.thresholds.dead_letters_critical} or more messages failed until they were given up: their images have no thumbnails, or old ones."
         })

@@ -35,7 +35,7 @@ locals {
       "(FILL(writes, 0) + FILL(index_writes, 0)) / 1000000 * ${local.prices.dynamodb_million_writes}",
       "FILL(reads, 0) / 1000000 * ${local.prices.dynamodb_million_reads}",
     ])
-    sqs  = "(FILL(sent, 0) + FILL(received, 0) + FILL(deleted, 0) + FILL(empty, 0)) / 1000000 * ${local.prices.sqs_million}"
+    sqs  = "(${join(" + ", [for id in keys(local.requests) : "FILL(${id}, 0)"])}) / 1000000 * ${local.prices.sqs_million}"
     logs = "FILL(bytes, 0) / 1073741824 * ${local.prices.logs_gb}"
   }
 }

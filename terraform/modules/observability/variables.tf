@@ -20,6 +20,15 @@ variable "queue" {
   })
 }
 
+variable "backfill" {
+  description = "The backfill queue, which keeps messages as long as the work queue, and how many invocations it may have at a time."
+  type = object({
+    name                = string
+    url                 = string
+    maximum_concurrency = number
+  })
+}
+
 variable "dlq" {
   description = "The dead-letter queue."
   type = object({
@@ -29,7 +38,7 @@ variable "dlq" {
 }
 
 variable "function" {
-  description = "The function that renders thumbnails: its name, what it may use, and how many thumbnails it makes of an image."
+  description = "The function that renders thumbnails: its name, what it may use, for the work queue alone where it is concurrency, and how many thumbnails it makes of an image."
   type = object({
     name                = string
     architecture        = string
@@ -51,6 +60,15 @@ variable "catalog" {
     table_name          = string
     failures_index_name = string
   })
+}
+
+variable "reconciler" {
+  description = "The function that checks whether every source object has its thumbnails, and the group of its schedule; null where nobody checks."
+  type = object({
+    name                = string
+    schedule_group_name = string
+  })
+  default = null
 }
 
 variable "topics" {

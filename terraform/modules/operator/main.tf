@@ -13,6 +13,12 @@ locals {
       Resource = var.parameter_arn
     },
     {
+      # For the shell, which completes the names of stacks. The path that is asked for is the resource.
+      Sid      = "ListStacks"
+      Action   = ["ssm:GetParametersByPath"]
+      Resource = [dirname(var.parameter_arn), "${dirname(var.parameter_arn)}/"]
+    },
+    {
       # Metrics, traces and subscriptions know no resources, and pages are described to those alone who may see all
       # alarms.
       # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html
@@ -35,6 +41,18 @@ locals {
       Sid      = "ReadFunction"
       Action   = ["lambda:GetEventSourceMapping", "lambda:GetFunctionConfiguration"]
       Resource = concat([var.function_arn], var.mapping_arns)
+    },
+    {
+      # Whether everything is as it was deployed.
+      Sid = "Inspect"
+      Action = [
+        "dynamodb:DescribeContinuousBackups",
+        "dynamodb:DescribeTable",
+        "dynamodb:DescribeTimeToLive",
+        "kms:DescribeKey",
+        "lambda:GetLayerVersion",
+      ]
+      Resource = [var.catalog.table_arn, var.kms_key_arn, replace(var.layer_arn, "/:[0-9]+$/", ":*")]
     },
     {
       # Queries belong to the group, events to its streams.
@@ -91,11 +109,11 @@ locals {
       Resource = var.queue_arns["dead_letters"]
     },
     {
-      # Whoever starts a redrive must be allowed to send where the letters came from.
+      # Whoever starts a redrive must be allowed to send where the letters came from: here, and by Backfill.
       # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-configure-dead-letter-queue-redrive.html
       Sid      = "Redrive"
       Action   = ["sqs:SendMessage"]
-      Resource = [var.queue_arns["work"], var.queue_arns["backfill"]]
+      Resource = var.queue_arns["work"]
     },
     {
       Sid      = "Repair"

@@ -38,6 +38,11 @@ variable "function_arn" {
   type        = string
 }
 
+variable "layer_arn" {
+  description = "ARN of a version of the layer that the function uses."
+  type        = string
+}
+
 variable "mapping_arns" {
   description = "ARNs of the mappings from the queues to the function."
   type        = list(string)

@@ -23,6 +23,16 @@ output "function_sha256" {
   value       = aws_lambda_function.this.source_code_hash
 }
 
+output "layer_arn" {
+  description = "ARN of the version of the layer that the function uses."
+  value       = aws_lambda_layer_version.imaging.arn
+}
+
+output "environment" {
+  description = "What the function is told."
+  value       = aws_lambda_function.this.environment[0].variables
+}
+
 output "event_source_mappings" {
   description = "The mappings from the queues to the function, by the queues' names in var.queues: uuid and arn each."
   value       = { for queue, mapping in aws_lambda_event_source_mapping.queue : queue => { uuid = mapping.uuid, arn = mapping.arn } }

@@ -1,0 +1,75 @@
+# What the function may do: it changes nothing but its own cursor.
+
+locals {
+  capabilities = {
+    list = [
+      {
+        # Versions tell when an object was deleted.
+        Effect   = "Allow"
+        Action   = ["s3:ListBucket", "s3:ListBucketVersions"]
+        Resource = var.uploads.bucket_arn
+      },
+      {
+        Effect   = "Allow"
+        Action   = ["s3:ListBucket"]
+        Resource = var.thumbnails.bucket_arn
+      },
+    ]
+
+    catalog = [
+      {
+        Effect   = "Allow"
+        Action   = ["dynamodb:BatchGetItem"]
+        Resource = var.catalog.table_arn
+      },
+    ]
+
+    cursor = [
+      {
+        Effect   = "Allow"
+        Action   = ["ssm:GetParameter", "ssm:PutParameter"]
+        Resource = aws_ssm_parameter.cursor.arn
+      },
+    ]
+
+    encryption = [
+      {
+        # Of the catalog: listings are not encrypted with the key.
+        Effect    = "Allow"
+        Action    = ["kms:Decrypt"]
+        Resource  = var.kms_key_arn
+        Condition = { StringEquals = { "kms:ViaService" = "dynamodb.${var.aws.region}.${var.aws.dns_suffix}" } }
+      },
+    ]
+
+    logs = [
+      {
+        Effect   = "Allow"
+        Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+        Resource = "${aws_cloudwatch_log_group.this.arn}:*"
+      },
+    ]
+  }
+}
+
+resource "aws_iam_role" "this" {
+  name = local.function_name
+  tags = var.tags
+
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Principal = { Service = "lambda.amazonaws.com" }
+      Action    = "sts:AssumeRole"
+    }]
+  })
+}
+
+resource "aws_iam_role_policy" "capability" {
+  for_each = local.capabilities
+
+  name   = each.key
+  role   = aws_iam_role.this.id
+  policy = jsonencode({ Version = "2012-10-17", Statement = each.value })
+}

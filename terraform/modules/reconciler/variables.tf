@@ -1,0 +1,98 @@
+variable "name" {
+  description = "Name of the deployment; the function, its roles and its schedule are named after it."
+  type        = string
+}
+
+variable "aws" {
+  description = "Where the function runs."
+  type = object({
+    account_id = string
+    dns_suffix = string
+    partition  = string
+    region     = string
+  })
+}
+
+variable "package" {
+  description = "What is deployed, and what it was built for."
+  type = object({
+    function_archive = string
+    runtime          = string
+    architecture     = string
+  })
+}
+
+variable "layer_arn" {
+  description = "ARN of the layer version that the archive's other function uses."
+  type        = string
+}
+
+variable "schedule" {
+  description = "When the function runs, as EventBridge Scheduler has it."
+  type        = string
+}
+
+variable "settings" {
+  description = "What images are rendered with, as the function that renders them is told."
+  type        = string
+}
+
+variable "uploads" {
+  description = "Where the sources are."
+  type = object({
+    bucket_arn  = string
+    bucket_name = string
+    prefix      = string
+  })
+}
+
+variable "thumbnails" {
+  description = "Where the thumbnails are."
+  type = object({
+    bucket_arn  = string
+    bucket_name = string
+  })
+}
+
+variable "catalog" {
+  description = "The table of what became of every source."
+  type = object({
+    table_arn  = string
+    table_name = string
+  })
+}
+
+variable "metrics_function" {
+  description = "Name of the function that renders thumbnails, under which metrics are published."
+  type        = string
+}
+
+variable "kms_key_arn" {
+  description = "ARN of the key that encrypts the catalog."
+  type        = string
+}
+
+variable "granted_kms_key_arn" {
+  description = "ARN of the same key, known once CloudWatch Logs may use it."
+  type        = string
+}
+
+variable "logs" {
+  description = "Where the function logs to, and for how long."
+  type = object({
+    group_name     = string
+    retention_days = number
+  })
+}
+
+variable "environment" {
+  description = "Further environment variables of the function."
+  type        = map(string)
+  default     = {}
+}
+
+variable "tags" {
+  description = "Tags of everything in this module."
+  type        = map(string)
+  default     = {}
+}
