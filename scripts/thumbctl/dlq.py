@@ -183,7 +183,7 @@ def redrive(
     ask(f"Send {which} back to where they came from?", yes=yes)
     if not (selection or one_by_one or again) and (task := _moved_by_sqs(found, rate)):
         done = {"moved": task.moved, "status": task.status, "failure": task.failure}
-        _tell(done, f"SQS has moved about {task.moved} letters.", as_json=as_json)
+        _tell(done, f"Moved by SQS: about {task.moved}.", as_json=as_json)
         if task.status != "COMPLETED":
             complain(
                 f"The move task of SQS is {task.status} ({task.failure or 'somebody cancelled it'}): the other letters"
@@ -230,10 +230,10 @@ def purge(
                     advance()
             finally:
                 kept = str(file) if gone else None
-                words = f"{gone[True]} letters are deleted, and are in {file}." if kept else "No letter is deleted."
+                words = f"Deleted, and kept in {file}: {gone[True]}." if kept else "No letter is deleted."
                 _tell({"deleted": gone[True], "left": gone[False], "backup": kept}, words, as_json=as_json)
     if gone[False]:
-        complain(f"{gone[False]} letters are in {file} and could not be deleted: purge again.")
+        complain(f"Kept in {file}, but not deleted: {gone[False]}. Purge again.")
         raise typer.Exit(ExitCode.WRONG)
 
 
@@ -266,9 +266,9 @@ def restore(
                         refused += len(refusals)
                         advance(len(batch))
         finally:
-            _tell({"sent": sent, "refused": refused}, f"{sent} of {number} letters are sent.", as_json=as_json)
+            _tell({"sent": sent, "refused": refused}, f"Sent: {sent} of {number}.", as_json=as_json)
     if refused:
-        complain(f"SQS does not take {refused} of the letters, which are still in {file}.")
+        complain(f"Refused by SQS, and still in {file}: {refused}.")
         raise typer.Exit(ExitCode.WRONG)
 
 
@@ -283,16 +283,16 @@ def _redrive_one_by_one(stack: Stack, selection: Selection, rate: int, *, again:
                 advance()
         finally:
             moved = fates[Fate.MOVED] + fates[Fate.DOUBLED]
-            _tell({each: fates[each] for each in Fate}, f"{moved} letters are back in their queues.", as_json=as_json)
+            _tell({each: fates[each] for each in Fate}, f"Back in their queues: {moved}.", as_json=as_json)
     problems = {
-        Fate.LOOPING: f"letters were redriven {letters.MOST_REDRIVES} times already and came back: see what is wrong"
-        " with them (thumbctl dlq peek), then redrive them with --again.",
-        Fate.DOUBLED: "of these could not be deleted here as well: when they are redriven again, nothing changes.",
-        Fate.REFUSED: "letters are refused by SQS and stay where they are: 'thumbctl dlq purge' keeps them in a file.",
+        Fate.LOOPING: f"Left, for they came back {letters.MOST_REDRIVES} times: {{}}. See what is wrong with them"
+        " ('thumbctl dlq peek'), and then redrive them with --again.",
+        Fate.DOUBLED: "Sent, but not deleted here: {}. When they are redriven once more, nothing changes.",
+        Fate.REFUSED: "Left, for SQS does not take them: {}. 'thumbctl dlq purge' keeps them in a file.",
     }
     for fate, problem in problems.items():
         if fates[fate]:
-            complain(f"{fates[fate]} {problem}")
+            complain(problem.format(fates[fate]))
     if fates.total() > fates[Fate.MOVED]:
         raise typer.Exit(ExitCode.WRONG)
 
