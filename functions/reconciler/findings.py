@@ -44,6 +44,10 @@ class Kind(StrEnum):
         return self not in {Kind.PENDING, Kind.FOREIGN}
 
 
+BROKEN = frozenset({Kind.THUMBNAIL_MISSING, Kind.THUMBNAIL_ALTERED})
+"""What is wrong though the row is current."""
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One thing that somebody may want to know, or mend."""
@@ -78,6 +82,7 @@ class Examined:
     outcome: Outcome | None
     """None where there is no object."""
     findings: tuple[Finding, ...] = ()
+    object: Listed | None = None
     reason: str | None = None
     """Why it FAILED."""
     place: str | None = None
@@ -165,13 +170,14 @@ def examine(sight: Sight, settings_fingerprint: str, young_since: datetime) -> E
         return _pending(sight, Outcome.PENDING, f"{verdict} by now, and uploaded only a short while ago")
     findings = [*_about_the_row(sight, sight.object, verdict), *_unlisted(sight, young_since)]
     if verdict is Verdict.FAILED:
-        return Examined(Outcome.FAILED, tuple(findings), sight.row.reason if sight.row else None, sight.place)
-    is_whole = verdict is Verdict.CURRENT and not any(each.kind in _BROKEN for each in findings)
-    return Examined(Outcome.CURRENT if is_whole else Outcome.INCOMPLETE, tuple(findings), place=sight.place)
+        reason = sight.row.reason if sight.row else None
+        return Examined(Outcome.FAILED, tuple(findings), sight.object, reason, sight.place)
+    is_whole = verdict is Verdict.CURRENT and not any(each.kind in BROKEN for each in findings)
+    outcome = Outcome.CURRENT if is_whole else Outcome.INCOMPLETE
+    return Examined(outcome, tuple(findings), sight.object, place=sight.place)
 
 
 _OUT_OF_DATE = frozenset({Verdict.MISSING, Verdict.CHANGED, Verdict.RESTYLED})
-_BROKEN = frozenset({Kind.THUMBNAIL_MISSING, Kind.THUMBNAIL_ALTERED})
 
 
 def _pending(sight: Sight, outcome: Outcome | None, detail: str) -> Examined:
@@ -215,14 +221,19 @@ def _about_the_row(sight: Sight, listed: Listed, verdict: Verdict) -> Iterator[F
 
 
 def _unlisted(sight: Sight, young_since: datetime) -> Iterator[Finding]:
-    """The thumbnails that the row does not list; who is writing one now has not written the row yet."""
+    """The thumbnails that the row does not list; who is writing one now has not written the row yet.
+
+    Bytes that the row does not know are no image's either, unless there is an object, of which they will be replaced.
+    """
+    listed = sight.row.thumbnails if sight.row else {}
     for key, thumbnail in sight.thumbnails.items():
-        if sight.row is not None and key in sight.row.thumbnails:
+        if key in listed and (sight.object or listed[key] == thumbnail.etag):
             continue
         if _is_young(thumbnail.modified, young_since):
             yield Finding(Kind.PENDING, sight.key, f"{key} was written only a short while ago", thumbnail)
         else:
-            yield Finding(Kind.ORPHAN, sight.key, f"no row lists {key}", thumbnail)
+            what = f"{key} with the ETag {thumbnail.etag}" if key in listed else key
+            yield Finding(Kind.ORPHAN, sight.key, f"no row lists {what}", thumbnail)
 
 
 def _is_young(moment: datetime | None, young_since: datetime) -> bool:

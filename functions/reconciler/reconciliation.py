@@ -34,9 +34,10 @@ GRACE: Final = timedelta(minutes=15)
 https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 """
 
-LOOKS_AT_ONCE: Final = 16
-"""How many connections a pass makes use of."""
+CONNECTIONS: Final = 32
+"""How many connections to a service a pass can make use of: for second looks, and for each listing."""
 
+_LOOKS_AT_ONCE = 16
 _ROWS_AT_ONCE = 4
 _SIGHTS_AT_ONCE = 1000
 
@@ -75,7 +76,7 @@ def reconcile(
 
     What seems wrong has been looked at again when it is yielded. Memory is that of a few pages of each listing.
     """
-    with ThreadPoolExecutor(LOOKS_AT_ONCE) as threads:
+    with ThreadPoolExecutor(_LOOKS_AT_ONCE) as threads:
         sights = _sights(estate, after)
         while page := list(itertools.islice(sights, _SIGHTS_AT_ONCE)):
             young_since = clock() - grace
@@ -182,9 +183,11 @@ def _seen_now(estate: Estate, sight: Sight, row: Known | None) -> Sight:
     listed = inventory.find(estate.s3, estate.source_bucket, sight.key)
     owned = row.thumbnails if row else {}
     # A look costs a call: those that decide something, and no others.
-    keys = sight.thumbnails.keys() - owned.keys()
-    if listed is not None and judge(listed, row, estate.settings.fingerprint) is Verdict.CURRENT:
-        keys |= owned.keys()
+    keys = set(sight.thumbnails)
+    if listed is not None:
+        keys -= owned.keys()
+        if judge(listed, row, estate.settings.fingerprint) is Verdict.CURRENT:
+            keys |= owned.keys()
     found = {key: inventory.find(estate.s3, estate.thumbnails_bucket, key) for key in sorted(keys)}
     return replace(
         sight,

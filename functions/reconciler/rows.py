@@ -33,9 +33,9 @@ _ATTRIBUTES = (
     "reason",
     "sequencer",
     "claim",
-    "renditions",
     "processed_at",
 )
+_THUMBNAILS = "renditions"
 _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 0.1, 5.0
 _deserialise = TypeDeserializer().deserialize
 
@@ -62,8 +62,10 @@ class Known:
 class Rows:
     """The catalog's rows of the images of one bucket, read-only."""
 
-    def __init__(self, dynamodb: DynamoDBClient, table: str, bucket: str) -> None:
+    def __init__(self, dynamodb: DynamoDBClient, table: str, bucket: str, *, thumbnails: bool = True) -> None:
+        """Without `thumbnails`, rows are told to have none: they are most of a row, and of the time to read it."""
         self._dynamodb = dynamodb
+        self._attributes = (*_ATTRIBUTES, _THUMBNAILS) if thumbnails else _ATTRIBUTES
         self._table = table
         self._bucket = bucket
 
@@ -73,7 +75,7 @@ class Rows:
         Unless `consistent`, what was written in the last second may be missing, and each costs half.
         """
         found: dict[str, Known] = {}
-        names = {f"#{index}": name for index, name in enumerate(_ATTRIBUTES)}
+        names = {f"#{index}": name for index, name in enumerate(self._attributes)}
         asked: KeysAndAttributesTypeDef = {
             "Keys": [{"source_key": {"S": key}, "source_bucket": {"S": self._bucket}} for key in keys],
             "ConsistentRead": consistent,
@@ -130,5 +132,5 @@ def known(item: Mapping[str, Any]) -> Known:
         reason=values.get("reason"),
         processed_at=values.get("processed_at"),
         claimed=values["claim"] > values["sequencer"],
-        thumbnails={each["key"]: each["etag"] for each in values.get("renditions") or ()},
+        thumbnails={each["key"]: each["etag"] for each in values.get(_THUMBNAILS) or ()},
     )

@@ -10,7 +10,7 @@ from botocore.config import Config as ClientConfig
 
 from reconciler.config import Config
 from reconciler.cursor import Cursor, CursorParameter, can_hold
-from reconciler.reconciliation import LOOKS_AT_ONCE, Estate, reconcile
+from reconciler.reconciliation import CONNECTIONS, Estate, reconcile
 from thumbnailer import telemetry
 
 if TYPE_CHECKING:
@@ -43,9 +43,7 @@ class Scheduled:
         """Read the environment and make the clients; nothing goes over the network."""
         config = Config.from_environment(environment)
         session = boto3.session.Session()
-        several = ClientConfig(
-            max_pool_connections=LOOKS_AT_ONCE, retries={"mode": "standard", "total_max_attempts": 5}
-        )
+        several = ClientConfig(max_pool_connections=CONNECTIONS, retries={"mode": "standard", "total_max_attempts": 5})
         estate = Estate(
             s3=session.client("s3", config=several),
             dynamodb=session.client("dynamodb", config=several),

@@ -15,9 +15,10 @@ from thumbctl.conventions import ExitCode, complain
 from thumbctl.doctor import doctor
 from thumbctl.errors import ThumbctlError, sentence
 from thumbctl.estimate import estimate
-from thumbctl.importing import import_files
 from thumbctl.failures import failures
+from thumbctl.importing import import_files
 from thumbctl.pause import pause, resume
+from thumbctl.reconcile import reconcile
 from thumbctl.render import render
 from thumbctl.retry import retry
 from thumbctl.show import show
@@ -78,6 +79,7 @@ app.command(rich_help_panel=_MEND)(pause)
 app.command(rich_help_panel=_MEND)(resume)
 
 app.command(rich_help_panel=_CHECK)(doctor)
+app.command(rich_help_panel=_CHECK)(reconcile)
 app.add_typer(channels.app, name="channels", rich_help_panel=_CHECK)
 
 
