@@ -42,16 +42,15 @@ run "policy" {
       FindTheStack             = "ssm:GetParameter on ${var.parameter_arn}"
       ListStacks               = "ssm:GetParametersByPath on ${dirname(var.parameter_arn)} ${dirname(var.parameter_arn)}/"
       Inspect                  = "dynamodb:DescribeContinuousBackups dynamodb:DescribeTable dynamodb:DescribeTimeToLive kms:DescribeKey lambda:GetLayerVersion on ${var.catalog.table_arn} ${var.kms_key_arn} arn:aws:lambda:eu-central-1:123456789012:layer:thumbs-imaging:*"
-      ReadMetricsAlarmsTraces  = "cloudwatch:DescribeAlarms cloudwatch:GetMetricData sns:GetSubscriptionAttributes xray:BatchGetTraces xray:GetTraceSummaries on *"
+      ReadMetricsAlarmsTraces  = "cloudwatch:DescribeAlarms cloudwatch:GetMetricData sns:GetSubscriptionAttributes xray:BatchGetTraces on *"
       ReadQueues               = "sqs:GetQueueAttributes on ${var.queue_arns.backfill} ${var.queue_arns.dead_letters} ${var.queue_arns.work}"
       ReadFunction             = "lambda:GetEventSourceMapping lambda:GetFunctionConfiguration on ${var.function_arn} ${join(" ", var.mapping_arns)}"
-      ReadLogs                 = "logs:FilterLogEvents logs:GetQueryResults logs:StartQuery on ${var.log_group_arn} ${var.log_group_arn}:*"
+      ReadLogs                 = "logs:FilterLogEvents on ${var.log_group_arn} ${var.log_group_arn}:*"
       ReadSubscriptions        = "sns:ListSubscriptionsByTopic on ${join(" ", values(var.topic_arns))}"
       ReadCatalog              = "dynamodb:BatchGetItem dynamodb:GetItem dynamodb:Query on ${var.catalog.table_arn} ${var.catalog.table_arn}/index/failures"
       ListSources              = "s3:GetBucketNotification s3:ListBucket s3:ListBucketVersions on arn:aws:s3:::uploads"
       ListThumbnails           = "s3:ListBucket on arn:aws:s3:::thumbnails"
-      ReadImages               = "s3:GetObject on arn:aws:s3:::uploads/photos/* arn:aws:s3:::thumbnails/*"
-      Import                   = "s3:AbortMultipartUpload s3:PutObject on arn:aws:s3:::uploads/photos/*"
+      Import                   = "s3:AbortMultipartUpload s3:GetObject s3:PutObject on arn:aws:s3:::uploads/photos/*"
       Backfill                 = "sqs:SendMessage on ${var.queue_arns.backfill}"
       DeadLetters              = "sqs:CancelMessageMoveTask sqs:ChangeMessageVisibility sqs:DeleteMessage sqs:ListMessageMoveTasks sqs:ReceiveMessage sqs:StartMessageMoveTask on ${var.queue_arns.dead_letters}"
       Redrive                  = "sqs:SendMessage on ${var.queue_arns.work}"
@@ -77,7 +76,7 @@ run "policy" {
     condition = toset(flatten([
       for statement in jsondecode(output.policy_json).Statement : statement.Action if contains(flatten([statement.Resource]), "*")
       ])) == toset([
-      "cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData", "sns:GetSubscriptionAttributes", "xray:BatchGetTraces", "xray:GetTraceSummaries",
+      "cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData", "sns:GetSubscriptionAttributes", "xray:BatchGetTraces",
     ])
     error_message = "Only what AWS cannot narrow down may be allowed on all resources."
   }
@@ -145,6 +144,7 @@ run "longest_names_in_the_longest_region" {
       dead_letters = "arn:aws:sqs:ap-southeast-1:123456789012:a-name-of-24-characters0-dead-letters"
     }
     function_arn  = "arn:aws:lambda:ap-southeast-1:123456789012:function:a-name-of-24-characters0-thumbnailer"
+    layer_arn     = "arn:aws:lambda:ap-southeast-1:123456789012:layer:a-name-of-24-characters0-imaging:7"
     mapping_arns  = [for number in range(2) : "arn:aws:lambda:ap-southeast-1:123456789012:event-source-mapping:14e0db71-5d35-4eb5-b481-8945cf9d10c${number}"]
     log_group_arn = "arn:aws:logs:ap-southeast-1:123456789012:log-group:/aws/lambda/a-name-of-24-characters0-thumbnailer"
     catalog       = { table_arn = "arn:aws:dynamodb:ap-southeast-1:123456789012:table/a-name-of-24-characters0-catalog", failures_index_name = "failures" }

@@ -28,7 +28,6 @@ locals {
         "cloudwatch:GetMetricData",
         "sns:GetSubscriptionAttributes",
         "xray:BatchGetTraces",
-        "xray:GetTraceSummaries",
       ]
       Resource = "*"
     },
@@ -55,9 +54,8 @@ locals {
       Resource = [var.catalog.table_arn, var.kms_key_arn, replace(var.layer_arn, "/:[0-9]+$/", ":*")]
     },
     {
-      # Queries belong to the group, events to its streams.
       Sid      = "ReadLogs"
-      Action   = ["logs:FilterLogEvents", "logs:GetQueryResults", "logs:StartQuery"]
+      Action   = ["logs:FilterLogEvents"]
       Resource = [var.log_group_arn, "${var.log_group_arn}:*"]
     },
     {
@@ -81,14 +79,11 @@ locals {
       Resource = var.thumbnails_bucket_arn
     },
     {
-      Sid      = "ReadImages"
-      Action   = ["s3:GetObject"]
-      Resource = ["${local.sources}*", "${var.thumbnails_bucket_arn}/*"]
-    },
-    {
-      # An upload in parts that is broken off is charged for until it is aborted.
+      # What is there already is told from what is new by its checksum, for which S3 asks for leave to read. An upload in
+      # parts that is broken off is charged for until it is aborted.
+      # https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html
       Sid      = "Import"
-      Action   = ["s3:AbortMultipartUpload", "s3:PutObject"]
+      Action   = ["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"]
       Resource = "${local.sources}*"
     },
     {
