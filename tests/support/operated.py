@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import boto3
+from moto import mock_aws
 
 from support import memory_aws
+from thumbctl import stack as stacks
 from thumbctl.stack import Stack
 from thumbnailer.catalog import FAILED, Catalog, State
 from thumbnailer.events import Image
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pytest
     from botocore.config import Config
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 REGION = "eu-central-1"
 FUNCTION = "photos-thumbnailer"
+TABLE, INDEX = "photos-catalog", "failures"
 
 
 class Operated:
@@ -32,7 +40,7 @@ class Operated:
         self.move_tasks: list[dict[str, Any]] | None = None
         """What ListMessageMoveTasks answers with, one after the other; None where SQS has no such call."""
         self.started: list[dict[str, Any]] = []
-        self._create_table()
+        create_catalog(self.dynamodb, TABLE)
         alarms = {
             "warning": ["photos-dead-letters"],
             "critical": ["photos-systemic-errors", "photos-function-errors"],
@@ -46,8 +54,8 @@ class Operated:
             self.set_alarm(name, "OK")
         self.outputs: dict[str, Any] = {
             "function_name": FUNCTION,
-            "table_name": "photos-catalog",
-            "failures_index_name": "failures",
+            "table_name": TABLE,
+            "failures_index_name": INDEX,
             "event_source_mapping_uuid": "work-uuid",
             "backfill_event_source_mapping_uuid": "backfill-uuid",
             "alarm_names": alarms,
@@ -90,7 +98,7 @@ class Operated:
         """Have the row of an image that failed."""
         attributes = {"reason": reason, "detail": f"{key} is no image", "attempts": 2, "processed_at": at}
         state = State(FAILED, "1".ljust(64, "0"), None, "e", "settings", attributes)
-        Catalog(self.dynamodb, "photos-catalog").commit_first(Image("uploads", key), state)
+        Catalog(self.dynamodb, TABLE).commit_first(Image("uploads", key), state)
 
     def measure(self, namespace: str, name: str, dimension: tuple[str, str], value: float, at: datetime) -> None:
         """Publish one value of a metric."""
@@ -127,30 +135,45 @@ class Operated:
         task = self.move_tasks.pop(0) if len(self.move_tasks) > 1 else next(iter(self.move_tasks), None)
         return SimpleNamespace(status_code=200), {"Results": [task] if task else []}
 
-    def _create_table(self) -> None:
-        names = ("source_key", "source_bucket", "failure_shard", "failed_at")
-        self.dynamodb.create_table(
-            TableName="photos-catalog",
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in names],
-            KeySchema=[
-                {"AttributeName": "source_key", "KeyType": "HASH"},
-                {"AttributeName": "source_bucket", "KeyType": "RANGE"},
-            ],
-            GlobalSecondaryIndexes=[
-                {
-                    "IndexName": "failures",
-                    "KeySchema": [
-                        {"AttributeName": "failure_shard", "KeyType": "HASH"},
-                        {"AttributeName": "failed_at", "KeyType": "RANGE"},
-                    ],
-                    "Projection": {
-                        "ProjectionType": "INCLUDE",
-                        "NonKeyAttributes": ["attempts", "detail", "etag", "reason"],
-                    },
-                }
-            ],
-        )
+
+def create_catalog(dynamodb: DynamoDBClient, table: str) -> None:
+    """Make a table like the module's."""
+    names = ("source_key", "source_bucket", "failure_shard", "failed_at")
+    dynamodb.create_table(
+        TableName=table,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in names],
+        KeySchema=[
+            {"AttributeName": "source_key", "KeyType": "HASH"},
+            {"AttributeName": "source_bucket", "KeyType": "RANGE"},
+        ],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": INDEX,
+                "KeySchema": [
+                    {"AttributeName": "failure_shard", "KeyType": "HASH"},
+                    {"AttributeName": "failed_at", "KeyType": "RANGE"},
+                ],
+                "Projection": {
+                    "ProjectionType": "INCLUDE",
+                    "NonKeyAttributes": ["attempts", "detail", "etag", "reason"],
+                },
+            }
+        ],
+    )
+
+
+@contextlib.contextmanager
+def operated(monkeypatch: pytest.MonkeyPatch) -> Iterator[Operated]:
+    """A deployment which is the one that every command finds."""
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    with mock_aws():
+        deployed = Operated()
+        monkeypatch.setattr(stacks, "find", lambda _: deployed.stack)
+        yield deployed
 
 
 def _unknown(operation: str) -> Any:

@@ -11,6 +11,7 @@ import pytest
 from moto import mock_aws
 
 from bulk import failed
+from support.operated import INDEX, TABLE, create_catalog
 from thumbnailer.catalog import FAILED, FAILURE_SHARDS, Catalog, State
 from thumbnailer.events import Image
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
-TABLE, INDEX = "photos-catalog", "failures"
 BEGAN = datetime(2026, 1, 31, 8, tzinfo=UTC)
 
 
@@ -34,29 +34,7 @@ class Index:
     def __init__(self) -> None:
         self.dynamodb: DynamoDBClient = boto3.client("dynamodb", region_name="eu-central-1")
         self.pages = 0
-        names = ("source_key", "source_bucket", "failure_shard", "failed_at")
-        self.dynamodb.create_table(
-            TableName=TABLE,
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in names],
-            KeySchema=[
-                {"AttributeName": "source_key", "KeyType": "HASH"},
-                {"AttributeName": "source_bucket", "KeyType": "RANGE"},
-            ],
-            GlobalSecondaryIndexes=[
-                {
-                    "IndexName": INDEX,
-                    "KeySchema": [
-                        {"AttributeName": "failure_shard", "KeyType": "HASH"},
-                        {"AttributeName": "failed_at", "KeyType": "RANGE"},
-                    ],
-                    "Projection": {
-                        "ProjectionType": "INCLUDE",
-                        "NonKeyAttributes": ["attempts", "detail", "etag", "reason"],
-                    },
-                }
-            ],
-        )
+        create_catalog(self.dynamodb, TABLE)
         self.dynamodb.meta.events.register("before-call.dynamodb.Query", self._count)
 
     def fail(self, key: str, second: int, *, reason: str = "unidentified", etag: str | None = "e") -> None:

@@ -6,14 +6,12 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from moto import mock_aws
 from typer.testing import CliRunner
 
 import bulk.letters
 from bulk import messages
-from support.operated import REGION, Operated
+from support.operated import Operated, operated
 from thumbctl import dlq
-from thumbctl import stack as stacks
 from thumbctl.app import app
 
 if TYPE_CHECKING:
@@ -31,19 +29,13 @@ def uploaded(key: str) -> str:
 
 
 @pytest.fixture
-def operated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Operated]:
+def deployed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Operated]:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
     # moto has no servers that could be missed.
     monkeypatch.setattr(bulk.letters, "_PATIENCE_SECONDS", 0)
     monkeypatch.setattr(dlq, "_POLL_SECONDS", 0.0)
-    with mock_aws():
-        deployed = Operated()
-        monkeypatch.setattr(stacks, "find", lambda _: deployed.stack)
-        yield deployed
+    with operated(monkeypatch) as found:
+        yield found
 
 
 def run(*arguments: str) -> tuple[int, str, str]:
@@ -55,14 +47,14 @@ def told(*arguments: str) -> list[Any]:
     return [json.loads(line) for line in run(*arguments, "--json")[1].splitlines()]
 
 
-def bodies(operated: Operated, output: str) -> list[str]:
-    return sorted(message["Body"] for message in operated.messages(output))
+def bodies(deployed: Operated, output: str) -> list[str]:
+    return sorted(message["Body"] for message in deployed.messages(output))
 
 
 # ── looking ──────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_no_letters(operated: Operated) -> None:  # noqa: ARG001 - it is what is looked at
+def test_no_letters(deployed: Operated) -> None:  # noqa: ARG001 - it is what is looked at
     assert run() == (0, "photos in eu-central-1\nThere are no dead letters.\n", "")
     assert run("peek") == (0, "There are no such dead letters.\n", "")
     assert run("redrive", "--yes") == (0, "There are no dead letters.\n", "")
@@ -70,11 +62,11 @@ def test_no_letters(operated: Operated) -> None:  # noqa: ARG001 - it is what is
     assert told() == [{"waiting": 0, "hidden": 0, "delayed": 0, "groups": [], "move_task": None}]
 
 
-def test_the_kinds_of_letters(operated: Operated) -> None:
+def test_the_kinds_of_letters(deployed: Operated) -> None:
     for key in ("holiday/a.jpg", "holiday/b.jpg", "c.jpg"):
-        operated.put_letter(uploaded(key))
-    operated.put_letter(messages.body("uploads", "holiday/d.jpg"))
-    operated.put_letter("nonsense")
+        deployed.put_letter(uploaded(key))
+    deployed.put_letter(messages.body("uploads", "holiday/d.jpg"))
+    deployed.put_letter("nonsense")
     (summary,) = told()
     assert summary["waiting"] == 5
     assert {(each["event"], each["folder"]): each["letters"] for each in summary["groups"]} == {
@@ -90,8 +82,8 @@ def test_the_kinds_of_letters(operated: Operated) -> None:
     assert sum(each["letters"] for each in told("--sample", "3")[0]["groups"]) == 3
 
 
-def test_a_peek_takes_nothing_out(operated: Operated) -> None:
-    ids = {operated.put_letter(uploaded(f"{number}.jpg")) for number in range(25)}
+def test_a_peek_takes_nothing_out(deployed: Operated) -> None:
+    ids = {deployed.put_letter(uploaded(f"{number}.jpg")) for number in range(25)}
     for _ in range(2):
         peeked = told("peek")
         assert sorted(each["message_id"] for each in peeked) == sorted(ids)
@@ -107,18 +99,18 @@ def test_a_peek_takes_nothing_out(operated: Operated) -> None:
     assert len(told("peek", "--limit", "7")) == 7
     assert [each["events"][0]["key"] for each in told("peek", "--key", "1[07].jpg")] == ["10.jpg", "17.jpg"]
     assert told("peek", "--since", "2100-01-01T00:00Z") == []
-    assert len(operated.messages("dlq_url")) == 10
+    assert len(deployed.messages("dlq_url")) == 10
 
 
-def test_what_cannot_be_read_is_shown_and_harmless(operated: Operated) -> None:
-    operated.put_letter("[red]not \r\nJSON\u202e at all")
+def test_what_cannot_be_read_is_shown_and_harmless(deployed: Operated) -> None:
+    deployed.put_letter("[red]not \r\nJSON\u202e at all")
     code, out, _ = run("peek")
     assert code == 0
     assert "[red]not \\r\\nJSON\\u202e at all" in out
     assert "malformed-message" in out
 
 
-def test_options_before_the_command(operated: Operated) -> None:  # noqa: ARG001
+def test_options_before_the_command(deployed: Operated) -> None:  # noqa: ARG001
     code, _, complaints = run("--sample", "3", "peek")
     assert code == 2
     assert "thumbctl dlq peek" in complaints
@@ -127,79 +119,79 @@ def test_options_before_the_command(operated: Operated) -> None:  # noqa: ARG001
 # ── moving ───────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_back_to_where_they_came_from(operated: Operated) -> None:
+def test_back_to_where_they_came_from(deployed: Operated) -> None:
     backfill = messages.body("uploads", "b.jpg")
     attributes = {
         "who": {"DataType": "String", "StringValue": "we"},
         "blob": {"DataType": "Binary", "BinaryValue": b"\0\xff"},
     }
-    operated.put_letter(uploaded("a.jpg"), attributes)
-    operated.put_letter(backfill)
+    deployed.put_letter(uploaded("a.jpg"), attributes)
+    deployed.put_letter(backfill)
     assert told("redrive", "--yes") == [{"moved": 2, "doubled": 0, "looping": 0, "refused": 0}]
-    (moved,) = operated.messages("queue_url")
+    (moved,) = deployed.messages("queue_url")
     assert moved["Body"] == uploaded("a.jpg")
     values = {
         name: each.get("BinaryValue", each.get("StringValue")) for name, each in moved["MessageAttributes"].items()
     }
     assert values == {"who": "we", "blob": b"\0\xff", "redrives": "1"}
-    assert bodies(operated, "backfill_queue_url") == [backfill]
-    assert operated.messages("dlq_url") == []
+    assert bodies(deployed, "backfill_queue_url") == [backfill]
+    assert deployed.messages("dlq_url") == []
 
 
-def test_only_some(operated: Operated) -> None:
-    operated.move_tasks = []
+def test_only_some(deployed: Operated) -> None:
+    deployed.move_tasks = []
     for key in ("bad/a.jpg", "good/b.jpg"):
-        operated.put_letter(uploaded(key))
+        deployed.put_letter(uploaded(key))
     assert run("redrive", "--yes", "--key", "bad/*") == (0, "Back in their queues: 1.\n", "")
-    assert bodies(operated, "queue_url") == [uploaded("bad/a.jpg")]
-    assert bodies(operated, "dlq_url") == [uploaded("good/b.jpg")]
-    assert operated.started == []
+    assert bodies(deployed, "queue_url") == [uploaded("bad/a.jpg")]
+    assert bodies(deployed, "dlq_url") == [uploaded("good/b.jpg")]
+    assert deployed.started == []
 
 
-def test_nobody_is_there_to_be_asked(operated: Operated) -> None:
-    operated.put_letter(uploaded("a.jpg"))
+def test_nobody_is_there_to_be_asked(deployed: Operated) -> None:
+    deployed.put_letter(uploaded("a.jpg"))
     for command in ("redrive", "purge"):
         code, _, complaints = run(command)
         assert (code, "--yes" in complaints) == (2, True)
-    assert len(operated.messages("dlq_url")) == 1
+    assert len(deployed.messages("dlq_url")) == 1
 
 
-def test_loops_are_refused(operated: Operated) -> None:
+def test_loops_are_refused(deployed: Operated) -> None:
     for number in (2, 3):
-        operated.put_letter(uploaded(f"{number}.jpg"), {"redrives": {"DataType": "Number", "StringValue": str(number)}})
+        deployed.put_letter(uploaded(f"{number}.jpg"), {"redrives": {"DataType": "Number", "StringValue": str(number)}})
     code, out, complaints = run("redrive", "--yes")
     assert (code, out) == (1, "Back in their queues: 1.\n")
     assert complaints.startswith("Left, for they came back 3 times: 1.")
-    assert bodies(operated, "dlq_url") == [uploaded("3.jpg")]
+    assert bodies(deployed, "dlq_url") == [uploaded("3.jpg")]
     assert told("redrive", "--yes", "--again") == [{"moved": 1, "doubled": 0, "looping": 0, "refused": 0}]
 
 
 @pytest.mark.parametrize("command", ["redrive", "restore"])
-def test_nothing_is_fed_to_what_is_broken(operated: Operated, command: str) -> None:
-    operated.put_letter(uploaded("a.jpg"))
+def test_nothing_is_fed_to_what_is_broken(deployed: Operated, command: str) -> None:
+    deployed.put_letter(uploaded("a.jpg"))
     told("purge", "--yes", "--backup", "kept.jsonl")
-    operated.put_letter(uploaded("b.jpg"))
+    deployed.put_letter(uploaded("b.jpg"))
     arguments = ["restore", "kept.jsonl", "--yes"] if command == "restore" else ["redrive", "--yes"]
-    operated.mapping_states["backfill-uuid"] = "Disabled"
+    deployed.mapping_states["backfill-uuid"] = "Disabled"
     code, _, complaints = run(*arguments)
     assert code == 2
     assert "'thumbctl resume backfill'" in complaints
-    operated.mapping_states["backfill-uuid"] = "Enabled"
+    deployed.mapping_states["backfill-uuid"] = "Enabled"
     for alarm in ("photos-systemic-errors", "photos-function-errors"):
-        operated.set_alarm(alarm, "ALARM")
+        deployed.set_alarm(alarm, "ALARM")
         code, _, complaints = run(*arguments)
         assert (code, f"The alarm {alarm} is on" in complaints) == (2, True)
-        operated.set_alarm(alarm, "OK")
-    operated.set_alarm("photos-dead-letters", "ALARM")
-    operated.set_alarm("photos-systemic-errors", "ALARM")
-    assert operated.messages("queue_url") == []
+        deployed.set_alarm(alarm, "OK")
+    deployed.set_alarm("photos-dead-letters", "ALARM")
+    deployed.set_alarm("photos-systemic-errors", "ALARM")
+    assert deployed.messages("queue_url") == []
     assert run(*arguments, "--force")[0] == 0
-    assert len(operated.messages("queue_url")) == 1
+    assert len(deployed.messages("queue_url")) == 1
 
 
-def test_an_alarm_that_says_nothing_of_the_cause_is_no_obstacle(operated: Operated) -> None:
-    operated.put_letter(uploaded("a.jpg"))
-    operated.set_alarm("photos-dead-letters", "ALARM")
+def test_an_alarm_that_says_nothing_of_the_cause_is_no_obstacle(deployed: Operated) -> None:
+    deployed.put_letter(uploaded("a.jpg"))
+    deployed.set_alarm("photos-dead-letters", "ALARM")
     assert run("redrive", "--yes")[0] == 0
 
 
@@ -212,18 +204,18 @@ def task(status: str, moved: int, started: int = 2, **more: Any) -> dict[str, An
     }  # fmt: skip
 
 
-def test_a_move_task(operated: Operated) -> None:
-    operated.put_letter(uploaded("a.jpg"))
+def test_a_move_task(deployed: Operated) -> None:
+    deployed.put_letter(uploaded("a.jpg"))
     # The task before is still what is listed for a moment.
     before = task("COMPLETED", 9, started=1)
-    operated.move_tasks = [before, before, task("RUNNING", 2), task("COMPLETED", 3)]
+    deployed.move_tasks = [before, before, task("RUNNING", 2), task("COMPLETED", 3)]
     assert run("redrive", "--yes", "--rate", "7") == (0, "Moved by SQS: about 3.\n", "")
-    assert operated.started == [{"SourceArn": operated.outputs["dlq_arn"], "MaxNumberOfMessagesPerSecond": 7}]
+    assert deployed.started == [{"SourceArn": deployed.outputs["dlq_arn"], "MaxNumberOfMessagesPerSecond": 7}]
 
 
-def test_a_move_task_that_fails(operated: Operated) -> None:
-    operated.put_letter(uploaded("a.jpg"))
-    operated.move_tasks = [
+def test_a_move_task_that_fails(deployed: Operated) -> None:
+    deployed.put_letter(uploaded("a.jpg"))
+    deployed.move_tasks = [
         task("FAILED", 9, started=1),
         task("FAILED", 1, FailureReason="CouldNotDetermineMessageSource"),
     ]
@@ -233,19 +225,19 @@ def test_a_move_task_that_fails(operated: Operated) -> None:
     assert "--one-by-one" in complaints
 
 
-def test_a_move_task_that_is_running_already(operated: Operated) -> None:
-    operated.put_letter(uploaded("a.jpg"))
-    operated.move_tasks = [task("RUNNING", 4, ApproximateNumberOfMessagesToMove=10)]
+def test_a_move_task_that_is_running_already(deployed: Operated) -> None:
+    deployed.put_letter(uploaded("a.jpg"))
+    deployed.move_tasks = [task("RUNNING", 4, ApproximateNumberOfMessagesToMove=10)]
     code, _, complaints = run("redrive", "--yes")
-    assert (code, operated.started) == (2, [])
+    assert (code, deployed.started) == (2, [])
     assert "about 4 of 10 by now" in complaints
     assert "about 4 of 10 by now" in run()[1]
     assert told()[0]["move_task"]["status"] == "RUNNING"
 
 
-def test_a_move_task_is_not_waited_for(operated: Operated, monkeypatch: pytest.MonkeyPatch) -> None:
-    operated.put_letter(uploaded("a.jpg"))
-    operated.move_tasks = [task("COMPLETED", 9, started=1), task("RUNNING", 1)]
+def test_a_move_task_is_not_waited_for(deployed: Operated, monkeypatch: pytest.MonkeyPatch) -> None:
+    deployed.put_letter(uploaded("a.jpg"))
+    deployed.move_tasks = [task("COMPLETED", 9, started=1), task("RUNNING", 1)]
 
     def interrupt(_: float) -> None:
         raise KeyboardInterrupt
@@ -258,41 +250,41 @@ def test_a_move_task_is_not_waited_for(operated: Operated, monkeypatch: pytest.M
 # ── deleting ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_purge_and_restore(operated: Operated, tmp_path: Path) -> None:
+def test_purge_and_restore(deployed: Operated, tmp_path: Path) -> None:
     backfill = messages.body("uploads", "b.jpg")
     attributes = {"blob": {"DataType": "Binary", "BinaryValue": b"\0\xff"}}
-    operated.put_letter(uploaded("a.jpg"), attributes)
+    deployed.put_letter(uploaded("a.jpg"), attributes)
     for body in (backfill, "nonsense"):
-        operated.put_letter(body)
+        deployed.put_letter(body)
     ((document,), (file,)) = told("purge", "--yes"), tmp_path.iterdir()
     assert document == {"deleted": 3, "left": 0, "backup": file.name}
     assert file.name.startswith("photos-dead-letters-2")
-    assert operated.messages("dlq_url") == []
+    assert deployed.messages("dlq_url") == []
     assert told("restore", file.name, "--yes") == [{"sent": 3, "refused": 0}]
-    assert bodies(operated, "queue_url") == sorted([uploaded("a.jpg"), "nonsense"])
-    assert bodies(operated, "backfill_queue_url") == [backfill]
-    restored = next(each for each in operated.messages("queue_url") if each["Body"] == uploaded("a.jpg"))
+    assert bodies(deployed, "queue_url") == sorted([uploaded("a.jpg"), "nonsense"])
+    assert bodies(deployed, "backfill_queue_url") == [backfill]
+    restored = next(each for each in deployed.messages("queue_url") if each["Body"] == uploaded("a.jpg"))
     assert restored["MessageAttributes"]["blob"]["BinaryValue"] == b"\0\xff"
     assert "redrives" not in restored["MessageAttributes"]
 
 
-def test_purge_of_some(operated: Operated, tmp_path: Path) -> None:
+def test_purge_of_some(deployed: Operated, tmp_path: Path) -> None:
     for key in ("bad/a.jpg", "good/b.jpg"):
-        operated.put_letter(uploaded(key))
+        deployed.put_letter(uploaded(key))
     code, out, _ = run("purge", "--yes", "--key", "bad/*", "--backup", "kept.jsonl")
     assert (code, out) == (0, "Deleted, and kept in kept.jsonl: 1.\n")
-    assert bodies(operated, "dlq_url") == [uploaded("good/b.jpg")]
+    assert bodies(deployed, "dlq_url") == [uploaded("good/b.jpg")]
     (line,) = (tmp_path / "kept.jsonl").read_text().splitlines()
     assert json.loads(line)["body"] == uploaded("bad/a.jpg")
     # A second time, nothing is written over.
     code, _, complaints = run("purge", "--yes", "--backup", "kept.jsonl")
     assert (code, "name another one" in complaints) == (2, True)
-    assert len(operated.messages("dlq_url")) == 1
+    assert len(deployed.messages("dlq_url")) == 1
 
 
-def test_an_interrupted_purge_says_how_far_it_came(operated: Operated, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_purge_says_how_far_it_came(deployed: Operated, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(25):
-        operated.put_letter(uploaded(f"{number}.jpg"))
+        deployed.put_letter(uploaded(f"{number}.jpg"))
     keep = dlq.Backup.keep
 
     def interrupted(backup: Any, letters: Any) -> None:
@@ -307,11 +299,11 @@ def test_an_interrupted_purge_says_how_far_it_came(operated: Operated, monkeypat
     assert len(told("peek")) == 15
 
 
-def test_a_file_that_is_no_backup_sends_nothing(operated: Operated, tmp_path: Path) -> None:
-    operated.put_letter(uploaded("a.jpg"))
+def test_a_file_that_is_no_backup_sends_nothing(deployed: Operated, tmp_path: Path) -> None:
+    deployed.put_letter(uploaded("a.jpg"))
     told("purge", "--yes", "--backup", "kept.jsonl")
     with (tmp_path / "kept.jsonl").open("a") as file:
         file.write("{}\n")
     code, _, complaints = run("restore", "kept.jsonl", "--yes")
     assert (code, "its line 2 is none" in complaints) == (2, True)
-    assert operated.messages("queue_url") == []
+    assert deployed.messages("queue_url") == []

@@ -7,13 +7,11 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from moto import mock_aws
 from typer.testing import CliRunner
 
 from bulk.failed import Failed
-from support.operated import REGION, Operated
+from support.operated import Operated, operated
 from thumbctl import failures
-from thumbctl import stack as stacks
 from thumbctl.app import app
 
 if TYPE_CHECKING:
@@ -22,25 +20,19 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def operated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Operated]:
+def deployed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Operated]:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
-    with mock_aws():
-        deployed = Operated()
-        monkeypatch.setattr(stacks, "find", lambda _: deployed.stack)
-        yield deployed
+    with operated(monkeypatch) as found:
+        yield found
 
 
 @pytest.fixture
-def failing(operated: Operated) -> Operated:
-    operated.fail("holiday/a.jpg", reason="truncated", at="2026-01-31T08:00:00.000Z")
-    operated.fail("holiday/b.png", reason="corrupt", at="2026-01-31T08:00:01.000Z")
-    operated.fail("c.jpg", reason="truncated", at="2026-01-31T08:00:02.000Z")
-    operated.fail("d.jpg", reason="empty", at="2026-01-31T08:00:03.000Z")
-    return operated
+def failing(deployed: Operated) -> Operated:
+    deployed.fail("holiday/a.jpg", reason="truncated", at="2026-01-31T08:00:00.000Z")
+    deployed.fail("holiday/b.png", reason="corrupt", at="2026-01-31T08:00:01.000Z")
+    deployed.fail("c.jpg", reason="truncated", at="2026-01-31T08:00:02.000Z")
+    deployed.fail("d.jpg", reason="empty", at="2026-01-31T08:00:03.000Z")
+    return deployed
 
 
 def run(*arguments: str) -> tuple[int, str, str]:
@@ -54,7 +46,7 @@ def keys(*arguments: str) -> list[str]:
     return [json.loads(line)["key"] for line in out.splitlines()]
 
 
-def test_nothing_is_failed(operated: Operated) -> None:  # noqa: ARG001 - it is what is looked at
+def test_nothing_is_failed(deployed: Operated) -> None:  # noqa: ARG001 - it is what is looked at
     assert run() == (0, "No image is failed.\n", "")
     assert run("--by-reason") == (0, "No image is failed.\n", "")
     assert run("--json") == (0, "", "")
@@ -108,8 +100,8 @@ def test_by_reason() -> None:
     ]  # fmt: skip
 
 
-def test_what_steers_a_terminal_is_escaped(operated: Operated) -> None:
-    operated.fail("\u001b[2J[red]x\u202e.jpg")
+def test_what_steers_a_terminal_is_escaped(deployed: Operated) -> None:
+    deployed.fail("\u001b[2J[red]x\u202e.jpg")
     assert "\\x1b[2J[red]x\\u202e.jpg" in run()[1]
     assert "\\x1b[2J[red]x" in run("--by-reason")[1]
     assert keys() == ["\u001b[2J[red]x\u202e.jpg"]
@@ -141,7 +133,7 @@ def test_an_export_writes_nothing_over(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["failed.csv"]
 
 
-@pytest.mark.usefixtures("operated")
+@pytest.mark.usefixtures("deployed")
 def test_an_export_that_is_cut_off_leaves_no_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def interrupted(*_: Any, **__: Any) -> Iterator[Failed]:
         yield Failed("a.jpg", "empty", "", None, 1, "2026-01-31T08:00:00.000Z")

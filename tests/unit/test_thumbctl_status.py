@@ -7,11 +7,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from moto import mock_aws
 from typer.testing import CliRunner
 
-from support.operated import FUNCTION, REGION, Operated
-from thumbctl import stack as stacks
+from support.operated import FUNCTION, Operated, operated
 from thumbctl import status
 from thumbctl.app import app
 
@@ -20,15 +18,9 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def operated(monkeypatch: pytest.MonkeyPatch) -> Iterator[Operated]:
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
-    with mock_aws():
-        deployed = Operated()
-        monkeypatch.setattr(stacks, "find", lambda _: deployed.stack)
-        yield deployed
+def deployed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Operated]:
+    with operated(monkeypatch) as found:
+        yield found
 
 
 def run(*arguments: str) -> tuple[int, str, str]:
@@ -41,13 +33,13 @@ def told() -> Any:
     return json.loads(line)
 
 
-def decide(operated: Operated, minutes_ago: float, **outcomes: int) -> None:
+def decide(deployed: Operated, minutes_ago: float, **outcomes: int) -> None:
     minute = datetime.now(UTC).replace(second=30, microsecond=0) - timedelta(minutes=minutes_ago)
     for name, number in outcomes.items():
-        operated.measure("ThumbnailPipeline", name.title(), ("Function", FUNCTION), number, minute)
+        deployed.measure("ThumbnailPipeline", name.title(), ("Function", FUNCTION), number, minute)
 
 
-def test_nothing_is_known_and_nothing_is_wrong(operated: Operated) -> None:  # noqa: ARG001 - it is what is looked at
+def test_nothing_is_known_and_nothing_is_wrong(deployed: Operated) -> None:  # noqa: ARG001 - it is what is looked at
     code, out, complaints = run()
     assert (code, complaints) == (0, "")
     assert "Images: no metrics in the last day" in out
@@ -60,15 +52,15 @@ def test_nothing_is_known_and_nothing_is_wrong(operated: Operated) -> None:  # n
     assert (seen["decided"], seen["concurrency"], seen["eta_seconds"], seen["problems"]) == (None, None, 0.0, [])
 
 
-def test_what_was_decided_and_how_long_the_rest_takes(operated: Operated) -> None:
-    decide(operated, 2, ready=50, failed=5)
-    decide(operated, 4, ready=45)
-    decide(operated, 30, ready=1000, deleted=7)
-    decide(operated, 300, ready=20_000)
+def test_what_was_decided_and_how_long_the_rest_takes(deployed: Operated) -> None:
+    decide(deployed, 2, ready=50, failed=5)
+    decide(deployed, 4, ready=45)
+    decide(deployed, 30, ready=1000, deleted=7)
+    decide(deployed, 300, ready=20_000)
     for number in range(7):
-        operated.sqs.send_message(QueueUrl=operated.outputs["queue_url"], MessageBody=f"{number}")
+        deployed.sqs.send_message(QueueUrl=deployed.outputs["queue_url"], MessageBody=f"{number}")
     for number in range(3):
-        operated.sqs.send_message(QueueUrl=operated.outputs["backfill_queue_url"], MessageBody=f"{number}")
+        deployed.sqs.send_message(QueueUrl=deployed.outputs["backfill_queue_url"], MessageBody=f"{number}")
     seen = told()
     assert seen["decided"]["a_minute"] == 20
     assert seen["decided"]["last_hour"] == {
@@ -82,25 +74,25 @@ def test_what_was_decided_and_how_long_the_rest_takes(operated: Operated) -> Non
     assert ["ready", "1,095", "21,095"] in [line.split() for line in out.splitlines()]
 
 
-def test_nothing_moves(operated: Operated) -> None:
-    operated.sqs.send_message(QueueUrl=operated.outputs["queue_url"], MessageBody="x")
+def test_nothing_moves(deployed: Operated) -> None:
+    deployed.sqs.send_message(QueueUrl=deployed.outputs["queue_url"], MessageBody="x")
     assert "1 messages, unknown, for there are no metrics" in run()[1]
-    decide(operated, 30, ready=1000)
+    decide(deployed, 30, ready=1000)
     assert "1 messages, unknown, for nothing moves" in run()[1]
     assert told()["eta_seconds"] is None
 
 
-def test_queues(operated: Operated) -> None:
-    url = operated.outputs["queue_url"]
+def test_queues(deployed: Operated) -> None:
+    url = deployed.outputs["queue_url"]
     for number in range(4):
-        operated.sqs.send_message(QueueUrl=url, MessageBody=f"{number}")
-    operated.sqs.send_message(QueueUrl=url, MessageBody="later", DelaySeconds=900)
-    operated.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=1, VisibilityTimeout=600)
+        deployed.sqs.send_message(QueueUrl=url, MessageBody=f"{number}")
+    deployed.sqs.send_message(QueueUrl=url, MessageBody="later", DelaySeconds=900)
+    deployed.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=1, VisibilityTimeout=600)
     now = datetime.now(UTC)
     for minutes, age in ((30, 9999), (3, 60), (1, 7500)):
         name = ("QueueName", "photos-work")
-        operated.measure("AWS/SQS", "ApproximateAgeOfOldestMessage", name, age, now - timedelta(minutes=minutes))
-    operated.measure("AWS/Lambda", "ConcurrentExecutions", ("FunctionName", FUNCTION), 17, now - timedelta(minutes=1))
+        deployed.measure("AWS/SQS", "ApproximateAgeOfOldestMessage", name, age, now - timedelta(minutes=minutes))
+    deployed.measure("AWS/Lambda", "ConcurrentExecutions", ("FunctionName", FUNCTION), 17, now - timedelta(minutes=1))
     seen = told()
     work, backfill, dead = seen["queues"]
     assert work == {"name": "work", "waiting": 3, "in_flight": 1, "delayed": 1, "oldest_seconds": 7500}
@@ -110,15 +102,15 @@ def test_queues(operated: Operated) -> None:
     assert line[:7] == ["work", "3", "1", "1", "2", "h", "5"]
 
 
-def test_old_ages_are_not_told(operated: Operated) -> None:
+def test_old_ages_are_not_told(deployed: Operated) -> None:
     before = datetime.now(UTC) - timedelta(minutes=30)
-    operated.measure("AWS/SQS", "ApproximateAgeOfOldestMessage", ("QueueName", "photos-work"), 9999, before)
+    deployed.measure("AWS/SQS", "ApproximateAgeOfOldestMessage", ("QueueName", "photos-work"), 9999, before)
     assert told()["queues"][0]["oldest_seconds"] is None
 
 
-def test_failed_images_by_reason(operated: Operated, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_images_by_reason(deployed: Operated, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(5):
-        operated.fail(f"{number}.jpg", reason="corrupt" if number else "empty")
+        deployed.fail(f"{number}.jpg", reason="corrupt" if number else "empty")
     assert told()["failed"] == {"corrupt": 4, "empty": 1}
     assert "Failed:  5 images now: corrupt 4, empty 1" in run()[1]
     # It is for people to mend them; the pipeline is well.
@@ -136,13 +128,13 @@ def test_failed_images_by_reason(operated: Operated, monkeypatch: pytest.MonkeyP
         ("mapping", "Nothing takes messages out of the backfill queue"),
     ],
 )
-def test_what_is_wrong(operated: Operated, wrong: str, sentence: str) -> None:
+def test_what_is_wrong(deployed: Operated, wrong: str, sentence: str) -> None:
     if wrong == "alarm":
-        operated.set_alarm("photos-pipeline-failing", "ALARM")
+        deployed.set_alarm("photos-pipeline-failing", "ALARM")
     elif wrong == "letter":
-        operated.put_letter("x")
+        deployed.put_letter("x")
     else:
-        operated.mapping_states["backfill-uuid"] = "Disabling"
+        deployed.mapping_states["backfill-uuid"] = "Disabling"
     code, _, complaints = run()
     assert (code, complaints.startswith(sentence)) == (1, True)
     assert complaints.count("\n") == 1
@@ -152,9 +144,9 @@ def test_what_is_wrong(operated: Operated, wrong: str, sentence: str) -> None:
 
 @pytest.mark.parametrize("as_json", [True, False])
 def test_watching_ends_with_the_first_interrupt(
-    operated: Operated, monkeypatch: pytest.MonkeyPatch, *, as_json: bool
+    deployed: Operated, monkeypatch: pytest.MonkeyPatch, *, as_json: bool
 ) -> None:
-    operated.put_letter("x")
+    deployed.put_letter("x")
     waited: list[float] = []
 
     def sleep(seconds: float) -> None:
