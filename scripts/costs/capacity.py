@@ -133,6 +133,7 @@ class Capacity:
 
     setting         the module's variable that bounds the invocations at a time
     concurrency     what it is set to
+    queued          messages that are in the queue at a time at most
     retention_days  for which the queue keeps a message
     """
 
@@ -140,6 +141,7 @@ class Capacity:
     limits: Limits
     setting: str
     concurrency: int
+    queued: float
     retention_days: float
 
     @property
@@ -157,6 +159,11 @@ class Capacity:
         """Of them, what is lost because Lambda begins with a few batches at a time."""
         at_once = Ramp(math.inf, self._ramp.a_second)
         return self.seconds - seconds(self._work, at_once, tuple(self._steps()))
+
+    @property
+    def wait_seconds(self) -> float:
+        """For which a message may wait in the queue before its turn comes."""
+        return replace(self, demand=replace(self.demand, images=min(self.demand.images, self.queued))).seconds
 
     @property
     def full_after_seconds(self) -> float:
@@ -183,12 +190,14 @@ class Capacity:
     def usages(self) -> tuple[Usage, ...]:
         """Every limit and what the job asks of it."""
         limits = self.limits
-        pollers, days = self._ramp.a_second, self.seconds / DAY
+        pollers, days = self._ramp.a_second, self.wait_seconds / DAY
         return (
             Usage("Lambda", "new invocations a second", pollers, limits.lambda_environments),
             *self._paced,
             self._usage("KMS", "requests, without bucket keys", self._rate(self.demand.kms), limits.kms_requests),
-            Usage("SQS", "days for which the last message waits", days, limits.sqs_retention_days, self.retention_days),
+            Usage(
+                "SQS", "days for which a message waits, at most", days, limits.sqs_retention_days, self.retention_days
+            ),
         )
 
     @property
@@ -234,20 +243,20 @@ class Capacity:
         return f"Nothing saturates, and {self.setting} = {self.concurrency:,} leaves {left} of the scarcest limit free."
 
     def _expiry(self) -> Iterator[str]:
-        if self.seconds <= self.retention_days * DAY:
+        if self.wait_seconds <= self.retention_days * DAY:
             return
         good = self.at(max(self.good, self.concurrency))
-        slower = f"feed it at most {self._images_a_second_at_first:,.0f} images a second"
+        slower = f"send at most {self._images_a_second_at_first:,.0f} images a second with --rate"
         ways = (slower, *self._in_time_with(self), *self._in_time_with(good))
         yield (
             f"The queue keeps a message for {self.retention_days:g} days, and the last would wait for"
-            f" {spoken(self.seconds)}: sent all at once, messages expire before their turn comes. So"
+            f" {spoken(self.wait_seconds)}: sent all at once, messages expire before their turn comes. So"
             f" {', or '.join(dict.fromkeys(ways))}."
         )
 
     def _in_time_with(self, other: Capacity) -> Iterator[str]:
         """What to set for messages to live as long as the job takes with the concurrency of `other`, if that can be."""
-        days = math.ceil(other.seconds / DAY)
+        days = math.ceil(other.wait_seconds / DAY)
         # Dead letters have to be kept for longer than messages, and SQS keeps nothing for longer than this.
         if days >= self.limits.sqs_retention_days.value:
             return

@@ -275,8 +275,8 @@ class Document:
         good, of_longer = (self._estimate(each, self._good_concurrency(job)).capacity for each in (job, longer))
         lost = good.ramp_seconds
         return (
-            f"It takes Lambda's pollers {spoken(good.full_after_seconds)} to come to {good.concurrency:,} at a time, and"
-            f" a job loses {spoken(lost)} by it: {lost / good.seconds:.0%} of the time of a million images, and"
+            f"It takes Lambda's pollers {spoken(good.full_after_seconds)} to come to {good.concurrency:,} at a time,"
+            f" and a job loses {spoken(lost)} by it: {lost / good.seconds:.0%} of the time of a million images, and"
             f" {lost / of_longer.seconds:.1%} of that of a hundred million."
         )
 

@@ -6,6 +6,7 @@ import math
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from bulk.guard import MESSAGES_AT_A_TIME
 from costs.capacity import Capacity, Demand
 from costs.limits import Limits
 from costs.model import BUCKET_KEY_MISSES, MESSAGES_A_REQUEST, Line, Model, Workload, by_service, total
@@ -41,8 +42,8 @@ class Job:
 
     objects    whose thumbnails are made
     bytes      of all of them together
-    examined   of an import, how many are looked for in the bucket before they are uploaded; of a backfill, how many are
-               listed and have their row looked up; None is as many as objects
+    examined   of an import, how many more are in the bucket already and are compared, none where it is None; of a
+               backfill, how many are listed and have their row looked up, as many as objects where it is None
     rewritten  how many of the objects have thumbnails already: uploads that replace others, rows out of date or forced
     inventory  whether a backfill reads an inventory instead of listing the bucket
     """
@@ -57,7 +58,13 @@ class Job:
     @property
     def looks(self) -> int:
         """How many objects are examined."""
-        return self.objects if self.examined is None else self.examined
+        everything = self.objects if self.kind == "backfill" else 0
+        return everything if self.examined is None else self.examined
+
+    @property
+    def queued(self) -> int:
+        """How many messages are in the queue at a time at most: S3 sends all, a backfill waits for room."""
+        return min(self.objects, MESSAGES_AT_A_TIME) if self.kind == "backfill" else self.objects
 
 
 @dataclass(frozen=True)
@@ -91,6 +98,7 @@ class Estimate:
                 limits=Limits.load(),
                 setting=setting,
                 concurrency=workload.maximum_concurrency,
+                queued=job.queued,
                 retention_days=retention_days,
             ),
             model.prices.date,
@@ -197,7 +205,8 @@ def _uploads(model: Model, job: Job, workload: Workload) -> tuple[Line, ...]:
     refused = job.rewritten * len(workload.renditions)
     return (
         Line("S3", "PUT of the source", job.objects, prices.s3_put, _S3_PRICES),
-        Line("S3", "HEAD of a source that may be there", job.looks, prices.s3_get, _S3_PRICES),
+        Line("S3", "LIST of what is there", _listings(job.objects + job.looks), prices.s3_put, _LISTING),
+        Line("S3", "HEAD of what is there", job.looks, prices.s3_get, _S3_PRICES),
         Line("S3", "PUT refused, of keys that had thumbnails", refused, prices.s3_put, _PROTOCOL),
         Line("DynamoDB", "rows read, of such keys", job.rewritten, prices.dynamodb_read, _PROTOCOL),
         _claims(model, job, workload),
@@ -211,15 +220,17 @@ def _looks(model: Model, job: Job, workload: Workload) -> tuple[Line, ...]:
     if job.inventory:
         listed = Line("S3", "listed in an inventory", job.looks, prices.s3_inventory, _S3_PRICES)
     else:
-        listed = Line(
-            "S3", "LIST, a thousand keys each", math.ceil(job.looks / _KEYS_A_LISTING), prices.s3_put, _LISTING
-        )
+        listed = Line("S3", "LIST of what is there", _listings(job.looks), prices.s3_put, _LISTING)
     return (
         listed,
         Line("DynamoDB", "rows looked up", job.looks * _UNITS_A_LOOK, prices.dynamodb_read, _UNITS),
         Line("DynamoDB", "rows read by the function", job.objects, prices.dynamodb_read, _PROTOCOL),
         _claims(model, job, workload),
     )
+
+
+def _listings(keys: int) -> int:
+    return math.ceil(keys / _KEYS_A_LISTING)
 
 
 def _claims(model: Model, job: Job, workload: Workload) -> Line:

@@ -130,7 +130,7 @@ class Stack:
 
     keys: int = 1
     queues: int = 2
-    alarm_metrics: int = 34
+    alarm_metrics: int = 33
     composite_alarms: int = 2
     dashboards: int = 1
     metrics: int = 9

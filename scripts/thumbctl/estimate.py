@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from pathlib import Path
+from itertools import chain
 from typing import TYPE_CHECKING, Annotated, Final
 from urllib.parse import urlsplit
 
@@ -19,6 +19,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from bulk import sources
+from bulk.sources import Source
 from costs.capacity import DAY, spoken
 from costs.estimate import Estimate, Job, default_workload
 from reconciler import inventory
@@ -50,7 +52,7 @@ _FEW: Final = 10
 
 
 def estimate(
-    sources: Annotated[
+    named: Annotated[
         list[str] | None,
         typer.Argument(
             metavar="[FILE|DIR…|s3://BUCKET/PREFIX]",
@@ -74,13 +76,13 @@ def estimate(
     those that the Terraform module has by default.
     """
     numbers = (objects, bytes_each)
-    if (sources and any((*numbers, backfill))) or (not sources and not all(numbers)):
+    if (named and any((*numbers, backfill))) or (not named and not all(numbers)):
         raise typer.BadParameter("name files, folders or one s3://BUCKET/PREFIX, or give --objects and --bytes-each.")
     found = stacks.find(stack) if stack else None
     if objects and bytes_each:
         job = Job("backfill" if backfill else "import", objects, objects * bytes_each)
     else:
-        job = _job(sources or (), found)
+        job = _job(named or (), found)
     if job.kind == "backfill":
         job = replace(job, rewritten=job.objects)
     show(of_stack(found, job) if found else Estimate.of(job, default_workload(job.kind)), as_json=as_json)
@@ -128,16 +130,16 @@ def ask(estimate: Estimate, *, yes: bool) -> None:
 # ── what is counted ──────────────────────────────────────────────────────────────────────────────────
 
 
-def _job(sources: Sequence[str], stack: Stack | None) -> Job:
-    """What to do with `sources`, which are counted and never kept, however many there are."""
-    if not any(each.startswith(_S3_URL) for each in sources):
-        return Job("import", *_counted(_sizes(Path(each) for each in sources)))
-    if len(sources) > 1:
+def _job(named: Sequence[str], stack: Stack | None) -> Job:
+    """What to do with what is named, which is counted and never held, however much it is."""
+    if not any(each.startswith(_S3_URL) for each in named):
+        return Job("import", *_counted(chain.from_iterable(map(_sizes, named))))
+    if len(named) > 1:
         raise typer.BadParameter("a backfill is of one s3://BUCKET/PREFIX at a time.")
     s3: S3Client = stack.client("s3") if stack else boto3.client("s3")
-    url = urlsplit(sources[0])
+    url = urlsplit(named[0])
     # A key may hold what means something else in other URLs.
-    prefix = sources[0].removeprefix(f"{_S3_URL}{url.netloc}").removeprefix("/")
+    prefix = named[0].removeprefix(f"{_S3_URL}{url.netloc}").removeprefix("/")
     listed = inventory.objects(s3, url.netloc, prefix=prefix)
     return Job("backfill", *_counted(each.size for each in listed))
 
@@ -155,25 +157,13 @@ def _counted(sizes: Iterable[int]) -> tuple[int, int]:
     return number, total
 
 
-def _sizes(paths: Iterable[Path]) -> Iterator[int]:
-    """Bytes of each file, those in folders included; links to folders are not followed: they may lead in circles."""
-    for path in paths:
-        if path.is_dir():
-            yield from _sizes_in(path)
-        elif path.is_file():
-            yield path.stat().st_size
-        else:
-            raise ThumbctlError(f"There is no file or folder {path}: correct the path.")
-
-
-def _sizes_in(folder: Path) -> Iterator[int]:
-    # A folder may have millions of files: os.scandir does not hold them, as pathlib does.
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                yield from _sizes_in(Path(entry.path))
-            elif entry.is_file():
-                yield entry.stat().st_size
+def _sizes(path: str) -> Iterator[int]:
+    """Bytes of each file that an import of `path` uploads; it tells of those in a folder that it leaves out."""
+    for each in sources.below(path, ""):
+        if isinstance(each, Source):
+            yield each.size
+        elif each.path in {path, os.path.abspath(path)}:  # noqa: PTH100 - as it is told of
+            raise ThumbctlError(f"{path} is {each.problem}: correct what is named.")
 
 
 # ── what is said ─────────────────────────────────────────────────────────────────────────────────────

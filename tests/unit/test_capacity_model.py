@@ -24,8 +24,8 @@ PLAIN = Demand(images=1e6, seconds=0.2, batch=10, puts=1, gets=1, reads=0, write
 
 
 def capacity(concurrency: int = 20, demand: Demand = PLAIN, limits: Limits = LIMITS) -> Capacity:
-    """A job, with queues that keep messages for four days."""
-    return Capacity(demand, limits, "maximum_concurrency", concurrency, retention_days=4)
+    """A job whose messages come all at once, to a queue that keeps them for four days."""
+    return Capacity(demand, limits, "maximum_concurrency", concurrency, queued=math.inf, retention_days=4)
 
 
 def limited(**values: float) -> Limits:
@@ -188,7 +188,7 @@ def test_a_table_gets_ready_for_twice_as_much_in_half_an_hour() -> None:
         ("requests, at best", 500 * 4 / 100 / 10_000),
         ("requests, without", 500 * 4 / 10_000),
         ("PutLogEvents", 500 / 10 / 5000),
-        ("days for which", 1e6 / 500 / 86_400 / 4),
+        ("days for which a", 1e6 / 500 / 86_400 / 4),
     ],
 )
 def test_shares_by_hand(what: str, share: float) -> None:
@@ -231,13 +231,21 @@ def test_the_verdict_tells_that_messages_would_expire() -> None:
     said = capacity(20, replace(PLAIN, images=1e8)).verdict[1]
     assert said == (
         "The queue keeps a message for 4 days, and the last would wait for 12 days: sent all at once, messages expire"
-        " before their turn comes. So feed it at most 100 images a second, or set retention.queue_days to 12, or set"
-        " maximum_concurrency to 560."
+        " before their turn comes. So send at most 100 images a second with --rate, or set retention.queue_days to 12,"
+        " or set maximum_concurrency to 560."
     )
     # Ten times as many take longer than any message lives, and even with a good setting longer than these live.
     said = capacity(20, replace(PLAIN, images=1e9 * 1.2)).verdict[1]
     assert said.endswith("or set maximum_concurrency to 560 and retention.queue_days to 5.")
     assert "days to 1" not in said
+
+
+def test_what_waits_for_room_in_the_queue_does_not_expire() -> None:
+    job = replace(capacity(20, replace(PLAIN, images=1e9)), queued=10_000)
+    # A hundred images a second.
+    assert job.wait_seconds == pytest.approx(100, rel=0.02)
+    assert used(job, "days for which a message waits") == pytest.approx(100 / 4 / DAY, rel=0.02)
+    assert "The queue keeps" not in " ".join(job.verdict)
 
 
 @given(st.floats(1, 1e10), st.integers(2, 1000))

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from moto import mock_aws
 
 from bulk import messages
+from bulk.guard import MESSAGES_AT_A_TIME
 from costs.document import REPOSITORY
 from costs.estimate import Estimate, Job, default_workload
 from costs.model import Model, Workload, total
@@ -40,9 +41,10 @@ def amounts(job: Job, workload: Workload | None = None) -> dict[str, float]:
 
 
 def test_an_import_by_hand() -> None:
-    got = amounts(Job("import", MILLION, MILLION * IMAGE_BYTES, examined=2 * MILLION, rewritten=1000))
+    got = amounts(Job("import", MILLION, MILLION * IMAGE_BYTES, examined=2000, rewritten=1000))
     assert got["PUT of the source"] == MILLION
-    assert got["HEAD of a source that may be there"] == 2 * MILLION
+    assert got["LIST of what is there"] == 1002
+    assert got["HEAD of what is there"] == 2000
     assert got["PUT, one a rendition"] == 3 * MILLION
     assert got["PUT refused, of keys that had thumbnails"] == 3000
     assert got["rows read, of such keys"] == 1000
@@ -55,7 +57,7 @@ def test_an_import_by_hand() -> None:
 
 def test_a_backfill_by_hand() -> None:
     got = amounts(Job("backfill", MILLION, MILLION * IMAGE_BYTES, examined=10 * MILLION + 1, rewritten=MILLION // 4))
-    assert got["LIST, a thousand keys each"] == 10_001
+    assert got["LIST of what is there"] == 10_001
     assert got["rows looked up"] == pytest.approx(5 * MILLION + 0.5)
     assert got["rows read by the function"] == MILLION
     assert got["claims of rows that are there"] == MILLION // 4
@@ -69,7 +71,7 @@ def test_a_backfill_by_hand() -> None:
 def test_an_inventory_is_read_in_place_of_listings() -> None:
     listed, inventoried = (Job("backfill", MILLION, MILLION, inventory=each) for each in (False, True))
     assert amounts(inventoried)["listed in an inventory"] == MILLION
-    assert "LIST, a thousand keys each" not in amounts(inventoried)
+    assert "LIST of what is there" not in amounts(inventoried)
     # Half a cent for a million in place of half a cent for a thousand listings of a thousand each.
     saved = Estimate.of(listed, BACKFILL).dollars - Estimate.of(inventoried, BACKFILL).dollars
     assert saved == pytest.approx(0.005 - 0.0025)
@@ -80,8 +82,9 @@ def test_an_image_of_more_than_a_kilobyte_is_claimed_in_two_units() -> None:
     assert amounts(Job("backfill", 1000, 1000, rewritten=1000), many)["claims of rows that are there"] == 2000
 
 
-def test_what_is_not_examined_is_as_many_as_objects() -> None:
-    assert Job("import", 7, 7).looks == 7
+def test_a_backfill_examines_everything_and_an_import_nothing_unless_it_is_told() -> None:
+    assert Job("import", 7, 7).looks == 0
+    assert Job("backfill", 7, 7).looks == 7
     assert Job("backfill", 7, 7, examined=0).looks == 0
 
 
@@ -108,6 +111,11 @@ def test_how_far_it_can_be_off() -> None:
 def test_uploading_takes_its_time() -> None:
     assert Estimate.of(Job("import", 1, 10**9 // 8), IMPORT).upload_seconds == pytest.approx(1)
     assert Estimate.of(Job("backfill", 1, 10**9), BACKFILL).upload_seconds == 0
+
+
+def test_a_backfill_waits_for_room_in_the_queue() -> None:
+    assert Estimate.of(Job("backfill", MILLION, MILLION), BACKFILL).capacity.queued == MESSAGES_AT_A_TIME
+    assert Estimate.of(Job("import", MILLION, MILLION), IMPORT).capacity.queued == MILLION
 
 
 def test_of_nothing_nothing_is_charged() -> None:

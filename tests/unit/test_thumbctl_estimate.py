@@ -78,7 +78,9 @@ def test_files_and_folders_are_counted(tmp_path: Path) -> None:
     (tmp_path / "one.jpg").write_bytes(b"1" * 10)
     (tmp_path / "album" / "two.jpg").write_bytes(b"2" * 20)
     (tmp_path / "album" / "deep" / "three.jpg").write_bytes(b"3" * 30)
-    (tmp_path / "album" / "round").symlink_to(tmp_path)
+    (tmp_path / "album" / "round").symlink_to(tmp_path / "album")
+    (tmp_path / "album" / "nowhere.jpg").symlink_to(tmp_path / "none")
+    (tmp_path / "album" / ".hidden.jpg").write_bytes(b"4" * 40)
     told = answered(tmp_path / "one.jpg", tmp_path / "album")
     assert (told["job"]["kind"], told["job"]["objects"], told["job"]["bytes"]) == ("import", 3, 60)
 
@@ -97,7 +99,7 @@ def test_the_objects_of_a_bucket_are_counted() -> None:
 def test_counting_holds_nothing(tmp_path: Path) -> None:
     for index in range(3000):
         (tmp_path / f"{index:0200d}").touch()
-    sizes = command._sizes([tmp_path])
+    sizes = command._sizes(str(tmp_path))
     next(sizes)
     tracemalloc.start()
     try:
@@ -129,9 +131,9 @@ def test_what_makes_no_sense_is_refused(arguments: tuple[object, ...]) -> None:
 
 
 def test_what_is_not_there_is_named(tmp_path: Path) -> None:
-    assert run(tmp_path / "none").stderr.startswith(
-        f"There is no file or folder {tmp_path / 'none'}: correct the path."
-    )
+    missing = run(tmp_path, tmp_path / "none")
+    assert (missing.exit_code, missing.stdout) == (2, "")
+    assert missing.stderr == f"{tmp_path / 'none'} is not there: correct what is named.\n"
     empty = run(tmp_path)
     assert (empty.exit_code, empty.stdout) == (2, "")
     assert empty.stderr.startswith("There is nothing in what was named")
