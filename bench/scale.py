@@ -35,7 +35,7 @@ _START_SECONDS = 20
 
 _COMMANDS: Final = {
     "estimate": ("estimate", f"s3://{vast.UPLOADS}"),
-    "backfill": ("backfill", "--yes"),
+    "backfill": ("backfill", "--yes", "--no-wait"),
     "reconcile": ("reconcile",),
 }
 # What each is to make of an object that is damaged: a message, for a backfill.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from reconciler.inventory import Listed
 
 # Eight ranges are worked on at a time, and those that turn out long must not be left alone at the end.
-_RANGES_WANTED: Final = 64
+_RANGES_WANTED: Final = 32
+_CALLS_AT_A_TIME: Final = 8
 
 # No character comes after it, so every key that begins with a text comes before the text and this: but for those in
 # which this very character follows, which can make ranges unequal, and never wrong.
@@ -64,16 +65,17 @@ def split(
 ) -> Sequence[Range]:
     """Return ranges that together hold every key that begins with `prefix` once, in their order.
 
-    There are about `wanted` of them, fewer where that would make any hold fewer than `small` keys. Their borders are
-    where many keys begin alike, whether there are slashes or not; a border is a text, and need not be a key.
+    There are `wanted` of them or more, fewer where they would hold few keys: `small` are never divided. Their borders
+    are where many keys begin alike, whether there are slashes or not; a border is a text, and need not be a key.
     """
     undivided: list[str] = []
-    beginnings = deque([prefix])
-    while beginnings and len(undivided) + len(beginnings) < wanted:
-        beginning = beginnings.popleft()
-        longer = list(itertools.islice(_many_begin_with(s3, bucket, beginning, small), wanted))
-        beginnings.extend(longer)
-        undivided.extend([] if longer else [beginning])
+    beginnings = [prefix]
+    with ThreadPoolExecutor(_CALLS_AT_A_TIME) as threads:
+        while beginnings and len(undivided) + len(beginnings) < wanted:
+            # All of them or none, for where one is divided, the others are likely to be as large.
+            longer = list(threads.map(lambda each: list(_many_begin_with(s3, bucket, each, small)), beginnings))
+            undivided += [each for each, divided in zip(beginnings, longer, strict=True) if not divided]
+            beginnings = list(itertools.chain.from_iterable(longer))
     borders = sorted([*undivided, *beginnings])[1:]
     return [Range(after, until) for after, until in zip(["", *borders], [*borders, None], strict=True)]
 

@@ -140,7 +140,8 @@ def patient(stack: Stack, service: str) -> Any:  # noqa: ANN401 - boto3's own si
 
 def rows_of(stack: Stack) -> Rows:
     """The rows of a stack's images."""
-    return Rows(patient(stack, "dynamodb"), stack.outputs["table_name"], stack.outputs["source_bucket"])
+    outputs = stack.outputs
+    return Rows(patient(stack, "dynamodb"), outputs["table_name"], outputs["source_bucket"], thumbnails=False)
 
 
 def tally(

@@ -1,0 +1,190 @@
+"""S3 Inventory: what was current when it was written, in either format, from a bucket or from files."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import hashlib
+import io
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote_plus
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pyarrow import parquet
+
+from bulk import manifests
+from bulk.errors import BulkError
+from reconciler.inventory import Listed
+from support.memory_aws import MemoryS3
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+BUCKET, DELIVERY = "uploads", "inventories"
+FOLDER = "daily/uploads/all"
+MANIFEST = f"{FOLDER}/2026-01-02T00-00Z/manifest.json"
+SCHEMA = "Bucket, Key, VersionId, IsLatest, IsDeleteMarker, Size, ETag"
+
+
+@dataclass(frozen=True)
+class Row:
+    key: str
+    size: int | None = 7
+    etag: str | None = "e" * 32
+    is_latest: bool = True
+    is_delete_marker: bool = False
+
+
+def in_csv(rows: Sequence[Row]) -> bytes:
+    text = io.StringIO()
+    writer = csv.writer(text, quoting=csv.QUOTE_ALL)
+    for each in rows:
+        flags = [str(each.is_latest).lower(), str(each.is_delete_marker).lower()]
+        size = "" if each.size is None else each.size
+        writer.writerow([BUCKET, quote_plus(each.key, safe="/"), "v1", *flags, size, each.etag or ""])
+    return gzip.compress(text.getvalue().encode())
+
+
+def in_parquet(rows: Sequence[Row]) -> bytes:
+    table = pa.table(
+        {
+            "bucket": pa.array([BUCKET for _ in rows], pa.string()),
+            "key": pa.array([each.key for each in rows], pa.string()),
+            "is_latest": pa.array([each.is_latest for each in rows], pa.bool_()),
+            "is_delete_marker": pa.array([each.is_delete_marker for each in rows], pa.bool_()),
+            "size": pa.array([each.size for each in rows], pa.int64()),
+            "e_tag": pa.array([each.etag for each in rows], pa.string()),
+        }
+    )
+    sink = io.BytesIO()
+    parquet.write_table(table, sink)
+    return sink.getvalue()
+
+
+def delivered(*files: bytes, form: str = "CSV", schema: str = SCHEMA, **other: Any) -> Any:
+    """An S3 that has an inventory of these files."""
+    s3 = MemoryS3()
+    s3.create_bucket(Bucket=DELIVERY)
+    listed = []
+    for number, content in enumerate(files):
+        key = f"{FOLDER}/data/{number}"
+        s3.put_object(Bucket=DELIVERY, Key=key, Body=content, ContentType="")
+        listed.append(
+            {"key": key, "size": len(content), "MD5checksum": hashlib.md5(content, usedforsecurity=False).hexdigest()}
+        )
+    document = {
+        "sourceBucket": BUCKET,
+        "destinationBucket": f"arn:aws:s3:::{DELIVERY}",
+        "version": "2016-11-30",
+        "creationTimestamp": "1767312000000",
+        "fileFormat": form,
+        "fileSchema": schema,
+        "files": listed,
+    }
+    body = json.dumps(document | other).encode()
+    s3.put_object(Bucket=DELIVERY, Key=MANIFEST, Body=body, ContentType="")
+    return s3
+
+
+def read(s3: Any, location: str = f"s3://{DELIVERY}/{MANIFEST}", *, prefix: str = "") -> manifests.Manifest:
+    return manifests.read(s3, location, bucket=BUCKET, prefix=prefix)
+
+
+def keys(manifest: manifests.Manifest) -> list[str]:
+    return [listed.key for part in manifest.parts() for _, listed in manifest.objects(part, "")]
+
+
+_FORMS = pytest.mark.parametrize(("form", "written"), [("CSV", in_csv), ("Parquet", in_parquet)])
+
+
+@_FORMS
+def test_only_what_is_current(form: str, written: Any) -> None:
+    rows = [
+        Row("a b+c%.jpg"),
+        Row("old.jpg", is_latest=False),
+        Row("gone.jpg", None, None, is_delete_marker=True),
+        Row("d.jpg", 9, "f" * 32),
+    ]
+    manifest = read(delivered(written(rows[:3]), written(rows[3:]), form=form))
+    assert [
+        [listed for _, listed in manifest.objects(part, "")] for part in manifest.parts()
+    ] == [[Listed("a b+c%.jpg", 7, "e" * 32, None)], [Listed("d.jpg", 9, "f" * 32, None)]]  # fmt: skip
+
+
+def test_an_inventory_of_current_versions() -> None:
+    content = gzip.compress(b'"uploads","a%2Bb.jpg","7","abc"\n')
+    manifest = read(delivered(content, schema="Bucket, Key, Size, ETag"))
+    assert keys(manifest) == ["a+b.jpg"]
+
+
+@_FORMS
+@given(data=st.data())
+def test_any_key_from_any_row_on(form: str, written: Any, data: st.DataObject) -> None:
+    names = data.draw(st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), max_size=12))
+    manifest = read(delivered(written([Row(name) for name in names]), form=form))
+    (part,) = manifest.parts()
+    found = list(manifest.objects(part, ""))
+    assert [listed.key for _, listed in found] == names
+    stopped = data.draw(st.integers(0, len(found)))
+    position = found[stopped - 1][0] if stopped else ""
+    assert list(manifest.objects(part, position)) == found[stopped:]
+
+
+def test_only_keys_that_begin_so() -> None:
+    manifest = read(delivered(in_csv([Row("a/1"), Row("b/1"), Row("a/2")])), prefix="a/")
+    assert keys(manifest) == ["a/1", "a/2"]
+
+
+@pytest.mark.parametrize("beside", ["..", "2026-01-02T00-00Z"])
+def test_from_files(tmp_path: Path, beside: str) -> None:
+    s3 = delivered(in_csv([Row("a.jpg")]))
+    manifest = tmp_path / "2026-01-02T00-00Z" / "manifest.json"
+    data = tmp_path / "data" if beside == ".." else tmp_path / beside
+    for file, key in ((manifest, MANIFEST), (data / "0", f"{FOLDER}/data/0")):
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(s3.get_object(Bucket=DELIVERY, Key=key)["Body"].read())
+    nowhere: Any = None
+    assert keys(read(nowhere, str(manifest))) == ["a.jpg"]
+    (data / "0").unlink()
+    with pytest.raises(BulkError, match=r"0 is neither .* nor .*: copy the inventory's files there"):
+        keys(read(nowhere, str(manifest)))
+
+
+def test_a_file_that_is_not_what_was_written() -> None:
+    s3 = delivered(in_csv([Row("a.jpg")]))
+    s3.put_object(Bucket=DELIVERY, Key=f"{FOLDER}/data/0", Body=in_csv([Row("b.jpg")]), ContentType="")
+    with pytest.raises(BulkError, match="data/0 of the inventory is not what its manifest says"):
+        keys(read(s3))
+
+
+@pytest.mark.parametrize(
+    ("other", "words"),
+    [
+        ({"sourceBucket": "others"}, "is an inventory of others, and this stack's images are in uploads"),
+        ({"fileFormat": "ORC"}, "is an inventory in ORC"),
+        ({"fileSchema": "Bucket, Key"}, "The inventory has no Size and no ETag"),
+        ({"files": 7}, "is no manifest of S3 Inventory"),
+    ],
+)
+def test_what_cannot_be_used_is_said(other: dict[str, Any], words: str) -> None:
+    with pytest.raises(BulkError, match=words):
+        read(delivered(in_csv([]), **other))
+
+
+def test_parquet_without_etags() -> None:
+    sink = io.BytesIO()
+    parquet.write_table(pa.table({"key": ["a"], "size": [1]}), sink)
+    with pytest.raises(BulkError, match="The inventory has no ETag"):
+        keys(read(delivered(sink.getvalue(), form="Parquet")))
+
+
+@pytest.mark.parametrize("location", ["s3://inventories/none.json", "none.json"])
+def test_no_such_manifest(location: str) -> None:
+    with pytest.raises(BulkError, match=r"none\.json"):
+        read(delivered(), location)
