@@ -64,8 +64,12 @@ class Operated:
             url = self.sqs.create_queue(QueueName=f"photos-{queue}")["QueueUrl"]
             arn = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
             self.outputs |= {f"{output}_url": url, f"{output}_arn": arn}
-        for call, answer in {"Start": self._start_move_task, "List": self._list_move_tasks}.items():
-            operation = f"{call}MessageMoveTask" + ("s" if call == "List" else "")
+        # moto has no such calls.
+        answers: dict[str, Any] = {
+            "StartMessageMoveTask": self._start_move_task,
+            "ListMessageMoveTasks": self._list_move_tasks,
+        }
+        for operation, answer in answers.items():
             self.sqs.meta.events.register(f"before-call.sqs.{operation}", answer)
 
     @property

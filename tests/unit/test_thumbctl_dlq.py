@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,6 +11,7 @@ from typer.testing import CliRunner
 
 import bulk.letters
 from bulk import messages
+from bulk.backups import Backup
 from support.operated import Operated, operated
 from thumbctl import dlq
 from thumbctl.app import app
@@ -242,7 +244,7 @@ def test_a_move_task_is_not_waited_for(deployed: Operated, monkeypatch: pytest.M
     def interrupt(_: float) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(dlq.time, "sleep", interrupt)
+    monkeypatch.setattr(time, "sleep", interrupt)
     code, _, complaints = run("redrive", "--yes")
     assert (code, complaints) == (1, "SQS goes on moving without you: 'thumbctl dlq' says how far it is.\n")
 
@@ -285,14 +287,14 @@ def test_purge_of_some(deployed: Operated, tmp_path: Path) -> None:
 def test_an_interrupted_purge_says_how_far_it_came(deployed: Operated, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(25):
         deployed.put_letter(uploaded(f"{number}.jpg"))
-    keep = dlq.Backup.keep
+    keep = Backup.keep
 
     def interrupted(backup: Any, letters: Any) -> None:
         if backup._file is not None:
             raise KeyboardInterrupt
         keep(backup, letters)
 
-    monkeypatch.setattr(dlq.Backup, "keep", interrupted)
+    monkeypatch.setattr(Backup, "keep", interrupted)
     code, out, complaints = run("purge", "--yes", "--backup", "kept.jsonl")
     assert (code, out) == (1, "Deleted, and kept in kept.jsonl: 10.\n")
     assert complaints == "Interrupted: the other letters are where they were.\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -154,7 +155,7 @@ def test_watching_ends_with_the_first_interrupt(
         if len(waited) == 3:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(status.time, "sleep", sleep)
+    monkeypatch.setattr(time, "sleep", sleep)
     code, out, complaints = run("--watch", "--interval", "2", *(["--json"] if as_json else []))
     assert (code, complaints, waited) == (0, "", [2, 2, 2])
     if as_json:
