@@ -37,10 +37,10 @@ CHANGING: Final = [
     if block not in section.looks and "terraform" not in block
 ]
 # Asked for an example of its answer, the AWS CLI checks the names and the types of all parameters, and calls nobody.
-# So it is with what the emulator lacks, or cannot do now; the rest is really called.
+# So it is with what the emulator or this stack lacks, or cannot do now; the rest is really called.
 AWS: Final = f"""#!/bin/bash
 case " $* " in
-  *"-message-move-task"*|*" xray "*|*" cloudtrail "*|*" cancel-key-deletion "*|*" sns publish "*)
+  *"-message-move-task"*|*" xray "*|*" cloudtrail "*|*" cancel-key-deletion "*|*" sns publish "*|*"-reconciler"*)
     set -- "$@" --generate-cli-skeleton output
 esac
 "{Path(sys.executable).parent / "aws"}" "$@" || echo "$*" >> "$(dirname "$0")/refused"
@@ -101,12 +101,14 @@ def shell(deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) -> I
 @pytest.fixture(scope="module")
 def _as_it_was(deployment: Deployment) -> Iterator[None]:
     """Put back what the commands change."""
-    mapping, queue = deployment.outputs["event_source_mapping_uuid"], deployment.outputs["queue_url"]
+    mapping = deployment.outputs["event_source_mapping_uuid"]
+    queues = deployment.outputs["queue_url"], deployment.outputs["backfill_queue_url"]
     before = deployment.lambda_.get_event_source_mapping(UUID=mapping)["ScalingConfig"]
-    attributes = deployment.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["MessageRetentionPeriod"])
+    attributes = deployment.sqs.get_queue_attributes(QueueUrl=queues[0], AttributeNames=["MessageRetentionPeriod"])
     yield
     deployment.lambda_.update_event_source_mapping(UUID=mapping, Enabled=True, ScalingConfig=before)
-    deployment.sqs.set_queue_attributes(QueueUrl=queue, Attributes=attributes["Attributes"])
+    for queue in queues:
+        deployment.sqs.set_queue_attributes(QueueUrl=queue, Attributes=attributes["Attributes"])
 
 
 def test_every_alarm_that_is_deployed_has_a_section(deployment: Deployment) -> None:

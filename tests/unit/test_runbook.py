@@ -24,6 +24,7 @@ TIERS: Final = {"page": "Pages", "critical": "Critical alarms", "warning": "Warn
 TERRAFORM: Final = REPOSITORY / "terraform"
 OBSERVABILITY: Final = TERRAFORM / "modules" / "observability"
 FUNCTION: Final = REPOSITORY / "functions" / "thumbnailer"
+RECONCILER: Final = REPOSITORY / "functions" / "reconciler"
 # In this order in every section, so that nobody has to search at night.
 PARTS: Final = ("What it means.", "What users feel.", "Look first.", "Over when", "Escalate")
 # What changes something, in the words of the AWS CLI and of Terraform.
@@ -130,7 +131,7 @@ def test_metrics_that_are_read_exist() -> None:
     watched = "".join(file.read_text(encoding="utf-8") for file in OBSERVABILITY.glob("*.tf"))
     # The dashboard and the alarms are held to what AWS and the function emit; what they read, the runbook may.
     assert {name for _, name in read if not re.search(rf'"{name}"', watched)} == set()
-    emitted = set(constants(FUNCTION / "worker.py", FUNCTION / "telemetry.py"))
+    emitted = set(constants(FUNCTION / "worker.py", FUNCTION / "telemetry.py", *RECONCILER.glob("*.py")))
     assert {name for namespace, name in read if namespace == "ThumbnailPipeline"} <= emitted
 
 
