@@ -54,7 +54,7 @@ run "policy" {
       Backfill                 = "sqs:SendMessage on ${var.queue_arns.backfill}"
       DeadLetters              = "sqs:CancelMessageMoveTask sqs:ChangeMessageVisibility sqs:DeleteMessage sqs:ListMessageMoveTasks sqs:ReceiveMessage sqs:StartMessageMoveTask on ${var.queue_arns.dead_letters}"
       Redrive                  = "sqs:SendMessage on ${var.queue_arns.work}"
-      Repair                   = "s3:DeleteObject on arn:aws:s3:::thumbnails/*"
+      Repair                   = "s3:DeleteObject s3:GetObject on arn:aws:s3:::thumbnails/*"
       Pause                    = "lambda:UpdateEventSourceMapping on ${join(" ", var.mapping_arns)}"
       TestAlarms               = "cloudwatch:SetAlarmState on arn:aws:cloudwatch:eu-central-1:123456789012:alarm:thumbs-*"
       TestDigests              = "sns:Publish on ${var.topic_arns.failures}"

@@ -111,8 +111,10 @@ locals {
       Resource = var.queue_arns["work"]
     },
     {
+      # An orphan is deleted while it is the very one that was found (If-Match), and S3 counts that as reading.
+      # https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-delete-enforce.html
       Sid      = "Repair"
-      Action   = ["s3:DeleteObject"]
+      Action   = ["s3:DeleteObject", "s3:GetObject"]
       Resource = "${var.thumbnails_bucket_arn}/*"
     },
     {
