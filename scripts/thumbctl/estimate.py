@@ -26,7 +26,7 @@ from costs.estimate import Estimate, Job, default_workload
 from reconciler import inventory
 from thumbctl import conventions
 from thumbctl import stack as stacks
-from thumbctl.conventions import JsonOption, StackOption, console, write_json
+from thumbctl.conventions import JsonOption, console, write_json
 from thumbctl.errors import ThumbctlError
 
 if TYPE_CHECKING:
@@ -66,14 +66,21 @@ def estimate(
         int | None, typer.Option("--bytes-each", min=1, metavar="BYTES", help="With --objects: how large each is.")
     ] = None,
     backfill: Annotated[bool, typer.Option("--backfill", help="With --objects: a backfill of them.")] = False,  # noqa: FBT002 - a switch
-    stack: StackOption = None,
+    stack: Annotated[
+        str | None,
+        typer.Option(
+            "--stack",
+            metavar="NAME",
+            envvar="THUMBCTL_STACK",
+            help="The deployment that it is to go through. Without it, one with the Terraform module's defaults.",
+        ),
+    ] = None,
     as_json: JsonOption = False,  # noqa: FBT002 - a switch
 ) -> None:
     """Say what an import or a backfill costs, how long it takes, and which of AWS's limits it meets first.
 
     A backfill is taken to make every thumbnail anew, which is the most that it can cost; `thumbctl backfill` finds out
-    what has to be made. With `--stack`, renditions, memory, batches and concurrency are those that are deployed, else
-    those that the Terraform module has by default.
+    what has to be made. With `--stack`, renditions, memory, batches and concurrency are those that are deployed.
     """
     numbers = (objects, bytes_each)
     if (named and any((*numbers, backfill))) or (not named and not all(numbers)):
