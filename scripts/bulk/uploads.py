@@ -292,9 +292,10 @@ class _Flight:
 
     def end(self, seconds: float) -> None:
         """Wait for what is under way, and take what comes in that time; the first error has been told."""
-        done, _ = wait(self.under_way, timeout=seconds)
+        # What was cancelled before it began is never reported as done.
+        done, _ = wait([each for each in self.under_way if not each.cancelled()], timeout=seconds)
         for future in done:
-            if not future.cancelled() and not future.exception():
+            if not future.exception():
                 self._take(future.result())
 
     def _take(self, came: Brought | LeftOut) -> None:
