@@ -125,12 +125,10 @@ class Follower:
 
     def _next(self) -> list[list[tuple[str, str]]]:
         """The next hundreds, which are no longer among those that wait."""
-        some = _CALLS_AT_ONCE * KEYS_A_CALL
-        if len(self._waiting) < some:
-            more = self._journal.undecided(self._after, _MOST_WAITING - len(self._waiting))
-            self._after = more[-1][0] if more else self._after
-            self._waiting.extend(more)
-        taken = [self._waiting.popleft() for _ in range(min(some, len(self._waiting)))]
+        more = self._journal.undecided(self._after, _MOST_WAITING - len(self._waiting))
+        self._after = more[-1][0] if more else self._after
+        self._waiting.extend(more)
+        taken = [self._waiting.popleft() for _ in range(min(_CALLS_AT_ONCE * KEYS_A_CALL, len(self._waiting)))]
         return [taken[begin : begin + KEYS_A_CALL] for begin in range(0, len(taken), KEYS_A_CALL)]
 
     def _outcome(self, key: str, etag: str, known: Known | None) -> tuple[str, str | None] | None:
