@@ -109,13 +109,14 @@ def backfill(
         checkpoints = Checkpoints(connection)
         if dry_run:
             checkpoints = checkpoints.copy()
-        if restart or not checkpoints.remaining():
-            checkpoints.begin(source.parts())
-        elif counts := checkpoints.counts():
-            complain(
-                f"Going on with a job that was interrupted: {sum(counts.values()):,} objects are dealt with already."
-            )
         before = checkpoints.counts()
+        if restart or not (before and checkpoints.remaining()):
+            checkpoints.begin(source.parts())
+            before = {}
+        else:
+            complain(
+                f"Going on with a job that was interrupted: {sum(before.values()):,} objects are dealt with already."
+            )
         expected = None
         if dry_run or not yes:
             copy = checkpoints.copy()
@@ -123,10 +124,9 @@ def backfill(
             counts = _since(before, copy.counts())
             cost = _estimate(found, would_be_sent, examined=sum(counts.values()), inventory=bool(inventory))
             _show(counts, wish, cost, as_json=as_json)
-            if dry_run:
+            if dry_run or cost is None:
                 return
-            if cost:
-                estimate.ask(cost, yes=yes)
+            estimate.ask(cost, yes=yes)
             expected = would_be_sent.objects
         manner = Manner(limit, rate, Bounds(in_queue, max_failed, max_dead), wait)
         ending = enqueue.send(found, source, wish, fingerprint, checkpoints, body, manner, expected)
