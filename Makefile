@@ -17,13 +17,14 @@ HISTORIES ?= 100000
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+CHECKOV := .venv-checkov
 LOCAL_ARCHIVES := build/local/function.zip build/local/layer.zip
 BUNDLER := $(wildcard scripts/bundle/*.py)
 PACKAGE_FOR = --runtime $(RUNTIME) --architecture $(ARCHITECTURE) $(if $(INTERPRETER),--interpreter "$$INTERPRETER")
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo up down gameday test lint unit e2e model chaos fuzz mutate bench package docs fmt lock clean
+.PHONY: help setup demo up down gameday test lint security unit e2e model chaos fuzz mutate bench package docs fmt lock clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,12 +43,15 @@ down: $(READY) ## End the local stack
 gameday: $(READY) ## Be on call for a local stack that breaks; SCENARIO=name, without one lists them; REVEAL=yes, MEND=yes
 	@$(BIN)/python -m gameday $(if $(SCENARIO),"$$SCENARIO") $(if $(filter yes,$(REVEAL)),--reveal) $(if $(filter yes,$(MEND)),--mend)
 
-test: lint unit e2e ## Run every check and test
+test: lint security unit e2e ## Run every check and test
 
 lint: $(READY) ## Check style and types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+
+security: $(CHECKOV)/.ready ## Look for what is insecure in the Terraform code
+	$(CHECKOV)/bin/checkov --config-file .checkov.yaml
 
 unit: $(READY) $(LOCAL_ARCHIVES) ## Run the tests that need no running stack, Terraform's own among them
 	$(BIN)/pytest -m 'not e2e'
@@ -87,7 +91,7 @@ lock: ## Resolve the requirements anew, with hashes
 	scripts/lock
 
 clean: ## Remove what make made, except a running local stack
-	rm -rf build $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	rm -rf build $(VENV) $(CHECKOV) .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
 	find terraform -name .terraform -prune -exec rm -rf {} +
 
 # One line with the remedy where the interpreter is missing or too old.
@@ -98,6 +102,13 @@ $(READY): requirements-dev.txt pyproject.toml
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-dev.txt
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# checkov pins an AWS SDK of its own, so it has an environment of its own.
+$(CHECKOV)/.ready: requirements-checkov.txt | $(READY)
+	@echo 'setting up $(CHECKOV) …' >&2
+	@$(PYTHON) -m venv $(CHECKOV)
+	@$(CHECKOV)/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-checkov.txt
 	@touch $@
 
 # The archives that the local stack runs are built for the interpreter that runs it.

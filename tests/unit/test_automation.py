@@ -1,0 +1,96 @@
+"""The workflow and the commit hooks: that they run what the project has, and no more than they may."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from localaws.stack import REPOSITORY
+
+WORKFLOW = REPOSITORY / ".github" / "workflows" / "ci.yml"
+HOOKS = REPOSITORY / ".pre-commit-config.yaml"
+TARGETS = re.findall(r"^([a-z0-9-]+):", (REPOSITORY / "Makefile").read_text(), re.MULTILINE)
+
+
+@pytest.fixture
+def workflow() -> Any:
+    return yaml.safe_load(WORKFLOW.read_text())
+
+
+def test_the_workflow_makes_what_can_be_made(workflow: Any) -> None:
+    (job,) = workflow["jobs"].values()
+    assert job["steps"][-1] == {"run": "make ${{ matrix.make }}"}
+    made = [each["make"].split() for each in job["strategy"]["matrix"]["include"]]
+    assert ["test"] in made
+    assert {target for targets in made for target in targets} <= set(TARGETS)
+
+
+def test_the_workflow_may_only_read(workflow: Any) -> None:
+    assert workflow["permissions"] == {"contents": "read"}
+    for job in workflow["jobs"].values():
+        assert "permissions" not in job
+        (checkout,) = (step for step in job["steps"] if step.get("uses", "").startswith("actions/checkout@"))
+        assert checkout["with"]["persist-credentials"] is False
+
+
+def test_the_actions_of_the_workflow_are_pinned(workflow: Any) -> None:
+    used = [step["uses"] for job in workflow["jobs"].values() for step in job["steps"] if "uses" in step]
+    assert used
+    assert [action for action in used if not re.fullmatch(r"(actions|hashicorp)/[a-z-]+@v\d+\.\d+\.\d+", action)] == []
+
+
+def test_the_workflow_fetches_a_provider_that_the_module_allows(workflow: Any, tmp_path: Path) -> None:
+    """The step itself, with a Terraform that only says that it was called."""
+    (job,) = workflow["jobs"].values()
+    (step,) = (step for step in job["steps"] if step.get("name") == "Fetch the AWS provider")
+    (tmp_path / "terraform").write_text("#!/bin/sh\necho $* && cat provider.tf.json\n")
+    (tmp_path / "terraform").chmod(0o755)
+    variables = tmp_path / "variables"
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "GITHUB_ENV": str(variables), "VERSION": "~> 6.0"}
+    command = ["bash", "-e", "-c", step["run"]]
+    told = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True).stdout
+    assert told.startswith("init\n{")
+    assert yaml.safe_load(told.removeprefix("init\n")) == {
+        "terraform": {"required_providers": {"aws": {"source": "hashicorp/aws", "version": "~> 6.0"}}}
+    }
+    assert variables.read_text() == f"TERRAFORM_PROVIDER_MIRROR={tmp_path}/.terraform/providers\n"
+
+
+def test_every_hook_is_a_tool_of_the_project() -> None:
+    (repository,) = yaml.safe_load(HOOKS.read_text())["repos"]
+    assert repository["repo"] == "local"
+    for hook in repository["hooks"]:
+        assert hook["language"] == "system"
+        tool = hook["entry"].split()[0]
+        assert (REPOSITORY / tool).exists() or shutil.which(tool), hook["id"]
+
+
+def test_the_hooks_mend_what_is_committed(tmp_path: Path) -> None:
+    shutil.copy(HOOKS, tmp_path)
+    shutil.copy(REPOSITORY / "pyproject.toml", tmp_path)
+    (tmp_path / ".venv").symlink_to(Path(sys.prefix))
+    code, module = tmp_path / "paths.py", tmp_path / "main.tf"
+    code.write_text("import os, sys\nprint( sys.path)\n")
+    module.write_text("locals {\n  a = 1\n  long = 2\n}\n")
+    subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
+    subprocess.run(["git", "-C", tmp_path, "add", "paths.py", "main.tf", HOOKS.name], check=True)
+
+    def committed() -> subprocess.CompletedProcess[str]:
+        command = [".venv/bin/pre-commit", "run", "--all-files", "--color=never"]
+        environment = {**os.environ, "PRE_COMMIT_HOME": str(tmp_path / "cache")}
+        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+
+    assert committed().returncode == 1
+    assert code.read_text() == "import sys\n\nprint(sys.path)\n"
+    assert module.read_text() == "locals {\n  a    = 1\n  long = 2\n}\n"
+    second = committed()
+    assert second.returncode == 0, second.stdout
+    assert "tables of terraform/README.md" in second.stdout
