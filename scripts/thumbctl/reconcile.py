@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -129,8 +130,9 @@ def reconcile(
     except KeyboardInterrupt:
         complain("Interrupted: what follows is of the part that was looked at.")
     _tell(found, report, mender, as_json=as_json)
-    if not report.finished and report.place:
-        complain(f"The rest was not looked at: --after {report.place!r} goes on there.")
+    if not report.finished:
+        there = f": --after {shlex.quote(report.place)} goes on there" if report.place else ""
+        complain(f"The rest was not looked at{there}.")
     if report.tally.wrong:
         raise typer.Exit(ExitCode.WRONG)
     if not report.finished:
@@ -207,7 +209,11 @@ def _tell(stack: Stack, report: _Report, mender: Repair | None, *, as_json: bool
     tally = report.tally
     if as_json:
         summary: dict[str, Any] = {**tally.as_json(), "completeness": tally.completeness, "finished": report.finished}
-        write_json([{"summary": summary | ({"repaired": mender.done.as_json()} if mender else {})}])
+        if not report.finished:
+            summary["after"] = report.place
+        if mender:
+            summary["repaired"] = mender.done.as_json()
+        write_json([{"summary": summary}])
         return
     if tally.found:
         console().print(_table(stack, report))
