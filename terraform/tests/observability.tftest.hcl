@@ -242,13 +242,12 @@ run "reconciler" {
   }
 
   assert {
-    condition = toset([
-      for metric in flatten([
-        for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : [
-          for metric in try(widget.properties.metrics, []) : metric[1] if can(metric[1])
-        ]
-      ]) : metric if contains(["Completeness", "Incomplete", "Orphans", "Checked"], metric)
-    ]) == toset(["Completeness", "Incomplete", "Orphans", "Checked"])
+    condition = toset(flatten([
+      for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : [
+        for metric in try(widget.properties.metrics, []) : "${metric[1]} by ${metric[2]}"
+        if contains(["Checked", "Completeness", "Incomplete", "Orphans"], try(metric[1], ""))
+      ]
+    ])) == toset(["Checked by Function", "Completeness by Function", "Incomplete by Function", "Orphans by Function"])
     error_message = "The dashboard must show what a pass found."
   }
 

@@ -1,4 +1,4 @@
-"""What alarms and dashboard take from others: the names of metrics from the function, prices from the costs."""
+"""What alarms and dashboard take from others: the names of metrics from the functions, prices from the costs."""
 
 from __future__ import annotations
 
@@ -15,26 +15,27 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MODULE = REPOSITORY / "terraform" / "modules" / "observability"
-FUNCTION = REPOSITORY / "functions" / "thumbnailer"
+THUMBNAILER = REPOSITORY / "functions" / "thumbnailer"
+RECONCILER = REPOSITORY / "functions" / "reconciler"
 PRICES = Prices.load()
 
 
-def words_of_the_function() -> Iterator[str]:
+def words_of_the_functions() -> Iterator[str]:
     """Every string and every keyword in the modules that emit metrics."""
-    for module in ("worker", "telemetry"):
-        for node in ast.walk(ast.parse((FUNCTION / f"{module}.py").read_text())):
+    for module in (THUMBNAILER / "worker.py", THUMBNAILER / "telemetry.py", RECONCILER / "scheduled.py"):
+        for node in ast.walk(ast.parse(module.read_text())):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 yield node.value
             if isinstance(node, ast.keyword) and node.arg:
                 yield node.arg
 
 
-def test_the_function_emits_every_metric_that_is_read() -> None:
+def test_the_functions_emit_every_metric_that_is_read() -> None:
     # Terraform's own test holds this list to alarms and dashboard.
     test = (REPOSITORY / "terraform" / "tests" / "observability.tftest.hcl").read_text()
     read = set(re.findall(r'"(\w+) by Function"', test))
     assert len(read) > 10
-    assert read - set(words_of_the_function()) == set()
+    assert read - set(words_of_the_functions()) == set()
 
 
 @pytest.mark.parametrize(
