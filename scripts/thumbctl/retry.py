@@ -18,7 +18,16 @@ from reconciler.inventory import Listed
 from reconciler.judgement import Verdict
 from thumbctl import enqueue
 from thumbctl import stack as stacks
-from thumbctl.conventions import JsonOption, SinceOption, StackOption, YesOption, ask, console, write_json
+from thumbctl.conventions import (
+    JsonOption,
+    SinceOption,
+    StackOption,
+    YesOption,
+    ask,
+    complete_reason,
+    console,
+    write_json,
+)
 from thumbctl.enqueue import (
     DryRunOption,
     ExcludeOption,
@@ -67,7 +76,12 @@ class _Failures:
 def retry(
     reasons: Annotated[
         list[str] | None,
-        typer.Option("--reason", metavar="CODE", help="Only what failed for it, such as 'corrupt'; can be repeated."),
+        typer.Option(
+            "--reason",
+            metavar="REASON",
+            autocompletion=complete_reason,
+            help="Only what failed for this reason, such as corrupt; may be given more than once.",
+        ),
     ] = None,
     include: IncludeOption = None,
     exclude: ExcludeOption = None,

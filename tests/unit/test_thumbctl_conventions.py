@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from localaws.stack import REPOSITORY
 from thumbctl.app import app
-from thumbctl.conventions import REASONS, complete_reason, complete_stack
+from thumbctl.conventions import REASONS, complete_stack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,8 +81,13 @@ def test_tiers() -> None:
     assert completed("thumbctl channels test --tier ") == ["failures", "warning", "critical"]
 
 
-def test_reasons() -> None:
-    assert complete_reason("too-many") == ["too-many-frames", "too-many-pixels", "too-many-scans"]
+@pytest.mark.parametrize("command", ["failures", "retry"])
+def test_reasons(command: str) -> None:
+    assert completed(f"thumbctl {command} --reason too-many") == [
+        "too-many-frames",
+        "too-many-pixels",
+        "too-many-scans",
+    ]
 
 
 @pytest.mark.parametrize("lacking", ["credentials", "region", "permission", "network"])

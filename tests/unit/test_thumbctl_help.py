@@ -74,9 +74,7 @@ def test_help_is_printed(path: tuple[str, ...]) -> None:
 
 
 def test_commands_are_listed_in_the_order_of_work() -> None:
-    panels = [command.rich_help_panel for command in ROOT.commands.values()]
-    assert panels == sorted(panels, key=PANELS.index)
-    assert set(panels) == set(PANELS)
+    assert {command.rich_help_panel for command in ROOT.commands.values()} == set(PANELS)
     printed = CliRunner().invoke(app, ["--help"]).stdout
     assert re.findall(r"─ ([A-Z][\w &]+) ─", printed) == ["Options", *PANELS]
 
