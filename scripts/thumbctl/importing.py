@@ -227,7 +227,7 @@ class _Run:
                 _say(f"{source.path} → {_S3_URL}{self._bucket}/{source.key}")
         self._estimate(number, size)
         if not self._as_json:
-            _say(f"{number:,} files would be uploaded, {self._planned.files - number:,} are there already.")
+            _say(f"{number:,} to upload, {self._planned.files - number:,} there already.")
 
     def ask(self, *, yes: bool) -> None:
         """Say what the rest costs, and ask."""
