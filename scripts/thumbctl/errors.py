@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 # What the services that are asked here call it.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
 # https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
-_DENIED: Final = frozenset({"AccessDenied", "AccessDeniedException", "AuthorizationError", "KMSAccessDenied"})
+# The answer to a HEAD has no body to name the error in.
+# https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html
+_DENIED: Final = frozenset({"403", "AccessDenied", "AccessDeniedException", "AuthorizationError", "KMSAccessDenied"})
 _EXPIRED: Final = frozenset({"ExpiredToken", "ExpiredTokenException"})
 
 

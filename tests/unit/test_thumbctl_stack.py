@@ -130,6 +130,7 @@ def test_the_parameter_is_not_json() -> None:
     ("code", "words"),
     [
         ("AccessDeniedException", "AWS denies GetParameter (alice may not): have it allowed, or be somebody else"),
+        ("403", "AWS denies GetParameter (alice may not): have it allowed"),
         ("ExpiredTokenException", "The credentials have expired: log in again"),
     ],
 )

@@ -1,0 +1,338 @@
+"""Whoever has the operator policy and nothing else: what they can do, cannot do, and that they need all of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import boto3
+import pytest
+import typer
+from botocore.exceptions import ClientError
+from typer.core import TyperGroup
+from typer.testing import CliRunner
+
+from localaws import emulator
+from localaws.stack import REPOSITORY
+from support.pictures import picture
+from thumbctl.app import app
+from thumbctl.conventions import complete_stack
+from thumbctl.errors import is_denied
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from support.deployment import Deployment
+
+pytestmark = pytest.mark.e2e
+
+USER: Final = "operator"
+POLICY: Final = REPOSITORY / "terraform" / "modules" / "operator" / "main.tf"
+SIDS: Final = re.findall(r'\bSid\s+= "(\w+)"', POLICY.read_text(encoding="utf-8"))
+
+KEY, BAD_KEY = "operators/good.png", "operators/bad.png"
+
+# What each command is given. One that is interrupted by a refusal leaves nothing behind that the next stumbles over.
+STORIES: Final[dict[str, list[str]]] = {
+    "status": [],
+    "failures": [],
+    "show": [KEY],
+    "trace": [KEY],
+    "doctor": ["--within", "30"],
+    "import": ["pictures", "--yes"],
+    "backfill": ["--prefix", "operators/", "--force", "--yes"],
+    "retry": ["--yes"],
+    "dlq": [],
+    "dlq peek": [],
+    "dlq purge": ["--yes", "--backup", "purged.jsonl"],
+    "dlq restore": ["letters.jsonl", "--yes", "--force"],
+    "dlq redrive": ["--one-by-one", "--yes", "--force"],
+    "pause": ["backfill"],
+    "resume": ["backfill"],
+    "reconcile": ["--prefix", "operators/", "--repair", "--grace", "6", "--yes"],
+    "channels": [],
+    "channels test": [],
+}
+# They look at no stack.
+LOCAL: Final = {"render", "estimate"}
+
+# The command that shows what each statement is for: without it, that command is denied something.
+NEEDED: Final = {
+    "FindTheStack": "show",
+    "ReadMetricsAlarmsTraces": "channels",
+    "ReadQueues": "status",
+    "ReadFunction": "doctor",
+    "Inspect": "doctor",
+    "ReadLogs": "show",
+    "ReadSubscriptions": "channels",
+    "ReadCatalog": "failures",
+    "ListSources": "show",
+    "ListThumbnails": "show",
+    "Import": "import",
+    "Backfill": "backfill",
+    "DeadLetters": "dlq peek",
+    "Redrive": "dlq redrive",
+    "Repair": "reconcile",
+    "TestAlarms": "channels test",
+    "TestDigests": "channels test",
+    "Canary": "doctor",
+}
+# What the emulator asks nobody's policy for. On AWS, a command fails without it.
+UNENFORCED: Final = {
+    "Pause": "it lets everybody change a mapping",
+    "UseTheKeyThroughServices": "its services do not ask for the key on behalf of who calls them",
+}
+# Nothing fails without it: the shell offers no names.
+COMPLETION: Final = "ListStacks"
+
+# Where the emulator asks for another action than AWS does.
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html
+_ASKED_FOR: Final = {
+    "lambda:GetEventSourceMapping": "lambda:ListEventSourceMappings",
+    "sqs:DeleteMessage": "sqs:DeleteMessageBatch",
+    "sqs:SendMessage": "sqs:SendMessageBatch",
+}
+# Where it does not see which resource is meant.
+_ASKED_FOR_EVERYTHING: Final = {
+    "lambda:GetLayerVersion": "lambda:ListLayers",
+    "sqs:ListMessageMoveTasks": "sqs:ListMessageMoveTasks",
+    "ssm:GetParametersByPath": "ssm:GetParametersByPath",
+}
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command said, and how it ended."""
+
+    code: int
+    text: str
+
+    @property
+    def denied(self) -> bool:
+        return "AWS denies" in self.text or "AccessDenied" in self.text
+
+
+@dataclass(frozen=True)
+class Operator:
+    """Somebody with the policy, at a terminal."""
+
+    deployment: Deployment
+    keys: dict[str, str]
+
+    @property
+    def outputs(self) -> Any:
+        """Those of the Terraform module."""
+        return self.deployment.outputs
+
+    @property
+    def row_key(self) -> dict[str, Any]:
+        """What names the row of the image that is READY."""
+        return {"source_key": {"S": KEY}, "source_bucket": {"S": self.outputs["source_bucket"]}}
+
+    def runs(self, command: str) -> Said:
+        """Run a command with what its story gives it, over things that are there to be operated on."""
+        self._prepare(command)
+        result = CliRunner().invoke(app, [*command.split(), *STORIES[command], "--json"])
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+        return Said(result.exit_code, result.stdout + result.stderr)
+
+    def client(self, service: str) -> Any:
+        """A client with their credentials."""
+        stack = self.deployment.stack
+        return boto3.client(service, region_name=stack.region, endpoint_url=stack.endpoint_url, **self.keys)  # type: ignore[call-overload]
+
+    @contextmanager
+    def without(self, sid: str) -> Iterator[None]:
+        """Take one statement out of their policy."""
+        document = json.loads(self.deployment.outputs["operator_policy_json"])
+        kept = [statement for statement in document["Statement"] if statement["Sid"] != sid]
+        assert len(kept) == len(document["Statement"]) - 1
+        grant(self.deployment, {**document, "Statement": kept})
+        try:
+            yield
+        finally:
+            grant(self.deployment, document)
+
+    def _prepare(self, command: str) -> None:
+        if command.startswith("dlq"):
+            body = json.dumps({"Records": []})
+            self.deployment.sqs.send_message(QueueUrl=self.deployment.outputs["dlq_url"], MessageBody=body)
+        if command == "reconcile":
+            bucket = self.outputs["thumbnails_bucket"]
+            self.deployment.s3.put_object(Bucket=bucket, Key="large/operators/orphan.png.webp", Body=b"nobody's")
+            time.sleep(7)  # a moment more than the grace that it gets, in S3's whole seconds
+        if command == "dlq restore":
+            Path("letters.jsonl").unlink(missing_ok=True)
+            root = CliRunner(env=emulator.ROOT_CREDENTIALS)
+            assert root.invoke(app, ["dlq", "purge", "--yes", "--backup", "letters.jsonl"]).exit_code == 0
+
+
+def grant(deployment: Deployment, document: Any) -> None:
+    """Let the operator do what a policy says, and nothing else."""
+    statements = [each for statement in document["Statement"] for each in _as_the_emulator_asks(statement)]
+    text = json.dumps({**document, "Statement": statements})
+    deployment.iam.put_user_policy(UserName=USER, PolicyName="operator", PolicyDocument=text)
+
+
+def _as_the_emulator_asks(statement: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    actions = statement["Action"]
+    yield {**statement, "Action": [*actions, *(_ASKED_FOR[action] for action in actions if action in _ASKED_FOR)]}
+    if everywhere := [_ASKED_FOR_EVERYTHING[action] for action in actions if action in _ASKED_FOR_EVERYTHING]:
+        yield {"Effect": "Allow", "Action": everywhere, "Resource": "*"}
+
+
+@pytest.fixture(scope="module")
+def keys(deployment: Deployment) -> Iterator[dict[str, str]]:
+    """The access key of the operator, for boto3."""
+    deployment.iam.create_user(UserName=USER)
+    grant(deployment, json.loads(deployment.outputs["operator_policy_json"]))
+    made = deployment.iam.create_access_key(UserName=USER)["AccessKey"]
+    yield {"aws_access_key_id": made["AccessKeyId"], "aws_secret_access_key": made["SecretAccessKey"]}
+    deployment.iam.delete_access_key(UserName=USER, AccessKeyId=made["AccessKeyId"])
+    deployment.iam.delete_user_policy(UserName=USER, PolicyName="operator")
+    deployment.iam.delete_user(UserName=USER)
+
+
+@pytest.fixture(scope="module")
+def _images(deployment: Deployment) -> None:
+    """An image that is READY, and one that FAILED."""
+    deployment.upload(KEY, picture())
+    deployment.upload(BAD_KEY, b"no image")
+    deployment.row_when(KEY, "READY")
+    deployment.row_when(BAD_KEY, "FAILED")
+
+
+@pytest.fixture
+def operator(
+    deployment: Deployment, keys: dict[str, str], _images: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Operator:
+    for name in [name for name in os.environ if name.startswith(("AWS_", "THUMBCTL_"))]:
+        monkeypatch.delenv(name)
+    for name, value in keys.items():
+        monkeypatch.setenv(name.upper(), value)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", deployment.stack.region)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", deployment.stack.endpoint_url)
+    monkeypatch.setenv("THUMBCTL_STACK", "thumbs")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "pictures" / "imported.png").write_bytes(picture("red"))
+    return Operator(deployment, keys)
+
+
+def leaves(command: Any, *path: str) -> Iterator[str]:
+    """Every command by the words that call it."""
+    if not isinstance(command, TyperGroup) or (path and command.invoke_without_command):
+        yield " ".join(path)
+    if isinstance(command, TyperGroup):
+        for name, child in command.commands.items():
+            yield from leaves(child, *path, name)
+
+
+COMMANDS: Final = [name for name in leaves(typer.main.get_command(app)) if name not in LOCAL]
+
+
+def test_every_command_has_a_story() -> None:
+    assert set(COMMANDS) == STORIES.keys()
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_policy_is_enough(operator: Operator, command: str) -> None:
+    said = operator.runs(command)
+    assert not said.denied, said.text
+    # The emulator has no X-Ray.
+    assert said.code in {0, 1} or (command == "trace" and "BatchGetTraces" in said.text), said.text
+
+
+# What operators must not do, by what it would be: each call is one that the account's root may make.
+FORBIDDEN: Final[dict[str, Callable[[Operator], Any]]] = {
+    "write the catalog": lambda operator: operator.client("dynamodb").put_item(
+        TableName=operator.outputs["table_name"], Item=operator.row_key
+    ),
+    "change a row": lambda operator: operator.client("dynamodb").update_item(
+        TableName=operator.outputs["table_name"], Key=operator.row_key
+    ),
+    "delete a row": lambda operator: operator.client("dynamodb").delete_item(
+        TableName=operator.outputs["table_name"], Key=operator.row_key
+    ),
+    "change the function's code": lambda operator: operator.client("lambda").update_function_code(
+        FunctionName=operator.outputs["function_name"], ZipFile=b"code"
+    ),
+    "change the function's settings": lambda operator: operator.client("lambda").update_function_configuration(
+        FunctionName=operator.outputs["function_name"], Timeout=7
+    ),
+    "invoke the function": lambda operator: operator.client("lambda").invoke(
+        FunctionName=operator.outputs["function_name"], Payload=b"{}"
+    ),
+    "change the function's policies": lambda operator: operator.client("iam").put_role_policy(
+        RoleName=operator.outputs["function_role_name"], PolicyName="more", PolicyDocument="{}"
+    ),
+    "change their own policy": lambda operator: operator.client("iam").put_user_policy(
+        UserName=USER, PolicyName="more", PolicyDocument="{}"
+    ),
+    "delete a source": lambda operator: operator.client("s3").delete_object(
+        Bucket=operator.outputs["source_bucket"], Key=KEY
+    ),
+    "write a thumbnail": lambda operator: operator.client("s3").put_object(
+        Bucket=operator.outputs["thumbnails_bucket"], Key="large/operators/forged.png.webp", Body=b"forged"
+    ),
+    "change what the bucket tells of": lambda operator: operator.client("s3").put_bucket_notification_configuration(
+        Bucket=operator.outputs["source_bucket"], NotificationConfiguration={}
+    ),
+    "take messages from the work queue": lambda operator: operator.client("sqs").receive_message(
+        QueueUrl=operator.outputs["queue_url"], WaitTimeSeconds=0
+    ),
+    "purge a queue": lambda operator: operator.client("sqs").purge_queue(QueueUrl=operator.outputs["queue_url"]),
+    "send to another stack's queue": lambda operator: operator.client("sqs").send_message(
+        QueueUrl=operator.deployment.stack.alerts_queue_url, MessageBody="{}"
+    ),
+    "look into another stack's queue": lambda operator: operator.client("sqs").get_queue_attributes(
+        QueueUrl=operator.deployment.stack.alerts_queue_url, AttributeNames=["All"]
+    ),
+    "wake people up": lambda operator: operator.client("sns").publish(
+        TopicArn=operator.outputs["topic_arns"]["critical"], Message="wake up"
+    ),
+    "silence an alarm": lambda operator: operator.client("cloudwatch").disable_alarm_actions(
+        AlarmNames=operator.outputs["alarm_names"]["page"]
+    ),
+    "change where tools find the stack": lambda operator: operator.client("ssm").put_parameter(
+        Name="/thumbnail-pipeline/thumbs", Value="{}", Type="String", Overwrite=True
+    ),
+}
+
+
+@pytest.mark.parametrize("what", FORBIDDEN)
+def test_the_policy_is_not_more_than_enough(operator: Operator, what: str) -> None:
+    with pytest.raises(ClientError) as refused:
+        FORBIDDEN[what](operator)
+    assert is_denied(refused.value), refused.value
+
+
+def test_every_statement_is_for_something() -> None:
+    assert {*NEEDED, *UNENFORCED, COMPLETION} == set(SIDS)
+
+
+@pytest.mark.parametrize("sid", NEEDED)
+def test_no_statement_is_too_much(operator: Operator, sid: str) -> None:
+    with operator.without(sid):
+        said = operator.runs(NEEDED[sid])
+    assert said.denied, said.text
+
+
+@pytest.mark.parametrize("sid", UNENFORCED)
+def test_what_the_emulator_does_not_ask_for(operator: Operator, sid: str) -> None:
+    with operator.without(sid):
+        denied = [command for command in COMMANDS if operator.runs(command).denied]
+    assert not denied
+
+
+def test_the_shell_offers_names_to_those_who_may_see_them(operator: Operator) -> None:
+    assert complete_stack("") == ["thumbs"]
+    with operator.without(COMPLETION):
+        assert complete_stack("") == []
