@@ -9,6 +9,7 @@ import itertools
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from reconciler import inventory
@@ -55,9 +56,14 @@ class Estate:
     prefix: str
     """Only source keys below it are looked at."""
 
-    @property
+    @cached_property
     def rows(self) -> Rows:
         return Rows(self.dynamodb, self.catalog_table, self.source_bucket)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Of the settings, which takes as long as examining several images."""
+        return self.settings.fingerprint
 
     def retired(self) -> list[str]:
         """Return the prefixes of the thumbnails bucket that look like a rendition's, and no rendition has."""
@@ -94,7 +100,7 @@ def reconcile(
 
 def _examined(estate: Estate, sight: Sight | Foreign, young_since: datetime) -> Examined:
     if isinstance(sight, Sight):
-        return examine(sight, estate.settings.fingerprint, young_since)
+        return examine(sight, estate.fingerprint, young_since)
     return Examined(None, (Finding(Kind.FOREIGN, sight.key, "it can be no thumbnail of this pipeline"),))
 
 
@@ -186,7 +192,7 @@ def _seen_now(estate: Estate, sight: Sight, row: Known | None) -> Sight:
     keys = set(sight.thumbnails)
     if listed is not None:
         keys -= owned.keys()
-        if judge(listed, row, estate.settings.fingerprint) is Verdict.CURRENT:
+        if judge(listed, row, estate.fingerprint) is Verdict.CURRENT:
             keys |= owned.keys()
     found = {key: inventory.find(estate.s3, estate.thumbnails_bucket, key) for key in sorted(keys)}
     return replace(

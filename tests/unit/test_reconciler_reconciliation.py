@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.findings import Kind, Outcome, Tally
+from reconciler.reconciliation import reconcile
 from support.estate import GRACE, HOUR, OLD, ROWS, WORLDS, World, build, deployed, etag_of, thumbnail_of
 
 if TYPE_CHECKING:
@@ -186,6 +187,22 @@ def test_only_a_bucket_with_versions_knows_that_a_deletion_is_young(*, versioned
     world.s3.pass_time(HOUR)
     world.s3.delete_object(Bucket="uploads", Key="a.jpg")
     assert found(world.pass_from()) == {(Kind.PENDING if versioned else Kind.VANISHED, "a.jpg", None): 1}
+
+
+def test_no_more_is_held_than_a_few_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("inventory.KEYS_A_CALL", "rows.KEYS_A_CALL", "reconciliation._SIGHTS_AT_ONCE"):
+        monkeypatch.setattr(f"reconciler.{name}", 10)
+    world = World()
+    for number in range(500):
+        world.whole(f"{number:03}.jpg")
+    world.s3.keys_a_page = 10
+    pages = counting(world, lambda request: request["Bucket"] == "uploads")
+    ahead = [
+        10 * len(pages) - examined for examined, _ in enumerate(reconcile(world.estate(), clock=lambda: world.s3.now))
+    ]
+    assert len(ahead) == 500
+    # A page that is examined, what rows are asked of, and two pages of the listing.
+    assert max(ahead) <= 10 + 50 + 20
 
 
 # ── what changes between the two looks ───────────────────────────────────────────────────────────────
