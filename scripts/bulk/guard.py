@@ -166,7 +166,7 @@ class Guard:
         if dead > self._bounds.dead:
             raise Tripped(
                 f"{dead} messages have become dead letters since the start, and at most {self._bounds.dead} may: look"
-                " at them with the runbook (dead-letters), and go on with the same command when the cause is mended;"
+                " at them with 'thumbctl dlq peek', and go on with the same command when the cause is mended;"
                 " --max-dead allows more."
             )
         self._look_at_rows()
@@ -175,8 +175,8 @@ class Guard:
         if most is not None and decided >= _ENOUGH and failed * 100 > most * decided:
             raise Tripped(
                 f"{failed} of the last {decided} images that were followed failed, and at most {most:g} % may: see why"
-                " (the rows have reasons), leave out with --exclude what is no image, and go on with the same command;"
-                " --max-failed allows more."
+                " with 'thumbctl failures --by-reason', leave out with --exclude what is no image, and go on with the"
+                " same command; --max-failed allows more."
             )
         return Seen(self._depth("backfill_queue_url"), max(0, dead), decided, failed, len(self._following))
 

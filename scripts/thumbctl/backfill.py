@@ -15,7 +15,7 @@ from costs.estimate import Job
 from reconciler.judgement import Verdict
 from thumbctl import enqueue, estimate
 from thumbctl import stack as stacks
-from thumbctl.conventions import JsonOption, StackOption, YesOption, complain, console, write_json
+from thumbctl.conventions import JsonOption, StackOption, YesOption, console, write_json
 from thumbctl.enqueue import (
     DryRunOption,
     ExcludeOption,
@@ -114,8 +114,9 @@ def backfill(
             checkpoints.begin(source.parts())
             before = {}
         else:
-            complain(
-                f"Going on with a job that was interrupted: {sum(before.values()):,} objects are dealt with already."
+            typer.echo(
+                f"Going on with a job that was interrupted: {sum(before.values()):,} objects are dealt with already.",
+                err=True,
             )
         expected = None
         if dry_run or not yes:

@@ -37,7 +37,7 @@ def pause(
     stack: StackOption = None,
     as_json: JsonOption = False,  # noqa: FBT002 - a switch
 ) -> None:
-    """Let a queue's messages wait: the function takes no more of them until `thumbctl resume`.
+    """Let a queue's messages wait: the function takes no more of them until `thumbctl resume`, or `terraform apply`.
 
     What it has it finishes. Messages wait for as many days as the queue keeps them, and are lost then.
     """

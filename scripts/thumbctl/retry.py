@@ -30,8 +30,6 @@ from thumbctl.conventions import (
 )
 from thumbctl.enqueue import (
     DryRunOption,
-    ExcludeOption,
-    IncludeOption,
     InQueueOption,
     LimitOption,
     Manner,
@@ -83,8 +81,12 @@ def retry(
             help="Only what failed for this reason, such as corrupt; may be given more than once.",
         ),
     ] = None,
-    include: IncludeOption = None,
-    exclude: ExcludeOption = None,
+    keys: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--key", metavar="GLOB", help="Only keys like this, such as 'holiday/*.jpg'; may be given more than once."
+        ),
+    ] = None,
     since: SinceOption = None,
     limit: LimitOption = None,
     rate: RateOption = None,
@@ -98,11 +100,12 @@ def retry(
 ) -> None:
     """Try images again that failed for good, the newest first: after a fix, or with other limits.
 
-    What fails again stays failed, and is not tried twice by one run. Whatever was uploaded anew meanwhile is left to
-    its own event. Exit code 1: it stopped by itself, for messages became dead letters; 130: interrupted.
+    Those that `thumbctl failures` lists with the same options. What fails again stays failed, and is not tried twice by
+    one run. What was uploaded anew meanwhile is left to its own event. Exit code 1: it stopped by itself, for messages
+    became dead letters; 130: interrupted.
     """
     found = stacks.find(stack)
-    wish = Wish(tuple(include or ()), tuple(exclude or ()), frozenset({Verdict.FAILED}))
+    wish = Wish(include=tuple(keys or ()), sent=frozenset({Verdict.FAILED}))
     source = _Failures(found, tuple(reasons or ()), since)
     is_named = wish.names()
     counts = dict(Counter(each.reason for each in source if is_named(each.key)).most_common())

@@ -158,10 +158,10 @@ def test_what_failed_is_retried_after_a_fix(deployment: Deployment) -> None:
         deployment.upload("retried/bad.png", b"no image")
         reason = deployment.row_when("retried/large.png", "FAILED")["reason"]
         deployment.row_when("retried/bad.png", "FAILED")
-    told = run("retry", "--yes", "--include", "retried/*")
+    told = run("retry", "--yes", "--key", "retried/*")
     assert (told["state"], told["sent"], told["failed"]) == ("finished", 2, {reason: 1, "unidentified": 1})
     deployment.row_when("retried/large.png", "READY")
-    assert run("retry", "--dry-run", "--include", "retried/*")["failed"] == {"unidentified": 1}
+    assert run("retry", "--dry-run", "--key", "retried/*")["failed"] == {"unidentified": 1}
 
 
 def test_uploads_have_a_queue_of_their_own(deployment: Deployment) -> None:

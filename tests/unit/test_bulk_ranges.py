@@ -72,7 +72,7 @@ def test_a_range_goes_on_behind_a_position(keys: set[str], data: st.DataObject) 
         pytest.param(lambda n: f"IMG_{n:06d}.jpg", 3, id="flat"),
         pytest.param(lambda n: f"users/{n % 20:02d}/{n:06d}.jpg", 3, id="folders"),
         pytest.param(lambda n: f"a/long/way/to/the/only/folder/{n * 7919 % 2000:04x}", 4, id="deep"),
-        pytest.param(lambda n: f"{'small' if n < 40 else 'large'}/{n:06d}", 3, id="unequal"),
+        pytest.param(lambda n: f"{'few' if n < 40 else 'many'}/{n:06d}", 3, id="unequal"),
     ],
 )
 def test_many_keys_fall_into_enough_ranges(shape: Any, most: float) -> None:
