@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from support.memory_aws import refusal
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Callable
 
 _MESSAGES_A_CALL = 10
@@ -45,6 +46,8 @@ class MemorySQS:
     """Of a step, such as "send", "sent", "delete", "deleted": nothing, "fails" (SQS's fault) or "refused" (ours)."""
     on_sent: Callable[[str, Queued], None] = lambda _url, _message: None
     queues: dict[str, list[Queued]] = field(default_factory=dict)
+    chance: random.Random | None = None
+    """Decides what is received first; without it, what came first."""
     most_hidden: int = 0
     calls: list[str] = field(default_factory=list)
     _numbers: itertools.count[int] = field(default_factory=itertools.count)
@@ -71,7 +74,10 @@ class MemorySQS:
         """https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html."""
         self._begin("ReceiveMessage")
         queue = self.queues.setdefault(QueueUrl, [])
-        found = list(itertools.islice((each for each in queue if each.visible_at <= self.now), MaxNumberOfMessages))
+        visible = [each for each in queue if each.visible_at <= self.now]
+        if self.chance:
+            self.chance.shuffle(visible)
+        found = visible[:MaxNumberOfMessages]
         for message in found:
             # A standard queue hands out what comes back behind what waits.
             queue.remove(message)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
+import random
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -114,6 +116,14 @@ def test_many_letters_are_never_all_hidden(monkeypatch: pytest.MonkeyPatch) -> N
     seen = [letter.message_id for letter in everything(sqs)]
     assert (len(seen), len(set(seen))) == (4000, 4000)
     assert sqs.most_hidden <= 1010
+
+
+def test_the_last_letter_is_found_among_many_that_have_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bulk.letters, "HIDDEN_SECONDS", 0.05)  # five calls, by the clock of the fake
+    sqs = MemorySQS(chance=random.Random(1))
+    for each in range(400):
+        sqs.put(DEAD, f"{each}")
+    assert len(everything(sqs)) == 400
 
 
 def test_letters_that_arrive_meanwhile_wait_for_the_next_time() -> None:
@@ -298,6 +308,13 @@ def test_what_sqs_does_not_take_stays_and_stops_nothing() -> None:
     assert sqs.bodies(DEAD) == [uploaded("full.jpg")]
 
 
+def test_a_letter_that_cannot_be_deleted_is_told() -> None:
+    sqs = MemorySQS(fault=lambda step: "fails" if step == "delete" else "")
+    sqs.put(DEAD, uploaded("a.jpg"))
+    assert redriven(sqs) == {Fate.DOUBLED: 1}
+    assert sqs.bodies(DEAD) == sqs.bodies(WORK) == [uploaded("a.jpg")]
+
+
 def test_large_letters_travel_in_smaller_groups() -> None:
     now = datetime.now(UTC)
     large = [Letter(str(number), "x" * 100_000, now, 1, None) for number in range(5)]
@@ -333,6 +350,29 @@ def test_only_what_the_backup_has_is_deleted(
     kept = {letter.message_id for letter in backups.read(file)}
     assert put - left <= kept
     assert all(gone) <= (not left)
+
+
+def test_a_letter_is_on_the_disk_before_it_is_deleted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "letters.jsonl"
+    synced: list[int] = []
+    sync = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        sync(descriptor)
+        synced.append(os.fstat(descriptor).st_size)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+
+    def fault(step: str) -> str:
+        if step == "delete":
+            assert synced[-1] == len(file.read_bytes()) > 0
+        return ""
+
+    sqs = MemorySQS(fault=fault)
+    for each in range(25):
+        sqs.put(DEAD, f"{each}")
+    assert sum(gone for _, gone in purged(sqs, file)) == 25
+    assert len(file.read_bytes().splitlines()) == 25
 
 
 def test_a_backup_says_everything(tmp_path: Path) -> None:
