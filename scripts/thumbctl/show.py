@@ -290,7 +290,7 @@ def _history(lines: Sequence[Mapping[str, Any]]) -> Table:
         cells = (
             f"{line['timestamp'][:19]}Z",
             *(str(line.get(name, "")) for name in ("outcome", "attempt", "milliseconds")),
-            ", ".join(f"{name} {line[name]}" for name in _FURTHER if name in line),
+            ", ".join(f"{name} {str(line[name]).rstrip('.')}" for name in _FURTHER if name in line),
         )
         bad = line.get("outcome") in {"FAILED", "RETURNED", "SYSTEMIC"}
         table.add_row(*(escape(printable(cell)) for cell in cells), style="red" if bad else "")

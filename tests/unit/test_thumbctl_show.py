@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from support.operations import Operations
 from support.pictures import picture
-from support.pipeline import RENDITIONS, THUMBNAILS, UPLOADS
+from support.pipeline import RENDITIONS, TABLE, THUMBNAILS, UPLOADS
 from thumbctl import history
 from thumbctl.app import app
 
@@ -230,10 +230,21 @@ def test_a_hostile_key_is_harmless(operations: Operations) -> None:
     _, out, _ = run(HOSTILE)
     assert "\x9b" not in out
     assert "\u202e" not in out
-    assert r'\x9b2Ja"b\c *\u202e[red]\n{}ü%.png' in out
+    assert out.splitlines()[0] == r'\x9b2Ja"b\c *\u202e[red]\n{}ü%.png'
     code, _, complaint = run(f"{HOSTILE}?")
     assert (code, complaint.count("\n")) == (1, 1)
     assert "\x9b" not in complaint
+
+
+def test_a_hostile_detail_is_harmless(operations: Operations) -> None:
+    arrive(operations, body=b"not an image")
+    operations.bench.dynamodb.update_item(
+        TableName=TABLE,
+        Key={"source_key": {"S": KEY}, "source_bucket": {"S": UPLOADS}},
+        UpdateExpression="SET detail = :hostile",
+        ExpressionAttributeValues={":hostile": {"S": "a \x9b2J[red]"}},
+    )
+    assert r"unidentified: a \x9b2J[red]" in run(KEY)[1]
 
 
 @given(st.text(min_size=1, max_size=1024))
