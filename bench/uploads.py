@@ -2,10 +2,10 @@
 
 Contenders, against an S3 on a loopback address that reads, discards and answers:
 
-    put_object    boto3's client, a call a file, in threads
-    s3transfer    the SDK's TransferManager over the same client
+    put_object      boto3's client, a call a file, in threads
+    s3transfer      the SDK's TransferManager over the same client
     s3transfer+crt  the same interface over awscrt's S3 client
-    awscrt        awscrt's S3 client with requests made by hand
+    awscrt          that client with requests of our own, as `import` does it: bulk.transfer
 
 Milliseconds are processor time of the uploading process alone; the wall clock also shows the loopback S3's, as both
 share the machine. There is no TLS on loopback, and no way that loses packets: neither is what sets them apart.
@@ -17,7 +17,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import base64
 import contextlib
+import hashlib
 import os
 import statistics
 import sys
@@ -30,9 +32,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import awscrt.auth
-import awscrt.http
-import awscrt.io
-import awscrt.s3
 import boto3
 from botocore.config import Config
 from rich.console import Console
@@ -40,6 +39,7 @@ from rich.table import Table
 from s3transfer.crt import BotocoreCRTRequestSerializer, CRTTransferManager, create_s3_crt_client
 from s3transfer.manager import TransferConfig, TransferManager
 
+from bulk.transfer import Transfer
 from localaws import processes
 
 if TYPE_CHECKING:
@@ -78,7 +78,9 @@ def put_object(url: str, files: Sequence[Path]) -> None:
 
     def put(file: Path) -> str:
         with file.open("rb") as body:
-            return client.put_object(Bucket=_BUCKET, Key=file.name, Body=body, IfNoneMatch="*")["ETag"]
+            return client.put_object(
+                Bucket=_BUCKET, Key=file.name, Body=body, IfNoneMatch="*", ChecksumAlgorithm="SHA256"
+            )["ETag"]
 
     with ThreadPoolExecutor(_AT_ONCE) as threads:
         assert all(threads.map(put, files))
@@ -100,46 +102,21 @@ def s3transfer_crt(url: str, files: Sequence[Path]) -> None:
             future.result()
 
 
-def crt(url: str, files: Sequence[Path]) -> None:
-    provider = awscrt.auth.AwsCredentialsProvider.new_static("x", "x")
-    client = awscrt.s3.S3Client(
-        bootstrap=awscrt.io.ClientBootstrap.get_or_create_static_default(),
-        region=_REGION,
-        signing_config=awscrt.s3.create_default_s3_signing_config(region=_REGION, credential_provider=provider),
-        tls_mode=awscrt.s3.S3RequestTlsMode.DISABLED,
-    )
-    host = url.removeprefix("http://")
-    etags: list[str] = []
+def common_runtime(url: str, files: Sequence[Path]) -> None:
+    transfer = Transfer(_client(url), _BUCKET, connections=_AT_ONCE)
 
-    def note(status_code: int, headers: list[tuple[str, str]], **_: object) -> None:
-        assert status_code == 200
-        etags.append(dict(headers)["ETag"])
+    def put(file: Path) -> str:
+        with file.open("rb") as body:
+            checksum = base64.b64encode(hashlib.file_digest(body, "sha256").digest()).decode()
+        headers = {"x-amz-checksum-sha256": checksum, "If-None-Match": "*"}
+        return transfer.put(file, file.name, size=file.stat().st_size, headers=headers).etag
 
-    def put(file: Path) -> None:
-        headers = awscrt.http.HttpHeaders(
-            [("Host", host), ("Content-Length", str(file.stat().st_size)), ("If-None-Match", "*")]
-        )
-        request = awscrt.http.HttpRequest("PUT", f"/{_BUCKET}/{file.name}", headers)
-        client.make_request(
-            type=awscrt.s3.S3RequestType.PUT_OBJECT,
-            request=request,
-            send_filepath=str(file),
-            on_headers=note,
-            # As the others put them: in one part.
-            multipart_upload_threshold=2**30,
-            checksum_config=awscrt.s3.S3ChecksumConfig(
-                algorithm=awscrt.s3.S3ChecksumAlgorithm.CRC32, location=awscrt.s3.S3ChecksumLocation.TRAILER
-            ),
-        ).finished_future.result()
-
-    # Threads only bound how many are in flight; they wait.
     with ThreadPoolExecutor(_AT_ONCE) as threads:
-        list(threads.map(put, files))
-    assert len(etags) == len(files)
+        assert all(threads.map(put, files))
 
 
 _CONTENDERS: Final[dict[str, Callable[[str, Sequence[Path]], None]]] = {
-    "put_object": put_object, "s3transfer": s3transfer, "s3transfer+crt": s3transfer_crt, "awscrt": crt
+    "put_object": put_object, "s3transfer": s3transfer, "s3transfer+crt": s3transfer_crt, "awscrt": common_runtime
 }  # fmt: skip
 
 
@@ -219,7 +196,7 @@ class _S3(asyncio.Protocol):
             self._transport.write(self._answer())
 
     def _answer(self) -> bytes:
-        body = b""
+        body = b"<ListBucketResult></ListBucketResult>" if self._request.startswith(b"GET") else b""
         if self._request.startswith(b"POST"):
             body = self._BEGUN if b"?uploads" in self._request else self._COMPLETED
         return b"HTTP/1.1 200 OK\r\nETag: %b\r\nContent-Length: %d\r\n\r\n%b" % (self._ETAG, len(body), body)

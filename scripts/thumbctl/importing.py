@@ -178,9 +178,11 @@ def _interruptible() -> Iterator[None]:
         raise KeyboardInterrupt
 
     previous = signal.signal(signal.SIGINT, unwind)
-    yield
-    if signal.getsignal(signal.SIGINT) is unwind:
-        signal.signal(signal.SIGINT, previous)
+    try:
+        yield
+    finally:
+        if signal.getsignal(signal.SIGINT) is unwind:
+            signal.signal(signal.SIGINT, previous)
 
 
 class _Run:
@@ -322,11 +324,12 @@ class _Run:
         complain(f"{path} is not imported: {left_out.problem}{detail}.")
 
     def _estimate(self, files: int, size: int) -> Estimate | None:
-        """Show what it costs to import so many files and bytes; None where there are none."""
-        if not files:
-            return None
-        cost = estimate.of_stack(self._stack, Job("import", files, size))
-        estimate.show(cost, as_json=self._as_json)
+        """Say what it costs to import so many files and bytes; None where there are none."""
+        cost = estimate.of_stack(self._stack, Job("import", files, size)) if files else None
+        if self._as_json:
+            write_json([{"state": "looked", "files": files, "bytes": size, "estimate": cost and cost.as_json()}])
+        elif cost:
+            estimate.show(cost)
         return cost
 
 

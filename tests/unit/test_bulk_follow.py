@@ -146,7 +146,12 @@ def test_a_row_of_earlier_bytes_is_waited_out(world: World) -> None:
     world.decide(key, "FAILED", "corrupt", etag="earlier")
     reads: list[str] = []
     really = world.s3.head_object
-    world.s3.head_object = lambda **request: (reads.append(request["Key"]), really(**request))[1]  # type: ignore[method-assign]
+
+    def head_object(**request: Any) -> dict[str, Any]:
+        reads.append(request["Key"])
+        return really(**request)
+
+    world.s3.head_object = head_object  # type: ignore[method-assign]
     world.each_sleep = lambda: world.decide(key) if len(world.slept) == 5 else None
     assert world.run() is None
     assert world.outcomes() == {("READY", None): 1}

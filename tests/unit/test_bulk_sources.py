@@ -181,7 +181,6 @@ def test_a_directory_of_any_size_is_not_held(tmp_path: Path, monkeypatch: pytest
     for index in range(20):
         put(tmp_path, f"{index}.jpg")
     stats: list[str] = []
-    really = os.DirEntry
 
     class Counting:
         """A directory that counts how many of its entries were looked at."""
@@ -198,7 +197,7 @@ def test_a_directory_of_any_size_is_not_held(tmp_path: Path, monkeypatch: pytest
         def __iter__(self) -> Counting:
             return self
 
-        def __next__(self) -> really[str]:
+        def __next__(self) -> os.DirEntry[str]:
             entry = next(self._entries)
             stats.append(entry.name)
             return entry

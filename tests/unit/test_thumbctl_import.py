@@ -152,7 +152,8 @@ def test_a_folder_goes_below_the_watched_prefix(world: World) -> None:
     assert head["ContentType"] == "image/jpeg"
     assert head["ChecksumSHA256"]
     cost, last = map(json.loads, out.splitlines())
-    assert (cost["job"]["kind"], cost["job"]["objects"], cost["job"]["bytes"]) == ("import", 2, 10)
+    assert (cost["state"], cost["files"], cost["bytes"]) == ("looked", 2, 10)
+    assert (cost["estimate"]["job"]["kind"], cost["estimate"]["job"]["objects"]) == ("import", 2)
     assert last == {
         "state": "finished", "uploaded": 2, "uploaded_bytes": 10, "already_there": 0, "left_out": {}, "images": []
     }  # fmt: skip
@@ -267,6 +268,7 @@ def test_a_dry_run_uploads_nothing(world: World) -> None:
     assert out.splitlines()[-1] == "1 to upload, 1 there already."
     documents = [json.loads(line) for line in run(world.root, "--dry-run", "--json")[1].splitlines()]
     assert documents[0] == {"state": "missing", "path": str(file), "key": "in/new.jpg", "bytes": 5}
+    assert (documents[1]["state"], documents[1]["files"], documents[1]["bytes"]) == ("looked", 1, 5)
     assert world.keys() == ["in/there.jpg"]
 
 

@@ -1,0 +1,211 @@
+"""An import of many small images to a local stack of its own, killed and resumed: `python -m bench.imports [NUMBER]`.
+
+Prints how many a second were uploaded and became thumbnails, a line for each thousand from the first to the last, and
+whether every image is accounted for. The rate is that of this machine, which also plays AWS; what counts is that the
+last thousand goes as fast as the first, and that nothing is lost or done twice.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from boto3.dynamodb.types import TypeDeserializer
+from PIL import Image
+from rich.console import Console
+from rich.table import Table
+
+from localaws import emulator, stack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from localaws.stack import Stack
+
+_CORRUPT_EVERY: Final = 50
+_BLOCK: Final = 1000
+_LOOK_SECONDS: Final = 0.2
+
+
+def picture(number: int) -> tuple[str, bytes]:
+    """The name and bytes of a small image, no two alike; one in fifty is cut short and will fail."""
+    chance = random.Random(number)  # noqa: S311 - the same images in every run
+    size = chance.randrange(40, 200), chance.randrange(40, 200)
+    image = Image.effect_noise(size, chance.uniform(5, 60)).convert("RGB")
+    image.putpixel((0, 0), (number % 256, number // 256 % 256, number // 65536))
+    image_format, extension = chance.choice((("JPEG", "jpg"), ("PNG", "png")))
+    encoded = BytesIO()
+    image.save(encoded, image_format)
+    data = encoded.getvalue()
+    name = f"album {number // 100:03d}/IMG+{number:06d}.{extension}"
+    return name, data[: len(data) // 3] if is_corrupt(number) else data
+
+
+def is_corrupt(number: int) -> bool:
+    """Whether that image will fail."""
+    return number % _CORRUPT_EVERY == _CORRUPT_EVERY - 1
+
+
+@dataclass(frozen=True)
+class Importer:
+    """Somebody's terminal, in which `thumbctl import` runs as a process of its own."""
+
+    stack: Stack
+    state: Path
+    """Where the journal lies."""
+    endpoint_url: str = ""
+    """In place of the stack's."""
+    processes: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    def start(self, *arguments: object) -> subprocess.Popen[str]:
+        """Begin to import."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "THUMBCTL_"))}
+        environment = {
+            **kept,
+            **emulator.ROOT_CREDENTIALS,
+            "AWS_DEFAULT_REGION": self.stack.region,
+            "AWS_ENDPOINT_URL": self.endpoint_url or self.stack.endpoint_url,
+            "THUMBCTL_STACK": "thumbs",
+            "XDG_STATE_HOME": str(self.state),
+        }
+        command = [sys.executable, "-c", "from thumbctl.app import main; main()", "import", *map(str, arguments)]
+        process = subprocess.Popen(
+            command,
+            env=environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+        )
+        self.processes.append(process)
+        return process
+
+    def run(self, *arguments: object) -> tuple[int, list[dict[str, Any]], str]:
+        """Import to the end; returns exit code, documents and complaints."""
+        process = self.start(*arguments, "--json")
+        out, complaints = process.communicate()
+        return process.returncode, [json.loads(line) for line in out.splitlines()], complaints
+
+    def kill_when(self, uploaded: int, *arguments: object) -> int:
+        """Import, and kill -9 as soon as `uploaded` objects are there; returns how many there are then."""
+        process = self.start(*arguments)
+        while process.poll() is None and len(self.objects()) < uploaded:
+            time.sleep(_LOOK_SECONDS)
+        if process.poll() is not None:
+            raise SystemExit(f"error: the import ended before it could be killed: {process.communicate()}")
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        return len(self.objects())
+
+    def objects(self) -> dict[str, Mapping[str, Any]]:
+        """What the uploads bucket has, by key."""
+        pages = self.stack.client("s3").get_paginator("list_objects_v2")
+        return {
+            each["Key"]: each
+            for page in pages.paginate(Bucket=self.stack.outputs["source_bucket"])
+            for each in page.get("Contents", ())
+        }
+
+    def versions(self) -> Counter[str]:
+        """How often each key was written."""
+        pages = self.stack.client("s3").get_paginator("list_object_versions")
+        found = pages.paginate(Bucket=self.stack.outputs["source_bucket"])
+        return Counter(each["Key"] for page in found for each in page.get("Versions", ()))
+
+    def rows(self) -> dict[str, Mapping[str, Any]]:
+        """What the catalog says, by key."""
+        deserialise = TypeDeserializer().deserialize
+        pages = self.stack.client("dynamodb").get_paginator("scan").paginate(TableName=self.stack.outputs["table_name"])
+        rows = [{name: deserialise(value) for name, value in item.items()} for page in pages for item in page["Items"]]
+        return {row["source_key"]: row for row in rows}
+
+
+@contextlib.contextmanager
+def importer(applied: Stack, endpoint_url: str = "") -> Iterator[Importer]:
+    """A terminal whose processes end with the block."""
+    with tempfile.TemporaryDirectory() as state:
+        opened = Importer(applied, Path(state), endpoint_url)
+        try:
+            yield opened
+        finally:
+            for process in opened.processes:
+                process.kill()
+                process.communicate()
+
+
+def accounted(imported: Importer, prefix: str, expected: Mapping[str, bool]) -> list[str]:
+    """What is wrong: `expected` says of each key behind `prefix` whether it fails."""
+    rows, versions = imported.rows(), imported.versions()
+    problems = [f"{key} is there {versions[key]} times" for key in expected if versions[key] != 1]
+    for key, fails in expected.items():
+        status = rows.get(key, {}).get("status")
+        if status != ("FAILED" if fails else "READY"):
+            problems.append(f"{key} is {status}")
+    problems += [
+        f"{key} is there, and nobody imported it" for key in versions if key.startswith(prefix) and key not in expected
+    ]
+    return problems
+
+
+def _rates(moments: Sequence[float]) -> list[float]:
+    """How many a second, for each block of those moments."""
+    ordered = sorted(moments)
+    blocks = [ordered[begin : begin + _BLOCK] for begin in range(0, len(ordered), _BLOCK)]
+    return [len(block) / max(block[-1] - block[0], 1e-3) for block in blocks]
+
+
+def main() -> None:
+    """Import, kill, resume, and count."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("number", type=int, nargs="?", default=10_000)
+    parser.add_argument("--kills", type=int, default=3)
+    options = parser.parse_args()
+    out = Console(highlight=False)
+    with tempfile.TemporaryDirectory() as scratch, stack.temporary() as applied, importer(applied) as imported:
+        files = Path(scratch)
+        expected = {}
+        for number in range(options.number):
+            name, data = picture(number)
+            (files / name).parent.mkdir(exist_ok=True)
+            (files / name).write_bytes(data)
+            expected[name] = is_corrupt(number)
+        begun = time.monotonic()
+        for kill in range(options.kills):
+            goal = options.number * (kill + 1) // (options.kills + 1)
+            there = imported.kill_when(goal, files, "--follow", "--yes")
+            out.print(f"killed at {there:,} objects, {time.monotonic() - begun:.0f} s")
+        code, documents, complaints = imported.run(files, "--follow", "--yes")
+        took = time.monotonic() - begun
+        out.print(documents[-1])
+        uploaded = [each["LastModified"].timestamp() for each in imported.objects().values()]
+        decided = [datetime.fromisoformat(row["processed_at"]).timestamp() for row in imported.rows().values()]
+        table = Table("thousand", "uploads a second", "thumbnails a second", box=None, pad_edge=False)
+        for index, rates in enumerate(zip(_rates(uploaded), _rates(decided), strict=True), start=1):
+            table.add_row(str(index), *(f"{rate:,.0f}" for rate in rates))
+        out.print(table)
+        journal = sum(file.stat().st_size for file in imported.state.rglob("*.sqlite"))
+        out.print(f"{options.number:,} images in {took:.0f} s, {journal / options.number:.0f} bytes of journal a file")
+        problems = accounted(imported, "", expected)
+        for problem in (*problems[:20], *complaints.splitlines()):
+            out.print(problem)
+        if problems or code != int(any(expected.values())):
+            raise SystemExit(f"error: exit code {code}, {len(problems)} images are not accounted for")
+        out.print("every image is there once, and READY or FAILED as it has to be")
+
+
+if __name__ == "__main__":
+    main()
