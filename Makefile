@@ -74,7 +74,7 @@ mutate: $(READY) ## Change the ordering rule in every small way, and list the ch
 bench: $(READY) $(LOCAL_ARCHIVES) ## Measure it all in ten minutes, into build/bench; two cores, npm and apt-get
 	@$(BIN)/python -m bench
 
-package: $(READY) ## Build the archives to deploy; RUNTIME=python3.13 ARCHITECTURE=arm64 HEIF=yes INTERPRETER=path
+package: $(READY) ## Build the archives to deploy, and layer.cdx.json, what is in it; RUNTIME=python3.13 ARCHITECTURE=arm64 HEIF=yes INTERPRETER=path
 	@$(BIN)/python -m bundle function build/lambda/function.zip $(PACKAGE_FOR)
 	@$(BIN)/python -m bundle layer build/lambda/layer.zip $(PACKAGE_FOR) $(if $(filter no,$(HEIF)),--without-heif)
 

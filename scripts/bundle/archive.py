@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 # The earliest time that a zip entry can carry: any fixed time would do.
-_EPOCH = (1980, 1, 1, 0, 0, 0)
+EPOCH = (1980, 1, 1, 0, 0, 0)
 _REGULAR_FILE_0644 = 0o100644 << 16
 
 
@@ -20,7 +20,7 @@ def write(archive: Path, root: Path, files: Iterable[Path]) -> None:
     partial = archive.with_suffix(".partial")
     with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as zipped:
         for path in sorted(files, key=lambda file: file.relative_to(root).as_posix()):
-            entry = zipfile.ZipInfo(path.relative_to(root).as_posix(), date_time=_EPOCH)
+            entry = zipfile.ZipInfo(path.relative_to(root).as_posix(), date_time=EPOCH)
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.create_system = 3  # Unix, wherever it is built: the modes below are Unix modes
             entry.external_attr = _REGULAR_FILE_0644

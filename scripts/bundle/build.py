@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from bundle import archive, bytecode, elf
+from bundle import archive, bytecode, elf, sbom
 from bundle.target import BundleError
 
 if TYPE_CHECKING:
@@ -69,6 +70,8 @@ def build_function(output: Path, interpreter: str | None) -> None:
 def build_layer(target: Target, output: Path, interpreter: str | None, *, heif: bool = True) -> None:
     """Write the layer's archive for `target` to `output`: the pinned wheels below `python/`, and their bytecode.
 
+    Beside it goes the inventory of its parts.
+
     Without `heif`, the layer has no decoder of HEIC and HEIF, and none of its LGPL libraries.
 
     Raises BundleError when a wheel is missing, a native module does not match the target, or the
@@ -77,29 +80,34 @@ def build_layer(target: Target, output: Path, interpreter: str | None, *, heif: 
     with tempfile.TemporaryDirectory() as staging_name:
         staging = Path(staging_name)
         packages = staging / "python"
-        _install(target, packages, [LAYER / "requirements.txt", *([LAYER / "requirements-heif.txt"] if heif else [])])
+        requirements = [LAYER / "requirements.txt", *([LAYER / "requirements-heif.txt"] if heif else [])]
+        wheels = sbom.Wheels.of(packages, _install(target, packages, requirements))
         _prune(packages)
         _check_native_modules(packages, target)
         _drop_unused_libraries(packages)
         if interpreter:
             bytecode.compile_all(packages, interpreter)
         archive.write(output, staging, _files(staging))
+        sbom.write(output, packages, target, wheels)
     _, unzipped = archive.sizes(output)
     if unzipped > LAMBDA_UNZIPPED_LIMIT:
         raise BundleError(f"{output.name} is {unzipped:,} bytes unzipped; Lambda takes {LAMBDA_UNZIPPED_LIMIT:,}")
 
 
-def _install(target: Target, directory: Path, requirements: Sequence[Path]) -> None:
+def _install(target: Target, directory: Path, requirements: Sequence[Path]) -> dict[str, Any]:
+    """Install the wheels of `requirements`, and return pip's report about them."""
     command = [
         *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"),
         *("--require-hashes", "--no-deps", "--only-binary", ":all:", "--no-compile"),
-        *("--target", str(directory)),
+        *("--target", str(directory), "--report", "-"),
         *(argument for file in requirements for argument in ("--requirement", str(file))),
         *target.pip_arguments,
     ]
     finished = subprocess.run(command, capture_output=True, text=True, check=False)
     if finished.returncode != 0:
         raise BundleError(f"pip found no wheels for {target}:\n{finished.stderr.strip()}")
+    report: dict[str, Any] = json.loads(finished.stdout)
+    return report
 
 
 def _prune(packages: Path) -> None:
