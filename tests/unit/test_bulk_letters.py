@@ -308,6 +308,15 @@ def test_what_sqs_does_not_take_stays_and_stops_nothing() -> None:
     assert sqs.bodies(DEAD) == [uploaded("full.jpg")]
 
 
+@pytest.mark.parametrize("step", ["send", "delete"])
+def test_what_sqs_fails_at_is_tried_again(step: str) -> None:
+    failures = iter(["fails", "fails"])
+    sqs = MemorySQS(fault=lambda at: next(failures, "") if at == step else "")
+    sqs.put(DEAD, uploaded("a.jpg"))
+    assert redriven(sqs) == {Fate.MOVED: 1}
+    assert (sqs.bodies(DEAD), sqs.bodies(WORK)) == ([], [uploaded("a.jpg")])
+
+
 def test_a_letter_that_cannot_be_deleted_is_told() -> None:
     sqs = MemorySQS(fault=lambda step: "fails" if step == "delete" else "")
     sqs.put(DEAD, uploaded("a.jpg"))
