@@ -168,7 +168,10 @@ def examine(sight: Sight, settings_fingerprint: str, young_since: datetime) -> E
     verdict = judge(sight.object, sight.row, settings_fingerprint)
     if verdict in _OUT_OF_DATE and _is_young(sight.object.modified, young_since):
         return _pending(sight, Outcome.PENDING, f"{verdict} by now, and uploaded only a short while ago")
-    findings = [*_about_the_row(sight, sight.object, verdict), *_unlisted(sight, young_since)]
+    findings = [*_about_the_row(sight, sight.object, verdict)]
+    # Whose thumbnails they are is open until the row is decided. Where the catalog is lost, none must be.
+    if verdict not in _OUT_OF_DATE:
+        findings += _unlisted(sight, young_since)
     if verdict is Verdict.FAILED:
         reason = sight.row.reason if sight.row else None
         return Examined(Outcome.FAILED, tuple(findings), sight.object, reason, sight.place)

@@ -187,13 +187,13 @@ def _rows_now(estate: Estate, threads: ThreadPoolExecutor, keys: Sequence[str]) 
 
 def _seen_now(estate: Estate, sight: Sight, row: Known | None) -> Sight:
     listed = inventory.find(estate.s3, estate.source_bucket, sight.key)
-    owned = row.thumbnails if row else {}
     # A look costs a call: those that decide something, and no others.
-    keys = set(sight.thumbnails)
-    if listed is not None:
-        keys -= owned.keys()
-        if judge(listed, row, estate.fingerprint) is Verdict.CURRENT:
-            keys |= owned.keys()
+    keys: set[str] = set()
+    verdict = judge(listed, row, estate.fingerprint) if listed else None
+    if verdict in {None, Verdict.CURRENT, Verdict.FAILED}:
+        keys |= sight.thumbnails.keys()
+    if verdict is Verdict.CURRENT and row is not None:
+        keys |= row.thumbnails.keys()
     found = {key: inventory.find(estate.s3, estate.thumbnails_bucket, key) for key in sorted(keys)}
     return replace(
         sight,

@@ -41,7 +41,7 @@ class Repaired:
     kept: int = 0
     """Thumbnails that changed before they could be deleted."""
     left: int = 0
-    """Images beyond the most messages of a run."""
+    """Messages and thumbnails beyond the most of a run."""
 
     def as_json(self) -> dict[str, Any]:
         return {"sent": self.sent, "deleted": self.deleted, "kept": self.kept, "left": self.left}
@@ -50,15 +50,13 @@ class Repaired:
 class Repair:
     """Takes one image after the other, and mends a hundred at a time."""
 
-    def __init__(
-        self, s3: S3Client, source_bucket: str, thumbnails_bucket: str, sender: Sender, *, most_messages: int
-    ) -> None:
-        """`s3` must not repeat calls: see ONCE."""
+    def __init__(self, s3: S3Client, source_bucket: str, thumbnails_bucket: str, sender: Sender, *, most: int) -> None:
+        """Send `most` messages at most, and delete as many thumbnails. `s3` must not repeat calls: see ONCE."""
         self._s3 = s3
         self._source_bucket = source_bucket
         self._thumbnails_bucket = thumbnails_bucket
         self._sender = sender
-        self._most_messages = most_messages
+        self._most = most
         self._waiting: list[Examined] = []
         self.done = Repaired()
 
@@ -73,17 +71,19 @@ class Repair:
         """Mend what waits. Deletions come first, so that none can meet what the messages bring about."""
         waiting, self._waiting = self._waiting, []
         orphans = [each.thumbnail for one in waiting for each in one.findings if each.kind is Kind.ORPHAN]
+        found = [thumbnail for thumbnail in orphans if thumbnail]
+        doomed = found[: self._most - self.done.deleted]
         with ThreadPoolExecutor(_DELETIONS_AT_A_TIME) as threads:
-            deleted = list(threads.map(self._delete, filter(None, orphans)))
-        self.done.deleted += sum(deleted)
-        self.done.kept += len(deleted) - sum(deleted)
+            deleted = sum(threads.map(self._delete, doomed))
         bodies = [body for one in waiting if (body := self._body(one))]
-        sent = bodies[: self._most_messages - self.done.sent]
+        sent = bodies[: self._most - self.done.sent]
         for begin in range(0, len(sent), MESSAGES_A_CALL):
             batch = [Message(body) for body in sent[begin : begin + MESSAGES_A_CALL]]
             self._sender.send(batch)
             self.done.sent += len(batch)
-        self.done.left += len(bodies) - len(sent)
+        self.done.deleted += deleted
+        self.done.kept += len(doomed) - deleted
+        self.done.left += len(found) - len(doomed) + len(bodies) - len(sent)
 
     def _body(self, examined: Examined) -> str | None:
         """The message that has the function decide on an image, where it must."""

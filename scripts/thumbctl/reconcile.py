@@ -106,8 +106,8 @@ def reconcile(
     looked at a second time. It reads no image and, without `--repair`, changes nothing.
 
     `--repair` has the function make what is missing, out of date or altered, and remove what outlived its object, by
-    messages to the backfill queue, 10,000 a run at most; and it deletes thumbnails that no row lists. Run it again when
-    the queue is empty.
+    messages to the backfill queue; and it deletes thumbnails that no row lists. A run does at most 10,000 of each. Run it
+    again when the queue is empty.
 
     Exit code 1: something was wrong, mended or not; 130: interrupted.
     """
@@ -173,7 +173,7 @@ def _repair(stack: Stack, estate: Estate) -> Repair:
         estate.source_bucket,
         estate.thumbnails_bucket,
         sender,
-        most_messages=MESSAGES_AT_A_TIME,
+        most=MESSAGES_AT_A_TIME,
     )
 
 
@@ -255,4 +255,4 @@ def _sentences(tally: Tally, mender: Repair | None) -> Iterable[str]:
         kept = f", {done.kept:,} kept, for they have changed" if done.kept else ""
         yield f"{done.sent:,} messages sent to the backfill queue, {done.deleted:,} thumbnails deleted{kept}."
         if done.left:
-            yield f"{done.left:,} images are left: 'thumbctl backfill' is for many; or repair again afterwards."
+            yield f"{done.left:,} are left: repair again when the queue is empty, or use 'thumbctl backfill'."

@@ -87,7 +87,7 @@ def expected(world: World, images: dict[str, Image]) -> tuple[Counter[tuple[Kind
         elif status in {"READY", "FAILED"}:
             findings[Kind.VANISHED, key, None] += 1
             owned = {name for name in owned & mine if there[name].etag == right}
-        for name in mine - owned:
+        for name in set() if wrong else mine - owned:
             young = there[name].modified > now - GRACE
             findings[Kind.PENDING if young else Kind.ORPHAN, key, name] += 1
     return findings, +outcomes

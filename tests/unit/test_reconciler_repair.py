@@ -29,13 +29,11 @@ CONFIG = Config.from_environment(environment("arn", [LARGE, SMALL]))
 class Mender:
     """Repairs a world, and the function that works off what was sent."""
 
-    def __init__(self, world: World, *, most_messages: int = 100) -> None:
+    def __init__(self, world: World, *, most: int = 100) -> None:
         self.world = world
         self.queue: list[str] = []
         sqs: Any = SimpleNamespace(send_message_batch=self._send)
-        self.repair = Repair(
-            world.s3, "uploads", "thumbnails", Sender(sqs, "queue", Pace(None)), most_messages=most_messages
-        )
+        self.repair = Repair(world.s3, "uploads", "thumbnails", Sender(sqs, "queue", Pace(None)), most=most)
         storage, catalog = Storage(world.s3, "thumbnails"), Catalog(world.dynamodb, "catalog")
         self.pipeline = Pipeline(CONFIG, storage, catalog, PlainWorkshop(SETTINGS))
 
@@ -74,8 +72,25 @@ def test_a_repaired_world_is_whole(images: dict[str, Image]) -> None:
     mender.mend()
     mender.work_off()
     world.s3.pass_time(HOUR)
+    # Of an image that was not decided, it could not be told whose thumbnails those were.
+    assert {finding.kind for finding in wrong(world)} <= {Kind.ORPHAN}
+    mender.mend()
+    assert mender.queue == []
     assert wrong(world) == []
     assert mender.repair.done.kept == 0
+
+
+def test_a_lost_catalog_costs_no_thumbnail() -> None:
+    world = World()
+    for number in range(5):
+        world.whole(f"{number}.jpg")
+    world.dynamodb.tables["catalog"].clear()
+    world.s3.pass_time(HOUR)
+    mender = Mender(world)
+    mender.mend()
+    assert (mender.repair.done.sent, mender.repair.done.deleted) == (5, 0)
+    mender.work_off()
+    assert wrong(world) == []
 
 
 def test_what_is_whole_is_left_alone() -> None:
@@ -102,15 +117,17 @@ def test_an_image_has_one_message_however_much_is_wrong_with_it() -> None:
     assert wrong(world) == []
 
 
-def test_a_run_sends_no_more_than_it_may() -> None:
+def test_a_run_does_no_more_than_it_may() -> None:
     world = World()
     for number in range(25):
         world.upload(f"{number}.jpg")
+        world.thumbnail(f"small/{number}.gone.png")
     world.s3.pass_time(HOUR)
-    mender = Mender(world, most_messages=13)
+    mender = Mender(world, most=13)
     mender.mend()
-    assert len(mender.queue) == mender.repair.done.sent == 13
-    assert mender.repair.done.left == 12
+    assert len(mender.queue) == mender.repair.done.sent == mender.repair.done.deleted == 13
+    assert len(world.s3.buckets["thumbnails"].keys) == 12
+    assert mender.repair.done.left == 24
 
 
 def test_a_thumbnail_that_changed_since_it_was_seen_is_kept() -> None:
