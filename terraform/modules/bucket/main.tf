@@ -6,9 +6,9 @@ locals {
 }
 
 resource "aws_s3_bucket" "this" {
-  #checkov:skip=CKV_AWS_144:Sources are the importer's to replicate; thumbnails can be rendered again.
+  #checkov:skip=CKV_AWS_144:Uploads are the deployer's to replicate, to a Region of their choice; thumbnails can be rendered again.
   #checkov:skip=CKV2_AWS_62:Uploads notify the work queue, from the ingest module; thumbnails must notify nobody.
-  #checkov:skip=CKV_AWS_18:Access logs need a bucket of the account's; CloudTrail data events are the better record.
+  #checkov:skip=CKV_AWS_18:Who read what is the account's to record, in CloudTrail's data events; S3's own logs come late, may lack requests, and need a further bucket.
   bucket        = var.name
   force_destroy = var.force_destroy
   tags          = var.tags
@@ -57,7 +57,7 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "this" {
 }
 
 resource "aws_s3_bucket_lifecycle_configuration" "this" {
-  #checkov:skip=CKV_AWS_300:It does abort failed uploads; the check stumbles over the dynamic rule.
+  #checkov:skip=CKV_AWS_300:Its first rule aborts failed uploads, which the check does not see beside a dynamic one; a test of the module does.
   bucket = aws_s3_bucket.this.id
 
   rule {

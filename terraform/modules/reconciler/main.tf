@@ -25,7 +25,7 @@ resource "aws_ssm_parameter" "cursor" {
 }
 
 resource "aws_cloudwatch_log_group" "this" {
-  #checkov:skip=CKV_AWS_338:How long logs are kept is the deployer's choice; they name the keys of uploads.
+  #checkov:skip=CKV_AWS_338:retention.log_days decides, up to ten years; the default is short, since logs name the keys of uploads.
   name              = var.logs.group_name
   retention_in_days = var.logs.retention_days
   kms_key_id        = var.granted_kms_key_arn
@@ -35,9 +35,9 @@ resource "aws_cloudwatch_log_group" "this" {
 resource "aws_lambda_function" "this" {
   #checkov:skip=CKV_AWS_50:One invocation at a time, which logs what it did and how long it took: there is nothing to trace.
   #checkov:skip=CKV_AWS_116:A run that failed is made up for by the next one, which begins where the last good one stopped.
-  #checkov:skip=CKV_AWS_117:The function talks to AWS services only, over TLS; a VPC would add endpoints and no protection.
-  #checkov:skip=CKV_AWS_173:There is nothing secret in the environment, and it is encrypted with Lambda's own key.
-  #checkov:skip=CKV_AWS_272:The archive is built from this repository and pinned by its hash.
+  #checkov:skip=CKV_AWS_117:It has no way into a private network, and its role no more than its work needs. A VPC would limit what it can send out, for the price of an endpoint for each service.
+  #checkov:skip=CKV_AWS_173:Names and settings, none of them secret; Lambda's own key encrypts them at rest.
+  #checkov:skip=CKV_AWS_272:Signing profiles are the account's. Anybody can build the same archive again, byte for byte, and compare its hash.
   function_name    = local.function_name
   description      = "Checks that every source object has its thumbnails"
   role             = aws_iam_role.this.arn

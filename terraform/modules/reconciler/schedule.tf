@@ -11,7 +11,7 @@ resource "aws_scheduler_schedule_group" "this" {
 }
 
 resource "aws_scheduler_schedule" "this" {
-  #checkov:skip=CKV_AWS_297:There is nothing in it to encrypt.
+  #checkov:skip=CKV_AWS_297:It has no input, so that there is nothing to encrypt.
   name                = local.function_name
   description         = "Has the reconciler go on with its pass, or begin a new one."
   group_name          = aws_scheduler_schedule_group.this.name

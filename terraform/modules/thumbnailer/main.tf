@@ -53,10 +53,10 @@ resource "aws_lambda_layer_version" "imaging" {
 }
 
 resource "aws_lambda_function" "this" {
-  #checkov:skip=CKV_AWS_116:The dead-letter queue belongs to the work queue; Lambda's own is for asynchronous invocations.
-  #checkov:skip=CKV_AWS_117:The function talks to AWS services only, over TLS; a VPC would add endpoints and no protection.
-  #checkov:skip=CKV_AWS_173:There is nothing secret in the environment, and it is encrypted with Lambda's own key.
-  #checkov:skip=CKV_AWS_272:The archive is built from this repository and pinned by its hash.
+  #checkov:skip=CKV_AWS_116:Only queues invoke it, and their dead-letter queue takes what fails; Lambda's own is for asynchronous invocations.
+  #checkov:skip=CKV_AWS_117:It has no way into a private network, and its role no more than its work needs. A VPC would limit what it can send out, for the price of an endpoint for each service.
+  #checkov:skip=CKV_AWS_173:Names and settings, none of them secret; Lambda's own key encrypts them at rest.
+  #checkov:skip=CKV_AWS_272:Signing profiles are the account's. Anybody can build the same archive again, byte for byte, and thumbctl doctor compares what runs with what was deployed.
   function_name    = local.function_name
   description      = "Renders thumbnails of what arrives in the uploads bucket"
   role             = aws_iam_role.this.arn
