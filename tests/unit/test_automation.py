@@ -1,4 +1,4 @@
-"""The workflow and the commit hooks: that they run what the project has, and no more than they may."""
+"""The workflow, the commit hooks and the scanner: that they run what the project has, and no more than they may."""
 
 from __future__ import annotations
 
@@ -94,3 +94,10 @@ def test_the_hooks_mend_what_is_committed(tmp_path: Path) -> None:
     second = committed()
     assert second.returncode == 0, second.stdout
     assert "tables of terraform/README.md" in second.stdout
+
+
+def test_every_check_that_is_passed_over_says_why() -> None:
+    text = "".join(file.read_text() for file in REPOSITORY.glob("terraform/**/*.tf"))
+    passed_over = re.findall(r"checkov:skip.*", text)
+    assert passed_over
+    assert [each for each in passed_over if not re.fullmatch(r"checkov:skip=CKV2?_AWS_\d+:[A-Z].{30,}\.", each)] == []
