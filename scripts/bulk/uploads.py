@@ -230,9 +230,9 @@ class Uploads:
         if not head or head["ETag"].strip('"') != there.etag:
             return None
         for name, checksum in _CHECKSUMS.items():
-            # That of an upload in parts has a dash and their number, and is none of the whole.
+            # That of an upload in parts may be one of their checksums, with their number behind it, and equals none.
             # https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
-            if name in head and "-" not in head[name]:
+            if name in head:
                 with Path(source.path).open("rb") as file:
                     same = checksum(file) == head[name]
                 return Stored(there.etag, head.get("VersionId")) if same else None

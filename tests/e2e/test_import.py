@@ -38,7 +38,7 @@ def test_killed_three_times_every_image_is_accounted_for(deployment: Deployment,
     with importer(deployment.stack) as imported:
         before = len(imported.objects())
         arguments = (album, f"s3://{bucket}/{prefix}", "--follow", "--yes")
-        stops = [imported.kill_when(before + goal, *arguments, "--rate", "40") - before for goal in (40, 90, 150)]
+        stops = [imported.kill_when(before + goal, *arguments, "--rate", "10") - before for goal in (40, 90, 150)]
         assert stops == sorted(set(stops)), "each run got further"
         assert stops[-1] < NUMBER
         code, documents, complaints = imported.run(*arguments)

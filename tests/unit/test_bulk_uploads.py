@@ -9,6 +9,7 @@ import os
 import sqlite3
 import tempfile
 import threading
+import time
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -501,6 +502,7 @@ def test_what_is_in_flight_is_bounded(world: World, monkeypatch: pytest.MonkeyPa
             now[key] = (world.files / key).stat().st_size
             most_files, most_bytes = max(most_files, len(now)), max(most_bytes, sum(now.values()))
             most_ahead = max(most_ahead, pulled - landed)
+        time.sleep(0.002)  # so that others begin meanwhile
 
     def end(key: str) -> None:
         nonlocal landed
@@ -579,6 +581,17 @@ def test_a_listing_alongside_never_says_what_is_not_so(there: set[str], asked: s
                 assert (found is not None) == (key in there)
                 assert found is None or found.size == len(key.encode())
     assert s3.calls.count("LIST") <= 2 * len(asked)
+
+
+def test_a_listing_alongside_jumps_over_what_is_none_of_its_business(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inventory, "KEYS_A_CALL", 10)
+    s3 = Bucket()
+    for index in range(100):
+        s3.write(f"{index:03d}", b"image")
+    s3.keys_a_page = 10
+    beside = uploads.Beside(s3, BUCKET, "")  # type: ignore[arg-type]
+    assert [beside.knows(key) for key in ("050", "051", "055", "080", "081")] == [False, True, True, False, True]
+    assert s3.calls.count("LIST") == 4
 
 
 @pytest.mark.parametrize(
