@@ -54,7 +54,7 @@ def completed(typed: str) -> list[str]:
             "COMP_CWORD": str(len(words) - 1),
         },
     )
-    assert result.stderr == ""
+    assert (result.exit_code, result.stderr) == (0, "")
     return result.stdout.split()
 
 
