@@ -65,8 +65,8 @@ def split(
 ) -> Sequence[Range]:
     """Return ranges that together hold every key that begins with `prefix` once, in their order.
 
-    There are `wanted` of them or more, fewer where they would hold few keys: `small` are never divided. Their borders
-    are where many keys begin alike, whether there are slashes or not; a border is a text, and need not be a key.
+    There are `wanted` of them or up to twice as many, fewer where they would hold few keys: `small` are never divided.
+    Their borders are where many keys begin alike, with slashes or without; a border is a text, and need not be a key.
     """
     undivided: list[str] = []
     beginnings = [prefix]
@@ -74,9 +74,10 @@ def split(
         while beginnings and len(undivided) + len(beginnings) < wanted:
             # All of them or none, for where one is divided, the others are likely to be as large.
             longer = list(threads.map(lambda each: list(_many_begin_with(s3, bucket, each, small)), beginnings))
-            undivided += [each for each, divided in zip(beginnings, longer, strict=True) if not divided]
+            undivided += [each for each, those in zip(beginnings, longer, strict=True) if not those]
             beginnings = list(itertools.chain.from_iterable(longer))
-    borders = sorted([*undivided, *beginnings])[1:]
+    divided = sorted([*undivided, *beginnings])
+    borders = divided[:: max(1, len(divided) // wanted)][1:]
     return [Range(after, until) for after, until in zip(["", *borders], [*borders, None], strict=True)]
 
 

@@ -36,8 +36,15 @@ def test_what_passed_since_the_look_is_in_the_queue() -> None:
     valve = Valve()
     valve.make_room(30, taken=0)
     assert valve.take(10) == 10
-    valve.make_room(25, taken=0)  # seen before those ten were sent
-    assert valve.take(10) == 10
+    valve.make_room(19, taken=0)  # seen before those ten were sent
+    granted: list[int] = []
+    sender = threading.Thread(target=lambda: granted.append(valve.take(10)))
+    sender.start()
+    sender.join(0.05)
+    assert sender.is_alive()
+    valve.make_room(10, taken=10)
+    sender.join(5)
+    assert granted == [10]
     valve.close()
     assert valve.take(10) == 0
 

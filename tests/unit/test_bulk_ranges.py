@@ -53,6 +53,7 @@ def test_every_key_is_in_one_range(keys: set[str], prefix: str, wanted: int, sma
     ranges = split(s3, BUCKET, prefix, wanted=wanted, small=small)
     found = [key for part in listed(s3, prefix, ranges) for key in part]
     assert found == sorted(key for key in keys if key.startswith(prefix))
+    assert len(ranges) <= 2 * wanted
 
 
 @given(keys=st.sets(_KEYS, max_size=30), data=st.data())
