@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.e2e
 
-THUMBCTL = Path(sys.executable).with_name("thumbctl")
+THUMBCTL = str(Path(sys.executable).with_name("thumbctl"))
 
 
 @pytest.fixture(autouse=True)
