@@ -132,7 +132,7 @@ class Follower:
         return [taken[begin : begin + KEYS_A_CALL] for begin in range(0, len(taken), KEYS_A_CALL)]
 
     def _outcome(self, key: str, etag: str, known: Known | None) -> tuple[str, str | None] | None:
-        if known is None or known.status is None or known.claimed:
+        if known is None or known.status is None:
             return None
         # Of what is too large to be read, the row may know no ETag.
         if known.etag == etag or (known.status == FAILED and known.etag is None):

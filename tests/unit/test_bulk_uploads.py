@@ -194,7 +194,7 @@ def test_however_often_it_ends_each_file_is_there_once(data: st.DataObject, file
             with contextlib.suppress(Killed):
                 world.run(Mortal)
             Mortal.dead = False
-            name = data.draw(NAMES, "disturbed")
+            name = data.draw(st.sampled_from(sorted(files)) | NAMES, "disturbed")
             match data.draw(st.sampled_from(["nothing", "changed", "touched", "overwritten", "deleted"]), "how"):
                 case "changed" if name in files:
                     files[name] = data.draw(BODIES)
@@ -268,6 +268,14 @@ def test_without_a_journal_checksums_tell(world: World) -> None:
     assert world.s3.has("0.jpg") == b"image"
     assert {name: world.s3.versions(name) for name in ("0.jpg", "1.jpg")} == {"0.jpg": 2, "1.jpg": 1}
     assert world.rows()["1.jpg"][1] == world.s3.head_object(Bucket=BUCKET, Key="1.jpg")["VersionId"]
+
+
+def test_a_file_that_changed_is_uploaded_again(world: World) -> None:
+    world.file("1.jpg", b"image")
+    world.run()
+    world.file("1.jpg", b"IMAGE")
+    assert world.run().uploaded == 1
+    assert world.s3.has("1.jpg") == b"IMAGE"
 
 
 def test_an_object_of_another_size_is_not_asked_for(world: World) -> None:
@@ -380,6 +388,7 @@ def test_files_that_change_vanish_or_may_not_be_read_are_told_and_the_others_go_
         "gone": Problem.MISSING,
         "locked": Problem.UNREADABLE,
     }
+    assert "changed" not in world.puts.headers
     assert [key for key in ("changed", "torn", "gone", "locked", "fine") if world.s3.has(key)] == ["fine"]
     monkeypatch.undo()
     world.puts.before = lambda _: None
