@@ -26,8 +26,9 @@ class Problem(StrEnum):
 
     HIDDEN = "hidden"
     """A name that begins with a dot, below a directory or in place of a pattern's asterisk."""
-    SPECIAL = "not a file"
-    """A pipe, a socket, a device; in a manifest a directory as well."""
+    SPECIAL = "a pipe, a socket or a device"
+    NO_FILE = "not a file"
+    """And named: by itself, or in a manifest."""
     LOOP = "a link to a directory that it lies in"
     MISSING = "not there"
     """Gone since it was listed, or a link to nothing."""
@@ -108,6 +109,8 @@ def _found(path: str, root: str, prefix: str, *, is_root: bool) -> Iterator[Sour
         return
     if stat.S_ISDIR(status.st_mode):
         yield from _walk(path, path if is_root else root, prefix, ((status.st_dev, status.st_ino),))
+    elif is_root and not stat.S_ISREG(status.st_mode):
+        yield LeftOut(path, Problem.NO_FILE)
     else:
         yield _judged(path, os.path.relpath(path, root), prefix, status)
 
@@ -153,6 +156,8 @@ def _listed(path: str, key: str | None, prefix: str) -> Source | LeftOut:
         status = os.stat(path)  # noqa: PTH116
     except OSError as error:
         return _unseen(path, error)
+    if not stat.S_ISREG(status.st_mode):
+        return LeftOut(path, Problem.NO_FILE)
     return _judged(os.path.abspath(path), key, prefix, status)  # noqa: PTH100
 
 

@@ -113,7 +113,12 @@ def test_links_are_followed_and_never_in_circles(tmp_path: Path) -> None:
 
 def test_what_is_no_file_is_left_out(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    assert left_out(tmp_path) == {str(tmp_path / "pipe"): Problem.SPECIAL}
+    pipe = str(tmp_path / "pipe")
+    assert left_out(tmp_path) == {pipe: Problem.SPECIAL}
+    assert left_out(f"{tmp_path}/*") == {pipe: Problem.SPECIAL}
+    assert left_out(pipe) == {pipe: Problem.NO_FILE}
+    assert Problem.SPECIAL.harmless
+    assert not Problem.NO_FILE.harmless
 
 
 def test_a_directory_that_may_not_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,7 +161,7 @@ def test_a_manifest_names_paths_and_keys(tmp_path: Path, monkeypatch: pytest.Mon
         "in/a/cat.jpg", "in/cats/one two.jpg", f"in{absolute}"
     ]  # fmt: skip
     assert [each.problem for each in found if isinstance(each, LeftOut)] == [
-        Problem.MISSING, Problem.SPECIAL, Problem.NO_KEY
+        Problem.MISSING, Problem.NO_FILE, Problem.NO_KEY
     ]  # fmt: skip
 
 
