@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import importlib.metadata
 import json
 import sys
 import uuid
@@ -252,6 +253,7 @@ class _Aws:
     def _parameter(self, asked: Any) -> Any:  # noqa: ANN401 - JSON
         queues = {name: f"{self._url}/{ACCOUNT}/{name}" for name in ("work", "backfill", "dlq")}
         outputs = {
+            "release": importlib.metadata.version("thumbnail-pipeline"),
             "source_bucket": UPLOADS,
             "source_prefix": "",
             "thumbnails_bucket": THUMBNAILS,

@@ -5,9 +5,11 @@ from __future__ import annotations
 import functools
 import gzip
 import hashlib
+import importlib.metadata
 import json
 import os
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus
 
@@ -56,8 +58,10 @@ class FakeLambda:
 
 
 class FakeStack(Stack):
+    """A stack with the settings that are under this name in its outputs."""
+
     def deployed(self) -> Deployed:
-        return Deployed(DEFAULT, 1769, "arm64", 60, "python3.13", "sha")
+        return Deployed(self.outputs["settings"], 1769, "arm64", 60, "python3.13", "sha")
 
 
 class World:
@@ -92,6 +96,8 @@ class World:
         urls = {name: self.sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("work", "backfill", "dead")}
         self.queue = urls["backfill"]
         outputs = {
+            "release": importlib.metadata.version("thumbnail-pipeline"),
+            "settings": DEFAULT,
             "source_bucket": BUCKET,
             "source_prefix": "",
             "table_name": TABLE,
@@ -257,6 +263,16 @@ def test_only_keys_that_are_watched(world: World) -> None:
     assert "watches only keys" in result.stderr
 
 
+def test_another_release_is_not_trusted(world: World) -> None:
+    """To a newer renderer everything is out of date, and the function that is deployed would make nothing of it."""
+    world.stack.outputs["release"] = "0.0.9"  # type: ignore[index]
+    world.made("current.jpg")
+    result = run(*BACKFILL)
+    assert result.exit_code == 2
+    assert "The stack is of release 0.0.9 and this thumbctl of " in result.stderr
+    assert world.keys() == []
+
+
 def test_messages_fill_calls(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(53):
         world.upload(f"{number}.jpg")
@@ -339,6 +355,23 @@ def test_another_question_is_another_job(world: World) -> None:
     answered(*BACKFILL, "--limit", "10")
     assert answered(*BACKFILL, "--include", "0*")["sent"] == 10
     assert answered(*BACKFILL, "--restart")["sent"] == 20
+
+
+def test_other_settings_are_another_job(world: World) -> None:
+    for number in range(20):
+        world.upload(f"{number:02d}.jpg")
+    answered(*BACKFILL, "--limit", "10")
+    world.stack.outputs["settings"] = replace(DEFAULT, animation="animate")  # type: ignore[index]
+    assert answered(*BACKFILL)["sent"] == 20
+
+
+def test_a_dry_run_leaves_an_interrupted_job_as_it_is(world: World) -> None:
+    for number in range(20):
+        world.upload(f"{number:02d}.jpg")
+    answered(*BACKFILL, "--limit", "15")
+    assert answered("backfill", "--dry-run")["would_send"] == 5
+    assert answered("backfill", "--dry-run", "--restart")["would_send"] == 20
+    assert answered(*BACKFILL)["sent"] == 5
 
 
 def test_ctrl_c_pauses(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
