@@ -123,7 +123,7 @@ def import_files(
             with _interruptible():
                 run.go(follow=follow)
             run.tell(follow=follow)
-        raise typer.Exit(run.exit_code)
+        raise typer.Exit(run.exit_code(follow=follow))
 
 
 def _prefix(stack: Stack, destination: str | None) -> str:
@@ -210,9 +210,9 @@ class _Run:
         """Look at all files, and note them. Raises ThumbctlError where there is none."""
         most_bytes = self._stack.deployed().settings.limits.bytes
         with progress() as bar:
-            task = bar.add_task("Looking at files", total=None)
-            for left_out in self._journal.plan(found, most_bytes=most_bytes, planned=self._planned):
-                bar.update(task, completed=self._planned.files)
+            # Without a total it counts.
+            seen = bar.track(found, total=None, description="Looking at files")
+            for left_out in self._journal.plan(seen, most_bytes=most_bytes, planned=self._planned):
                 self._name(left_out)
         if not self._planned.files and not self._problems:
             raise ThumbctlError("There is no file in what was named: correct the path, or the manifest.")
@@ -226,10 +226,10 @@ class _Run:
             if self._as_json:
                 write_json([{"state": "missing", "path": source.path, "key": source.key, "bytes": source.size}])
             else:
-                _say(f"{source.path} → {_S3_URL}{self._bucket}/{source.key}")
+                typer.echo(f"{source.path} → {_S3_URL}{self._bucket}/{source.key}")
         self._estimate(number, size)
         if not self._as_json:
-            _say(f"{number:,} to upload, {self._planned.files - number:,} there already.")
+            typer.echo(f"{number:,} to upload, {self._planned.files - number:,} there already.")
 
     def ask(self, *, yes: bool) -> None:
         """Say what the rest costs, and ask."""
@@ -281,18 +281,17 @@ class _Run:
         else:
             console().print(_table(self._tally, self._left_out, outcomes))
             for key, outcome, reason in islice(failed, _TOLD):
-                _say(f"{outcome} {reason} {key}")
+                typer.echo(f"{outcome} {reason} {key}")
             if self._state is State.PAUSED:
-                _say("Paused. The same command goes on where this one stopped.")
+                typer.echo("Paused. The same command goes on where this one stopped.")
         if self._stalled:
             complain(_why(self._stalled, outcomes[None, None]))
 
-    @property
-    def exit_code(self) -> int:
+    def exit_code(self, *, follow: bool) -> int:
         """What it comes to for a script."""
         if self._state is State.PAUSED:
             return INTERRUPTED
-        failed = any(outcome == FAILED for outcome, _ in self._journal.outcomes())
+        failed = follow and any(outcome == FAILED for outcome, _ in self._journal.outcomes())
         return ExitCode.WRONG if failed or self._stalled or self._problems else ExitCode.FINE
 
     @property
@@ -333,10 +332,6 @@ class _Run:
         return cost
 
 
-def _say(sentence: str) -> None:
-    console().print(sentence, markup=False, soft_wrap=True)
-
-
 def _table(tally: Tally, left_out: Counter[Problem], outcomes: Counter[tuple[str | None, str | None]]) -> Table:
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(justify="right")
@@ -355,10 +350,10 @@ def _why(stalled: Stalled, undecided: int) -> str:
     begin = f"{undecided:,} images are not decided, and nothing has moved for {PATIENCE_SECONDS / 60:.0f} minutes:"
     if stalled.dead_letters:
         return (
-            f"{begin} the dead-letter queue has {stalled.dead_letters:,} messages. Find out why with 'thumbctl doctor',"
-            " mend it, redrive, and run this again to go on following."
+            f"{begin} the dead-letter queue has {stalled.dead_letters:,} messages. Find the cause with 'thumbctl dlq peek'"
+            " and 'thumbctl doctor', mend it, send them back with 'thumbctl dlq redrive', and run this again to follow on."
         )
     return (
         f"{begin} the work queue is empty. See with 'thumbctl doctor' whether the bucket still notifies it;"
-        " 'thumbctl backfill' has looked at what nobody was told of. Then run this again to go on following."
+        " 'thumbctl backfill' makes what nobody was told of. Then run this again to follow on."
     )

@@ -302,6 +302,7 @@ def test_following_tells_what_became_of_each(world: World, monkeypatch: pytest.M
     meanwhile(monkeypatch, lambda key: world.decide(key, *(("FAILED", "corrupt") if "b" in key else ("READY",))))
     code, out, complaints = run(world.root, "--follow", "--yes", "--json")
     assert (code, complaints) == (1, "")
+    assert run(world.root)[0] == 0, "who does not follow is not told of it"
     *_, failed, last = map(json.loads, out.splitlines())
     assert failed == {"state": "failed", "key": "in/b.jpg", "outcome": "FAILED", "reason": "corrupt"}
     assert {(each["outcome"], each["reason"]): each["images"] for each in last["images"]} == {
@@ -322,8 +323,8 @@ def test_following_can_come_later(world: World) -> None:
 @pytest.mark.parametrize(
     ("stalled", "remedy"),
     [
-        (Stalled(0, 0), "'thumbctl backfill' has looked at what nobody was told of"),
-        (Stalled(9, 3), "'thumbctl doctor'"),
+        (Stalled(0, 0), "'thumbctl backfill' makes what nobody was told of"),
+        (Stalled(9, 3), "send them back with 'thumbctl dlq redrive'"),
     ],
 )
 def test_what_is_stuck_is_told_with_the_remedy(
