@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -28,7 +27,6 @@ from thumbctl.enqueue import (
     RateOption,
     WaitOption,
 )
-from thumbctl.errors import ThumbctlError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -94,7 +92,8 @@ def backfill(
     """
     found = stacks.find(stack)
     prefix = _prefix(found, prefix)
-    fingerprint = _fingerprint(found)
+    found.require_own_release()
+    fingerprint = found.deployed().settings.fingerprint
     wish = Wish(tuple(include or ()), tuple(exclude or ()), _verdicts(failed=failed, force=force))
     bucket, s3 = found.outputs["source_bucket"], enqueue.patient(found, "s3")
     source: Source = Listing(s3, bucket, prefix)
@@ -144,17 +143,6 @@ def _prefix(stack: Stack, given: str | None) -> str:
     if given is not None and not given.startswith(watched):
         raise typer.BadParameter(f"the stack watches only keys that begin with {watched!r}", param_hint="--prefix")
     return watched if given is None else given
-
-
-def _fingerprint(stack: Stack) -> str:
-    """Of the settings that are deployed. Raises ThumbctlError where another release may make another one of them."""
-    deployed, mine = stack.outputs["release"], importlib.metadata.version("thumbnail-pipeline")
-    if deployed != mine:
-        raise ThumbctlError(
-            f"The stack is of release {deployed} and this thumbctl of {mine}, to which everything might seem out of"
-            " date: use the thumbctl of the stack's release, or apply this one's module."
-        )
-    return stack.deployed().settings.fingerprint
 
 
 def _verdicts(*, failed: bool, force: bool) -> frozenset[Verdict]:

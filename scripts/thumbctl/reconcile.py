@@ -106,8 +106,8 @@ def reconcile(
     looked at a second time. It reads no image and, without `--repair`, changes nothing.
 
     `--repair` has the function make what is missing, out of date or altered, and remove what outlived its object, by
-    messages to the backfill queue; and it deletes thumbnails that no row lists. A run does at most 10,000 of each. Run it
-    again when the queue is empty.
+    messages to the backfill queue; and it deletes thumbnails that no row lists. A run does at most 10,000 of each. Run
+    it again when the queue is empty.
 
     Exit code 1: something was wrong, mended or not; 130: interrupted.
     """
@@ -144,6 +144,7 @@ def _estate(stack: Stack, prefix: str | None) -> tuple[Estate, int]:
     watched = stack.outputs["source_prefix"]
     if prefix is not None and not prefix.startswith(watched):
         raise typer.BadParameter(f"the stack watches only keys that begin with {watched!r}", param_hint="--prefix")
+    stack.require_own_release()
     deployed = stack.deployed()
     estate = Estate(
         s3=stack.client("s3", _PATIENT),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,6 +78,15 @@ class Stack:
             runtime=found["Runtime"],
             code_sha256=found["CodeSha256"],
         )
+
+    def require_own_release(self) -> None:
+        """Raise ThumbctlError where the stack is of another release, to which other thumbnails may be up to date."""
+        deployed, mine = self.outputs["release"], importlib.metadata.version("thumbnail-pipeline")
+        if deployed != mine:
+            raise ThumbctlError(
+                f"The stack is of release {deployed} and this thumbctl of {mine}, to which everything might seem out of"
+                " date: use the thumbctl of the stack's release, or apply this one's module."
+            )
 
 
 def find(name: str | None) -> Stack:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
+import itertools
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,6 +19,7 @@ from typer.testing import CliRunner
 from reconciler import scheduled
 from reconciler.config import Config
 from reconciler.cursor import can_hold
+from reconciler.reconciliation import reconcile
 from support.operations import Operations
 from support.pictures import picture
 from support.pipeline import RENDITIONS, TABLE, THUMBNAILS, UPLOADS, FakeContext, client
@@ -26,7 +29,11 @@ from thumbnailer.errors import Systemic
 from thumbnailer.events import ObjectEvent, parse
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from reconciler.findings import Examined
     from support.pipeline import Bench
+    from thumbctl.stack import Stack
 
 CURSOR = "/thumbnail-pipeline/photos/reconciler"
 PICTURE = picture()
@@ -41,11 +48,19 @@ class Estate:
         self.operations = Operations(monkeypatch)
         self.bench: Bench = self.operations.bench
         self.queue_url = client("sqs").create_queue(QueueName="backfill")["QueueUrl"]
-        outputs = {**self.operations.stack.outputs, "backfill_queue_url": self.queue_url}
-        monkeypatch.setattr(stacks, "find", lambda _: replace(self.operations.stack, outputs=outputs))
+        self.outputs: dict[str, Any] = {
+            "release": importlib.metadata.version("thumbnail-pipeline"),
+            "backfill_queue_url": self.queue_url,
+        }
+        monkeypatch.setattr(stacks, "find", lambda _: self.stack)
         self._sequencer = 0
         for key in KEYS:
             self.upload(key)
+
+    @property
+    def stack(self) -> Stack:
+        stack = self.operations.stack
+        return replace(stack, outputs={**stack.outputs, **self.outputs})
 
     def upload(self, key: str, body: bytes = PICTURE) -> None:
         self._sequencer += 1
@@ -214,13 +229,34 @@ def test_people_get_a_table_and_two_sentences(estate: Estate) -> None:
 
 
 def test_an_unwatched_prefix_is_refused(estate: Estate) -> None:
-    estate.operations.prefix = "photos/"
-    outputs = {**estate.operations.stack.outputs, "backfill_queue_url": estate.queue_url}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stacks, "find", lambda _: replace(estate.operations.stack, outputs=outputs))
-        result = CliRunner().invoke(app, ["reconcile", "--prefix", "d/"])
+    estate.outputs["source_prefix"] = "photos/"
+    result = CliRunner().invoke(app, ["reconcile", "--prefix", "d/"])
     assert result.exit_code == 2
     assert "photos/" in result.stderr
+
+
+def test_another_release_is_not_trusted(estate: Estate) -> None:
+    estate.outputs["release"] = "0.0.9"
+    result = CliRunner().invoke(app, ["reconcile"])
+    assert result.exit_code == 2
+    assert "The stack is of release 0.0.9" in result.stderr
+
+
+def test_who_interrupts_it_hears_what_was_found_and_where_to_go_on(
+    estate: Estate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was found is mended, too: the next run goes on behind it."""
+    estate.damage()
+
+    def interrupted(*arguments: Any, **named: Any) -> Iterator[Examined]:
+        yield from itertools.islice(reconcile(*arguments, **named), 4)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("thumbctl.reconcile.examine_all", interrupted)
+        exit_code, first, summary = run("--repair", "--yes")
+    assert (exit_code, summary["finished"], summary["repaired"]["sent"]) == (1, False, 3)
+    assert first | run("--after", summary["after"])[1] == WRONG | HARMLESS
 
 
 # ── the scheduled function ───────────────────────────────────────────────────────────────────────────

@@ -9,8 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.findings import Kind, Outcome, Tally
+from reconciler.alignment import Sight
+from reconciler.findings import Kind, Outcome, Tally, examine
+from reconciler.inventory import Listed
 from reconciler.reconciliation import reconcile
+from reconciler.rows import Known
 from support.estate import GRACE, HOUR, OLD, ROWS, WORLDS, World, build, deployed, etag_of, thumbnail_of
 
 if TYPE_CHECKING:
@@ -203,6 +206,18 @@ def test_no_more_is_held_than_a_few_pages(monkeypatch: pytest.MonkeyPatch) -> No
     assert len(ahead) == 500
     # A page that is examined, what rows are asked of, and two pages of the listing.
     assert max(ahead) <= 10 + 50 + 20
+
+
+@pytest.mark.parametrize("status", ["READY", "DELETED", None])
+def test_of_an_undecided_image_no_thumbnail_is_called_nobodys(status: str | None) -> None:
+    name = "small/a.jpg.png"
+    listed, thumbnail = Listed("a.jpg", 1, "new", None), Listed(name, 1, "any", None)
+    row = Known(status, "old") if status else None
+    now = World().s3.now
+    examined = examine(Sight("a.jpg", listed, row, {name: thumbnail}), "settings", now)
+    assert [each.kind for each in examined.findings] == [Kind.CHANGED if status == "READY" else Kind.MISSING]
+    gone = examine(Sight("a.jpg", None, row, {name: thumbnail}), "settings", now)
+    assert Kind.ORPHAN in {each.kind for each in gone.findings}
 
 
 # ── what changes between the two looks ───────────────────────────────────────────────────────────────
