@@ -351,8 +351,8 @@ def _why(stalled: Stalled, undecided: int) -> str:
     if stalled.dead_letters:
         return (
             f"{begin} the dead-letter queue has {stalled.dead_letters:,} messages. Find the cause with"
-            " 'thumbctl dlq peek' and 'thumbctl doctor', mend it, send them back with 'thumbctl dlq redrive', and run this"
-            " again to follow on."
+            " 'thumbctl dlq peek' and 'thumbctl doctor', mend it, send them back with 'thumbctl dlq redrive', and run"
+            " this again to follow on."
         )
     return (
         f"{begin} the work queue is empty. See with 'thumbctl doctor' whether the bucket still notifies it;"
