@@ -162,7 +162,8 @@ def examine(sight: Sight, settings_fingerprint: str, young_since: datetime) -> E
     """
     if sight.row is not None and sight.row.claimed:
         outcome = Outcome.PENDING if sight.object else None
-        return _pending(sight, outcome, "an event is being applied; if its worker died, its message comes back")
+        detail = "an event is being applied; if its worker died, its message comes back, or is a dead letter"
+        return _pending(sight, outcome, detail)
     if sight.object is None:
         return _without_object(sight, young_since)
     verdict = judge(sight.object, sight.row, settings_fingerprint)
