@@ -72,7 +72,12 @@ def run_unpacked(root: Path, script: str, told: Any = None) -> Any:
         capture_output=True,
         text=True,
         check=False,
-        env=environment("arn:aws:sns:us-east-1:123456789012:alerts", RENDITIONS) | {"AWS_DEFAULT_REGION": "us-east-1"},
+        env={
+            **environment("arn:aws:sns:us-east-1:123456789012:alerts", RENDITIONS),
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "CURSOR_PARAMETER": "/thumbnail-pipeline/thumbs/reconcile",
+            "METRICS_FUNCTION": "thumbs-thumbnailer",
+        },
     )
     assert done.returncode == 0, done.stderr
     assert {path for path in root.rglob("*") if "runtime" not in path.parts} == before
