@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 DAY = 24 * 3600
 
+# https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
+INVOCATIONS_A_POLLER = 10
+
 _MINUTE, _HOUR = 60, 3600
 # What a good setting takes of every limit: retries, other functions of the account and bursts need the rest.
 _GOOD_SHARE = 0.8
@@ -135,6 +138,7 @@ class Capacity:
     concurrency     what it is set to
     queued          messages that are in the queue at a time at most
     retention_days  for which the queue keeps a message
+    pollers         how many of the mapping's pollers are provisioned at least; None where Lambda brings its own
     """
 
     demand: Demand
@@ -143,6 +147,7 @@ class Capacity:
     concurrency: int
     queued: float
     retention_days: float
+    pollers: int | None = None
 
     @property
     def images_a_second(self) -> float:
@@ -206,7 +211,7 @@ class Capacity:
         limits, demand, concurrency = self.limits, self.demand, self.concurrency
         with_bucket_keys = self._rate(demand.kms * BUCKET_KEY_MISSES)
         return (
-            self._usage("Lambda", "invocations of the mapping", concurrency, limits.lambda_mapping),
+            self._usage("Lambda", "invocations of the mapping", concurrency, self._mapping),
             self._usage("Lambda", "invocations of the account", concurrency, limits.lambda_account),
             self._usage("S3", "PUT under the prefix of a rendition", self._rate(demand.puts), limits.s3_put_prefix),
             self._usage("S3", "GET under the prefix of the sources", self._rate(demand.gets), limits.s3_get_prefix),
@@ -271,8 +276,7 @@ class Capacity:
         lost = self.ramp_seconds
         if lost > max(_LONG_RAMP * self.seconds, _LONG_RAMP_SECONDS):
             yield (
-                f"Of it, {spoken(lost)} are lost while Lambda's pollers begin: where that matters,"
-                f" {self.limits.lambda_more_batches.remedy}."
+                f"Of it, {spoken(lost)} are lost while Lambda's pollers begin: where that matters, {self._more.remedy}."
             )
 
     @property
@@ -286,7 +290,16 @@ class Capacity:
 
     @property
     def _ramp(self) -> Ramp:
-        return Ramp(self.limits.lambda_first_batches.value, self.limits.lambda_more_batches.value / _MINUTE)
+        first = INVOCATIONS_A_POLLER * self.pollers if self.pollers else self.limits.lambda_first_batches.value
+        return Ramp(first, self._more.value / _MINUTE)
+
+    @property
+    def _mapping(self) -> Limit:
+        return self.limits.lambda_provisioned if self.pollers else self.limits.lambda_mapping
+
+    @property
+    def _more(self) -> Limit:
+        return self.limits.lambda_provisioned_more if self.pollers else self.limits.lambda_more_batches
 
     def _steps(self) -> Iterator[Step]:
         """What is allowed, from when on: a table that is asked for more than ever gets ready for it, by doubling."""

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from bulk.guard import MESSAGES_AT_A_TIME
-from costs.capacity import Capacity, Demand
+from costs.capacity import INVOCATIONS_A_POLLER, Capacity, Demand
 from costs.limits import Limits
 from costs.model import BUCKET_KEY_MISSES, MESSAGES_A_REQUEST, Line, Model, Workload, by_service, total
 
@@ -34,6 +34,8 @@ _SETTINGS: Mapping[str, tuple[str, int]] = {
     "import": ("maximum_concurrency", 20),
     "backfill": ("backfill.maximum_concurrency", 10),
 }
+# And where its pollers are provisioned.
+_POLLERS: Mapping[str, str] = {"import": "pollers.maximum", "backfill": "backfill.pollers.maximum"}
 
 
 @dataclass(frozen=True)
@@ -80,14 +82,25 @@ class Estimate:
     region: str
 
     @classmethod
-    def of(cls, job: Job, workload: Workload, *, retention_days: float = 4, model: Model | None = None) -> Estimate:
+    def of(
+        cls,
+        job: Job,
+        workload: Workload,
+        *,
+        retention_days: float = 4,
+        pollers: int | None = None,
+        model: Model | None = None,
+    ) -> Estimate:
         """Work it out from the checked-in figures, or another `model`.
 
-        The queue keeps messages for `retention_days`. The sources are as large as those of the job.
+        The queue keeps messages for `retention_days`, and has so many provisioned `pollers` at least, where it has any.
+        The sources are as large as those of the job.
         """
         model = model or Model.load()
         workload = replace(workload, source_bytes=job.bytes / job.objects if job.objects else None)
         setting, _ = _SETTINGS[job.kind]
+        if pollers:
+            setting = f"{INVOCATIONS_A_POLLER} * {_POLLERS[job.kind]}"
         return cls(
             job,
             workload,
@@ -100,6 +113,7 @@ class Estimate:
                 concurrency=workload.maximum_concurrency,
                 queued=job.queued,
                 retention_days=retention_days,
+                pollers=pollers,
             ),
             model.prices.date,
             model.prices.region,

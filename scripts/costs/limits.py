@@ -33,6 +33,8 @@ class Limits:
     lambda_mapping: Limit
     lambda_first_batches: Limit
     lambda_more_batches: Limit
+    lambda_provisioned: Limit
+    lambda_provisioned_more: Limit
     lambda_environments: Limit
     lambda_account: Limit
     s3_put_prefix: Limit

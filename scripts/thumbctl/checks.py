@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from thumbctl import channels
 from thumbctl.errors import ThumbctlError
+from thumbctl.health import most_at_a_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -300,14 +301,14 @@ def _mappings(seen: Evidence) -> Finding:
             return Finding(
                 Outcome.FAIL, f"The {name} queue is paused: nothing is taken from it.", f"'thumbctl resume {name}'."
             )
-        most = mapping.get("ScalingConfig", {}).get("MaximumConcurrency")
+        most = most_at_a_time(mapping)
         wrong = {
             f"reads {mapping['EventSourceArn']}": mapping["EventSourceArn"] != seen.output(queue),
             # With SnapStart it is a version of the function.
             f"invokes {mapping['FunctionArn']}": not f"{mapping['FunctionArn']}:".startswith(f"{arn}:"),
             "takes one failed message for a failed batch": "ReportBatchItemFailures"
             not in mapping.get("FunctionResponseTypes", ()),
-            f"has a maximum concurrency of {most}, not {seen.output(concurrency)}": most != seen.output(concurrency),
+            f"has up to {most} invocations at a time, not {seen.output(concurrency)}": most != seen.output(concurrency),
         }
         found = [what for what, is_so in wrong.items() if is_so]
         if found:

@@ -112,7 +112,12 @@ def of_stack(stack: Stack, job: Job) -> Estimate:
         batch=mapping["BatchSize"],
         maximum_concurrency=int(stack.outputs[_CONCURRENCIES[job.kind]]),
     )
-    return Estimate.of(job, workload, retention_days=int(queue["Attributes"]["MessageRetentionPeriod"]) / DAY)
+    return Estimate.of(
+        job,
+        workload,
+        retention_days=int(queue["Attributes"]["MessageRetentionPeriod"]) / DAY,
+        pollers=mapping.get("ProvisionedPollerConfig", {}).get("MinimumPollers"),
+    )
 
 
 def show(estimate: Estimate, *, as_json: bool = False) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
+
+from costs.capacity import INVOCATIONS_A_POLLER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,7 +29,7 @@ class Poller:
     """work or backfill."""
     state: str
     """https://docs.aws.amazon.com/lambda/latest/api/API_EventSourceMappingConfiguration.html"""
-    maximum_concurrency: int | None
+    most_at_a_time: int | None
 
     @property
     def enabled(self) -> bool:
@@ -40,10 +42,16 @@ def pollers(stack: Stack) -> list[Poller]:
     found = {
         queue: functions.get_event_source_mapping(UUID=stack.outputs[output]) for queue, output in _MAPPINGS.items()
     }
-    return [
-        Poller(queue, mapping["State"], mapping.get("ScalingConfig", {}).get("MaximumConcurrency"))
-        for queue, mapping in found.items()
-    ]
+    return [Poller(queue, mapping["State"], most_at_a_time(mapping)) for queue, mapping in found.items()]
+
+
+def most_at_a_time(mapping: Mapping[str, Any]) -> int | None:
+    """How many invocations a mapping has at most: its maximum concurrency, or what its provisioned pollers can keep
+    busy; None where it has neither.
+    """
+    pollers = mapping.get("ProvisionedPollerConfig", {}).get("MaximumPollers")
+    most: int | None = mapping.get("ScalingConfig", {}).get("MaximumConcurrency")
+    return INVOCATIONS_A_POLLER * pollers if pollers else most
 
 
 def alarms_on(stack: Stack) -> list[str]:

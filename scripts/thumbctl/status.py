@@ -327,7 +327,7 @@ def _queues(seen: Status) -> Table:
 def _mapping(poller: Poller | None) -> str:
     if poller is None:
         return ""
-    most = f", up to {poller.maximum_concurrency} at a time" if poller.maximum_concurrency else ""
+    most = f", up to {poller.most_at_a_time} at a time" if poller.most_at_a_time else ""
     return f"{poller.state}{most}" if poller.enabled else f"[red]{poller.state}[/]"
 
 

@@ -203,6 +203,15 @@ def test_a_good_setting_leaves_a_fifth_of_every_limit() -> None:
     assert capacity(demand=replace(PLAIN, seconds=0.0032)).good == 8
 
 
+def test_provisioned_pollers_are_there_from_the_beginning() -> None:
+    own, provisioned = capacity(1000), replace(capacity(1000), pollers=40)
+    # From 400 on, by 1,000 a minute; without, from 5 by 300.
+    assert provisioned.full_after_seconds == pytest.approx(600 / (1000 / 60))
+    assert own.full_after_seconds == pytest.approx(995 / 5)
+    assert provisioned.seconds < own.seconds
+    assert used(provisioned, "invocations of the mapping") == pytest.approx(1000 / 20_000)
+
+
 def test_the_verdict_tells_what_bounds_a_job() -> None:
     (said,) = capacity(20).verdict
     assert said.startswith("Nothing saturates; what bounds it is maximum_concurrency = 20: with 560, which")
@@ -301,10 +310,9 @@ def test_every_limit_has_its_page_and_remedy() -> None:
 def test_every_limit_counts(name: str) -> None:
     """Where a limit is made so tight that everything meets it, something is said or takes another time."""
     demand = replace(PLAIN, images=1e8, writes=3, failures=1, reads=1)
-    loose = capacity(300, demand)
-    tightened = capacity(
-        300, demand, limited(**{name: LIMITS.each()[name].value / 1e3 if name != "dynamodb_doubling" else 1})
-    )
+    loose = replace(capacity(300, demand), pollers=2 if name.startswith("lambda_provisioned") else None)
+    tight = limited(**{name: LIMITS.each()[name].value / 1e3 if name != "dynamodb_doubling" else 1})
+    tightened = replace(loose, limits=tight)
     assert (tightened.seconds, tightened.verdict, tightened.usages) != (loose.seconds, loose.verdict, loose.usages)
 
 

@@ -145,7 +145,7 @@ def test_the_workload_is_that_of_the_module() -> None:
     assert str(workload.memory_mb) == terraform_default("memory_mb")
     assert workload.architecture == terraform_default("architecture")
     assert str(workload.batch) == terraform_default("batching", "size")
-    assert str(workload.maximum_concurrency) == terraform_default("maximum_concurrency")
+    assert workload.maximum_concurrency == default_workload("import").maximum_concurrency
     assert workload.log_level == terraform_default("log_level")
     assert str(workload.log_days) == terraform_default("retention", "log_days")
     assert workload.renditions == DEFAULT.renditions

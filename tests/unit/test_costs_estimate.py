@@ -126,10 +126,11 @@ def test_of_nothing_nothing_is_charged() -> None:
 
 def test_the_defaults_are_those_of_the_module() -> None:
     text = (REPOSITORY / "terraform" / "variables.tf").read_text(encoding="utf-8")
-    (block,) = re.findall(r'^variable "backfill" {\n(.*?)^}', text, re.DOTALL | re.MULTILINE)
-    (concurrency,) = re.findall(r"maximum_concurrency = optional\(number, (\d+)\)", block)
+    derived = (REPOSITORY / "terraform" / "locals.tf").read_text(encoding="utf-8")
+    concurrencies = re.findall(r"coalesce\(var\.(?:backfill\.)?maximum_concurrency, (\d+)\)", derived)
     (days,) = re.findall(r"queue_days +=.*?optional\(number, (\d+)\)", text)
-    assert str(BACKFILL.maximum_concurrency) == concurrency
+    both = (default_workload("import"), BACKFILL)
+    assert [str(workload.maximum_concurrency) for workload in both] == concurrencies
     assert str(Estimate.of(Job("backfill", 1, 1), BACKFILL).capacity.retention_days) == days
 
 

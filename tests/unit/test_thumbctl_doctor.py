@@ -178,6 +178,16 @@ def test_outputs_are_those_of_the_parameter() -> None:
     assert set(re.findall(r"^    (\w+) +=", written, re.MULTILINE)) == OUTPUTS
 
 
+def provisioned(pollers: int) -> dict[str, Any]:
+    """What a mapping says whose pollers are provisioned."""
+    return {"ScalingConfig": {}, "ProvisionedPollerConfig": {"MinimumPollers": 2, "MaximumPollers": pollers}}
+
+
+def test_provisioned_pollers_keep_ten_invocations_busy_each(aws: Aws) -> None:
+    aws.mappings[WORK].update(provisioned(5))
+    assert run("--no-canary")[1]["mappings"]["outcome"] == "ok"
+
+
 # How a stack can be broken; what the check says of it.
 BROKEN: Final[list[tuple[str, str, Callable[[Aws], Any], str]]] = [
     ("parameter", "fail", lambda aws: aws.outputs.pop("dashboard_name"), "does not tell tools its dashboard_name"),
@@ -262,7 +272,13 @@ BROKEN: Final[list[tuple[str, str, Callable[[Aws], Any], str]]] = [
         "mappings",
         "fail",
         lambda aws: aws.mappings[BACKFILL].update(ScalingConfig={}),
-        "a maximum concurrency of None, not 5",
+        "up to None invocations at a time, not 5",
+    ),
+    (
+        "mappings",
+        "fail",
+        lambda aws: aws.mappings[WORK].update(provisioned(7)),
+        "up to 70 invocations at a time, not 50",
     ),
     (
         "function",

@@ -192,6 +192,17 @@ def test_a_stack_counts_as_it_is_deployed(
     assert (capacity.concurrency, capacity.retention_days) == (concurrency, days)
 
 
+def test_provisioned_pollers_begin_with_ten_invocations_each(
+    deployed: FakeStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mapping = {"BatchSize": 10, "ProvisionedPollerConfig": {"MinimumPollers": 3, "MaximumPollers": 60}}
+    monkeypatch.setattr(FakeLambda, "get_event_source_mapping", lambda _, UUID: mapping)  # noqa: ARG005, N803
+    capacity = command.of_stack(deployed, Job("import", MILLION, MILLION)).capacity
+    assert (capacity.setting, capacity.pollers) == ("10 * pollers.maximum", 3)
+    # From 30 on to the 33 that the outputs tell of.
+    assert capacity.full_after_seconds == pytest.approx(3 * 60 / 1000)
+
+
 def test_a_stack_is_named_on_the_command_line(deployed: FakeStack) -> None:
     del deployed
     told = answered("--objects", 1000, "--bytes-each", 2000, "--stack", "photos")
