@@ -12,21 +12,28 @@ locals {
     region     = data.aws_region.current.id # `name` is deprecated in version 6 of the provider, `region` new there
   }
 
-  # Bucket names are taken worldwide, and at most 63 characters long: 24 for the name, 12 for the account and 14 for
-  # the longest region leave exactly "-thumbnails-" and a hyphen.
-  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
-  suffix                 = "${local.aws.account_id}-${local.aws.region}"
-  uploads_bucket_name    = coalesce(var.uploads_bucket_name, "${var.name}-uploads-${local.suffix}")
-  thumbnails_bucket_name = coalesce(var.thumbnails_bucket_name, "${var.name}-thumbnails-${local.suffix}")
+  uploads_bucket_name    = coalesce(var.uploads_bucket_name, local.names["uploads_bucket"])
+  thumbnails_bucket_name = coalesce(var.thumbnails_bucket_name, local.names["thumbnails_bucket"])
 
   # Named here because policies name them, and the key's policy is made before they are.
   uploads_bucket_arn = "arn:${local.aws.partition}:s3:::${local.uploads_bucket_name}"
-  log_group_names    = { for function in local.functions : function => "/aws/lambda/${var.name}-${function}" }
+  log_group_names    = { for function in local.functions : function => local.names["${function}_logs"] }
   log_group_arns = {
     for function, name in local.log_group_names :
     function => "arn:${local.aws.partition}:logs:${local.aws.region}:${local.aws.account_id}:log-group:${name}"
   }
   functions = concat(["thumbnailer"], var.reconcile == null ? [] : ["reconciler"])
+
+  # Lambda takes a maximum concurrency or provisioned pollers, of which each keeps up to ten invocations busy.
+  # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
+  maximum_concurrency = {
+    work     = var.pollers == null ? coalesce(var.maximum_concurrency, 20) : null
+    backfill = var.backfill.pollers == null ? coalesce(var.backfill.maximum_concurrency, 10) : null
+  }
+  most_at_a_time = {
+    work     = var.pollers == null ? local.maximum_concurrency["work"] : 10 * var.pollers.maximum
+    backfill = var.backfill.pollers == null ? local.maximum_concurrency["backfill"] : 10 * var.backfill.pollers.maximum
+  }
 
   alarm_names = {
     for tier in ["warning", "critical", "page"] : tier => [for name, alarm in module.observability.alarms : name if alarm.tier == tier]

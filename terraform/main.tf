@@ -15,7 +15,11 @@ module "encryption" {
 module "ingest" {
   source = "./modules/ingest"
 
-  name                = var.name
+  names = {
+    work         = local.names["work_queue"]
+    backfill     = local.names["backfill_queue"]
+    dead_letters = local.names["dead_letter_queue"]
+  }
   aws                 = local.aws
   bucket_name         = local.uploads_bucket_name
   source_prefix       = var.source_prefix
@@ -34,8 +38,11 @@ module "ingest" {
 module "thumbnailer" {
   source = "./modules/thumbnailer"
 
-  name = var.name
-  aws  = local.aws
+  names = {
+    function = local.names["thumbnailer"]
+    layer    = local.names["layer"]
+  }
+  aws = local.aws
   package = {
     function_archive = var.function_archive
     layer_archive    = var.layer_archive
@@ -57,8 +64,8 @@ module "thumbnailer" {
     truncated  = var.truncated
   }
   queues = {
-    work     = { arn = module.ingest.queue_arn, maximum_concurrency = var.maximum_concurrency }
-    backfill = { arn = module.ingest.backfill_queue_arn, maximum_concurrency = var.backfill.maximum_concurrency }
+    work     = { arn = module.ingest.queue_arn, maximum_concurrency = local.maximum_concurrency["work"], pollers = var.pollers }
+    backfill = { arn = module.ingest.backfill_queue_arn, maximum_concurrency = local.maximum_concurrency["backfill"], pollers = var.backfill.pollers }
   }
   uploads = {
     bucket_arn  = module.ingest.bucket_arn
@@ -99,8 +106,13 @@ module "reconciler" {
   source   = "./modules/reconciler"
   for_each = { for choice in [var.reconcile] : "on" => choice if choice != null }
 
-  name = var.name
-  aws  = local.aws
+  names = {
+    function         = local.names["reconciler"]
+    schedule_group   = local.names["schedule_group"]
+    schedule_role    = local.names["schedule_role"]
+    cursor_parameter = local.names["cursor_parameter"]
+  }
+  aws = local.aws
   package = {
     function_archive = var.function_archive
     runtime          = var.runtime
@@ -150,7 +162,7 @@ module "thumbnails" {
 module "catalog" {
   source = "./modules/catalog"
 
-  name                = var.name
+  table_name          = local.names["catalog_table"]
   kms_key_arn         = module.encryption.key_arn
   deletion_protection = var.deletion_protection
   tags                = var.tags
@@ -159,7 +171,13 @@ module "catalog" {
 module "alerting" {
   source = "./modules/alerting"
 
-  name          = var.name
+  name = var.name
+  names = {
+    topics        = { for tier in ["failures", "warning", "critical"] : tier => local.names["${tier}_topic"] }
+    digests_table = local.names["digests_table"]
+    chat_channels = { for channel in local.chat_channels : channel => local.names["chat/${channel}"] }
+    chat_roles    = { for channel in local.chat_channels : channel => local.names["chat_role/${channel}"] }
+  }
   aws           = local.aws
   kms_key_arn   = module.encryption.key_arn
   without_tls   = local.without_tls
@@ -171,8 +189,9 @@ module "alerting" {
 module "observability" {
   source = "./modules/observability"
 
-  name = var.name
-  aws  = local.aws
+  name            = var.name
+  xray_group_name = local.names["xray_group"]
+  aws             = local.aws
   queue = {
     name           = module.ingest.queue_name
     url            = module.ingest.queue_url
@@ -181,7 +200,7 @@ module "observability" {
   backfill = {
     name                = module.ingest.backfill_queue_name
     url                 = module.ingest.backfill_queue_url
-    maximum_concurrency = var.backfill.maximum_concurrency
+    maximum_concurrency = local.most_at_a_time["backfill"]
   }
   dlq = {
     name = module.ingest.dlq_name
@@ -192,7 +211,7 @@ module "observability" {
     architecture        = var.architecture
     memory_mb           = var.memory_mb
     timeout_seconds     = var.timeout_seconds
-    maximum_concurrency = var.maximum_concurrency
+    maximum_concurrency = local.most_at_a_time["work"]
     renditions          = length(var.renditions)
   }
   log_group_name = module.thumbnailer.log_group_name

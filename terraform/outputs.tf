@@ -100,12 +100,12 @@ output "backfill_event_source_mapping_uuid" {
 
 output "maximum_concurrency" {
   description = "How many invocations run at a time at most for what is uploaded."
-  value       = var.maximum_concurrency
+  value       = local.most_at_a_time["work"]
 }
 
 output "backfill_maximum_concurrency" {
   description = "How many invocations run at a time at most for the backfill queue."
-  value       = var.backfill.maximum_concurrency
+  value       = local.most_at_a_time["backfill"]
 }
 
 output "kms_key_arn" {

@@ -3,7 +3,7 @@
 
 resource "aws_ssm_parameter" "tools" {
   #checkov:skip=CKV2_AWS_34:Names and addresses, none of them secret, and who reads them should not need the key.
-  name        = "/thumbnail-pipeline/${var.name}"
+  name        = local.names["tools_parameter"]
   description = "What tools have to know of the thumbnail pipeline ${var.name}."
   type        = "String"
   tags        = var.tags
@@ -30,8 +30,8 @@ resource "aws_ssm_parameter" "tools" {
     log_group_name                     = module.thumbnailer.log_group_name
     event_source_mapping_uuid          = module.thumbnailer.event_source_mappings["work"].uuid
     backfill_event_source_mapping_uuid = module.thumbnailer.event_source_mappings["backfill"].uuid
-    maximum_concurrency                = var.maximum_concurrency
-    backfill_maximum_concurrency       = var.backfill.maximum_concurrency
+    maximum_concurrency                = local.most_at_a_time["work"]
+    backfill_maximum_concurrency       = local.most_at_a_time["backfill"]
     alarm_names                        = local.alarm_names
     dashboard_name                     = module.observability.dashboard_name
   })

@@ -1,13 +1,13 @@
 # Required
 
 variable "name" {
-  description = "Name of the deployment: everything is named after it, so it has to be unique in the account and region."
+  description = "Name of the deployment: everything is named after it, so it has to be unique in the account: roles know no regions."
   type        = string
 
   validation {
-    # 24 characters is what a bucket's name leaves room for; see locals.tf.
-    condition     = can(regex("^[a-z][a-z0-9-]{1,22}[a-z0-9]$", var.name))
-    error_message = "name must be 3 to 24 lower-case letters, digits and hyphens, begin with a letter and not end with a hyphen: buckets are named after it."
+    # Longer ones would leave no room in the parameter that tools read; see tools.tf. names.tf shortens what has to be.
+    condition     = can(regex("^[a-z][a-z0-9-]{1,38}[a-z0-9]$", var.name))
+    error_message = "name must be 3 to 40 lower-case letters, digits and hyphens, begin with a letter and not end with a hyphen: buckets are named after it."
   }
 }
 
@@ -290,26 +290,78 @@ variable "parallelism" {
 }
 
 variable "maximum_concurrency" {
-  description = "How many invocations run at a time at most for what is uploaded: the pipeline's throttle, and with backfill's the bound on what it can cost."
+  description = "How many invocations run at a time at most for what is uploaded: the pipeline's throttle, and with backfill's the bound on what it can cost. With null they are 20, or what pollers can keep busy."
   type        = number
-  default     = 20
+  default     = null
 
   validation {
-    condition     = var.maximum_concurrency >= 2 && var.maximum_concurrency <= 1000 && floor(var.maximum_concurrency) == var.maximum_concurrency
+    condition     = var.maximum_concurrency == null ? true : var.maximum_concurrency >= 2 && var.maximum_concurrency <= 1000 && floor(var.maximum_concurrency) == var.maximum_concurrency
     error_message = "maximum_concurrency must be a whole number from 2 to 1000."
   }
 }
 
-variable "backfill" {
-  description = "What a backfill may use beside the uploads, which do not wait for it: how many invocations run at a time at most for the backfill queue."
+variable "pollers" {
+  description = "Provisioned pollers of the work queue, at least and at most: they are there before messages come, and each keeps up to ten invocations busy. AWS charges for every hour of each. With null, Lambda brings its own, which cost nothing and take longer to begin."
   type = object({
-    maximum_concurrency = optional(number, 10)
+    minimum = optional(number, 2)
+    maximum = number
+  })
+  default = null
+
+  validation {
+    # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
+    condition     = var.pollers == null || var.maximum_concurrency == null
+    error_message = "pollers and maximum_concurrency must not be set both: Lambda takes one of the two, and ten times pollers.maximum is what runs at a time at most."
+  }
+
+  validation {
+    # AWS takes more by now, but version 5.100 of the provider does not.
+    # https://docs.aws.amazon.com/lambda/latest/api/API_ProvisionedPollerConfig.html
+    condition = var.pollers == null ? true : (
+      var.pollers.minimum >= 2 && var.pollers.minimum <= 200 && floor(var.pollers.minimum) == var.pollers.minimum &&
+      var.pollers.maximum >= 2 && var.pollers.maximum <= 2000 && floor(var.pollers.maximum) == var.pollers.maximum
+    )
+    error_message = "pollers must be whole numbers: minimum from 2 to 200, maximum from 2 to 2000."
+  }
+
+  validation {
+    condition     = var.pollers == null ? true : var.pollers.minimum <= var.pollers.maximum
+    error_message = "pollers.minimum must not be more than pollers.maximum."
+  }
+}
+
+variable "backfill" {
+  description = "What a backfill may use beside the uploads, which do not wait for it: how many invocations run at a time at most for the backfill queue, 10 where nothing is said, or provisioned pollers as for the work queue."
+  type = object({
+    maximum_concurrency = optional(number)
+    pollers = optional(object({
+      minimum = optional(number, 2)
+      maximum = number
+    }))
   })
   default = {}
 
   validation {
-    condition     = var.backfill.maximum_concurrency >= 2 && var.backfill.maximum_concurrency <= 1000 && floor(var.backfill.maximum_concurrency) == var.backfill.maximum_concurrency
+    condition     = var.backfill.maximum_concurrency == null ? true : var.backfill.maximum_concurrency >= 2 && var.backfill.maximum_concurrency <= 1000 && floor(var.backfill.maximum_concurrency) == var.backfill.maximum_concurrency
     error_message = "backfill.maximum_concurrency must be a whole number from 2 to 1000."
+  }
+
+  validation {
+    condition     = var.backfill.pollers == null || var.backfill.maximum_concurrency == null
+    error_message = "backfill.pollers and backfill.maximum_concurrency must not be set both: Lambda takes one of the two."
+  }
+
+  validation {
+    condition = var.backfill.pollers == null ? true : (
+      var.backfill.pollers.minimum >= 2 && var.backfill.pollers.minimum <= 200 && floor(var.backfill.pollers.minimum) == var.backfill.pollers.minimum &&
+      var.backfill.pollers.maximum >= 2 && var.backfill.pollers.maximum <= 2000 && floor(var.backfill.pollers.maximum) == var.backfill.pollers.maximum
+    )
+    error_message = "backfill.pollers must be whole numbers: minimum from 2 to 200, maximum from 2 to 2000."
+  }
+
+  validation {
+    condition     = var.backfill.pollers == null ? true : var.backfill.pollers.minimum <= var.backfill.pollers.maximum
+    error_message = "backfill.pollers.minimum must not be more than backfill.pollers.maximum."
   }
 }
 
@@ -319,8 +371,8 @@ variable "reserved_concurrency" {
   default     = null
 
   validation {
-    condition     = var.reserved_concurrency == null ? true : var.reserved_concurrency >= var.maximum_concurrency + var.backfill.maximum_concurrency
-    error_message = "reserved_concurrency must be at least maximum_concurrency and backfill.maximum_concurrency together: the pollers would be throttled, and every throttle uses up one of a message's receives."
+    condition     = var.reserved_concurrency == null ? true : var.reserved_concurrency >= sum(values(local.most_at_a_time))
+    error_message = "reserved_concurrency must be at least maximum_concurrency and backfill.maximum_concurrency together, or ten times pollers.maximum in place of either: the pollers would be throttled, and every throttle uses up one of a message's receives."
   }
 }
 

@@ -21,7 +21,13 @@ mock_provider "aws" {
 }
 
 variables {
-  name        = "thumbs"
+  name = "thumbs"
+  names = {
+    topics        = { failures = "thumbs-alerts", warning = "thumbs-warning", critical = "thumbs-critical" }
+    digests_table = "thumbs-digests"
+    chat_channels = { for channel in ["ops", "night"] : channel => "thumbs-${channel}" }
+    chat_roles    = { for channel in ["ops", "night"] : channel => "thumbs-chat-${channel}" }
+  }
   aws         = { account_id = "123456789012", partition = "aws", region = "eu-central-1" }
   kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/k"
   without_tls = { Bool = { "aws:SecureTransport" = ["false"] } }

@@ -5,7 +5,7 @@ mock_provider "aws" {
 }
 
 variables {
-  name        = "thumbs"
+  table_name  = "thumbs-catalog"
   kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/k"
 }
 

@@ -5,7 +5,7 @@ mock_provider "aws" {
 }
 
 variables {
-  name                     = "thumbs"
+  names                    = { work = "thumbs-work", backfill = "thumbs-backfill", dead_letters = "thumbs-dead-letters" }
   aws                      = { account_id = "123456789012", partition = "aws", region = "eu-central-1" }
   bucket_name              = "thumbs-uploads"
   source_prefix            = "photos/"

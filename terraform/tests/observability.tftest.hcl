@@ -5,14 +5,15 @@ mock_provider "aws" {
 }
 
 variables {
-  name           = "thumbs"
-  aws            = { partition = "aws", region = "eu-central-1" }
-  queue          = { name = "thumbs-work", url = "https://sqs.eu-central-1.amazonaws.com/123456789012/thumbs-work", retention_days = 4 }
-  backfill       = { name = "thumbs-backfill", url = "https://sqs.eu-central-1.amazonaws.com/123456789012/thumbs-backfill", maximum_concurrency = 10 }
-  dlq            = { name = "thumbs-dead-letters", url = "https://sqs.eu-central-1.amazonaws.com/123456789012/thumbs-dead-letters" }
-  function       = { name = "thumbs-thumbnailer", architecture = "arm64", memory_mb = 1769, timeout_seconds = 60, maximum_concurrency = 20, renditions = 3 }
-  log_group_name = "/aws/lambda/thumbs-thumbnailer"
-  catalog        = { table_name = "thumbs-catalog", failures_index_name = "failures" }
+  name            = "thumbs"
+  xray_group_name = "thumbs"
+  aws             = { partition = "aws", region = "eu-central-1" }
+  queue           = { name = "thumbs-work", url = "https://sqs.eu-central-1.amazonaws.com/123456789012/thumbs-work", retention_days = 4 }
+  backfill        = { name = "thumbs-backfill", url = "https://sqs.eu-central-1.amazonaws.com/123456789012/thumbs-backfill", maximum_concurrency = 10 }
+  dlq             = { name = "thumbs-dead-letters", url = "https://sqs.eu-central-1.amazonaws.com/123456789012/thumbs-dead-letters" }
+  function        = { name = "thumbs-thumbnailer", architecture = "arm64", memory_mb = 1769, timeout_seconds = 60, maximum_concurrency = 20, renditions = 3 }
+  log_group_name  = "/aws/lambda/thumbs-thumbnailer"
+  catalog         = { table_name = "thumbs-catalog", failures_index_name = "failures" }
   topics = {
     failures = { arn = "arn:aws:sns:eu-central-1:123456789012:thumbs-alerts", name = "thumbs-alerts" }
     warning  = { arn = "arn:aws:sns:eu-central-1:123456789012:thumbs-warning", name = "thumbs-warning" }

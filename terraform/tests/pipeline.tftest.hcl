@@ -82,6 +82,19 @@ run "each_queue_has_its_share" {
   }
 }
 
+run "pollers_count_tenfold" {
+  variables {
+    pollers              = { maximum = 30 }
+    backfill             = { pollers = { minimum = 3, maximum = 4 } }
+    reserved_concurrency = 340
+  }
+
+  assert {
+    condition     = output.maximum_concurrency == 300 && output.backfill_maximum_concurrency == 40
+    error_message = "The outputs must tell how many invocations the pollers can keep busy."
+  }
+}
+
 run "distributions_reach_bucket_and_key" {
   variables {
     distribution_arns = ["arn:aws:cloudfront::123456789012:distribution/E1"]
@@ -235,7 +248,8 @@ run "tools_find_the_deployment_by_its_name" {
 
 run "longest_name_in_the_longest_region" {
   variables {
-    name = "a-name-of-24-characters0"
+    source_prefix = "${join("", [for number in range(511) : "p"])}/"
+    name          = "a-name-that-is-of-just-forty-characters0"
   }
 
   override_data {
@@ -247,24 +261,24 @@ run "longest_name_in_the_longest_region" {
   override_resource {
     target = module.ingest.aws_sqs_queue.work
     values = {
-      arn = "arn:aws:sqs:ap-southeast-1:123456789012:a-name-of-24-characters0-work"
-      url = "https://sqs.ap-southeast-1.amazonaws.com/123456789012/a-name-of-24-characters0-work"
+      arn = "arn:aws:sqs:ap-southeast-1:123456789012:a-name-that-is-of-just-forty-characters0-work"
+      url = "https://sqs.ap-southeast-1.amazonaws.com/123456789012/a-name-that-is-of-just-forty-characters0-work"
     }
   }
 
   override_resource {
     target = module.ingest.aws_sqs_queue.backfill
     values = {
-      arn = "arn:aws:sqs:ap-southeast-1:123456789012:a-name-of-24-characters0-backfill"
-      url = "https://sqs.ap-southeast-1.amazonaws.com/123456789012/a-name-of-24-characters0-backfill"
+      arn = "arn:aws:sqs:ap-southeast-1:123456789012:a-name-that-is-of-just-forty-characters0-backfill"
+      url = "https://sqs.ap-southeast-1.amazonaws.com/123456789012/a-name-that-is-of-just-forty-characters0-backfill"
     }
   }
 
   override_resource {
     target = module.ingest.aws_sqs_queue.dead_letters
     values = {
-      arn = "arn:aws:sqs:ap-southeast-1:123456789012:a-name-of-24-characters0-dead-letters"
-      url = "https://sqs.ap-southeast-1.amazonaws.com/123456789012/a-name-of-24-characters0-dead-letters"
+      arn = "arn:aws:sqs:ap-southeast-1:123456789012:a-name-that-is-of-just-forty-characters0-dead-letters"
+      url = "https://sqs.ap-southeast-1.amazonaws.com/123456789012/a-name-that-is-of-just-forty-characters0-dead-letters"
     }
   }
 
@@ -273,14 +287,19 @@ run "longest_name_in_the_longest_region" {
     values = { uuid = "14e0db71-5d35-4eb5-b481-8945cf9d10c2" }
   }
 
-  assert {
-    condition     = length(output.source_bucket) <= 63 && length(output.thumbnails_bucket) == 63
-    error_message = "A bucket's name may have 63 characters."
+  override_resource {
+    target = module.alerting.aws_sns_topic.this["failures"]
+    values = { arn = "arn:aws:sns:ap-southeast-1:123456789012:a-name-that-is-of-just-forty-characters0-alerts" }
   }
 
-  assert {
-    condition     = length(output.function_name) <= 64 && length(output.function_role_name) <= 64
-    error_message = "A function's and a role's name may have 64 characters."
+  override_resource {
+    target = module.alerting.aws_sns_topic.this["warning"]
+    values = { arn = "arn:aws:sns:ap-southeast-1:123456789012:a-name-that-is-of-just-forty-characters0-warning" }
+  }
+
+  override_resource {
+    target = module.alerting.aws_sns_topic.this["critical"]
+    values = { arn = "arn:aws:sns:ap-southeast-1:123456789012:a-name-that-is-of-just-forty-characters0-critical" }
   }
 
   assert {

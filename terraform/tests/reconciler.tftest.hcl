@@ -30,7 +30,12 @@ mock_provider "aws" {
 }
 
 variables {
-  name                = "thumbs"
+  names = {
+    function         = "thumbs-reconciler"
+    schedule_group   = "thumbs"
+    schedule_role    = "thumbs-reconciler-schedule"
+    cursor_parameter = "/thumbnail-pipeline/thumbs/reconcile"
+  }
   aws                 = { account_id = "123456789012", dns_suffix = "amazonaws.com", partition = "aws", region = "eu-central-1" }
   package             = { function_archive = "./tests/fixtures/archive.zip", runtime = "python3.13", architecture = "arm64" }
   layer_arn           = "arn:aws:lambda:eu-central-1:123456789012:layer:thumbs-imaging:1"

@@ -5,8 +5,8 @@ mock_provider "aws" {
 }
 
 variables {
-  name = "thumbs"
-  aws  = { dns_suffix = "amazonaws.com", region = "eu-central-1" }
+  names = { function = "thumbs-thumbnailer", layer = "thumbs-imaging" }
+  aws   = { dns_suffix = "amazonaws.com", region = "eu-central-1" }
   package = {
     function_archive = "./tests/fixtures/archive.zip"
     layer_archive    = "./tests/fixtures/archive.zip"
@@ -136,6 +136,11 @@ run "event_source" {
   assert {
     condition     = { for queue, mapping in aws_lambda_event_source_mapping.queue : queue => one(mapping.scaling_config).maximum_concurrency } == { backfill = 10, work = 20 }
     error_message = "Concurrency must be bounded where it does not use up receives, for each queue by itself."
+  }
+
+  assert {
+    condition     = [for mapping in aws_lambda_event_source_mapping.queue : length(mapping.provisioned_poller_config)] == [0, 0]
+    error_message = "Pollers that are paid for by the hour must be asked for."
   }
 
   assert {
@@ -299,6 +304,27 @@ run "parallelism" {
       for key, value in aws_lambda_function.this.environment[0].variables : key => value if endswith(key, "_AT_ONCE")
     } == { IMAGES_AT_ONCE = "12", WRITES_AT_ONCE = "50" }
     error_message = "The function must be told the numbers that are set, and derive the others."
+  }
+}
+
+run "provisioned_pollers" {
+  module {
+    source = "./modules/thumbnailer"
+  }
+
+  variables {
+    queues = {
+      work     = { arn = "arn:aws:sqs:eu-central-1:123456789012:work", pollers = { minimum = 3, maximum = 40 } }
+      backfill = { arn = "arn:aws:sqs:eu-central-1:123456789012:backfill", maximum_concurrency = 10 }
+    }
+  }
+
+  assert {
+    condition = { for queue, mapping in aws_lambda_event_source_mapping.queue : queue => join(" and ", concat(
+      [for pollers in mapping.provisioned_poller_config : "${pollers.minimum_pollers} to ${pollers.maximum_pollers} pollers"],
+      [for scaling in mapping.scaling_config : "at most ${scaling.maximum_concurrency}"],
+    )) } == { work = "3 to 40 pollers", backfill = "at most 10" }
+    error_message = "Each queue must have its pollers or its maximum concurrency, and never both, which Lambda refuses."
   }
 }
 

@@ -90,7 +90,7 @@ run "bad_values_second" {
   command = plan
 
   variables {
-    name                   = "a-name-of-twentyfive-chars"                                                        # too long for a bucket's name
+    name                   = "a-name-that-is-of-forty-one-characters-01"                                         # too long for what tools read
     renditions             = [for number in range(11) : { name = "r${number}", width = 10, height = 10 }]        # too many
     limits                 = { frames = 1.5 }                                                                    # half a frame
     source_prefix          = "photos/*"                                                                          # a wildcard to IAM
@@ -482,13 +482,69 @@ run "output_is_the_input" {
   ]
 }
 
+run "pollers_beside_a_maximum_concurrency" {
+  command = plan
+
+  variables {
+    maximum_concurrency = 20
+    pollers             = { maximum = 20 }
+    backfill            = { maximum_concurrency = 10, pollers = { maximum = 10 } }
+  }
+
+  expect_failures = [var.pollers, var.backfill]
+}
+
+run "too_few_pollers" {
+  command = plan
+
+  variables {
+    pollers  = { minimum = 1, maximum = 20 }
+    backfill = { pollers = { minimum = 1, maximum = 20 } }
+  }
+
+  expect_failures = [var.pollers, var.backfill]
+}
+
+run "too_many_pollers" {
+  command = plan
+
+  variables {
+    pollers  = { maximum = 2001 }
+    backfill = { pollers = { maximum = 2001 } }
+  }
+
+  expect_failures = [var.pollers, var.backfill]
+}
+
+run "more_pollers_at_least_than_at_most" {
+  command = plan
+
+  variables {
+    pollers  = { minimum = 21, maximum = 20 }
+    backfill = { pollers = { minimum = 21, maximum = 20 } }
+  }
+
+  expect_failures = [var.pollers, var.backfill]
+}
+
+run "pollers_that_reserved_concurrency_throttles" {
+  command = plan
+
+  variables {
+    pollers              = { maximum = 3 }
+    reserved_concurrency = 39
+  }
+
+  expect_failures = [var.reserved_concurrency]
+}
+
 # On the verge: what is just allowed is not refused.
 
 run "verges_pass" {
   command = plan
 
   variables {
-    name                   = "a-name-of-24-characters0"
+    name                   = "a-name-that-is-of-just-forty-characters0"
     batching               = { size = 11, window_seconds = 1 }
     backfill               = { maximum_concurrency = 2 }
     reserved_concurrency   = 22

@@ -14,7 +14,7 @@ locals {
 resource "aws_iam_role" "chat" {
   for_each = local.chat_names
 
-  name = "${var.name}-chat-${each.key}"
+  name = var.names.chat_roles[each.key]
   tags = var.tags
 
   assume_role_policy = jsonencode({
@@ -58,7 +58,7 @@ resource "aws_iam_role_policy" "chat" {
 resource "aws_chatbot_slack_channel_configuration" "this" {
   for_each = var.chat_channels.slack
 
-  configuration_name    = "${var.name}-${each.key}"
+  configuration_name    = var.names.chat_channels[each.key]
   slack_team_id         = each.value.workspace_id
   slack_channel_id      = each.value.channel_id
   iam_role_arn          = aws_iam_role.chat[each.key].arn
@@ -71,7 +71,7 @@ resource "aws_chatbot_slack_channel_configuration" "this" {
 resource "aws_chatbot_teams_channel_configuration" "this" {
   for_each = var.chat_channels.teams
 
-  configuration_name    = "${var.name}-${each.key}"
+  configuration_name    = var.names.chat_channels[each.key]
   tenant_id             = each.value.tenant_id
   team_id               = each.value.team_id
   channel_id            = each.value.channel_id

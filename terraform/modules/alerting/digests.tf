@@ -2,7 +2,7 @@
 # the many invocations wins it publishes, the others only count.
 resource "aws_dynamodb_table" "digests" {
   #checkov:skip=CKV_AWS_28:Rows live for one window; what a restored table would hold back or let through is minutes old.
-  name         = "${var.name}-digests"
+  name         = var.names.digests_table
   billing_mode = "PAY_PER_REQUEST" # one write for each invocation that saw a failure, and none in a good week
   hash_key     = "reason"
   tags         = var.tags

@@ -2,19 +2,14 @@
 
 locals {
   # Failures of single images are news. A warning is for the working day. Critical wakes somebody up.
-  topic_names = {
-    failures = "${var.name}-alerts"
-    warning  = "${var.name}-warning"
-    critical = "${var.name}-critical"
-  }
   topic_arns = {
-    for tier, name in local.topic_names : tier => "arn:${var.aws.partition}:sns:${var.aws.region}:${var.aws.account_id}:${name}"
+    for tier, name in var.names.topics : tier => "arn:${var.aws.partition}:sns:${var.aws.region}:${var.aws.account_id}:${name}"
   }
 
 }
 
 resource "aws_sns_topic" "this" {
-  for_each = local.topic_names
+  for_each = var.names.topics
 
   name              = each.value
   kms_master_key_id = var.kms_key_arn

@@ -1,6 +1,20 @@
 variable "name" {
-  description = "Name of the deployment; the topics are named after it."
+  description = "Name of the deployment."
   type        = string
+}
+
+variable "names" {
+  description = "Names of the topics by tier, of the table of digests, and by the names of chat channels, of their configurations and roles."
+  type = object({
+    topics = object({
+      failures = string
+      warning  = string
+      critical = string
+    })
+    digests_table = string
+    chat_channels = optional(map(string), {})
+    chat_roles    = optional(map(string), {})
+  })
 }
 
 variable "aws" {

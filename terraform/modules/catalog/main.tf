@@ -1,7 +1,7 @@
 # One row per source object, and a sparse index of those that failed.
 
 resource "aws_dynamodb_table" "this" {
-  name         = "${var.name}-catalog"
+  name         = var.table_name
   billing_mode = "PAY_PER_REQUEST" # an import is a spike, and the rest of the week is idle
   hash_key     = "source_key"      # spreads an import evenly; a bucket's name would be one hot partition
   range_key    = "source_bucket"

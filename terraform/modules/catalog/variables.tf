@@ -1,5 +1,5 @@
-variable "name" {
-  description = "Name of the deployment; the table is named after it."
+variable "table_name" {
+  description = "Name of the table."
   type        = string
 }
 

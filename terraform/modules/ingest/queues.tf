@@ -3,12 +3,9 @@ locals {
 
   # Policies are inline, and name their own queue by an ARN put together here: as resources of their own they would
   # each cost another half minute, for the provider lets every change to a queue settle that long.
-  work_name     = "${var.name}-work"
-  backfill_name = "${var.name}-backfill"
-  dead_name     = "${var.name}-dead-letters"
-  work_arn      = "arn:${var.aws.partition}:sqs:${var.aws.region}:${var.aws.account_id}:${local.work_name}"
-  backfill_arn  = "arn:${var.aws.partition}:sqs:${var.aws.region}:${var.aws.account_id}:${local.backfill_name}"
-  dead_arn      = "arn:${var.aws.partition}:sqs:${var.aws.region}:${var.aws.account_id}:${local.dead_name}"
+  work_arn     = "arn:${var.aws.partition}:sqs:${var.aws.region}:${var.aws.account_id}:${var.names.work}"
+  backfill_arn = "arn:${var.aws.partition}:sqs:${var.aws.region}:${var.aws.account_id}:${var.names.backfill}"
+  dead_arn     = "arn:${var.aws.partition}:sqs:${var.aws.region}:${var.aws.account_id}:${var.names.dead_letters}"
 
   # A message must not come back while the function may still be busy with it, throttled retries included.
   # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
@@ -18,7 +15,7 @@ locals {
 }
 
 resource "aws_sqs_queue" "work" {
-  name              = local.work_name
+  name              = var.names.work
   kms_master_key_id = var.kms_key_arn
   tags              = var.tags
 
@@ -64,7 +61,7 @@ resource "aws_sqs_queue" "work" {
 # What operators send: messages about sources that have been there for long. In a queue of its own, an upload of this
 # minute does not wait behind a million of them.
 resource "aws_sqs_queue" "backfill" {
-  name              = local.backfill_name
+  name              = var.names.backfill
   kms_master_key_id = var.kms_key_arn
   tags              = var.tags
 
@@ -93,7 +90,7 @@ resource "aws_sqs_queue" "backfill" {
 }
 
 resource "aws_sqs_queue" "dead_letters" {
-  name              = local.dead_name
+  name              = var.names.dead_letters
   kms_master_key_id = var.kms_key_arn
   tags              = var.tags
 

@@ -1,6 +1,10 @@
-variable "name" {
-  description = "Name of the deployment; the queues are named after it."
-  type        = string
+variable "names" {
+  description = "Names of the queues."
+  type = object({
+    work         = string
+    backfill     = string
+    dead_letters = string
+  })
 }
 
 variable "aws" {

@@ -16,7 +16,7 @@ locals {
     { name = var.function.name, url = "${local.console}/lambda/${local.home}/functions/${var.function.name}" },
     { name = var.log_group_name, url = "${local.console}/cloudwatch/${local.home}logsV2:log-groups/log-group/${replace(urlencode(var.log_group_name), "%", "$25")}" },
     { name = "Logs Insights, queries under ${var.name}/", url = "${local.console}/cloudwatch/${local.home}logsV2:logs-insights" },
-    { name = "X-Ray traces, group ${var.name}", url = "${local.console}/cloudwatch/${local.home}xray:traces/query" },
+    { name = "X-Ray traces, group ${var.xray_group_name}", url = "${local.console}/cloudwatch/${local.home}xray:traces/query" },
     { name = var.queue.name, url = "${local.console}/sqs/v3/${local.home}/queues/${urlencode(var.queue.url)}" },
     { name = var.backfill.name, url = "${local.console}/sqs/v3/${local.home}/queues/${urlencode(var.backfill.url)}" },
     { name = var.dlq.name, url = "${local.console}/sqs/v3/${local.home}/queues/${urlencode(var.dlq.url)}" },

@@ -13,7 +13,7 @@ resource "aws_cloudwatch_query_definition" "this" {
 }
 
 resource "aws_xray_group" "this" {
-  for_each = toset([for name in [var.name] : name if var.saved_searches])
+  for_each = toset([for name in [var.xray_group_name] : name if var.saved_searches])
 
   group_name        = each.key
   filter_expression = "service(\"${var.function.name}\")"

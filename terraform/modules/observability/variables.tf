@@ -102,6 +102,11 @@ variable "runbook_url" {
   type        = string
 }
 
+variable "xray_group_name" {
+  description = "Name of the X-Ray group, which may be shorter than that of the deployment."
+  type        = string
+}
+
 variable "saved_searches" {
   description = "Whether the Logs Insights queries and the X-Ray group are saved."
   type        = bool

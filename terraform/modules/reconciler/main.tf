@@ -2,9 +2,6 @@
 # reads only, and remembers how far it got.
 
 locals {
-  function_name    = "${var.name}-reconciler"
-  cursor_parameter = "/thumbnail-pipeline/${var.name}/reconcile"
-
   # The longest that Lambda runs. A pass that takes longer goes on where it stopped, at the next time of the schedule.
   timeout_seconds = 900
 }
@@ -12,8 +9,8 @@ locals {
 # Where a pass has got to, and what it has counted so far.
 resource "aws_ssm_parameter" "cursor" {
   #checkov:skip=CKV2_AWS_34:Keys and counts, which the listings of the bucket show as well; there is nothing to encrypt.
-  name        = local.cursor_parameter
-  description = "How far the reconciler of the thumbnail pipeline ${var.name} has got."
+  name        = var.names.cursor_parameter
+  description = "How far ${var.names.function} has got."
   type        = "String"
   tags        = var.tags
 
@@ -38,7 +35,7 @@ resource "aws_lambda_function" "this" {
   #checkov:skip=CKV_AWS_117:It has no way into a private network, and its role no more than its work needs. A VPC would limit what it can send out, for the price of an endpoint for each service.
   #checkov:skip=CKV_AWS_173:Names and settings, none of them secret; Lambda's own key encrypts them at rest.
   #checkov:skip=CKV_AWS_272:Signing profiles are the account's. Anybody can build the same archive again, byte for byte, and compare its hash.
-  function_name    = local.function_name
+  function_name    = var.names.function
   description      = "Checks that every source object has its thumbnails"
   role             = aws_iam_role.this.arn
   handler          = "reconciler.handler.handler"

@@ -1,18 +1,17 @@
 # When the function runs. The schedule has a group of its own, since metrics and trust are told apart by groups.
 
 locals {
-  group_name = var.name
-  group_arn  = "arn:${var.aws.partition}:scheduler:${var.aws.region}:${var.aws.account_id}:schedule-group/${local.group_name}"
+  group_arn = "arn:${var.aws.partition}:scheduler:${var.aws.region}:${var.aws.account_id}:schedule-group/${var.names.schedule_group}"
 }
 
 resource "aws_scheduler_schedule_group" "this" {
-  name = local.group_name
+  name = var.names.schedule_group
   tags = var.tags
 }
 
 resource "aws_scheduler_schedule" "this" {
   #checkov:skip=CKV_AWS_297:It has no input, so that there is nothing to encrypt.
-  name                = local.function_name
+  name                = var.names.function
   description         = "Has the reconciler go on with its pass, or begin a new one."
   group_name          = aws_scheduler_schedule_group.this.name
   schedule_expression = var.schedule
@@ -35,7 +34,7 @@ resource "aws_scheduler_schedule" "this" {
 }
 
 resource "aws_iam_role" "schedule" {
-  name = "${local.function_name}-schedule"
+  name = var.names.schedule_role
   tags = var.tags
 
   assume_role_policy = jsonencode({

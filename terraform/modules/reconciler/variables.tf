@@ -1,6 +1,11 @@
-variable "name" {
-  description = "Name of the deployment; the function, its roles and its schedule are named after it."
-  type        = string
+variable "names" {
+  description = "Names of the function, which its role and its schedule share, of the schedule's group and role, and of the parameter that holds the cursor."
+  type = object({
+    function         = string
+    schedule_group   = string
+    schedule_role    = string
+    cursor_parameter = string
+  })
 }
 
 variable "aws" {

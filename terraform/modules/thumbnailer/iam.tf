@@ -114,7 +114,7 @@ locals {
 }
 
 resource "aws_iam_role" "this" {
-  name = local.function_name
+  name = var.names.function
   tags = var.tags
 
   assume_role_policy = jsonencode({

@@ -1,8 +1,6 @@
 # The function, the layer it imports, and what feeds it.
 
 locals {
-  function_name = "${var.name}-thumbnailer"
-
   # 4 KB for names and values together. The topic's ARN is not known before the first apply; 256 characters is the
   # longest name that SNS allows, and leaves room for the rest of the ARN of the short names we give.
   # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
@@ -39,7 +37,7 @@ locals {
 }
 
 resource "aws_lambda_layer_version" "imaging" {
-  layer_name               = "${var.name}-imaging"
+  layer_name               = var.names.layer
   description              = "Image libraries for ${var.package.runtime} on ${var.package.architecture}"
   filename                 = var.package.layer_archive
   source_code_hash         = filebase64sha256(var.package.layer_archive)
@@ -57,7 +55,7 @@ resource "aws_lambda_function" "this" {
   #checkov:skip=CKV_AWS_117:It has no way into a private network, and its role no more than its work needs. A VPC would limit what it can send out, for the price of an endpoint for each service.
   #checkov:skip=CKV_AWS_173:Names and settings, none of them secret; Lambda's own key encrypts them at rest.
   #checkov:skip=CKV_AWS_272:Signing profiles are the account's. Anybody can build the same archive again, byte for byte, and thumbctl doctor compares what runs with what was deployed.
-  function_name    = local.function_name
+  function_name    = var.names.function
   description      = "Renders thumbnails of what arrives in the uploads bucket"
   role             = aws_iam_role.this.arn
   handler          = "thumbnailer.handler.handler"
@@ -121,11 +119,24 @@ resource "aws_lambda_event_source_mapping" "queue" {
   # The function answers with the messages that failed; without this, one failure would bring back the whole batch.
   function_response_types = ["ReportBatchItemFailures"]
 
-  scaling_config {
-    # Limits the pollers. Reserved concurrency alone would throttle them instead, and each throttle uses up one of a
-    # message's receives, until healthy messages are dead letters.
-    # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
-    maximum_concurrency = each.value.maximum_concurrency
+  # Either limits the pollers. Reserved concurrency alone would throttle them instead, and each throttle uses up one of
+  # a message's receives, until healthy messages are dead letters.
+  # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
+  dynamic "scaling_config" {
+    for_each = each.value.maximum_concurrency[*]
+
+    content {
+      maximum_concurrency = scaling_config.value
+    }
+  }
+
+  dynamic "provisioned_poller_config" {
+    for_each = each.value.pollers[*]
+
+    content {
+      minimum_pollers = provisioned_poller_config.value.minimum
+      maximum_pollers = provisioned_poller_config.value.maximum
+    }
   }
 
   # Lambda refuses the mapping unless the role may read the queue. The function itself need not wait for its policies:

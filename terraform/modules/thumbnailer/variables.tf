@@ -1,6 +1,9 @@
-variable "name" {
-  description = "Name of the deployment; the function, its role and its layer are named after it."
-  type        = string
+variable "names" {
+  description = "Names of the function, which its role shares, and of its layer."
+  type = object({
+    function = string
+    layer    = string
+  })
 }
 
 variable "aws" {
@@ -107,10 +110,11 @@ variable "catalog" {
 }
 
 variable "queues" {
-  description = "The queues that the function works off, and how many invocations each may have at a time."
+  description = "The queues that the function works off, and either how many invocations each may have at a time or its provisioned pollers."
   type = map(object({
     arn                 = string
-    maximum_concurrency = number
+    maximum_concurrency = optional(number)
+    pollers             = optional(object({ minimum = number, maximum = number }))
   }))
 }
 

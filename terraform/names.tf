@@ -1,0 +1,68 @@
+# What everything is called: after the deployment, so that two of them in one account and region have nothing in common,
+# and never longer than AWS allows.
+
+locals {
+  # A name that is too long ends in six digits of the hash of the whole of it: readable, and still of this deployment.
+  names = {
+    for thing, name in local.names_in_full :
+    thing => length(name.full) <= name.most ? name.full : "${trimsuffix(substr(name.full, 0, name.most - 7), "-")}-${substr(sha256(name.full), 0, 6)}"
+  }
+
+  names_in_full = merge(
+    {
+      # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+      # Taken worldwide, hence the account and the region.
+      uploads_bucket    = { full = "${var.name}-uploads-${local.aws.account_id}-${local.aws.region}", most = 63 }
+      thumbnails_bucket = { full = "${var.name}-thumbnails-${local.aws.account_id}-${local.aws.region}", most = 63 }
+
+      # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html
+      work_queue        = { full = "${var.name}-work", most = 80 }
+      backfill_queue    = { full = "${var.name}-backfill", most = 80 }
+      dead_letter_queue = { full = "${var.name}-dead-letters", most = 80 }
+
+      # https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutRule.html
+      uploads_rule = { full = "${var.name}-uploads", most = 64 }
+
+      # A role is called like the function that it belongs to: both may have as many characters.
+      # https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html
+      # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+      thumbnailer   = { full = "${var.name}-thumbnailer", most = 64 }
+      reconciler    = { full = "${var.name}-reconciler", most = 64 }
+      schedule_role = { full = "${var.name}-reconciler-schedule", most = 64 }
+
+      # https://docs.aws.amazon.com/lambda/latest/api/API_PublishLayerVersion.html
+      layer = { full = "${var.name}-imaging", most = 140 }
+
+      # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_CreateLogGroup.html
+      thumbnailer_logs = { full = "/aws/lambda/${var.name}-thumbnailer", most = 512 }
+      reconciler_logs  = { full = "/aws/lambda/${var.name}-reconciler", most = 512 }
+
+      # https://docs.aws.amazon.com/scheduler/latest/APIReference/API_CreateScheduleGroup.html
+      schedule_group = { full = var.name, most = 64 }
+
+      # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
+      catalog_table = { full = "${var.name}-catalog", most = 255 }
+      digests_table = { full = "${var.name}-digests", most = 255 }
+
+      # https://docs.aws.amazon.com/sns/latest/api/API_CreateTopic.html
+      failures_topic = { full = "${var.name}-alerts", most = 256 }
+      warning_topic  = { full = "${var.name}-warning", most = 256 }
+      critical_topic = { full = "${var.name}-critical", most = 256 }
+
+      # https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html
+      tools_parameter  = { full = "/thumbnail-pipeline/${var.name}", most = 1011 }
+      cursor_parameter = { full = "/thumbnail-pipeline/${var.name}/reconcile", most = 1011 }
+
+      # https://docs.aws.amazon.com/xray/latest/api/API_CreateGroup.html
+      xray_group = { full = var.name, most = 32 }
+    },
+    # https://docs.aws.amazon.com/chatbot/latest/APIReference/API_CreateSlackChannelConfiguration.html
+    { for channel in local.chat_channels : "chat/${channel}" => { full = "${var.name}-${channel}", most = 128 } },
+    { for channel in local.chat_channels : "chat_role/${channel}" => { full = "${var.name}-chat-${channel}", most = 64 } },
+  )
+
+  # What is not in here begins with var.name as it is, and stays far below the 255 or 256 characters that AWS allows:
+  # alarms, the dashboard, saved queries and the key's alias.
+
+  chat_channels = toset(concat(keys(var.chat_channels.slack), keys(var.chat_channels.teams)))
+}

@@ -1,0 +1,75 @@
+# Two deployments side by side, and the longest name there is. Here, the names that have to be shortened; all of them are
+# compared with each other, and with what AWS allows, by tests/terraform/test_names.py, which reads what these runs make.
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+override_data {
+  target = data.aws_region.current
+  values = { id = "ap-southeast-1" }
+}
+
+variables {
+  name             = "thumbs"
+  function_archive = "./tests/fixtures/archive.zip"
+  layer_archive    = "./tests/fixtures/archive.zip"
+  reconcile        = { schedule = "rate(1 day)" }
+  chat_channels = {
+    slack = { on-call = { workspace_id = "T07EA123LEP", channel_id = "C07EZ1ABC23" } }
+    teams = { a-channel-of-32-characters-01234 = { tenant_id = "t", team_id = "g", channel_id = "c" } }
+  }
+  alert_subscriptions = {
+    pager = { protocol = "lambda", endpoint = "arn:aws:lambda:ap-southeast-1:123456789012:function:pager" }
+  }
+}
+
+run "one" {
+  assert {
+    condition     = output.source_bucket == "thumbs-uploads-123456789012-ap-southeast-1" && output.dashboard_name == "thumbs"
+    error_message = "Names that fit must be left as they are."
+  }
+}
+
+run "another" {
+  variables {
+    name = "thumbs-too"
+  }
+
+  assert {
+    condition     = output.source_bucket == "thumbs-too-uploads-123456789012-ap-southeast-1" && output.dashboard_name == "thumbs-too"
+    error_message = "Names that fit must be left as they are."
+  }
+}
+
+run "longest" {
+  variables {
+    name = "a-name-that-is-of-just-forty-characters0"
+  }
+
+  assert {
+    condition     = output.source_bucket == "a-name-that-is-of-just-forty-characters0-uploads-1234567-${substr(sha256("${var.name}-uploads-123456789012-ap-southeast-1"), 0, 6)}"
+    error_message = "A bucket's name must end in six digits of the hash of what it would be in full."
+  }
+
+  assert {
+    condition     = length(output.source_bucket) == 63 && length(output.thumbnails_bucket) == 63 && output.source_bucket != output.thumbnails_bucket
+    error_message = "A bucket's name may have 63 characters."
+  }
+
+  assert {
+    condition     = output.function_name == "${var.name}-thumbnailer"
+    error_message = "What fits must be left as it is, however long the name."
+  }
+}
+
+run "longest_but_one_letter" {
+  variables {
+    name = "a-name-that-is-of-just-forty-characters1"
+  }
+
+  assert {
+    condition     = output.source_bucket != "a-name-that-is-of-just-forty-characters0-uploads-1234567-${substr(sha256("a-name-that-is-of-just-forty-characters0-uploads-123456789012-ap-southeast-1"), 0, 6)}"
+    error_message = "Long names that differ must stay different."
+  }
+}
