@@ -1,0 +1,80 @@
+# The whole module, applied twice: with everything on, and with nothing but what is required. tests/terraform/
+# test_structure.py reads the resources that come of each run, and holds all of a kind to the rules of their kind.
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+
+  # Who refers to whom is told by name and ARN: no two may have the same, and some are put together by the module too.
+  override_resource {
+    target = module.ingest.module.bucket.aws_s3_bucket.this
+    values = { id = "thumbs-uploads-123456789012-eu-central-1", arn = "arn:aws:s3:::thumbs-uploads-123456789012-eu-central-1" }
+  }
+
+  override_resource {
+    target = module.thumbnails.module.bucket.aws_s3_bucket.this
+    values = { id = "thumbs-thumbnails-123456789012-eu-central-1", arn = "arn:aws:s3:::thumbs-thumbnails-123456789012-eu-central-1" }
+  }
+
+  override_resource {
+    target = module.ingest.aws_sqs_queue.work
+    values = { arn = "arn:aws:sqs:eu-central-1:123456789012:thumbs-work" }
+  }
+
+  override_resource {
+    target = module.ingest.aws_sqs_queue.backfill
+    values = { arn = "arn:aws:sqs:eu-central-1:123456789012:thumbs-backfill" }
+  }
+
+  override_resource {
+    target = module.ingest.aws_sqs_queue.dead_letters
+    values = { arn = "arn:aws:sqs:eu-central-1:123456789012:thumbs-dead-letters" }
+  }
+
+  override_resource {
+    target = module.alerting.aws_sns_topic.this["failures"]
+    values = { arn = "arn:aws:sns:eu-central-1:123456789012:thumbs-alerts" }
+  }
+
+  override_resource {
+    target = module.alerting.aws_sns_topic.this["warning"]
+    values = { arn = "arn:aws:sns:eu-central-1:123456789012:thumbs-warning" }
+  }
+
+  override_resource {
+    target = module.alerting.aws_sns_topic.this["critical"]
+    values = { arn = "arn:aws:sns:eu-central-1:123456789012:thumbs-critical" }
+  }
+
+  override_resource {
+    target = module.reconciler["on"].aws_lambda_function.this
+    values = { arn = "arn:aws:lambda:eu-central-1:123456789012:function:thumbs-reconciler" }
+  }
+}
+
+variables {
+  name             = "thumbs"
+  function_archive = "./tests/fixtures/archive.zip"
+  layer_archive    = "./tests/fixtures/archive.zip"
+  timeout_seconds  = 70
+  batching         = { window_seconds = 7 }
+  tags             = { team = "photos" }
+}
+
+run "everything" {
+  variables {
+    snap_start        = true
+    reconcile         = { schedule = "rate(1 day)" }
+    distribution_arns = ["arn:aws:cloudfront::123456789012:distribution/E1"]
+    alert_subscriptions = {
+      ops  = { protocol = "email", endpoint = "ops@example.com" }
+      bots = { protocol = "lambda", endpoint = "arn:aws:lambda:eu-central-1:123456789012:function:bots" }
+    }
+    chat_channels = {
+      slack = { ops = { workspace_id = "T07EA123LEP", channel_id = "C07EZ1ABC23" } }
+      teams = { devs = { tenant_id = "t", team_id = "m", channel_id = "c" } }
+    }
+  }
+}
+
+run "nothing_but_what_is_required" {
+}

@@ -1,0 +1,350 @@
+"""What holds of every resource of the module, however many there are and whatever they are called.
+
+`terraform test -json -verbose` prints what its runs made of a mocked provider, with the provider's own schemas. A rule
+that is looked up by kind holds of resources that are yet to be written; each first makes sure that it finds any.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import hcl2
+import pytest
+from hcl2.utils import SerializationOptions
+
+from localaws.stack import REPOSITORY
+from localaws.terraform import Root
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+MODULE = REPOSITORY / "terraform"
+RUNS = ["everything", "nothing_but_what_is_required"]
+TAGS = {"team": "photos"}
+KEY = "arn:aws:kms:eu-central-1:123456789012:key/11111111-2222-3333-4444-555555555555"
+QUEUES = "arn:aws:sqs:eu-central-1:123456789012:thumbs-"
+_PLAIN_VALUES = SerializationOptions(with_comments=False, explicit_blocks=False, strip_string_quotes=True)
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A resource as a run left it."""
+
+    address: str
+    type: str
+    values: Mapping[str, Any]
+
+    def document(self, attribute: str) -> dict[str, Any]:
+        """The JSON of one attribute, empty where it has none: what nobody set, the mocked provider makes up."""
+        value = self.values[attribute]
+        document: dict[str, Any] = json.loads(value) if isinstance(value, str) and value.startswith("{") else {}
+        return document
+
+    def statements(self) -> Iterator[dict[str, Any]]:
+        """Every statement of every policy that it holds, in whatever attribute."""
+        for attribute in self.values:
+            yield from self.document(attribute).get("Statement", [])
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """What one run made."""
+
+    resources: tuple[Resource, ...]
+    taggable: frozenset[str]
+    """The types of resources that the provider can tag."""
+
+    def of(self, kind: str) -> list[Resource]:
+        """All resources of a type. There are some: a rule about none would always hold."""
+        found = [resource for resource in self.resources if resource.type == kind]
+        assert found, f"there is no {kind}"
+        return found
+
+    def one(self, kind: str, attribute: str, value: Any) -> Resource:
+        """The one resource of a type that has this value."""
+        (found,) = [resource for resource in self.of(kind) if resource.values[attribute] == value]
+        return found
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Root:
+    root = Root(MODULE, tmp_path_factory.mktemp("structure"))
+    root.init(backend=False)
+    return root
+
+
+@pytest.fixture(scope="module")
+def runs(root: Root) -> dict[str, Deployed]:
+    """What each run of structure.tftest.hcl made."""
+    printed = root.run("test", "-filter=tests/structure.tftest.hcl", "-json", "-verbose")
+    messages = [json.loads(line) for line in printed.splitlines()]
+    return {
+        message["@testrun"]: deployed(message["test_state"]) for message in messages if message["type"] == "test_state"
+    }
+
+
+@pytest.fixture(params=RUNS)
+def made(runs: dict[str, Deployed], request: pytest.FixtureRequest) -> Deployed:
+    return runs[request.param]
+
+
+def deployed(state: dict[str, Any]) -> Deployed:
+    (provider,) = state["provider_schemas"].values()
+    taggable = {
+        name for name, schema in provider["resource_schemas"].items() if "tags" in schema["block"]["attributes"]
+    }
+    resources = (
+        Resource(each["address"], each["type"], each["values"])
+        for each in resources_of(state["root_module"])
+        if each["mode"] == "managed"
+    )
+    return Deployed(tuple(resources), frozenset(taggable))
+
+
+def resources_of(module: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield from module.get("resources", [])
+    for child in module.get("child_modules", []):
+        yield from resources_of(child)
+
+
+# Queues
+
+
+def test_a_message_stays_away_for_as_long_as_the_function_may_be_busy_with_it(made: Deployed) -> None:
+    """https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html"""
+    mappings = made.of("aws_lambda_event_source_mapping")
+    assert {mapping.values["event_source_arn"] for mapping in mappings} == {f"{QUEUES}work", f"{QUEUES}backfill"}
+    for mapping in mappings:
+        queue = made.one("aws_sqs_queue", "arn", mapping.values["event_source_arn"]).values
+        arn = re.sub(r":\d+$", "", mapping.values["function_name"])
+        timeout = made.one("aws_lambda_function", "arn", arn).values["timeout"]
+        window = mapping.values["maximum_batching_window_in_seconds"]
+        assert (timeout, window) == (70, 7)
+        assert queue["visibility_timeout_seconds"] >= 6 * timeout + window
+
+
+def test_dead_letters_outlive_the_queues_that_they_come_from(made: Deployed) -> None:
+    for source, dead_letters in redriven(made):
+        assert dead_letters.values["message_retention_seconds"] > source.values["message_retention_seconds"]
+
+
+def test_the_dead_letter_queue_takes_from_those_that_send_to_it_and_from_no_other(made: Deployed) -> None:
+    for _, dead_letters in redriven(made):
+        allowed = dead_letters.document("redrive_allow_policy")
+        assert allowed["redrivePermission"] == "byQueue"
+        assert sorted(allowed["sourceQueueArns"]) == sorted(source.values["arn"] for source, _ in redriven(made))
+
+
+def redriven(made: Deployed) -> list[tuple[Resource, Resource]]:
+    """The queues that give up on messages, with the one dead-letter queue of all of them."""
+    pairs = [
+        (queue, made.one("aws_sqs_queue", "arn", redrive["deadLetterTargetArn"]))
+        for queue in made.of("aws_sqs_queue")
+        if (redrive := queue.document("redrive_policy"))
+    ]
+    assert {source.values["name"] for source, _ in pairs} == {"thumbs-work", "thumbs-backfill"}
+    assert {dead_letters.values["name"] for _, dead_letters in pairs} == {"thumbs-dead-letters"}
+    return pairs
+
+
+# Alarms
+
+
+def test_every_alarm_reaches_people(made: Deployed) -> None:
+    """Alarm → action → topic → the topic's policy → the key's policy."""
+    topics = {topic.values["arn"]: topic for topic in made.of("aws_sns_topic")}
+    alarms = made.of("aws_cloudwatch_metric_alarm") + made.of("aws_cloudwatch_composite_alarm")
+    assert len(alarms) >= 18
+    told = set()
+    for alarm in alarms:
+        assert alarm.values["actions_enabled"] is not False, alarm.address
+        for moment in ("alarm_actions", "ok_actions"):
+            assert alarm.values[moment], f"{alarm.address} tells nobody"
+            told.update(alarm.values[moment])
+    assert told <= set(topics)
+    for arn in told:
+        assert lets(topics[arn], "cloudwatch.amazonaws.com", "sns:Publish")
+        assert topics[arn].values["kms_master_key_id"] == KEY
+    (policy,) = made.of("aws_kms_key_policy")
+    assert lets(policy, "cloudwatch.amazonaws.com", "kms:GenerateDataKey*")
+    assert lets(policy, "cloudwatch.amazonaws.com", "kms:Decrypt")
+
+
+def lets(resource: Resource, service: str, action: str) -> bool:
+    """Whether a resource's policy allows a service an action."""
+    return any(
+        statement["Effect"] == "Allow"
+        and statement["Principal"] == {"Service": service}
+        and action in listed(statement["Action"])
+        for statement in resource.statements()
+    )
+
+
+def listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+# Order
+
+
+@pytest.mark.parametrize(
+    ("waits", "for_what"),
+    [
+        # S3 sends a test message at once, and refuses the configuration when the queue or its key turns it away.
+        ("module.ingest.aws_s3_bucket_notification.uploads", "module.ingest.aws_sqs_queue.work"),
+        ("module.ingest.aws_s3_bucket_notification.uploads", "module.encryption.aws_kms_key_policy.this"),
+        # CloudWatch Logs refuses a group whose key it may not use.
+        ("module.thumbnailer.aws_cloudwatch_log_group.this", "module.encryption.aws_kms_key_policy.this"),
+        ("module.reconciler.aws_cloudwatch_log_group.this", "module.encryption.aws_kms_key_policy.this"),
+        # Lambda would make the group itself, without a key and for ever.
+        ("module.thumbnailer.aws_lambda_function.this", "module.thumbnailer.aws_cloudwatch_log_group.this"),
+        ("module.reconciler.aws_lambda_function.this", "module.reconciler.aws_cloudwatch_log_group.this"),
+        # Lambda refuses a mapping unless the role may read the queue.
+        (
+            "module.thumbnailer.aws_lambda_event_source_mapping.queue",
+            "module.thumbnailer.aws_iam_role_policy.capability",
+        ),
+        # A schedule that begins before the function may do anything begins with a failure.
+        ("module.reconciler.aws_scheduler_schedule.this", "module.reconciler.aws_iam_role_policy.capability"),
+    ],
+)
+def test_what_has_to_be_there_first_is(dependencies: dict[str, set[str]], waits: str, for_what: str) -> None:
+    assert for_what in dependencies[waits]
+
+
+@pytest.fixture(scope="module")
+def dependencies(root: Root) -> dict[str, set[str]]:
+    """What each resource waits for, directly or not."""
+    direct: dict[str, set[str]] = {}
+    for waits, for_what in re.findall(r'^\s*"(.+)" -> "(.+)";$', root.run("graph"), re.MULTILINE):
+        direct.setdefault(waits, set()).add(for_what)
+
+    def beyond(resource: str) -> set[str]:
+        return direct.get(resource, set()).union(*map(beyond, direct.get(resource, set())))
+
+    return {resource: beyond(resource) for resource in direct}
+
+
+# What comes out never goes in again
+
+
+def test_nothing_is_written_to_what_is_watched(made: Deployed) -> None:
+    watched = {
+        made.one("aws_s3_bucket", "id", notification.values["bucket"]).values["arn"]
+        for notification in made.of("aws_s3_bucket_notification")
+    }
+    written = {
+        resource.partition("/")[0]
+        for policy in made.of("aws_iam_role_policy")
+        for statement in policy.statements()
+        if {"s3:PutObject", "s3:Put*", "s3:*", "*"} & set(listed(statement["Action"]))
+        for resource in listed(statement["Resource"])
+    }
+    assert len(watched) == 1
+    assert len(written) == 1
+    assert written <= {bucket.values["arn"] for bucket in made.of("aws_s3_bucket")} - watched
+
+
+# Whose it is
+
+
+def test_all_that_can_be_tagged_is(made: Deployed) -> None:
+    untagged = [
+        resource.address
+        for resource in made.resources
+        if resource.type in made.taggable and not TAGS.items() <= (resource.values["tags"] or {}).items()
+    ]
+    assert untagged == []
+    assert sum(resource.type in made.taggable for resource in made.resources) >= 35
+
+
+def test_every_bucket_is_closed(made: Deployed) -> None:
+    assert len(made.of("aws_s3_bucket")) == 2
+    for bucket in made.of("aws_s3_bucket"):
+        block = made.one("aws_s3_bucket_public_access_block", "bucket", bucket.values["id"]).values
+        kinds = ("block_public_acls", "block_public_policy", "ignore_public_acls", "restrict_public_buckets")
+        assert [kind for kind in kinds if block[kind] is not True] == []
+        (rule,) = made.one("aws_s3_bucket_ownership_controls", "bucket", bucket.values["id"]).values["rule"]
+        assert rule["object_ownership"] == "BucketOwnerEnforced"
+
+
+def test_nobody_is_let_in_who_is_not_named(made: Deployed) -> None:
+    principals = [
+        (resource.address, principal)
+        for resource in made.resources
+        for statement in resource.statements()
+        if statement["Effect"] == "Allow" and "Principal" in statement
+        for principal in principals_of(statement)
+    ]
+    assert len(principals) >= 8
+    assert [(address, principal) for address, principal in principals if "*" in principal] == []
+    for permission in (resource for resource in made.resources if resource.type == "aws_lambda_permission"):
+        assert permission.values["principal"] != "*"
+        assert permission.values["source_arn"]
+    assert not {"aws_lambda_function_url", "aws_s3_bucket_acl", "aws_s3_bucket_website_configuration"} & {
+        resource.type for resource in made.resources
+    }
+
+
+def principals_of(statement: dict[str, Any]) -> list[str]:
+    principal = statement["Principal"]
+    return (
+        [principal] if isinstance(principal, str) else [each for value in principal.values() for each in listed(value)]
+    )
+
+
+@pytest.mark.parametrize(("kind", "count"), [("aws_s3_bucket_policy", 2), ("aws_sqs_queue", 3), ("aws_sns_topic", 3)])
+def test_nothing_is_reached_without_tls(made: Deployed, kind: str, count: int) -> None:
+    """https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-securetransport"""
+    assert len(made.of(kind)) == count
+    for resource in made.of(kind):
+        (denied,) = [statement for statement in resource.statements() if statement["Effect"] == "Deny"]
+        assert denied["Principal"] == "*"
+        assert denied["Condition"] == {"Bool": {"aws:SecureTransport": ["false"]}}
+
+
+# What callers read
+
+
+def blocks(file: Path, kind: str) -> dict[str, dict[str, Any]]:
+    """The blocks of one kind in a file, by name."""
+    document = hcl2.loads(file.read_text(encoding="utf-8"), serialization_options=_PLAIN_VALUES)
+    return {name: block for each in document.get(kind, []) for name, block in each.items()}
+
+
+FILES = sorted(
+    file for name in ("variables.tf", "outputs.tf") for file in MODULE.rglob(name) if ".terraform" not in file.parts
+)
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(MODULE)))
+def test_every_input_and_output_is_described_in_a_sentence(file: Path) -> None:
+    described = {
+        name: block.get("description", "")
+        for kind in ("variable", "output")
+        for name, block in blocks(file, kind).items()
+    }
+    assert described
+    assert {name: text for name, text in described.items() if not re.fullmatch(r"[A-Z0-9].{9,}\.", text)} == {}
+
+
+def test_every_rule_about_an_input_is_seen_to_refuse() -> None:
+    """At least as many bad values of an input are tried as it has rules, and Terraform's test sees each refused."""
+    rules = {
+        name: len(block["validation"])
+        for name, block in blocks(MODULE / "variables.tf", "variable").items()
+        if "validation" in block
+    }
+    refused = [
+        expected.removeprefix("${var.").removesuffix("}")
+        for file in sorted(MODULE.glob("tests/*.tftest.hcl"))
+        for run in blocks(file, "run").values()
+        if "module" not in run
+        for expected in run.get("expect_failures", [])
+    ]
+    assert len(rules) >= 30
+    assert {name: count for name, count in rules.items() if refused.count(name) < count} == {}
