@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from reconciler.inventory import Listed
 
-# Eight ranges are worked on at a time, and those that turn out long must not be left alone at the end.
+# Four ranges are worked on at a time, and those that turn out long must not be left alone at the end.
 _RANGES_WANTED: Final = 32
 _CALLS_AT_A_TIME: Final = 8
 
