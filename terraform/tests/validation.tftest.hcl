@@ -47,6 +47,7 @@ run "bad_values_first" {
     distribution_arns      = ["E1"]                                                                               # no ARN
     log_level              = "LOUD"                                                                               # no such level
     digest_window_seconds  = 59                                                                                   # a mail a minute
+    retry_first_seconds    = 0                                                                                    # at once, while what failed is still down
     debug_sample_rate      = 1.5                                                                                  # more than all
     runbook_url            = "https://wiki.example.com/runbook#top"                                               # with a fragment of its own
     plaintext_source_cidrs = ["0.0.0.0/0"]                                                                        # not loopback
@@ -78,6 +79,7 @@ run "bad_values_first" {
     var.function_environment,
     var.tracing,
     var.log_level,
+    var.retry_first_seconds,
     var.digest_window_seconds,
     var.debug_sample_rate,
     var.runbook_url,
