@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import psutil
 from boto3.dynamodb.types import TypeDeserializer
 
+from support.roles import Role
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -49,6 +51,7 @@ class Deployment:
         self.dynamodb = stack.client("dynamodb")
         self.lambda_ = stack.client("lambda")
         self.iam = stack.client("iam")
+        self.role = Role(stack, stack.outputs["function_role_name"])
         self._alerts: list[dict[str, Any]] = []
 
     def upload(self, key: str, body: bytes, content_type: str = "application/octet-stream") -> str:
@@ -144,6 +147,16 @@ class Deployment:
         )
         return list(received.get("Messages", []))
 
+    def logged(self, *words: str) -> list[str]:
+        """The lines of the function's log that have all these words in them."""
+        pages = self.stack.client("logs").get_paginator("filter_log_events")
+        messages = [
+            event["message"]
+            for page in pages.paginate(logGroupName=self.outputs["log_group_name"])
+            for event in page["events"]
+        ]
+        return [line for message in messages for line in message.splitlines() if all(word in line for word in words)]
+
     def send(self, body: str) -> None:
         """Put a message into the work queue ourselves."""
         self.sqs.send_message(QueueUrl=self.outputs["queue_url"], MessageBody=body)
@@ -196,24 +209,7 @@ class Deployment:
     @contextlib.contextmanager
     def without_permission(self, action: str) -> Iterator[None]:
         """Take one action out of every policy of the function's role."""
-        role = self.outputs["function_role_name"]
-        changed: dict[str, str] = {}
-        for name in self.iam.list_role_policies(RoleName=role)["PolicyNames"]:
-            document = self.iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
-            original = json.dumps(document)
-            for statement in document["Statement"]:
-                actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
-                statement["Action"] = [each for each in actions if each != action]
-            document["Statement"] = [each for each in document["Statement"] if each["Action"]]
-            if json.dumps(document) != original:
-                changed[name] = original
-                if document["Statement"]:
-                    self.iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(document))
-                else:
-                    self.iam.delete_role_policy(RoleName=role, PolicyName=name)
-        assert changed, f"no policy of {role} allows {action}"
-        try:
+        lost = {each for each in self.role.permissions() if each.action == action}
+        assert lost, f"no policy of the function's role allows {action}"
+        with self.role.without(lost):
             yield
-        finally:
-            for name, original in changed.items():
-                self.iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=original)

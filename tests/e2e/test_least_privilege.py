@@ -1,0 +1,475 @@
+"""The roles of both functions: they need every permission that they have, and can do nothing else.
+
+Which permissions there are is read from the deployed roles. One more than is told of here fails the tests.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+from botocore.exceptions import ClientError
+
+from bulk import messages
+from support.deployment import eventually
+from support.pictures import picture
+from support.roles import Role
+from thumbctl.errors import is_denied
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from contextlib import AbstractContextManager
+
+    from support.deployment import Deployment
+    from support.roles import Permission
+
+    Lose = Callable[[], AbstractContextManager[None]]
+
+pytestmark = pytest.mark.e2e
+
+# A capability, an action of it, and what it is allowed on; see `named`.
+Name = tuple[str, str, str]
+
+
+@pytest.fixture
+def function(deployment: Deployment) -> Iterator[Role]:
+    """The role of the function that renders; what the test left in the queues and in the digests is gone after it."""
+    yield deployment.role
+    for queue in ("queue_url", "backfill_queue_url", "dlq_url"):
+        deployment.sqs.purge_queue(QueueUrl=deployment.outputs[queue])
+
+
+@pytest.fixture
+def reconciler(deployment: Deployment) -> Role:
+    """The role of the function that looks whether everything is there."""
+    return Role(deployment.stack, "thumbs-reconciler")
+
+
+def named(deployment: Deployment, permissions: Iterable[Permission]) -> dict[Name, Permission]:
+    """Permissions by their names here: instead of an ARN, what it is the ARN of."""
+    outputs = deployment.outputs
+    here = f"{deployment.stack.region}:000000000000"
+    things = {
+        f"arn:aws:s3:::{outputs['source_bucket']}": "uploads bucket",
+        f"arn:aws:s3:::{outputs['source_bucket']}/*": "uploads",
+        f"arn:aws:s3:::{outputs['thumbnails_bucket']}": "thumbnails bucket",
+        f"arn:aws:s3:::{outputs['thumbnails_bucket']}/*": "thumbnails",
+        outputs["table_arn"]: "catalog",
+        f"arn:aws:dynamodb:{here}:table/{outputs['digests_table_name']}": "digests",
+        outputs["topic_arns"]["failures"]: "failures topic",
+        outputs["queue_arn"]: "work queue",
+        outputs["backfill_queue_arn"]: "backfill queue",
+        outputs["kms_key_arn"]: "key",
+        f"arn:aws:logs:{here}:log-group:{outputs['log_group_name']}:*": "own log group",
+        f"arn:aws:logs:{here}:log-group:/aws/lambda/thumbs-reconciler:*": "own log group",
+        f"arn:aws:ssm:{here}:parameter/thumbnail-pipeline/thumbs/reconcile": "cursor",
+        "*": "everything",
+    }
+    return {(each.capability, each.action, things.get(each.resource, each.resource)): each for each in permissions}
+
+
+def says(deployment: Deployment, *words: str) -> str:
+    """Wait until the function has logged a line with all these words in it, and return it."""
+    return eventually(f"the function logs {words}", lambda: next(iter(deployment.logged(*words)), None))
+
+
+# ── what breaks without a permission ─────────────────────────────────────────────────────────────────
+# Each is told a key of its own, and `lose`, which takes the permission away.
+
+
+def an_upload_is_not_read(deployment: Deployment, key: str, lose: Lose) -> None:
+    with lose():
+        deployment.upload(key, picture())
+        says(deployment, key, "SYSTEMIC", "reading the source")
+        assert deployment.row(key) is None
+
+
+def a_backfill_reads_nothing(deployment: Deployment, key: str, lose: Lose) -> None:
+    """Its messages name no version."""
+    deployment.upload(key, picture())
+    deployment.row_when(key, "READY")
+    with lose():
+        backfill(deployment, key)
+        says(deployment, key, "SYSTEMIC", "reading the source")
+
+
+def nothing_is_stored(deployment: Deployment, key: str, lose: Lose) -> None:
+    with lose():
+        deployment.upload(key, picture())
+        says(deployment, key, "SYSTEMIC", "writing a thumbnail")
+        assert deployment.row(key) is None
+        assert not deployment.thumbnail_keys(key)
+
+
+def thumbnails_of_a_deleted_image_stay(deployment: Deployment, key: str, lose: Lose) -> None:
+    deployment.upload(key, picture())
+    deployment.row_when(key, "READY")
+    with lose():
+        deployment.delete(key)
+        says(deployment, key, "SYSTEMIC", "deleting a thumbnail")
+        assert deployment.thumbnail_keys(key)
+
+
+def thumbnails_without_a_row_stay_in_the_way(deployment: Deployment, key: str, lose: Lose) -> None:
+    deployment.upload(key, picture("teal"))
+    deployment.row_when(key, "READY")
+    name = {"source_key": {"S": key}, "source_bucket": {"S": deployment.outputs["source_bucket"]}}
+    deployment.dynamodb.delete_item(TableName=deployment.outputs["table_name"], Key=name)
+    with lose():
+        deployment.upload(key, picture("red"))
+        says(deployment, key, "SYSTEMIC", "looking for a thumbnail")
+
+
+def an_image_has_no_row(deployment: Deployment, key: str, lose: Lose) -> None:
+    with lose():
+        deployment.upload(key, picture())
+        says(deployment, key, "SYSTEMIC", "writing the catalog")
+        assert deployment.row(key) is None
+
+
+def an_overwrite_is_not_compared(deployment: Deployment, key: str, lose: Lose) -> None:
+    overwritten_in_vain(deployment, key, lose, "reading the catalog")
+
+
+def an_overwrite_is_not_claimed(deployment: Deployment, key: str, lose: Lose) -> None:
+    overwritten_in_vain(deployment, key, lose, "claiming a catalog row")
+
+
+def overwritten_in_vain(deployment: Deployment, key: str, lose: Lose, doing: str) -> None:
+    first = deployment.upload(key, picture("teal"))
+    deployment.row_when(key, "READY", etag=first)
+    with lose():
+        deployment.upload(key, picture("red"))
+        says(deployment, key, "SYSTEMIC", doing)
+        assert (deployment.row(key) or {})["etag"] == first
+
+
+def nobody_is_told_of_a_failure(deployment: Deployment, key: str, lose: Lose) -> None:
+    told_in_vain(deployment, key, lose, "publishing an alert")
+
+
+def failures_are_not_counted(deployment: Deployment, key: str, lose: Lose) -> None:
+    told_in_vain(deployment, key, lose, "counting failures")
+
+
+def told_in_vain(deployment: Deployment, key: str, lose: Lose, doing: str) -> None:
+    # Nobody has told of this reason in this window, so that it is for this invocation to tell.
+    deployment.dynamodb.delete_item(
+        TableName=deployment.outputs["digests_table_name"], Key={"reason": {"S": "unidentified"}}
+    )
+    before = len(deployment.logged(doing))
+    with lose():
+        deployment.upload(key, b"no image")
+        eventually(f"it fails while {doing}", lambda: len(deployment.logged(doing)) > before)
+        assert not [alert for alert in deployment.alerts() if key in json.dumps(alert)]
+
+
+def an_upload_waits_for_the_visibility_timeout(deployment: Deployment, key: str, lose: Lose) -> None:
+    with lose(), deployment.environment(AWS_ENDPOINT_URL_S3="http://127.0.0.1:1"):
+        deployment.upload(key, picture())
+        waits(deployment, key, "queue_url")
+
+
+def a_backfill_waits_for_the_visibility_timeout(deployment: Deployment, key: str, lose: Lose) -> None:
+    with lose(), deployment.environment(AWS_ENDPOINT_URL_S3="http://127.0.0.1:1"):
+        backfill(deployment, key)
+        waits(deployment, key, "backfill_queue_url")
+
+
+def waits(deployment: Deployment, key: str, queue: str) -> None:
+    message_id = json.loads(says(deployment, key, "RETURNED"))["message_id"]
+    says(deployment, "message not postponed", message_id)
+    # It would be back within two seconds.
+    time.sleep(3)
+    assert len(deployment.logged("RETURNED", message_id)) == 1
+    assert deployment.backlog(deployment.outputs[queue]) == 1
+
+
+def backfill(deployment: Deployment, key: str) -> None:
+    body = messages.body(deployment.outputs["source_bucket"], key, forced=True)
+    deployment.sqs.send_message(QueueUrl=deployment.outputs["backfill_queue_url"], MessageBody=body)
+
+
+STORIES: Final[dict[Name, Callable[[Deployment, str, Lose], None]]] = {
+    ("read-sources", "s3:GetObjectVersion", "uploads"): an_upload_is_not_read,
+    ("read-sources", "s3:GetObject", "uploads"): a_backfill_reads_nothing,
+    ("write-thumbnails", "s3:PutObject", "thumbnails"): nothing_is_stored,
+    ("write-thumbnails", "s3:DeleteObject", "thumbnails"): thumbnails_of_a_deleted_image_stay,
+    ("write-thumbnails", "s3:ListBucket", "thumbnails bucket"): thumbnails_without_a_row_stay_in_the_way,
+    ("catalog", "dynamodb:PutItem", "catalog"): an_image_has_no_row,
+    ("catalog", "dynamodb:GetItem", "catalog"): an_overwrite_is_not_compared,
+    ("catalog", "dynamodb:UpdateItem", "catalog"): an_overwrite_is_not_claimed,
+    ("alert", "sns:Publish", "failures topic"): nobody_is_told_of_a_failure,
+    ("alert", "dynamodb:UpdateItem", "digests"): failures_are_not_counted,
+    ("consume", "sqs:ChangeMessageVisibility", "work queue"): an_upload_waits_for_the_visibility_timeout,
+    ("consume", "sqs:ChangeMessageVisibility", "backfill queue"): a_backfill_waits_for_the_visibility_timeout,
+}
+
+# Lambda's pollers do this as the role. Those of the emulator need no permission, so the test does it in their place.
+IN_PLACE_OF_THE_POLLERS: Final[dict[str, Callable[[Any, str], Any]]] = {
+    "sqs:ReceiveMessage": lambda sqs, url: sqs.receive_message(QueueUrl=url, WaitTimeSeconds=0),
+    "sqs:DeleteMessage": lambda sqs, url: sqs.delete_message(QueueUrl=url, ReceiptHandle="none"),
+    "sqs:GetQueueAttributes": lambda sqs, url: sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"]),
+}
+POLLED: Final = {"work queue": "queue_url", "backfill queue": "backfill_queue_url"}
+POLLING: Final[list[Name]] = [("consume", action, queue) for action in IN_PLACE_OF_THE_POLLERS for queue in POLLED]
+
+# What the emulator asks nobody's policy for. terraform/tests/iam.tftest.hcl holds these to what AWS's pages say.
+LOGS: Final = "it writes the functions' logs itself"
+KEYS: Final = "its services do not ask the key on behalf of who calls them"
+XRAY: Final = "it has no X-Ray, and traces go to a collector that asks nobody"
+UNENFORCED: Final[dict[Name, str]] = {
+    (
+        "read-sources",
+        "s3:ListBucket",
+        "uploads bucket",
+    ): "it says that an object is gone to those who may not list, too",
+    ("replace-thumbnails", "s3:GetObject", "thumbnails"): "it compares ETags for those who may not read, too",
+    ("encryption", "kms:Decrypt", "key"): KEYS,
+    ("encryption", "kms:GenerateDataKey", "key"): KEYS,
+    ("logs", "logs:CreateLogStream", "own log group"): LOGS,
+    ("logs", "logs:PutLogEvents", "own log group"): LOGS,
+    ("trace", "xray:PutTraceSegments", "everything"): XRAY,
+    ("trace", "xray:PutTelemetryRecords", "everything"): XRAY,
+}
+
+
+def test_every_permission_of_the_function_has_a_story(deployment: Deployment, function: Role) -> None:
+    assert named(deployment, function.permissions()).keys() == {*STORIES, *POLLING, *UNENFORCED}
+
+
+@pytest.mark.parametrize("name", STORIES, ids=" ".join)
+def test_something_breaks_without_it(deployment: Deployment, function: Role, name: Name) -> None:
+    lost = named(deployment, function.permissions())[name]
+    STORIES[name](deployment, f"least/{'-'.join(name)}.png".replace(":", "-"), lambda: function.without([lost]))
+
+
+@pytest.mark.parametrize("name", POLLING, ids=" ".join)
+def test_lambda_cannot_poll_without_it(deployment: Deployment, function: Role, name: Name) -> None:
+    _, action, queue = name
+    url, sqs = deployment.outputs[POLLED[queue]], function.client("sqs")
+
+    def denied() -> bool:
+        return is_refused(lambda: IN_PLACE_OF_THE_POLLERS[action](sqs, url))
+
+    assert not denied()
+    with function.without([named(deployment, function.permissions())[name]]):
+        assert denied()
+
+
+def test_what_the_emulator_does_not_ask_for(deployment: Deployment, function: Role) -> None:
+    """What can be tried here must go well without. Once something does not, it is time for a story."""
+    permissions = named(deployment, function.permissions())
+    key, bad, gone = (f"unenforced/{name}.png" for name in ("good", "bad", "gone"))
+    before = len(deployment.logged("SYSTEMIC"))
+    with function.without([permissions[name] for name in UNENFORCED]):
+        for colour in ("teal", "red"):
+            deployment.row_when(key, "READY", etag=deployment.upload(key, picture(colour)))
+        deployment.upload(bad, b"no image")
+        deployment.row_when(bad, "FAILED")
+        backfill(deployment, gone)
+        says(deployment, gone, "STALE")
+        deployment.delete(key)
+        deployment.row_when(key, "DELETED")
+        eventually("its thumbnails are gone", lambda: not deployment.thumbnail_keys(key))
+        assert len(deployment.logged("SYSTEMIC")) == before
+
+
+# ── what the function cannot do ──────────────────────────────────────────────────────────────────────
+
+
+def is_refused(call: Callable[[], Any]) -> bool:
+    """Whether it is for want of a permission that a call fails; it may fail for something else."""
+    try:
+        call()
+    except ClientError as error:
+        return is_denied(error)
+    return False
+
+
+# Each is a call that the account's root may make, and whoever has taken over the function may not.
+FORBIDDEN: Final[dict[str, Callable[[Any, Any], Any]]] = {
+    "list the account's buckets": lambda client, _: client("s3").list_buckets(),
+    "list thumbnails": lambda client, out: client("s3").list_objects_v2(Bucket=out["thumbnails_bucket"]),
+    "list two thumbnails at a time": lambda client, out: client("s3").list_objects_v2(
+        Bucket=out["thumbnails_bucket"], MaxKeys=2
+    ),
+    "list versions of uploads": lambda client, out: client("s3").list_object_versions(Bucket=out["source_bucket"]),
+    "write an upload": lambda client, out: client("s3").put_object(Bucket=out["source_bucket"], Key="k", Body=b""),
+    "delete an upload": lambda client, out: client("s3").delete_object(Bucket=out["source_bucket"], Key="k"),
+    "delete a version of an upload": lambda client, out: client("s3").delete_object(
+        Bucket=out["source_bucket"], Key="k", VersionId="v"
+    ),
+    "change what the bucket tells of": lambda client, out: client("s3").put_bucket_notification_configuration(
+        Bucket=out["source_bucket"], NotificationConfiguration={}
+    ),
+    "open the thumbnails to others": lambda client, out: client("s3").put_bucket_policy(
+        Bucket=out["thumbnails_bucket"], Policy="{}"
+    ),
+    "lift the block of public access": lambda client, out: client("s3").delete_public_access_block(
+        Bucket=out["thumbnails_bucket"]
+    ),
+    "read the catalog as a whole": lambda client, out: client("dynamodb").scan(TableName=out["table_name"]),
+    "list failures": lambda client, out: client("dynamodb").query(
+        TableName=out["table_name"],
+        IndexName=out["failures_index_name"],
+        KeyConditionExpression="failure_shard = :shard",
+        ExpressionAttributeValues={":shard": {"S": "00"}},
+    ),
+    "delete a row": lambda client, out: client("dynamodb").delete_item(
+        TableName=out["table_name"], Key={"source_key": {"S": "k"}, "source_bucket": {"S": "b"}}
+    ),
+    "read the digests": lambda client, out: client("dynamodb").get_item(
+        TableName=out["digests_table_name"], Key={"reason": {"S": "corrupt"}}
+    ),
+    "write to another table": lambda client, _: client("dynamodb").put_item(TableName="other", Item={"k": {"S": "v"}}),
+    "send to the work queue": lambda client, out: client("sqs").send_message(QueueUrl=out["queue_url"], MessageBody=""),
+    "send to the backfill queue": lambda client, out: client("sqs").send_message(
+        QueueUrl=out["backfill_queue_url"], MessageBody="{}"
+    ),
+    "read dead letters": lambda client, out: client("sqs").receive_message(QueueUrl=out["dlq_url"], WaitTimeSeconds=0),
+    "purge a queue": lambda client, out: client("sqs").purge_queue(QueueUrl=out["queue_url"]),
+    "open a queue to others": lambda client, out: client("sqs").set_queue_attributes(
+        QueueUrl=out["queue_url"], Attributes={"Policy": ""}
+    ),
+    "wake people up": lambda client, out: client("sns").publish(TopicArn=out["topic_arns"]["critical"], Message="m"),
+    "subscribe to failures": lambda client, out: client("sns").subscribe(
+        TopicArn=out["topic_arns"]["failures"], Protocol="email", Endpoint="somebody@example.com"
+    ),
+    "encrypt with the key": lambda client, out: client("kms").encrypt(KeyId=out["kms_key_arn"], Plaintext=b"p"),
+    "get a data key": lambda client, out: client("kms").generate_data_key(KeyId=out["kms_key_arn"], KeySpec="AES_256"),
+    "have the key deleted": lambda client, out: client("kms").schedule_key_deletion(KeyId=out["kms_key_arn"]),
+    "make a log group": lambda client, _: client("logs").create_log_group(logGroupName="/aws/lambda/other"),
+    "read its own log": lambda client, out: client("logs").filter_log_events(logGroupName=out["log_group_name"]),
+    "delete its own log": lambda client, out: client("logs").delete_log_group(logGroupName=out["log_group_name"]),
+    "change its own policies": lambda client, out: client("iam").put_role_policy(
+        RoleName=out["function_role_name"], PolicyName="more", PolicyDocument="{}"
+    ),
+    "read its own policies": lambda client, out: client("iam").list_role_policies(RoleName=out["function_role_name"]),
+    "make an access key": lambda client, _: client("iam").create_access_key(UserName="somebody"),
+    "change its own code": lambda client, out: client("lambda").update_function_code(
+        FunctionName=out["function_name"], ZipFile=b"z"
+    ),
+    "change its own settings": lambda client, out: client("lambda").update_function_configuration(
+        FunctionName=out["function_name"], Timeout=7
+    ),
+    "invoke itself": lambda client, out: client("lambda").invoke(FunctionName=out["function_name"], Payload=b"{}"),
+    "find out about the stack": lambda client, _: client("ssm").get_parameter(Name="/thumbnail-pipeline/thumbs"),
+    "write metrics": lambda client, _: client("cloudwatch").put_metric_data(
+        Namespace="n", MetricData=[{"MetricName": "m", "Value": 1.0}]
+    ),
+    "silence an alarm": lambda client, out: client("cloudwatch").disable_alarm_actions(
+        AlarmNames=out["alarm_names"]["page"]
+    ),
+}
+
+
+@pytest.mark.parametrize("what", FORBIDDEN)
+def test_the_function_cannot(deployment: Deployment, what: str) -> None:
+    with pytest.raises(ClientError) as refused:
+        FORBIDDEN[what](deployment.role.client, deployment.outputs)
+    assert is_denied(refused.value), refused.value
+
+
+def test_the_function_cannot_decrypt_by_itself(deployment: Deployment) -> None:
+    key = deployment.outputs["kms_key_arn"]
+    secret = deployment.stack.client("kms").encrypt(KeyId=key, Plaintext=b"secret")["CiphertextBlob"]
+    assert is_refused(lambda: deployment.role.client("kms").decrypt(CiphertextBlob=secret, KeyId=key))
+
+
+def test_where_the_function_could_do_more_than_it_has_to(deployment: Deployment) -> None:
+    """docs/security.md says why. What gets narrower one day must go from there as well."""
+    s3, outputs = deployment.role.client("s3"), deployment.outputs
+    deployment.upload("wide/cat.png", picture())
+    row = deployment.row_when("wide/cat.png", "READY")
+    s3.get_object(Bucket=outputs["thumbnails_bucket"], Key=row["renditions"][0]["key"])
+    assert "Contents" in s3.list_objects_v2(Bucket=outputs["source_bucket"])
+    first = s3.list_objects_v2(Bucket=outputs["thumbnails_bucket"], MaxKeys=1)["Contents"][0]["Key"]
+    after = s3.list_objects_v2(Bucket=outputs["thumbnails_bucket"], MaxKeys=1, StartAfter=first)
+    assert after["Contents"][0]["Key"] > first
+
+
+# ── the reconciler ───────────────────────────────────────────────────────────────────────────────────
+
+RECONCILER_NEEDS: Final[list[Name]] = [
+    ("list", "s3:ListBucket", "uploads bucket"),
+    ("list", "s3:ListBucketVersions", "uploads bucket"),
+    ("list", "s3:ListBucket", "thumbnails bucket"),
+    ("catalog", "dynamodb:BatchGetItem", "catalog"),
+    ("cursor", "ssm:GetParameter", "cursor"),
+    ("cursor", "ssm:PutParameter", "cursor"),
+]
+RECONCILER_UNENFORCED: Final[dict[Name, str]] = {
+    ("encryption", "kms:Decrypt", "key"): KEYS,
+    ("logs", "logs:CreateLogStream", "own log group"): LOGS,
+    ("logs", "logs:PutLogEvents", "own log group"): LOGS,
+}
+
+
+@pytest.fixture(scope="module")
+def _something_of_everything(deployment: Deployment) -> None:
+    """An image, and a thumbnail whose source has gone: of that, a pass asks since when."""
+    deployment.upload("reconciled/cat.png", picture())
+    deployment.row_when("reconciled/cat.png", "READY")
+    orphan = f"{deployment.renditions()[0]['name']}/reconciled/gone.png.webp"
+    deployment.s3.put_object(Bucket=deployment.outputs["thumbnails_bucket"], Key=orphan, Body=b"orphan")
+
+
+def failure_of_a_pass(deployment: Deployment) -> str | None:
+    """What the reconciler's function says when it fails."""
+    response = deployment.lambda_.invoke(FunctionName="thumbs-reconciler")
+    said = response["Payload"].read().decode()
+    return said if "FunctionError" in response else None
+
+
+def test_every_permission_of_the_reconciler_has_a_story(deployment: Deployment, reconciler: Role) -> None:
+    assert named(deployment, reconciler.permissions()).keys() == {*RECONCILER_NEEDS, *RECONCILER_UNENFORCED}
+
+
+@pytest.mark.usefixtures("_something_of_everything")
+@pytest.mark.parametrize("name", RECONCILER_NEEDS, ids=" ".join)
+def test_no_pass_is_made_without_it(deployment: Deployment, reconciler: Role, name: Name) -> None:
+    with reconciler.without([named(deployment, reconciler.permissions())[name]]):
+        said = failure_of_a_pass(deployment)
+    assert said is not None
+    assert "AccessDenied" in said
+    assert name[1] in said
+
+
+@pytest.mark.usefixtures("_something_of_everything")
+def test_a_pass_is_made_without_what_the_emulator_does_not_ask_for(deployment: Deployment, reconciler: Role) -> None:
+    permissions = named(deployment, reconciler.permissions())
+    with reconciler.without([permissions[name] for name in RECONCILER_UNENFORCED]):
+        assert failure_of_a_pass(deployment) is None
+
+
+RECONCILER_CANNOT: Final[dict[str, Callable[[Any, Any], Any]]] = {
+    "read an upload": lambda client, out: client("s3").get_object(
+        Bucket=out["source_bucket"], Key="reconciled/cat.png"
+    ),
+    "read a thumbnail": lambda client, out: client("s3").get_object(Bucket=out["thumbnails_bucket"], Key="k"),
+    "write a thumbnail": lambda client, out: client("s3").put_object(Bucket=out["thumbnails_bucket"], Key="k"),
+    "delete a thumbnail": lambda client, out: client("s3").delete_object(Bucket=out["thumbnails_bucket"], Key="k"),
+    "change a row": lambda client, out: client("dynamodb").update_item(
+        TableName=out["table_name"], Key={"source_key": {"S": "k"}, "source_bucket": {"S": "b"}}
+    ),
+    "have something rendered": lambda client, out: client("sqs").send_message(
+        QueueUrl=out["backfill_queue_url"], MessageBody="{}"
+    ),
+    "change where tools find the stack": lambda client, _: client("ssm").put_parameter(
+        Name="/thumbnail-pipeline/thumbs", Value="{}", Type="String", Overwrite=True
+    ),
+    "use the key": lambda client, out: client("kms").encrypt(KeyId=out["kms_key_arn"], Plaintext=b"p"),
+    "write the other function's log": lambda client, out: client("logs").create_log_stream(
+        logGroupName=out["log_group_name"], logStreamName="forged"
+    ),
+}
+
+
+@pytest.mark.parametrize("what", RECONCILER_CANNOT)
+def test_the_reconciler_cannot(deployment: Deployment, reconciler: Role, what: str) -> None:
+    with pytest.raises(ClientError) as refused:
+        RECONCILER_CANNOT[what](reconciler.client, deployment.outputs)
+    assert is_denied(refused.value), refused.value
