@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 REPOSITORY = Path(__file__).parents[2]
 ARCHIVES = REPOSITORY / "build" / "local"
-_ROOT_MODULE = REPOSITORY / "terraform" / "environments" / "local"
+LOCAL_ENVIRONMENT = REPOSITORY / "terraform" / "environments" / "local"
 _ACCOUNT = "000000000000"
 _DISK_NEEDED = 2 * 2**30
 
@@ -66,11 +66,18 @@ class Stack:
         self.collector.stop()
 
 
-def create(directory: Path, *, port: int | None = None, variables: Mapping[str, Any] | None = None) -> Stack:
+def create(
+    directory: Path,
+    *,
+    port: int | None = None,
+    variables: Mapping[str, Any] | None = None,
+    environment: Path = LOCAL_ENVIRONMENT,
+) -> Stack:
     """Start the emulator and the collector, apply the real Terraform, and return the stack.
 
-    `variables` go to the local environment on top of what the stack itself decides. Leaves nothing
-    running when anything fails, Ctrl-C included.
+    `variables` go to the local environment on top of what the stack itself decides. Another `environment` is one
+    that takes the same variables, such as an earlier release's. Leaves nothing running when anything fails, Ctrl-C
+    included.
     """
     _check_prerequisites(directory)
     directory.mkdir(parents=True)
@@ -85,7 +92,7 @@ def create(directory: Path, *, port: int | None = None, variables: Mapping[str, 
         undo.callback(emulated_aws.stop)
         name = "thumbs"
         queue_url, queue_arn = _create_alerts_queue(_client("sqs", endpoint_url), name)
-        root = Root(_ROOT_MODULE, directory)
+        root = Root(environment, directory)
         with step("terraform init"):
             root.init()
         with step("terraform apply"):
@@ -107,10 +114,10 @@ def create(directory: Path, *, port: int | None = None, variables: Mapping[str, 
 
 
 @contextlib.contextmanager
-def temporary(*, variables: Mapping[str, Any] | None = None) -> Iterator[Stack]:
+def temporary(*, variables: Mapping[str, Any] | None = None, environment: Path = LOCAL_ENVIRONMENT) -> Iterator[Stack]:
     """A stack for the length of a `with` block; nothing of it is left behind."""
     with terminate_as_interrupt(), tempfile.TemporaryDirectory(prefix="thumbnail-pipeline-") as scratch:
-        stack = create(Path(scratch) / "stack", variables=variables)
+        stack = create(Path(scratch) / "stack", variables=variables, environment=environment)
         try:
             yield stack
         finally:
