@@ -180,7 +180,7 @@ def _show(counts: Mapping[str, int], wish: Wish, cost: Estimate | None, *, as_js
     out.print(_table(counts, wish))
     out.print()
     if cost:
-        estimate.show(cost)
+        estimate.summarise(cost)
     else:
         out.print("Nothing has to be sent.")
 

@@ -138,6 +138,11 @@ def ask(question: str, *, yes: bool) -> None:
     typer.confirm(question, abort=True, err=True)
 
 
+def counted(number: int, thing: str) -> str:
+    """So many of a thing, in words: 1 image, 2,000 images."""
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
+
+
 def write_json(documents: Iterable[Mapping[str, Any]]) -> None:
     """Standard output, for scripts."""
     for document in documents:

@@ -18,7 +18,7 @@ from bulk.sender import MESSAGES_A_CALL, Message, Sender
 from localaws.stack import terminate_as_interrupt
 from reconciler.judgement import Verdict
 from reconciler.rows import Rows
-from thumbctl.conventions import ExitCode, complain, console, progress, write_json
+from thumbctl.conventions import ExitCode, complain, console, counted, progress, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -249,9 +249,9 @@ def tell(ending: Ending, more: Mapping[str, Any], *, go_on: str, as_json: bool) 
 
 def _sentences(ending: Ending, go_on: str) -> Iterator[str]:
     seen = ending.seen
-    yield f"{ending.sent:,} messages sent, {ending.state}."
+    yield f"{counted(ending.sent, 'message')} sent, {ending.state}."
     if seen and seen.decided:
-        yield f"Of the last {seen.decided} images that were followed, {seen.failed} failed."
+        yield f"Of {counted(seen.decided, 'image')} followed last, {seen.failed} failed."
     if ending.state is not State.FINISHED:
         yield go_on
     if ending.sent and seen and seen.in_queue:

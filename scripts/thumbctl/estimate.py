@@ -23,10 +23,11 @@ from bulk import sources
 from bulk.sources import Source
 from costs.capacity import DAY, spoken
 from costs.estimate import Estimate, Job, default_workload
+from costs.model import by_service
 from reconciler import inventory
 from thumbctl import conventions
 from thumbctl import stack as stacks
-from thumbctl.conventions import JsonOption, console, write_json
+from thumbctl.conventions import JsonOption, console, counted, write_json
 from thumbctl.errors import ThumbctlError
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
     from thumbctl.stack import Stack
 
-__all__ = ["ask", "estimate", "of_stack", "show"]
+__all__ = ["ask", "estimate", "of_stack", "show", "summarise"]
 
 # The outputs of a stack that tell how each kind of job goes through it.
 _MAPPINGS: Final = {"import": "event_source_mapping_uuid", "backfill": "backfill_event_source_mapping_uuid"}
@@ -134,6 +135,15 @@ def show(estimate: Estimate, *, as_json: bool = False) -> None:
         out.print(escape(sentence), soft_wrap=True)
 
 
+def summarise(estimate: Estimate) -> None:
+    """Tell people what they are about to begin: dollars by service, time, and what to make of them."""
+    out = console()
+    out.print(_costs_by_service(estimate))
+    out.print()
+    for sentence in _sentences(estimate):
+        out.print(escape(sentence), soft_wrap=True)
+
+
 def ask(estimate: Estimate, *, yes: bool) -> None:
     """Return if people want to begin, or have said so beforehand. Raises ThumbctlError where nobody can be asked."""
     conventions.ask(f"Begin? About ${estimate.dollars:,.2f} and {spoken(estimate.seconds)}.", yes=yes)
@@ -181,10 +191,22 @@ def _sizes(path: str) -> Iterator[int]:
 # ── what is said ─────────────────────────────────────────────────────────────────────────────────────
 
 
+def _title(job: Job) -> str:
+    return f"{job.kind.capitalize()} of {counted(job.objects, 'image')}, {filesize.decimal(job.bytes)}"
+
+
+def _costs_by_service(estimate: Estimate) -> Table:
+    table = Table(title=_title(estimate.job), title_justify="left", box=None, pad_edge=False, show_footer=True)
+    table.add_column("Service", footer="all")
+    table.add_column("Dollars", justify="right", footer=f"{estimate.dollars:,.2f}")
+    for service, dollars in by_service(estimate.once).items():
+        if dollars:
+            table.add_row(service, f"{dollars:,.2f}")
+    return table
+
+
 def _costs(estimate: Estimate) -> Table:
-    job = estimate.job
-    title = f"{job.kind.capitalize()} of {job.objects:,} images, {filesize.decimal(job.bytes)}"
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False, show_footer=True)
+    table = Table(title=_title(estimate.job), title_justify="left", box=None, pad_edge=False, show_footer=True)
     table.add_column("Service", footer="all")
     table.add_column("What")
     table.add_column("How many", justify="right")

@@ -29,7 +29,17 @@ from costs.estimate import Job
 from reconciler.rows import Rows
 from thumbctl import estimate
 from thumbctl import stack as stacks
-from thumbctl.conventions import ExitCode, JsonOption, StackOption, YesOption, complain, console, progress, write_json
+from thumbctl.conventions import (
+    ExitCode,
+    JsonOption,
+    StackOption,
+    YesOption,
+    complain,
+    console,
+    counted,
+    progress,
+    write_json,
+)
 from thumbctl.enqueue import INTERRUPTED
 from thumbctl.errors import ThumbctlError
 
@@ -328,7 +338,7 @@ class _Run:
         if self._as_json:
             write_json([{"state": "looked", "files": files, "bytes": size, "estimate": cost and cost.as_json()}])
         elif cost:
-            estimate.show(cost)
+            estimate.summarise(cost)
         return cost
 
 
@@ -347,7 +357,7 @@ def _table(tally: Tally, left_out: Counter[Problem], outcomes: Counter[tuple[str
 
 
 def _why(stalled: Stalled, undecided: int) -> str:
-    begin = f"{undecided:,} images are not decided, and nothing has moved for {PATIENCE_SECONDS / 60:.0f} minutes:"
+    begin = f"{counted(undecided, 'image')} undecided, and nothing has moved for {PATIENCE_SECONDS / 60:.0f} minutes:"
     if stalled.dead_letters:
         return (
             f"{begin} the dead-letter queue has {stalled.dead_letters:,} messages. Find the cause with"

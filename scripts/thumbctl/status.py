@@ -21,7 +21,7 @@ from rich.table import Table
 from bulk import failed
 from thumbctl import health
 from thumbctl import stack as stacks
-from thumbctl.conventions import ExitCode, JsonOption, StackOption, complain, console, write_json
+from thumbctl.conventions import ExitCode, JsonOption, StackOption, complain, console, counted, write_json
 from thumbnailer.telemetry import NAMESPACE
 
 if TYPE_CHECKING:
@@ -357,7 +357,7 @@ def _lines(seen: Status) -> Iterable[str]:
     number = sum(seen.failed.values())
     reasons = ", ".join(f"{reason} {count:,}" for reason, count in seen.failed.items())
     more = " or more; of the newest" if seen.failed_are_more else ""
-    yield f"Failed:  {number:,} images now{more}{': ' if reasons else ''}{reasons}"
+    yield f"Failed:  {counted(number, 'image')} now{more}{': ' if reasons else ''}{reasons}"
     yield f"Alarms:  {', '.join(seen.alarms_on) or 'none is on'}"
 
 

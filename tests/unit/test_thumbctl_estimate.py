@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tracemalloc
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from moto import mock_aws
 from typer.testing import CliRunner
 
 from costs.estimate import Estimate, Job, default_workload
+from costs.model import by_service
 from thumbctl import conventions
 from thumbctl import estimate as command
 from thumbctl import stack as stacks
@@ -251,3 +253,14 @@ def test_people_are_asked_with_dollars_and_time(monkeypatch: pytest.MonkeyPatch)
     estimate = Estimate.of(Job("import", MILLION, MILLION * 1_750_538), default_workload("import"))
     command.ask(estimate, yes=False)
     assert asked == [(f"Begin? About ${estimate.dollars:,.2f} and 2.3 hours.", False)]
+
+
+def test_who_is_about_to_begin_is_told_the_dollars_by_service(capsys: pytest.CaptureFixture[str]) -> None:
+    estimate = Estimate.of(Job("import", 1, 13), default_workload("import"))
+    command.summarise(estimate)
+    said = capsys.readouterr().out
+    assert "Import of 1 image, 13 bytes" in said
+    for service, dollars in by_service(estimate.once).items():
+        assert bool(re.search(rf"^{service} +{dollars:,.2f}$", said, re.MULTILINE)) == bool(dollars)
+    assert "Limits of AWS" not in said
+    assert all(sentence in said for sentence in estimate.capacity.verdict)

@@ -334,7 +334,7 @@ def test_what_is_stuck_is_told_with_the_remedy(
     monkeypatch.setattr(Follower, "run", lambda *_: stalled)
     code, out, complaints = run(world.root, "--follow", "--yes", "--json")
     assert (code, ended(out)["state"]) == (1, "stalled")
-    assert complaints.startswith("1 images are not decided, and nothing has moved for 3 minutes:")
+    assert complaints.startswith("1 image undecided, and nothing has moved for 3 minutes:")
     assert remedy in complaints
 
 
