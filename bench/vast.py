@@ -266,6 +266,7 @@ class _Aws:
             "event_source_mapping_uuid": str(uuid.UUID(int=1)),
             "backfill_event_source_mapping_uuid": str(uuid.UUID(int=2)),
             "maximum_concurrency": 20,
+            "propagate_deletions": True,
             "backfill_maximum_concurrency": 10,
         }
         return {"Parameter": {"Name": asked["Name"], "Type": "String", "Value": json.dumps(outputs)}}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from thumbnailer.config import propagates_deletions
 from thumbnailer.errors import Systemic
 from thumbnailer.renditions import Settings
 
@@ -22,6 +23,8 @@ class Config:
     source_prefix: str
     """Only keys below it are watched; empty for the whole bucket."""
     thumbnails_bucket: str
+    propagates_deletions: bool
+    """Whether thumbnails go when their source does."""
     catalog_table: str
     cursor_parameter: str
     """The SSM parameter that holds how far the pass has come."""
@@ -47,6 +50,7 @@ class Config:
             source_bucket=required("SOURCE_BUCKET"),
             source_prefix=environment.get("SOURCE_PREFIX", ""),
             thumbnails_bucket=required("THUMBNAILS_BUCKET"),
+            propagates_deletions=propagates_deletions(environment),
             catalog_table=required("CATALOG_TABLE"),
             cursor_parameter=required("CURSOR_PARAMETER"),
             metrics_function=required("METRICS_FUNCTION"),

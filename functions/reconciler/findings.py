@@ -154,17 +154,22 @@ class Tally:
         return cls(checked, current, pending, Counter(document["failed"]), found)
 
 
-def examine(sight: Sight, settings_fingerprint: str, young_since: datetime) -> Examined:
+def examine(
+    sight: Sight, settings_fingerprint: str, young_since: datetime, *, propagates_deletions: bool = True
+) -> Examined:
     """Say what is wrong with what is seen of a source key.
 
     What was written after `young_since` may still be on its way through the queue, and counts as pending until it is
-    done.
+    done. Where deletions are not propagated, what has outlived its object is right.
     """
     if sight.row is not None and sight.row.claimed:
         outcome = Outcome.PENDING if sight.object else None
         detail = "an event is being applied; if its worker died, its message comes back, or is a dead letter"
         return _pending(sight, outcome, detail)
     if sight.object is None:
+        # A tombstone is of a deletion that was propagated, and what is left of that is wrong.
+        if not propagates_deletions and (sight.row is None or sight.row.status != "DELETED"):
+            return Examined(None, place=sight.place)
         return _without_object(sight, young_since)
     verdict = judge(sight.object, sight.row, settings_fingerprint)
     if verdict in _OUT_OF_DATE and _is_young(sight.object.modified, young_since):

@@ -55,6 +55,8 @@ class Estate:
     settings: Settings
     prefix: str
     """Only source keys below it are looked at."""
+    propagates_deletions: bool = True
+    """Whether thumbnails are to go when their source does."""
 
     @cached_property
     def rows(self) -> Rows:
@@ -100,7 +102,7 @@ def reconcile(
 
 def _examined(estate: Estate, sight: Sight | Foreign, young_since: datetime) -> Examined:
     if isinstance(sight, Sight):
-        return examine(sight, estate.fingerprint, young_since)
+        return examine(sight, estate.fingerprint, young_since, propagates_deletions=estate.propagates_deletions)
     return Examined(None, (Finding(Kind.FOREIGN, sight.key, "it can be no thumbnail of this pipeline"),))
 
 

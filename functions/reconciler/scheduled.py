@@ -52,6 +52,7 @@ class Scheduled:
             catalog_table=config.catalog_table,
             settings=config.settings,
             prefix=config.source_prefix,
+            propagates_deletions=config.propagates_deletions,
         )
         cursor = CursorParameter(
             session.client("ssm"), config.cursor_parameter, config.settings.fingerprint, config.source_prefix

@@ -22,6 +22,10 @@ class Config:
     source_prefix: str
     """Only keys below it are watched; empty for the whole bucket."""
     thumbnails_bucket: str
+    cache_control: str
+    """What thumbnails are stored with, for whoever keeps copies of them; empty for nothing."""
+    propagates_deletions: bool
+    """Whether thumbnails go when their source does."""
     catalog_table: str
     alerts_topic_arn: str
     digests_table: str
@@ -74,6 +78,8 @@ class Config:
             source_bucket=required("SOURCE_BUCKET"),
             source_prefix=environment.get("SOURCE_PREFIX", ""),
             thumbnails_bucket=required("THUMBNAILS_BUCKET"),
+            cache_control=environment.get("CACHE_CONTROL", ""),
+            propagates_deletions=propagates_deletions(environment),
             catalog_table=required("CATALOG_TABLE"),
             alerts_topic_arn=required("ALERTS_TOPIC_ARN"),
             digests_table=required("DIGESTS_TABLE"),
@@ -90,3 +96,11 @@ class Config:
                 writes=number_if_set("WRITES_AT_ONCE"),
             ),
         )
+
+
+def propagates_deletions(environment: Mapping[str, str]) -> bool:
+    """Return whether thumbnails go when their source does, which both functions are told. Raises Systemic."""
+    value = environment.get("PROPAGATE_DELETIONS", "true")
+    if value not in {"true", "false"}:
+        raise Systemic(f"the environment variable PROPAGATE_DELETIONS is {value!r}, neither true nor false")
+    return value == "true"

@@ -67,7 +67,8 @@ class Outcome:
     image: Image
     result: str
     """READY, FAILED or DELETED where this event decided the image's state; else STALE (a newer event
-    decides), DUPLICATE (it was applied before) or IGNORED (outside the watched prefix)."""
+    decides), DUPLICATE (it was applied before) or IGNORED (outside the watched prefix, or a deletion that thumbnails
+    outlive)."""
     reason: str | None = None
     """Why it FAILED: the code of the Permanent error."""
     detail: str | None = None
@@ -114,6 +115,9 @@ class Pipeline:
             )
             return Outcome(event.image, FAILED, "foreign-bucket", detail, report=True)
         if not event.image.key.startswith(self._config.source_prefix):
+            return Outcome(event.image, IGNORED)
+        # S3 does not tell of them then, but some may have been on their way when it was told so.
+        if event.change is not Change.CREATED and not self._config.propagates_deletions:
             return Outcome(event.image, IGNORED)
         # Only an earlier delivery, or whatever a backfill is to be compared with, is worth a read beforehand.
         row = self._catalog.read(event.image) if attempt > 1 or event.is_backfill else None
@@ -217,7 +221,9 @@ class Pipeline:
 
         Whoever deleted it has an event that does the same; this is for the deletion that nobody told of.
         """
-        if row is None or row.status == DELETED or self._storage.current(event.image):
+        if row is None or row.status == DELETED or not self._config.propagates_deletions:
+            return _Decision(Outcome(event.image, STALE), row)
+        if self._storage.current(event.image):
             return _Decision(Outcome(event.image, STALE), row)
         tombstone = self._tombstone(replace(event, sequencer=row.sequencer), attempt)
         return self._commit_claimed(self._catalog.claim_as_seen(row), tombstone, ())

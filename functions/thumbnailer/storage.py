@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from botocore.exceptions import ClientError
 
@@ -30,6 +30,12 @@ if TYPE_CHECKING:
 
 _GONE = frozenset({"404", "405", "412", "MethodNotAllowed", "NoSuchKey", "NoSuchVersion", "PreconditionFailed"})
 _CONDITION_FAILED = frozenset({"404", "412", "NoSuchKey", "PreconditionFailed"})
+
+
+class _Headers(TypedDict, total=False):
+    """What every thumbnail is stored with."""
+
+    CacheControl: str
 
 
 class Gone(Exception):
@@ -76,9 +82,10 @@ def thumbnail_key(rendition: Rendition, image: Image) -> str:
 class Storage:
     """The two buckets, as the function may use them."""
 
-    def __init__(self, s3: S3Client, thumbnails_bucket: str) -> None:
+    def __init__(self, s3: S3Client, thumbnails_bucket: str, cache_control: str = "") -> None:
         self._s3 = s3
         self._bucket = thumbnails_bucket
+        self._headers: _Headers = {"CacheControl": cache_control} if cache_control else {}
 
     def fetch(self, event: ObjectEvent, *, most_bytes: int) -> tuple[Source, bytes]:
         """Read the very object that `event` speaks of; whatever is there where it names neither version nor ETag.
@@ -137,11 +144,21 @@ class Storage:
             try:
                 if replacing is None:
                     response = self._s3.put_object(
-                        Bucket=self._bucket, Key=key, Body=data, ContentType=content_type, IfNoneMatch="*"
+                        Bucket=self._bucket,
+                        Key=key,
+                        Body=data,
+                        ContentType=content_type,
+                        IfNoneMatch="*",
+                        **self._headers,
                     )
                 else:
                     response = self._s3.put_object(
-                        Bucket=self._bucket, Key=key, Body=data, ContentType=content_type, IfMatch=replacing
+                        Bucket=self._bucket,
+                        Key=key,
+                        Body=data,
+                        ContentType=content_type,
+                        IfMatch=replacing,
+                        **self._headers,
                     )
             except ClientError as error:
                 if code_of(error) in _CONDITION_FAILED:

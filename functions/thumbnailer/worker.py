@@ -82,7 +82,7 @@ class Worker:
         clients = Clients.connect(config.capacity, deadline=config.timeout_seconds * _RESERVED_SHARE)
         return cls(
             config=config,
-            storage=Storage(clients.s3, config.thumbnails_bucket),
+            storage=Storage(clients.s3, config.thumbnails_bucket, config.cache_control),
             catalog=Catalog(clients.dynamodb, config.catalog_table),
             isolation=Isolation(config.settings, config.capacity, config.memory_bytes),
             alerts=Alerts(

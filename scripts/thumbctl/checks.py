@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_kms import KMSClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
@@ -34,13 +35,15 @@ OUTPUTS: Final = frozenset(
         "alarm_names", "backfill_event_source_mapping_uuid", "backfill_maximum_concurrency", "backfill_queue_arn",
         "backfill_queue_url", "dashboard_name", "digests_table_name", "dlq_arn", "dlq_url",
         "event_source_mapping_uuid", "failures_index_name", "function_name", "function_role_name", "function_sha256",
-        "log_group_name", "maximum_concurrency", "queue_arn", "queue_url", "release", "source_bucket", "source_prefix",
-        "table_name", "thumbnails_bucket", "topic_arns",
+        "log_group_name", "maximum_concurrency", "propagate_deletions", "queue_arn", "queue_url", "release",
+        "source_bucket", "source_mode", "source_prefix", "source_rule_name", "table_name", "thumbnails_bucket",
+        "topic_arns",
     }
 )  # fmt: skip
 
-# What the module has S3 tell of: everything that makes or unmakes an object.
-_EVENTS: Final = frozenset({"s3:ObjectCreated:*", "s3:ObjectRemoved:*", "s3:LifecycleExpiration:*"})
+# What the module has S3 tell of: everything that makes an object or, where deletions are propagated, unmakes one.
+_MAKING: Final = frozenset({"s3:ObjectCreated:*"})
+_UNMAKING: Final = frozenset({"s3:ObjectRemoved:*", "s3:LifecycleExpiration:*"})
 
 _APPLY: Final = "'terraform apply' puts it back."
 
@@ -197,13 +200,16 @@ def _layer(seen: Evidence) -> Finding:
 
 
 def _notification(seen: Evidence) -> Finding:
+    if seen.output("source_mode") == "eventbridge":
+        return _events(seen)
     s3: S3Client = seen.stack.client("s3")
     bucket, queue_arn, prefix = (seen.output(name) for name in ("source_bucket", "queue_arn", "source_prefix"))
     told = s3.get_bucket_notification_configuration(Bucket=bucket).get("QueueConfigurations", [])
     mine = [each for each in told if each["QueueArn"] == queue_arn]
     if not mine:
         return Finding(Outcome.FAIL, f"{bucket} tells the work queue of nothing.", _APPLY)
-    missing = _EVENTS.difference(*(each["Events"] for each in mine))
+    wanted = _MAKING | _UNMAKING if seen.output("propagate_deletions") else _MAKING
+    missing = wanted.difference(*(each["Events"] for each in mine))
     if missing:
         return Finding(Outcome.FAIL, f"{bucket} does not tell the work queue of {', '.join(sorted(missing))}.", _APPLY)
     filters = [_filters(each) for each in mine]
@@ -214,7 +220,38 @@ def _notification(seen: Evidence) -> Finding:
             _APPLY,
         )
     where = f"below {prefix}" if prefix else "everywhere"
-    return _ok(f"{bucket} tells the work queue of all that is made or unmade {where}.")
+    what = "made or unmade" if seen.output("propagate_deletions") else "made"
+    return _ok(f"{bucket} tells the work queue of all that is {what} {where}.")
+
+
+def _events(seen: Evidence) -> Finding:
+    """The bucket tells EventBridge, and the rule picks out what the work queue has to hear of."""
+    s3: S3Client = seen.stack.client("s3")
+    eventbridge: EventBridgeClient = seen.stack.client("events")
+    bucket, rule, prefix = (seen.output(name) for name in ("source_bucket", "source_rule_name", "source_prefix"))
+    if "EventBridgeConfiguration" not in s3.get_bucket_notification_configuration(Bucket=bucket):
+        return Finding(
+            Outcome.FAIL,
+            f"{bucket} does not send its events to EventBridge.",
+            "Have its owner switch that on, in the bucket's notification configuration.",
+        )
+    described = eventbridge.describe_rule(Name=rule)
+    pattern = json.loads(described["EventPattern"])
+    detail = {"bucket": {"name": [bucket]}, **({"object": {"key": [{"prefix": prefix}]}} if prefix else {})}
+    wanted = {"Object Created", "Object Deleted"} if seen.output("propagate_deletions") else {"Object Created"}
+    targets = {target["Arn"] for target in eventbridge.list_targets_by_rule(Rule=rule)["Targets"]}
+    wrong = {
+        f"is {described['State']}": described["State"] != "ENABLED",
+        f"picks out {pattern.get('detail')}, and not {detail}": pattern.get("detail") != detail,
+        "leaves out some of what is made or unmade": not wanted.issubset(pattern.get("detail-type", ())),
+        "does not send to the work queue": seen.output("queue_arn") not in targets,
+    }
+    found = [what for what, is_so in wrong.items() if is_so]
+    if found:
+        return Finding(Outcome.FAIL, f"The rule {rule} {', and '.join(found)}.", _APPLY)
+    where = f"below {prefix}" if prefix else "everywhere"
+    what = "made or unmade" if seen.output("propagate_deletions") else "made"
+    return _ok(f"{bucket} tells EventBridge, and the rule {rule} the work queue, of all that is {what} {where}.")
 
 
 def _filters(configuration: Mapping[str, Any]) -> dict[str, str]:
@@ -223,33 +260,34 @@ def _filters(configuration: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _queue_policy(seen: Evidence) -> Finding:
-    bucket = seen.output("source_bucket")
+    # arn:partition:sqs:region:account:name
+    _, partition, _, region, account, _ = seen.output("queue_arn").split(":")
+    rule, bucket = seen.output("source_rule_name"), seen.output("source_bucket")
+    if rule:
+        service, arn = "events.amazonaws.com", f"arn:{partition}:events:{region}:{account}:rule/{rule}"
+    else:
+        service, arn = "s3.amazonaws.com", f"arn:{partition}:s3:::{bucket}"
     policy = json.loads(seen.queues["work"].get("Policy", '{"Statement": []}'))
-    if not any(_lets_send(statement, bucket) for statement in policy["Statement"]):
-        return Finding(Outcome.FAIL, f"The policy of the work queue does not let {bucket} send to it.", _APPLY)
-    return _ok(f"The policy of the work queue lets {bucket} send.")
+    if not any(_lets_send(statement, service, arn) for statement in policy["Statement"]):
+        return Finding(Outcome.FAIL, f"The policy of the work queue does not let {rule or bucket} send to it.", _APPLY)
+    return _ok(f"The policy of the work queue lets {rule or bucket} send.")
 
 
-def _lets_send(statement: Mapping[str, Any], bucket: str) -> bool:
+def _lets_send(statement: Mapping[str, Any], service: str, arn: str) -> bool:
     principal = statement.get("Principal", {})
     services = _listed(principal.get("Service", ())) if isinstance(principal, dict) else []
-    source = {
-        name: _listed(value)
+    sources = [
+        _listed(value)
         for test in statement.get("Condition", {}).values()
         for name, value in test.items()
         if name.lower() == "aws:sourcearn"
-    }
+    ]
     return (
         statement["Effect"] == "Allow"
-        and "s3.amazonaws.com" in services
+        and service in services
         and any(fnmatchcase("sqs:sendmessage", action.lower()) for action in _listed(statement.get("Action", ())))
-        and all(any(fnmatchcase(_bucket_arn(arn, bucket), arn) for arn in arns) for arns in source.values())
+        and all(any(fnmatchcase(arn, like) for like in likes) for likes in sources)
     )
-
-
-def _bucket_arn(like: str, bucket: str) -> str:
-    """The bucket's ARN, in the partition that another ARN names."""
-    return f"arn:{like.split(':')[1]}:s3:::{bucket}"
 
 
 def _listed(value: str | Iterable[str]) -> list[str]:

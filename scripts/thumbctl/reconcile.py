@@ -31,6 +31,7 @@ from thumbctl.conventions import (
     ask,
     complain,
     console,
+    counted,
     progress,
     write_json,
 )
@@ -154,6 +155,7 @@ def _estate(stack: Stack, prefix: str | None) -> tuple[Estate, int]:
         catalog_table=stack.outputs["table_name"],
         settings=deployed.settings,
         prefix=watched if prefix is None else prefix,
+        propagates_deletions=stack.outputs["propagate_deletions"],
     )
     return estate, deployed.timeout_seconds
 
@@ -254,6 +256,7 @@ def _sentences(tally: Tally, mender: Repair | None) -> Iterable[str]:
     if mender:
         done = mender.done
         kept = f", {done.kept:,} kept, for they have changed" if done.kept else ""
-        yield f"{done.sent:,} messages sent to the backfill queue, {done.deleted:,} thumbnails deleted{kept}."
+        sent, deleted = counted(done.sent, "message"), counted(done.deleted, "thumbnail")
+        yield f"{sent} sent to the backfill queue, {deleted} deleted{kept}."
         if done.left:
             yield f"{done.left:,} are left: repair again when the queue is empty, or use 'thumbctl backfill'."

@@ -73,6 +73,16 @@ class TestConditionalWrite:
         assert first.strip('"') == hashlib.md5(b"one", usedforsecurity=False).hexdigest()
 
 
+class TestHeaders:
+    """What an object is stored with comes back with it."""
+
+    @pytest.mark.parametrize("headers", [{}, {"CacheControl": "public, max-age=3600"}])
+    def test_cache_control(self, services: Services, headers: dict[str, str]) -> None:
+        put(services, services.plain, b"one", **headers)
+        answer = services.s3.head_object(Bucket=services.plain, Key=KEY)
+        assert answer.get("CacheControl") == headers.get("CacheControl")
+
+
 class TestConditionalDelete:
     """If-Match on DELETE."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -129,6 +130,44 @@ def test_a_deletion_removes_the_thumbnails_and_leaves_a_tombstone(bench: Bench) 
     assert "renditions" not in row
     assert "obsolete" not in row
     assert bench.thumbnails() == {}
+
+
+@pytest.mark.parametrize("attempt", [1, 2])
+@pytest.mark.parametrize("for_good", [False, True])
+def test_thumbnails_outlive_deletions_that_are_not_propagated(
+    versioned_bench: Bench, attempt: int, *, for_good: bool
+) -> None:
+    versioned_bench.configure(variables={"PROPAGATE_DELETIONS": "false"})
+    only = versioned_bench.upload(KEY, picture("teal"), sequencer="A1")
+    versioned_bench.pipeline.apply(only, attempt=1)
+    deletion = versioned_bench.remove(KEY, sequencer="A2", version_id=only.version_id if for_good else None)
+    assert versioned_bench.pipeline.apply(deletion, attempt=attempt).result == "IGNORED"
+    assert_ready(versioned_bench, TEAL, "A1")
+    # Another image under the same key takes their place.
+    versioned_bench.pipeline.apply(versioned_bench.upload(KEY, picture("red"), sequencer="A3"), attempt=1)
+    assert_ready(versioned_bench, RED, "A3")
+
+
+@pytest.mark.parametrize("propagated", ["true", "false"])
+def test_a_backfill_of_what_is_gone_removes_thumbnails_only_where_deletions_are_propagated(
+    bench: Bench, propagated: str
+) -> None:
+    bench.configure(variables={"PROPAGATE_DELETIONS": propagated})
+    bench.pipeline.apply(bench.upload(KEY, picture("teal"), sequencer="A1"), attempt=1)
+    wish = replace(bench.upload(KEY, picture("teal"), sequencer=None), forced=True)
+    bench.remove(KEY, sequencer="A2")
+    bench.pipeline.apply(wish, attempt=1)
+    assert bench.row(KEY)["status"] == ("DELETED" if propagated == "true" else "READY")
+    assert bool(bench.thumbnails()) == (propagated == "false")
+
+
+@pytest.mark.parametrize("cache_control", ["", "public, max-age=60"])
+def test_thumbnails_are_stored_with_what_caches_are_told(bench: Bench, cache_control: str) -> None:
+    bench.configure(variables={"CACHE_CONTROL": cache_control})
+    for colour, sequencer in (("teal", "A1"), ("red", "A2")):  # the first ones, and those that replace them
+        bench.pipeline.apply(bench.upload(KEY, picture(colour), sequencer=sequencer), attempt=1)
+        told = [bench.s3.head_object(Bucket=THUMBNAILS, Key=key).get("CacheControl", "") for key in (LARGE, SMALL)]
+        assert told == [cache_control, cache_control]
 
 
 @pytest.mark.parametrize("attempt", [1, 2])

@@ -51,6 +51,7 @@ class Estate:
         self.outputs: dict[str, Any] = {
             "release": importlib.metadata.version("thumbnail-pipeline"),
             "backfill_queue_url": self.queue_url,
+            "propagate_deletions": True,
         }
         monkeypatch.setattr(stacks, "find", lambda _: self.stack)
         self._sequencer = 0
@@ -376,6 +377,21 @@ def test_only_so_much_is_logged(
     told = invoke(FakeContext())
     assert sum('"kind"' in line for line in capsys.readouterr().out.splitlines()) == 3
     assert sum(told["found"].values()) == len(WRONG | HARMLESS)
+
+
+@pytest.mark.parametrize("propagated", ["true", "false"])
+def test_what_outlives_its_object_is_told_where_deletions_are_propagated(
+    estate: Estate, monkeypatch: pytest.MonkeyPatch, propagated: str
+) -> None:
+    estate.bench.s3.delete_object(Bucket=UPLOADS, Key="d/e.jpg")
+    estate.age()
+    estate.outputs["propagate_deletions"] = propagated == "true"
+    for name, value in {**ENVIRONMENT, "PROPAGATE_DELETIONS": propagated}.items():
+        monkeypatch.setenv(name, value)
+    client("ssm").put_parameter(Name=CURSOR, Value="{}", Type="String")
+    wrong = {("vanished", "d/e.jpg", None)} if propagated == "true" else set()
+    assert run()[1] == wrong
+    assert sum(started()(FakeContext())["found"].values()) == len(wrong)
 
 
 @pytest.mark.parametrize("name", ["SETTINGS", "SOURCE_BUCKET", "CURSOR_PARAMETER", "METRICS_FUNCTION"])

@@ -81,8 +81,8 @@ class World:
         """An image on which all agree."""
         self.row(key, "READY", self.upload(key), {each: self.thumbnail(each) for each in deployed(key)}, **more)
 
-    def estate(self, prefix: str = "") -> Estate:
-        return Estate(self.s3, self.dynamodb, "uploads", "thumbnails", "catalog", SETTINGS, prefix)
+    def estate(self, prefix: str = "", **more: bool) -> Estate:
+        return Estate(self.s3, self.dynamodb, "uploads", "thumbnails", "catalog", SETTINGS, prefix, **more)
 
     def pass_from(self, after: str = "", prefix: str = "") -> list[Examined]:
         return list(reconcile(self.estate(prefix), after=after, grace=GRACE, clock=lambda: self.s3.now))

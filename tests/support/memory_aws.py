@@ -57,6 +57,7 @@ class Version:
     data: bytes | None
     content_type: str
     modified: datetime
+    cache_control: str | None = None
 
     @property
     def etag(self) -> str:
@@ -106,7 +107,7 @@ class MemoryS3:
 
     def put_object(self, **request: Any) -> dict[str, Any]:
         """https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html."""
-        known = {"Bucket", "Key", "Body", "ContentType", "IfMatch", "IfNoneMatch"}
+        known = {"Bucket", "Key", "Body", "ContentType", "CacheControl", "IfMatch", "IfNoneMatch"}
         bucket = self._bucket("PutObject", known, request)
         current = bucket.current(request["Key"])
         if "IfNoneMatch" in request:
@@ -115,7 +116,8 @@ class MemoryS3:
             if current is not None:
                 raise refusal("PutObject", "PreconditionFailed", 412)
         self._require_match("PutObject", request, current)
-        return self._append(bucket, request["Key"], bytes(request["Body"]), request.get("ContentType", ""))
+        headers = (request.get("ContentType", ""), request.get("CacheControl"))
+        return self._append(bucket, request["Key"], bytes(request["Body"]), *headers)
 
     def delete_object(self, **request: Any) -> dict[str, Any]:
         """https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObject.html."""
@@ -235,10 +237,13 @@ class MemoryS3:
         if request["IfMatch"].strip('"') != current.etag:
             raise refusal(operation, "PreconditionFailed", 412)
 
-    def _append(self, bucket: Keyspace, key: str, data: bytes | None, content_type: str) -> dict[str, Any]:
+    def _append(
+        self, bucket: Keyspace, key: str, data: bytes | None, content_type: str, cache_control: str | None = None
+    ) -> dict[str, Any]:
         self._written += 1
         version_id = f"v{self._written:04d}" if bucket.versioned else "null"
-        version = Version(version_id, data, content_type, _EPOCH + timedelta(seconds=self._written))
+        modified = _EPOCH + timedelta(seconds=self._written)
+        version = Version(version_id, data, content_type, modified, cache_control)
         before = bucket.keys.get(key, []) if bucket.versioned else []
         bucket.keys[key] = [*before, version]
         answer = {"VersionId": version_id} if bucket.versioned else {}
@@ -250,6 +255,7 @@ class MemoryS3:
             "ContentLength": len(version.data or b""),
             "ContentType": version.content_type,
             "LastModified": version.modified,
+            **({"CacheControl": version.cache_control} if version.cache_control else {}),
         }
         return {**described, "VersionId": version.version_id} if self.buckets[bucket].versioned else described
 

@@ -133,7 +133,7 @@ class Bench:
         self.digests = Digests(
             self.clients.dynamodb, config.digests_table, config.digest_window_seconds, clock=lambda: self.now
         )
-        storage = Storage(self.clients.s3, config.thumbnails_bucket)
+        storage = Storage(self.clients.s3, config.thumbnails_bucket, config.cache_control)
         catalog = Catalog(self.clients.dynamodb, config.catalog_table)
         self.pipeline = Pipeline(config, storage, catalog, PlainWorkshop(config.settings))
         self.worker = Worker(

@@ -17,6 +17,11 @@ def test_a_good_environment_is_read() -> None:
     assert config.tombstone_days == 30
 
 
+@pytest.mark.parametrize(("value", "propagates"), [("true", True), ("false", False)])
+def test_deletions_are_propagated_or_not(value: str, *, propagates: bool) -> None:
+    assert Config.from_environment({**GOOD, "PROPAGATE_DELETIONS": value}).propagates_deletions is propagates
+
+
 @pytest.mark.parametrize(
     "name",
     [
@@ -36,7 +41,8 @@ def test_a_missing_variable_is_named(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("SETTINGS", "{"), ("SETTINGS", '{"renditions": []}'), ("TOMBSTONE_DAYS", "-1")]
+    ("name", "value"),
+    [("SETTINGS", "{"), ("SETTINGS", '{"renditions": []}'), ("TOMBSTONE_DAYS", "-1"), ("PROPAGATE_DELETIONS", "no")],
 )
 def test_a_bad_value_is_named(name: str, value: str) -> None:
     with pytest.raises(Systemic, match=name):

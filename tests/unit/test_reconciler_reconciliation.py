@@ -109,6 +109,24 @@ def test_a_pass_finds_what_sets_say(images: dict[str, Image]) -> None:
 
 
 @given(WORLDS)
+@settings(deadline=None, max_examples=60)
+def test_where_deletions_are_not_propagated_only_tombstones_must_own_nothing(images: dict[str, Image]) -> None:
+    world = World()
+    build(world, images)
+    estate = world.estate(propagates_deletions=False)
+    left = found(reconcile(estate, grace=GRACE, clock=lambda: world.s3.now))
+    propagated, _ = expected(world, images)
+
+    def outlived(key: str) -> bool:
+        image = images[key]
+        row = ROWS[image.row] if image.row else {}
+        claimed = row.get("claim", OLD) > row.get("sequencer", OLD)
+        return image.object in {"never", "deleted", "deleted lately"} and row.get("status") != "DELETED" and not claimed
+
+    assert left == Counter({told: number for told, number in propagated.items() if not outlived(told[1])})
+
+
+@given(WORLDS)
 @settings(deadline=None, max_examples=40)
 def test_a_pass_in_two_parts_is_the_same_pass(images: dict[str, Image]) -> None:
     world = World()

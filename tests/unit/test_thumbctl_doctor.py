@@ -34,13 +34,12 @@ class Aws:
         self.region = "eu-central-1"
         self.outputs: dict[str, Any] = dict.fromkeys(OUTPUTS, "…") | {
             "release": "0.1.0",
-            "source_bucket": "uploads",
-            "source_prefix": "photos/",
+            "source_bucket": "uploads", "source_mode": "create", "source_prefix": "photos/", "source_rule_name": None,
             "queue_url": WORK, "queue_arn": WORK,
             "backfill_queue_url": BACKFILL, "backfill_queue_arn": BACKFILL,
             "dlq_url": DEAD, "dlq_arn": DEAD,
             "event_source_mapping_uuid": WORK, "backfill_event_source_mapping_uuid": BACKFILL,
-            "maximum_concurrency": 50, "backfill_maximum_concurrency": 5,
+            "maximum_concurrency": 50, "backfill_maximum_concurrency": 5, "propagate_deletions": True,
             "function_name": "photos-thumbnailer", "function_sha256": "abc=",
             "failures_index_name": "failures",
             "alarm_names": {"warning": ["photos-late"], "page": ["photos-failing"]},
@@ -84,6 +83,14 @@ class Aws:
             "Events": ["s3:ObjectCreated:*", "s3:ObjectRemoved:*", "s3:LifecycleExpiration:*"],
             "Filter": {"Key": {"FilterRules": [{"Name": "Prefix", "Value": "photos/"}]}},
         }
+        self.told: dict[str, Any] = {"QueueConfigurations": [self.notification]}
+        self.pattern: dict[str, Any] = {
+            "source": ["aws.s3"],
+            "detail-type": ["Object Created", "Object Deleted"],
+            "detail": {"bucket": {"name": ["uploads"]}, "object": {"key": [{"prefix": "photos/"}]}},
+        }
+        self.rule = {"State": "ENABLED"}
+        self.target = {"Id": "work", "Arn": WORK}
         self.key = {"KeyState": "Enabled"}
         self.table: dict[str, Any] = {
             "TableStatus": "ACTIVE", "GlobalSecondaryIndexes": [{"IndexName": "failures", "IndexStatus": "ACTIVE"}]
@@ -95,6 +102,15 @@ class Aws:
             for name in ("photos-late", "photos-failing")
         }
         self.subscription = "arn:aws:sns:…"
+
+    def go_through_eventbridge(self) -> None:
+        """What AWS says where the bucket notifies nobody, and a rule feeds the queue."""
+        self.outputs.update(source_mode="eventbridge", source_rule_name="photos-uploads")
+        self.told = {"EventBridgeConfiguration": {}}
+        self.policy.update(
+            Principal={"Service": "events.amazonaws.com"},
+            Condition={"ArnEquals": {"aws:SourceArn": "arn:aws:events:eu-central-1:1:rule/photos-uploads"}},
+        )
 
     def stack(self) -> stacks.Stack:
         return stacks.Stack("photos", self.outputs, self._client)
@@ -108,7 +124,11 @@ class Aws:
                 "get_layer_version_by_arn": lambda **_: self.layer,
             },
             "sqs": {"get_queue_attributes": lambda QueueUrl, **_: {"Attributes": self._queue(QueueUrl)}},  # noqa: N803
-            "s3": {"get_bucket_notification_configuration": lambda **_: {"QueueConfigurations": [self.notification]}},
+            "s3": {"get_bucket_notification_configuration": lambda **_: self.told},
+            "events": {
+                "describe_rule": lambda **_: {**self.rule, "EventPattern": json.dumps(self.pattern)},
+                "list_targets_by_rule": lambda **_: {"Targets": [self.target]},
+            },
             "kms": {"describe_key": lambda **_: {"KeyMetadata": self.key}},
             "dynamodb": {
                 "describe_table": lambda **_: {"Table": self.table},
@@ -186,6 +206,15 @@ def provisioned(pollers: int) -> dict[str, Any]:
 def test_provisioned_pollers_keep_ten_invocations_busy_each(aws: Aws) -> None:
     aws.mappings[WORK].update(provisioned(5))
     assert run("--no-canary")[1]["mappings"]["outcome"] == "ok"
+
+
+def test_a_stack_whose_thumbnails_outlive_deletions_is_told_of_none(aws: Aws) -> None:
+    aws.notification["Events"] = ["s3:ObjectCreated:*"]
+    assert "does not tell the work queue of s3:L" in run("--no-canary")[1]["notification"]["says"]
+    aws.outputs["propagate_deletions"] = False
+    assert "of all that is made below" in run("--no-canary")[1]["notification"]["says"]
+    aws.notification["Events"] = ["s3:ObjectRemoved:*"]
+    assert "does not tell the work queue of s3:ObjectCreated:*." in run("--no-canary")[1]["notification"]["says"]
 
 
 # How a stack can be broken; what the check says of it.
@@ -339,6 +368,59 @@ def test_what_is_broken_is_found_and_nothing_else(
     assert words in found[check]["says"]
     assert found[check]["remedy"] or check == "settings"
     assert code == (outcome == "fail")
+
+
+@pytest.fixture
+def rule(aws: Aws) -> Aws:
+    aws.go_through_eventbridge()
+    return aws
+
+
+@pytest.mark.usefixtures("rule")
+def test_a_stack_that_eventbridge_tells() -> None:
+    code, found = run("--no-canary")
+    assert (code, {each["outcome"] for each in found.values()}) == (0, {"ok"})
+    assert (
+        "the rule photos-uploads the work queue, of all that is made or unmade below photos/"
+        in (found["notification"]["says"])
+    )
+    assert found["queue policy"]["says"] == "The policy of the work queue lets photos-uploads send."
+
+
+@pytest.mark.parametrize(
+    ("check", "damage", "words"),
+    [
+        ("notification", lambda aws: aws.told.clear(), "uploads does not send its events to EventBridge"),
+        ("notification", lambda aws: aws.rule.update(State="DISABLED"), "The rule photos-uploads is DISABLED"),
+        ("notification", lambda aws: aws.pattern["detail"]["bucket"].update(name=["other"]), "{'name': ['other']}"),
+        ("notification", lambda aws: aws.pattern["detail"].pop("object"), "and not {'bucket'"),
+        ("notification", lambda aws: aws.pattern["detail-type"].pop(), "some of what is made or unmade"),
+        ("notification", lambda aws: aws.target.update(Arn=BACKFILL), "does not send to the work queue"),
+        (
+            "queue policy",
+            lambda aws: aws.policy.update(Principal={"Service": "s3.amazonaws.com"}),
+            "does not let photos-uploads send",
+        ),
+        (
+            "queue policy",
+            lambda aws: aws.policy["Condition"]["ArnEquals"].update({"aws:SourceArn": "arn:aws:events:…:rule/other"}),
+            "does not let photos-uploads send",
+        ),
+    ],
+)
+def test_what_is_broken_on_the_way_through_eventbridge(
+    rule: Aws, check: str, damage: Callable[[Aws], Any], words: str
+) -> None:
+    damage(rule)
+    code, found = run("--no-canary")
+    assert {name for name, each in found.items() if each["outcome"] != "ok"} == {check}
+    assert (code, words in found[check]["says"]) == (1, True), found[check]
+
+
+def test_deletions_that_are_left_alone_need_not_be_told_of(rule: Aws) -> None:
+    rule.outputs["propagate_deletions"] = False
+    rule.pattern["detail-type"] = ["Object Created"]
+    assert run("--no-canary")[1]["notification"]["outcome"] == "ok"
 
 
 def test_every_check_can_find_something() -> None:
