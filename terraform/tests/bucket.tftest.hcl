@@ -97,6 +97,47 @@ run "served_by_a_distribution" {
   }
 }
 
+run "objects_move_to_another_storage_class" {
+  module {
+    source = "./modules/bucket"
+  }
+
+  variables {
+    transition = { days = 90, storage_class = "GLACIER_IR" }
+  }
+
+  assert {
+    condition = flatten([
+      for rule in aws_s3_bucket_lifecycle_configuration.this.rule :
+      [for transition in rule.transition : "${rule.status} ${transition.days} ${transition.storage_class}"]
+    ]) == ["Enabled 90 GLACIER_IR"]
+    error_message = "Objects must move once, when they were asked to."
+  }
+
+  assert {
+    condition     = length(aws_s3_bucket_lifecycle_configuration.this.rule) == 2
+    error_message = "Incomplete uploads must still be removed."
+  }
+}
+
+run "read_by_scripts" {
+  module {
+    source = "./modules/bucket"
+  }
+
+  variables {
+    cors = { origins = ["https://www.example.com"], max_age_seconds = 600 }
+  }
+
+  assert {
+    condition = [
+      for rule in aws_s3_bucket_cors_configuration.this["on"].cors_rule :
+      "${join(" ", rule.allowed_methods)} ${join(" ", rule.allowed_origins)} ${rule.max_age_seconds}"
+    ] == ["GET HEAD https://www.example.com 600"]
+    error_message = "Scripts of these pages must be able to read, and do no more than that."
+  }
+}
+
 run "unversioned" {
   module {
     source = "./modules/bucket"
@@ -110,6 +151,11 @@ run "unversioned" {
   assert {
     condition     = length(aws_s3_bucket_lifecycle_configuration.this.rule) == 1
     error_message = "An unversioned bucket has no noncurrent versions to expire."
+  }
+
+  assert {
+    condition     = length(aws_s3_bucket_cors_configuration.this) == 0
+    error_message = "Where nobody asks for it, no page's scripts may read."
   }
 }
 

@@ -486,6 +486,29 @@ run "searches" {
     condition     = aws_xray_group.this["thumbs"].filter_expression == "service(\"thumbs-thumbnailer\")"
     error_message = "The group must hold the traces of this deployment."
   }
+
+  assert {
+    condition     = length(aws_xray_sampling_rule.uploads) == 0
+    error_message = "How another service is sampled is nobody's business here unless asked for."
+  }
+}
+
+run "uploads_are_sampled" {
+  module {
+    source = "./modules/observability"
+  }
+
+  variables {
+    sampling = { name = "thumbs-uploads", service_name = "shop", rate = 0.1, reservoir = 2, priority = 900 }
+  }
+
+  assert {
+    condition = [
+      for rule in aws_xray_sampling_rule.uploads :
+      "${rule.rule_name} ${rule.service_name} ${rule.fixed_rate} ${rule.reservoir_size} ${rule.priority}"
+    ] == ["thumbs-uploads shop 0.1 2 900"]
+    error_message = "The rule must be one for the service that uploads."
+  }
 }
 
 run "no_searches" {

@@ -12,6 +12,9 @@ resource "aws_s3_bucket" "this" {
   bucket        = var.name
   force_destroy = var.force_destroy
   tags          = var.tags
+
+  # Where destroying stops at a bucket that is not empty, the key to what is in it must not be on its way out already.
+  depends_on = [var.kms_key_arn]
 }
 
 resource "aws_s3_bucket_public_access_block" "this" {
@@ -91,8 +94,36 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
     }
   }
 
+  dynamic "rule" {
+    for_each = var.transition[*]
+
+    content {
+      id     = "move-to-another-storage-class"
+      status = "Enabled"
+
+      filter {}
+
+      transition {
+        days          = rule.value.days
+        storage_class = rule.value.storage_class
+      }
+    }
+  }
+
   # The rule for noncurrent versions is only accepted where there are versions.
   depends_on = [aws_s3_bucket_versioning.this]
+}
+
+resource "aws_s3_bucket_cors_configuration" "this" {
+  for_each = { for cors in var.cors[*] : "on" => cors }
+
+  bucket = aws_s3_bucket.this.id
+
+  cors_rule {
+    allowed_methods = ["GET", "HEAD"]
+    allowed_origins = each.value.origins
+    max_age_seconds = each.value.max_age_seconds
+  }
 }
 
 resource "aws_s3_bucket_policy" "this" {

@@ -7,3 +7,13 @@ output "arn" {
   description = "ARN of the bucket."
   value       = aws_s3_bucket.this.arn
 }
+
+output "policy" {
+  description = "The bucket's policy, for checks that those who may read are let in."
+  value       = aws_s3_bucket_policy.this.policy
+}
+
+output "lifecycle_rules" {
+  description = "Names of what S3 does with the objects by itself, for checks that it was told."
+  value       = aws_s3_bucket_lifecycle_configuration.this.rule[*].id
+}

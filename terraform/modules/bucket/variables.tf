@@ -30,6 +30,24 @@ variable "incomplete_upload_days" {
   default     = 7
 }
 
+variable "transition" {
+  description = "After how many days objects move to another storage class, and to which. With null they stay where they are."
+  type = object({
+    days          = number
+    storage_class = string
+  })
+  default = null
+}
+
+variable "cors" {
+  description = "The web pages whose scripts may read the objects, and the seconds for which a browser remembers that. With null, none may."
+  type = object({
+    origins         = set(string)
+    max_age_seconds = number
+  })
+  default = null
+}
+
 variable "force_destroy" {
   description = "Whether destroying the bucket also destroys the objects in it."
   type        = bool

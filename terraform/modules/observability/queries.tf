@@ -12,6 +12,28 @@ resource "aws_cloudwatch_query_definition" "this" {
   query_string    = each.value
 }
 
+# X-Ray decides once about a request: what the uploading service samples, S3 and SQS pass on, and Lambda records. What
+# Lambda samples of the others cannot be configured, so a rule for this function would be one for nothing.
+# https://docs.aws.amazon.com/lambda/latest/dg/services-xray.html
+# https://docs.aws.amazon.com/xray/latest/devguide/xray-services-s3.html
+resource "aws_xray_sampling_rule" "uploads" {
+  for_each = { for rule in var.sampling[*] : "on" => rule }
+
+  rule_name      = each.value.name
+  service_name   = each.value.service_name
+  fixed_rate     = each.value.rate
+  reservoir_size = each.value.reservoir
+  priority       = each.value.priority
+  version        = 1
+  tags           = var.tags
+
+  service_type = "*"
+  host         = "*"
+  http_method  = "*"
+  url_path     = "*"
+  resource_arn = "*"
+}
+
 resource "aws_xray_group" "this" {
   for_each = toset([for name in [var.xray_group_name] : name if var.saved_searches])
 

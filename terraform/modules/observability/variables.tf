@@ -49,6 +49,18 @@ variable "function" {
   })
 }
 
+variable "sampling" {
+  description = "Rule by which X-Ray samples requests to the service that uploads: its own name, the service's, so many requests a second (reservoir), a share of the others (rate), and its rank among all rules. With null there is none."
+  type = object({
+    name         = string
+    service_name = string
+    rate         = number
+    reservoir    = number
+    priority     = number
+  })
+  default = null
+}
+
 variable "log_group_name" {
   description = "Name of the function's log group."
   type        = string
