@@ -138,6 +138,7 @@ def show(estimate: Estimate, *, as_json: bool = False) -> None:
 def summarise(estimate: Estimate) -> None:
     """Tell people what they are about to begin: dollars by service, time, and what to make of them."""
     out = console()
+    out.print(_title(estimate.job))
     out.print(_costs_by_service(estimate))
     out.print()
     for sentence in _sentences(estimate):
@@ -196,7 +197,7 @@ def _title(job: Job) -> str:
 
 
 def _costs_by_service(estimate: Estimate) -> Table:
-    table = Table(title=_title(estimate.job), title_justify="left", box=None, pad_edge=False, show_footer=True)
+    table = Table(box=None, pad_edge=False, show_footer=True)
     table.add_column("Service", footer="all")
     table.add_column("Dollars", justify="right", footer=f"{estimate.dollars:,.2f}")
     for service, dollars in by_service(estimate.once).items():

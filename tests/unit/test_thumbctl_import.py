@@ -253,7 +253,7 @@ def test_nobody_can_be_asked(world: World) -> None:
     world.file("a.jpg")
     code, out, complaints = run(world.root)
     assert (code, complaints) == (2, "Nobody is there to be asked whether to begin: pass --yes.\n")
-    assert "Import of 1 images, 5 bytes" in out
+    assert "Import of 1 image, 5 bytes" in out
     assert world.keys() == []
 
 
@@ -264,7 +264,7 @@ def test_a_dry_run_uploads_nothing(world: World) -> None:
     code, out, complaints = run(world.root, "--dry-run")
     assert (code, complaints) == (0, "")
     assert f"{file} → s3://{BUCKET}/in/new.jpg" in out.splitlines()
-    assert "Import of 1 images, 5 bytes" in out
+    assert "Import of 1 image, 5 bytes" in out
     assert out.splitlines()[-1] == "1 to upload, 1 there already."
     documents = [json.loads(line) for line in run(world.root, "--dry-run", "--json")[1].splitlines()]
     assert documents[0] == {"state": "missing", "path": str(file), "key": "in/new.jpg", "bytes": 5}
