@@ -1,8 +1,9 @@
 """An import of many small images to a local stack of its own, killed and resumed: `python -m bench.imports [NUMBER]`.
 
-Prints how many a second were uploaded and became thumbnails, a line for each thousand from the first to the last, and
-whether every image is accounted for. The rate is that of this machine, which also plays AWS; what counts is that the
-last thousand goes as fast as the first, and that nothing is lost or done twice.
+Prints how many a second were uploaded and became thumbnails, a line for each thousand from the first to the last, how
+long the capacity model says that the thumbnails take, and whether every image is accounted for. The rate is that of
+this machine, which also plays AWS; what counts is that the last thousand goes as fast as the first, that the model is
+right, and that nothing is lost or done twice.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import tempfile
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -29,6 +30,7 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
+from costs.capacity import Ramp, Step, seconds
 from localaws import emulator, stack
 
 if TYPE_CHECKING:
@@ -168,6 +170,24 @@ def _rates(moments: Sequence[float]) -> list[float]:
     return [len(block) / max(block[-1] - block[0], 1e-3) for block in blocks]
 
 
+def _modelled(applied: Stack) -> float:
+    """Seconds that the capacity model gives the function's work: as many invocations at a time as it may have, and no
+    ramp, for the emulator has none.
+    """
+    statistics = applied.client("cloudwatch").get_metric_statistics(
+        Namespace="AWS/Lambda",
+        MetricName="Duration",
+        Dimensions=[{"Name": "FunctionName", "Value": applied.outputs["function_name"]}],
+        StartTime=datetime.now(UTC) - timedelta(days=1),
+        EndTime=datetime.now(UTC) + timedelta(minutes=1),
+        Period=24 * 60 * 60,
+        Statistics=["Sum"],
+    )
+    work = sum(point["Sum"] for point in statistics["Datapoints"]) / 1000
+    at_a_time = applied.outputs["maximum_concurrency"]
+    return seconds(work, Ramp(at_a_time, 1), [Step(0, at_a_time)])
+
+
 def main() -> None:
     """Import, kill, resume, and count."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -197,6 +217,7 @@ def main() -> None:
         for index, rates in enumerate(zip(_rates(uploaded), _rates(decided), strict=True), start=1):
             table.add_row(str(index), *(f"{rate:,.0f}" for rate in rates))
         out.print(table)
+        out.print(f"thumbnails took {max(decided) - min(decided):.0f} s, by the model {_modelled(applied):.0f} s")
         journal = sum(file.stat().st_size for file in imported.state.rglob("*.sqlite"))
         out.print(f"{options.number:,} images in {took:.0f} s, {journal / options.number:.0f} bytes of journal a file")
         problems = accounted(imported, "", expected)
