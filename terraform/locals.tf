@@ -12,12 +12,37 @@ locals {
     region     = data.aws_region.current.id # `name` is deprecated in version 6 of the provider, `region` new there
   }
 
-  uploads_bucket_name    = coalesce(var.uploads_bucket_name, local.names["uploads_bucket"])
-  thumbnails_bucket_name = coalesce(var.thumbnails_bucket_name, local.names["thumbnails_bucket"])
+  uploads_bucket = {
+    mode       = var.uploads_bucket.mode
+    name       = coalesce(var.uploads_bucket.name, local.names["uploads_bucket"])
+    account_id = coalesce(var.uploads_bucket.account_id, local.aws.account_id)
+  }
+  thumbnails_bucket_name = coalesce(var.thumbnails_bucket.name, local.names["thumbnails_bucket"])
 
   # Named here because policies name them, and the key's policy is made before they are.
-  uploads_bucket_arn = "arn:${local.aws.partition}:s3:::${local.uploads_bucket_name}"
-  log_group_names    = { for function in local.functions : function => local.names["${function}_logs"] }
+  uploads_bucket_arn = "arn:${local.aws.partition}:s3:::${local.uploads_bucket.name}"
+  uploads_rule_arn   = "arn:${local.aws.partition}:events:${local.aws.region}:${local.aws.account_id}:rule/${local.names["uploads_rule"]}"
+
+  # Who sends to the work queue; nobody else may, nor use the key for it. A rule is of this account, as its ARN says, and
+  # a bucket's ARN does not say whose it is.
+  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/grant-destinations-permissions-to-s3.html
+  # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-sqs-permissions
+  through_eventbridge = var.uploads_bucket.mode == "eventbridge"
+  sender = {
+    service = local.through_eventbridge ? "events.amazonaws.com" : "s3.amazonaws.com"
+    condition = merge(
+      { ArnEquals = { "aws:SourceArn" = local.through_eventbridge ? local.uploads_rule_arn : local.uploads_bucket_arn } },
+      local.through_eventbridge ? {} : { StringEquals = { "aws:SourceAccount" = local.uploads_bucket.account_id } },
+    )
+  }
+
+  # What others encrypt, the function has to read and write as well.
+  other_kms_key_arns = distinct([
+    for arn in concat([var.uploads_bucket.kms_key_arn, var.thumbnails_bucket.kms_key_arn], values(var.alert_topics)[*].kms_key_arn) :
+    arn if arn != null && arn != var.kms_key_arn
+  ])
+
+  log_group_names = { for function in local.functions : function => local.names["${function}_logs"] }
   log_group_arns = {
     for function, name in local.log_group_names :
     function => "arn:${local.aws.partition}:logs:${local.aws.region}:${local.aws.account_id}:log-group:${name}"
@@ -34,6 +59,8 @@ locals {
     work     = var.pollers == null ? local.maximum_concurrency["work"] : 10 * var.pollers.maximum
     backfill = var.backfill.pollers == null ? local.maximum_concurrency["backfill"] : 10 * var.backfill.pollers.maximum
   }
+
+  distribution_arns = concat(var.distribution_arns, [for cdn in module.cdn : cdn.arn])
 
   alarm_names = {
     for tier in ["warning", "critical", "page"] : tier => [for name, alarm in module.observability.alarms : name if alarm.tier == tier]

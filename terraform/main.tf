@@ -5,9 +5,11 @@ module "encryption" {
 
   name                 = var.name
   aws                  = local.aws
-  notifying_bucket_arn = local.uploads_bucket_arn
+  existing_key_arn     = var.kms_key_arn
+  sender               = local.sender
+  existing_log_key_arn = var.log_kms_key_arn
   log_group_arns       = values(local.log_group_arns)
-  distribution_arns    = var.distribution_arns
+  distribution_arns    = local.distribution_arns
   deletion_window_days = var.deletion_protection ? 30 : 7 # the longest and the shortest that KMS knows
   tags                 = var.tags
 }
@@ -19,9 +21,11 @@ module "ingest" {
     work         = local.names["work_queue"]
     backfill     = local.names["backfill_queue"]
     dead_letters = local.names["dead_letter_queue"]
+    rule         = local.names["uploads_rule"]
   }
   aws                 = local.aws
-  bucket_name         = local.uploads_bucket_name
+  bucket              = local.uploads_bucket
+  sender              = local.sender
   source_prefix       = var.source_prefix
   kms_key_arn         = module.encryption.key_arn
   granted_kms_key_arn = module.encryption.granted_key_arn
@@ -30,6 +34,9 @@ module "ingest" {
   retention           = var.retention
   force_destroy       = !var.deletion_protection
   tags                = var.tags
+
+  transition          = var.uploads_transition
+  propagate_deletions = var.propagate_deletions
 
   function_timeout_seconds = var.timeout_seconds
   batching_window_seconds  = var.batching.window_seconds
@@ -80,7 +87,9 @@ module "thumbnailer" {
     table_arn  = module.catalog.table_arn
     table_name = module.catalog.table_name
   }
-  alerts_topic_arn = module.alerting.topics["failures"].arn
+  propagate_deletions = var.propagate_deletions
+  cache_control       = var.cache_control
+  alerts_topic_arn    = module.alerting.topics["failures"].arn
   digests = {
     table_arn      = module.alerting.digests_table_arn
     table_name     = module.alerting.digests_table_name
@@ -88,7 +97,8 @@ module "thumbnailer" {
   }
   runbook_url         = var.runbook_url
   kms_key_arn         = module.encryption.key_arn
-  granted_kms_key_arn = module.encryption.granted_key_arn
+  other_kms_key_arns  = local.other_kms_key_arns
+  log_kms_key_arn     = module.encryption.log_key_arn
   tombstone_days      = var.retention.tombstone_days
   retry_first_seconds = var.retry_first_seconds
   logs = {
@@ -97,7 +107,11 @@ module "thumbnailer" {
     debug_sample_rate = var.debug_sample_rate
     retention_days    = var.retention.log_days
   }
-  tracing     = var.tracing
+  tracing = var.tracing.mode
+  vpc     = var.vpc
+
+  permissions_boundary_arn = var.permissions_boundary_arn
+
   environment = var.function_environment
   tags        = var.tags
 }
@@ -134,9 +148,14 @@ module "reconciler" {
     table_arn  = module.catalog.table_arn
     table_name = module.catalog.table_name
   }
+  propagate_deletions = var.propagate_deletions
   metrics_function    = module.thumbnailer.function_name
   kms_key_arn         = module.encryption.key_arn
-  granted_kms_key_arn = module.encryption.granted_key_arn
+  log_kms_key_arn     = module.encryption.log_key_arn
+  vpc                 = var.vpc
+
+  permissions_boundary_arn = var.permissions_boundary_arn
+
   logs = {
     group_name     = local.log_group_names["reconciler"]
     retention_days = var.retention.log_days
@@ -148,15 +167,33 @@ module "reconciler" {
 module "thumbnails" {
   source = "./modules/thumbnails"
 
+  mode                   = var.thumbnails_bucket.mode
   bucket_name            = local.thumbnails_bucket_name
-  uploads_bucket_name    = local.uploads_bucket_name
-  distribution_arns      = var.distribution_arns
+  uploads_bucket_name    = local.uploads_bucket.name
+  distribution_arns      = local.distribution_arns
+  cors                   = var.cors
   partition              = local.aws.partition
   kms_key_arn            = module.encryption.key_arn
   without_tls            = local.without_tls
   incomplete_upload_days = var.retention.incomplete_upload_days
   force_destroy          = !var.deletion_protection
   tags                   = var.tags
+}
+
+module "cdn" {
+  source   = "./modules/cdn"
+  for_each = { for choice in [var.cdn] : "on" => choice if choice != null }
+
+  name            = local.names["cdn"]
+  aws             = local.aws
+  bucket_name     = local.thumbnails_bucket_name
+  aliases         = each.value.aliases
+  certificate_arn = each.value.certificate_arn
+  price_class     = each.value.price_class
+  web_acl_arn     = each.value.web_acl_arn
+  logs_bucket     = each.value.logs_bucket
+  cors            = var.cors
+  tags            = var.tags
 }
 
 module "catalog" {
@@ -183,7 +220,11 @@ module "alerting" {
   without_tls   = local.without_tls
   subscriptions = var.alert_subscriptions
   chat_channels = var.chat_channels
-  tags          = var.tags
+
+  existing_topics          = var.alert_topics
+  permissions_boundary_arn = var.permissions_boundary_arn
+
+  tags = var.tags
 }
 
 module "observability" {
@@ -226,6 +267,7 @@ module "observability" {
   thresholds     = var.alarm_thresholds
   runbook_url    = var.runbook_url
   saved_searches = var.saved_searches
+  sampling       = one([for rule in var.tracing.sampling[*] : merge(rule, { name = local.names["sampling_rule"] })])
   tags           = var.tags
 }
 
@@ -255,4 +297,7 @@ module "operator" {
   alarms_arn  = "arn:${local.aws.partition}:cloudwatch:${local.aws.region}:${local.aws.account_id}:alarm:${var.name}"
   topic_arns  = { for tier, topic in module.alerting.topics : tier => topic.arn }
   kms_key_arn = module.encryption.key_arn
+
+  other_kms_key_arns = local.other_kms_key_arns
+  rule_arn           = local.through_eventbridge ? local.uploads_rule_arn : null
 }

@@ -55,6 +55,13 @@ locals {
 
       # https://docs.aws.amazon.com/xray/latest/api/API_CreateGroup.html
       xray_group = { full = var.name, most = 32 }
+
+      # https://docs.aws.amazon.com/xray/latest/api/API_SamplingRule.html
+      sampling_rule = { full = "${var.name}-uploads", most = 32 }
+
+      # Taken in all regions of the account, hence the region.
+      # https://docs.aws.amazon.com/cloudfront/latest/APIReference/API_OriginAccessControlConfig.html
+      cdn = { full = "${var.name}-thumbnails-${local.aws.region}", most = 64 }
     },
     # https://docs.aws.amazon.com/chatbot/latest/APIReference/API_CreateSlackChannelConfiguration.html
     { for channel in local.chat_channels : "chat/${channel}" => { full = "${var.name}-${channel}", most = 128 } },

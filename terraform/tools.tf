@@ -13,7 +13,10 @@ resource "aws_ssm_parameter" "tools" {
     release                            = local.release
     source_bucket                      = module.ingest.bucket_name
     source_prefix                      = var.source_prefix
+    source_mode                        = var.uploads_bucket.mode
+    source_rule_name                   = module.ingest.rule_name
     thumbnails_bucket                  = module.thumbnails.bucket_name
+    propagate_deletions                = var.propagate_deletions
     queue_url                          = module.ingest.queue_url
     queue_arn                          = module.ingest.queue_arn
     backfill_queue_url                 = module.ingest.backfill_queue_url

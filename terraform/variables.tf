@@ -180,31 +180,88 @@ variable "source_prefix" {
   }
 }
 
-variable "uploads_bucket_name" {
-  description = "Name of the uploads bucket. With null it is made from the name, the account and the region."
-  type        = string
-  default     = null
+variable "uploads_bucket" {
+  description = "The bucket that images are uploaded to. With mode create, it is made, called name or after the deployment. With existing, it was there before, and everything that it notifies is replaced by this module's notification. With eventbridge, it was there before and is not touched: its owner has S3 send its events to EventBridge, and a rule picks them out. account_id is its owner's, if that is another account, and kms_key_arn the key that its objects are encrypted with, if that is not the deployment's."
+  type = object({
+    mode        = optional(string, "create")
+    name        = optional(string)
+    account_id  = optional(string)
+    kms_key_arn = optional(string)
+  })
+  default  = {}
+  nullable = false
 
   validation {
-    condition     = var.uploads_bucket_name == null || can(regex("^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$", var.uploads_bucket_name))
-    error_message = "uploads_bucket_name must be 3 to 63 lower-case letters, digits and hyphens, and neither begin nor end with a hyphen."
+    condition     = contains(["create", "existing", "eventbridge"], var.uploads_bucket.mode)
+    error_message = "uploads_bucket.mode must be create, existing or eventbridge."
+  }
+
+  validation {
+    condition     = var.uploads_bucket.mode == "create" || var.uploads_bucket.name != null
+    error_message = "uploads_bucket.name must be given with the modes existing and eventbridge: it says which bucket is meant."
+  }
+
+  validation {
+    # A dot would break TLS to the bucket's own host name, but who has such a bucket has it.
+    condition     = var.uploads_bucket.name == null ? true : can(regex(var.uploads_bucket.mode == "create" ? "^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$" : "^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", var.uploads_bucket.name))
+    error_message = "uploads_bucket.name must be 3 to 63 lower-case letters, digits and hyphens, and neither begin nor end with a hyphen. A bucket that was there before may have dots in its name."
+  }
+
+  validation {
+    condition     = var.uploads_bucket.mode != "create" || (var.uploads_bucket.account_id == null && var.uploads_bucket.kms_key_arn == null)
+    error_message = "uploads_bucket.account_id and uploads_bucket.kms_key_arn are those of a bucket that was there before: with mode create, it is the deployment's own."
+  }
+
+  validation {
+    condition     = var.uploads_bucket.account_id == null ? true : can(regex("^[0-9]{12}$", var.uploads_bucket.account_id))
+    error_message = "uploads_bucket.account_id must be the twelve digits of an AWS account."
+  }
+
+  validation {
+    condition     = var.uploads_bucket.kms_key_arn == null ? true : can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$", var.uploads_bucket.kms_key_arn))
+    error_message = "uploads_bucket.kms_key_arn must be the ARN of a key, not of an alias: policies name keys."
   }
 }
 
-variable "thumbnails_bucket_name" {
-  description = "Name of the thumbnails bucket. With null it is made from the name, the account and the region."
-  type        = string
-  default     = null
+variable "thumbnails_bucket" {
+  description = "The bucket that thumbnails are stored in. With mode create, it is made, called name or after the deployment. With existing, it was there before and is left as it is, its policy included: owner_policies tells what that has to say. kms_key_arn is the key that it encrypts with, if that is not the deployment's."
+  type = object({
+    mode        = optional(string, "create")
+    name        = optional(string)
+    kms_key_arn = optional(string)
+  })
+  default  = {}
+  nullable = false
 
   validation {
-    condition     = var.thumbnails_bucket_name == null || can(regex("^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$", var.thumbnails_bucket_name))
-    error_message = "thumbnails_bucket_name must be 3 to 63 lower-case letters, digits and hyphens, and neither begin nor end with a hyphen."
+    condition     = contains(["create", "existing"], var.thumbnails_bucket.mode)
+    error_message = "thumbnails_bucket.mode must be create or existing."
+  }
+
+  validation {
+    condition     = var.thumbnails_bucket.mode == "create" || var.thumbnails_bucket.name != null
+    error_message = "thumbnails_bucket.name must be given with the mode existing: it says which bucket is meant."
+  }
+
+  validation {
+    condition     = var.thumbnails_bucket.name == null ? true : can(regex(var.thumbnails_bucket.mode == "create" ? "^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$" : "^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", var.thumbnails_bucket.name))
+    error_message = "thumbnails_bucket.name must be 3 to 63 lower-case letters, digits and hyphens, and neither begin nor end with a hyphen. A bucket that was there before may have dots in its name."
+  }
+
+  validation {
+    condition     = var.thumbnails_bucket.mode != "create" || var.thumbnails_bucket.kms_key_arn == null
+    error_message = "thumbnails_bucket.kms_key_arn is that of a bucket that was there before: with mode create, thumbnails are encrypted with the deployment's key."
+  }
+
+  validation {
+    condition     = var.thumbnails_bucket.kms_key_arn == null ? true : can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$", var.thumbnails_bucket.kms_key_arn))
+    error_message = "thumbnails_bucket.kms_key_arn must be the ARN of a key, not of an alias: policies name keys."
   }
 
   validation {
     # The thumbnails module makes the same check of the names that are really used, made-up ones included.
-    condition     = var.thumbnails_bucket_name == null || var.thumbnails_bucket_name != var.uploads_bucket_name
-    error_message = "thumbnails_bucket_name must not be uploads_bucket_name: every thumbnail would trigger the function again, for ever."
+    condition     = var.thumbnails_bucket.name == null ? true : var.thumbnails_bucket.name != var.uploads_bucket.name
+    error_message = "thumbnails_bucket.name must not be uploads_bucket.name: every thumbnail would trigger the function again, for ever."
   }
 }
 
@@ -216,6 +273,122 @@ variable "distribution_arns" {
   validation {
     condition     = alltrue([for arn in var.distribution_arns : can(regex("^arn:[a-z-]+:cloudfront::[0-9]{12}:distribution/[A-Z0-9]+$", arn))])
     error_message = "distribution_arns must be ARNs such as arn:aws:cloudfront::123456789012:distribution/EDFDVBD632BHDS5."
+  }
+}
+
+variable "uploads_transition" {
+  description = "After how many days originals move to another storage class, and to which. With null they stay in S3 Standard. What is in GLACIER or DEEP_ARCHIVE cannot be read: a backfill of it fails with the reason archived, until somebody restores it."
+  type = object({
+    days          = number
+    storage_class = string
+  })
+  default = null
+
+  validation {
+    condition     = var.uploads_transition == null ? true : contains(["STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR", "GLACIER", "DEEP_ARCHIVE"], var.uploads_transition.storage_class)
+    error_message = "uploads_transition.storage_class must be STANDARD_IA, ONEZONE_IA, INTELLIGENT_TIERING, GLACIER_IR, GLACIER or DEEP_ARCHIVE."
+  }
+
+  validation {
+    # https://docs.aws.amazon.com/AmazonS3/latest/userguide/lifecycle-transition-general-considerations.html
+    condition = var.uploads_transition == null ? true : (
+      floor(var.uploads_transition.days) == var.uploads_transition.days &&
+      var.uploads_transition.days >= (endswith(var.uploads_transition.storage_class, "_IA") ? 30 : 1)
+    )
+    error_message = "uploads_transition.days must be a whole number from 1, and from 30 for STANDARD_IA and ONEZONE_IA."
+  }
+
+  validation {
+    condition     = var.uploads_transition == null || var.uploads_bucket.mode == "create"
+    error_message = "uploads_transition is for a bucket that is made here: what becomes of the objects in another is its owner's to say."
+  }
+}
+
+variable "propagate_deletions" {
+  description = "Whether thumbnails go when their original does. With false, S3 tells of no deletion, thumbnails stay until somebody deletes them, and a pass of the reconciler finds nothing wrong with that."
+  type        = bool
+  default     = true
+}
+
+variable "cache_control" {
+  description = "What browsers and CloudFront are told about keeping copies of thumbnails, which are replaced and deleted under the same key: for as long as a copy may be kept, people may see the old one. It holds for thumbnails that are stored from then on. With an empty one they are told nothing."
+  type        = string
+  default     = "public, max-age=3600"
+
+  validation {
+    condition     = can(regex("^[ -~]{0,100}$", var.cache_control))
+    error_message = "cache_control must be at most 100 characters of ASCII, such as public, max-age=3600."
+  }
+
+  validation {
+    condition     = !strcontains(lower(var.cache_control), "immutable")
+    error_message = "cache_control must not say immutable: a thumbnail is replaced under the same key when its original is."
+  }
+}
+
+variable "cors" {
+  description = "Origins of the web pages whose scripts may read thumbnails, such as https://www.example.com or *, and the seconds for which a browser remembers that. Pages that only show thumbnails need none of it."
+  type = object({
+    origins         = set(string)
+    max_age_seconds = optional(number, 3600)
+  })
+  default = null
+
+  validation {
+    # https://docs.aws.amazon.com/AmazonS3/latest/userguide/ManageCorsUsing.html
+    condition = var.cors == null ? true : length(var.cors.origins) > 0 && alltrue([
+      for origin in var.cors.origins : can(regex("^(\\*|https?://[^/*\\s]*\\*?[^/*\\s]+)$", origin))
+    ])
+    error_message = "cors.origins must be origins such as https://www.example.com, without a path and with one * at most, or *."
+  }
+
+  validation {
+    condition     = var.cors == null ? true : var.cors.max_age_seconds >= 0 && floor(var.cors.max_age_seconds) == var.cors.max_age_seconds
+    error_message = "cors.max_age_seconds must be a whole number of seconds from 0."
+  }
+
+  validation {
+    condition     = var.cors == null || var.thumbnails_bucket.mode == "create" || var.cdn != null
+    error_message = "cors is for a bucket that is made here, or for cdn in front of it: who may read another bucket is its owner's to say."
+  }
+}
+
+variable "cdn" {
+  description = "A CloudFront distribution that serves the thumbnails to everybody, over HTTPS and from a bucket that stays private: names of yours (aliases) with their certificate from us-east-1, where in the world it answers, a web ACL from us-east-1, and the domain name of a bucket for access logs. With null there is none."
+  type = object({
+    aliases         = optional(set(string), [])
+    certificate_arn = optional(string)
+    price_class     = optional(string, "PriceClass_100")
+    web_acl_arn     = optional(string)
+    logs_bucket     = optional(string)
+  })
+  default = null
+
+  validation {
+    condition     = var.cdn == null ? true : (length(var.cdn.aliases) > 0) == (var.cdn.certificate_arn != null)
+    error_message = "cdn.aliases and cdn.certificate_arn must be given both or neither: CloudFront serves under names that a certificate proves to be yours."
+  }
+
+  validation {
+    # https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/cnames-and-https-requirements.html
+    condition     = var.cdn == null ? true : var.cdn.certificate_arn == null || can(regex("^arn:[a-z-]+:acm:us-east-1:[0-9]{12}:certificate/[0-9a-f-]+$", var.cdn.certificate_arn))
+    error_message = "cdn.certificate_arn must be the ARN of a certificate of ACM in us-east-1: CloudFront takes no other."
+  }
+
+  validation {
+    condition     = var.cdn == null ? true : contains(["PriceClass_100", "PriceClass_200", "PriceClass_All"], var.cdn.price_class)
+    error_message = "cdn.price_class must be PriceClass_100, PriceClass_200 or PriceClass_All."
+  }
+
+  validation {
+    # https://docs.aws.amazon.com/waf/latest/developerguide/cloudfront-features.html
+    condition     = var.cdn == null ? true : var.cdn.web_acl_arn == null || can(regex("^arn:[a-z-]+:wafv2:us-east-1:[0-9]{12}:global/webacl/", var.cdn.web_acl_arn))
+    error_message = "cdn.web_acl_arn must be the ARN of a web ACL of WAF in us-east-1, of the scope CLOUDFRONT."
+  }
+
+  validation {
+    condition     = var.cdn == null ? true : var.cdn.logs_bucket == null || can(regex("^[a-z0-9.-]+\\.s3\\.([a-z0-9-]+\\.)?amazonaws\\.com$", var.cdn.logs_bucket))
+    error_message = "cdn.logs_bucket must be a bucket's domain name, such as logs.s3.amazonaws.com."
   }
 }
 
@@ -684,20 +857,49 @@ variable "function_environment" {
       "SETTINGS", "SOURCE_PREFIX", "THUMBNAILS_BUCKET", "CATALOG_TABLE", "ALERTS_TOPIC_ARN", "TOMBSTONE_DAYS", "LOG_LEVEL",
       "RETRY_FIRST_SECONDS", "SOURCE_BUCKET", "TIMEOUT_SECONDS", "IMAGES_AT_ONCE", "RENDERS_AT_ONCE",
       "WRITES_AT_ONCE", "DIGESTS_TABLE", "DIGEST_WINDOW_SECONDS", "RUNBOOK_URL", "DEBUG_SAMPLE_RATE",
-      "CURSOR_PARAMETER", "METRICS_FUNCTION",
+      "CURSOR_PARAMETER", "METRICS_FUNCTION", "PROPAGATE_DELETIONS", "CACHE_CONTROL",
     ])) == 0
     error_message = "function_environment must not set what the module sets itself: use the input for it."
   }
 }
 
 variable "tracing" {
-  description = "Whether Lambda samples traces itself (Active) or follows the caller's decision (PassThrough)."
-  type        = string
-  default     = "Active"
+  description = "Which invocations X-Ray records: those whose upload was sampled by the service that uploaded it (mode PassThrough), and of the others one a second and 5 % of the rest as well (Active). Lambda lets nobody configure these, so sampling is a rule for that service, by the name it has in X-Ray: so many uploads a second (reservoir), and a share of the rest (rate)."
+  type = object({
+    mode = optional(string, "Active")
+    sampling = optional(object({
+      service_name = string
+      rate         = number
+      reservoir    = optional(number, 1)
+      priority     = optional(number, 1000) # of all rules of the account and region that match, the lowest number decides
+    }))
+  })
+  default = {}
 
   validation {
-    condition     = contains(["Active", "PassThrough"], var.tracing)
-    error_message = "tracing must be Active or PassThrough."
+    condition     = contains(["Active", "PassThrough"], var.tracing.mode)
+    error_message = "tracing.mode must be Active or PassThrough."
+  }
+
+  validation {
+    # https://docs.aws.amazon.com/xray/latest/api/API_SamplingRule.html
+    condition     = var.tracing.sampling == null ? true : var.tracing.sampling.rate >= 0 && var.tracing.sampling.rate <= 1
+    error_message = "tracing.sampling.rate must be a number from 0, none, to 1, all."
+  }
+
+  validation {
+    condition     = var.tracing.sampling == null ? true : var.tracing.sampling.reservoir >= 0 && floor(var.tracing.sampling.reservoir) == var.tracing.sampling.reservoir
+    error_message = "tracing.sampling.reservoir must be a whole number from 0."
+  }
+
+  validation {
+    condition     = var.tracing.sampling == null ? true : var.tracing.sampling.priority >= 1 && var.tracing.sampling.priority <= 9999 && floor(var.tracing.sampling.priority) == var.tracing.sampling.priority
+    error_message = "tracing.sampling.priority must be a whole number from 1 to 9999."
+  }
+
+  validation {
+    condition     = var.tracing.sampling == null ? true : length(var.tracing.sampling.service_name) >= 1 && length(var.tracing.sampling.service_name) <= 64
+    error_message = "tracing.sampling.service_name must be 1 to 64 characters."
   }
 }
 
@@ -720,6 +922,109 @@ variable "debug_sample_rate" {
   validation {
     condition     = var.debug_sample_rate >= 0 && var.debug_sample_rate <= 1
     error_message = "debug_sample_rate must be a number from 0, none, to 1, all."
+  }
+}
+
+# What is there already, and is used instead of something made here
+
+variable "kms_key_arn" {
+  description = "ARN of a key that encrypts everything at rest, in this region. Its policy has to say what owner_policies tells. With null, a key is made."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.kms_key_arn == null ? true : can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$", var.kms_key_arn))
+    error_message = "kms_key_arn must be the ARN of a key, not of an alias: policies name keys."
+  }
+
+  validation {
+    condition     = try(split(":", var.kms_key_arn)[3] == data.aws_region.current.id, true)
+    error_message = "kms_key_arn must be of a key in the deployment's own region: no service takes one of another."
+  }
+}
+
+variable "log_kms_key_arn" {
+  description = "ARN of a key that encrypts the logs, in this region. Its policy has to say what owner_policies tells. With null, it is the key of everything else."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.log_kms_key_arn == null ? true : can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$", var.log_kms_key_arn))
+    error_message = "log_kms_key_arn must be the ARN of a key, not of an alias: CloudWatch Logs takes no alias."
+  }
+
+  validation {
+    condition     = try(split(":", var.log_kms_key_arn)[3] == data.aws_region.current.id, true)
+    error_message = "log_kms_key_arn must be of a key in the deployment's own region: CloudWatch Logs takes no other."
+  }
+}
+
+variable "alert_topics" {
+  description = "Topics that take the place of the deployment's own, by tier (failures, warning, critical): the ARN of each, and the key that it is encrypted with. Their policies have to say what owner_policies tells. Of the tiers that are left out, topics are made."
+  type = map(object({
+    arn         = string
+    kms_key_arn = optional(string)
+  }))
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = length(setsubtract(keys(var.alert_topics), ["failures", "warning", "critical"])) == 0
+    error_message = "The tiers of alert_topics must be failures, warning or critical."
+  }
+
+  validation {
+    # Alarms publish to topics of their own region alone.
+    # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html
+    condition = alltrue([
+      for topic in values(var.alert_topics) :
+      can(regex("^arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}$", topic.arn)) && try(split(":", topic.arn)[3] == data.aws_region.current.id, false)
+    ])
+    error_message = "The arn of each of alert_topics must be that of a standard topic in the deployment's own region: alarms publish to no other."
+  }
+
+  validation {
+    condition = alltrue([
+      for topic in values(var.alert_topics) :
+      topic.kms_key_arn == null ? true : can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$", topic.kms_key_arn))
+    ])
+    error_message = "The kms_key_arn of each of alert_topics must be the ARN of a key, not of an alias: policies name keys."
+  }
+}
+
+variable "permissions_boundary_arn" {
+  description = "ARN of the policy that bounds what the roles of the deployment may do, all of them. With null, none does."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.permissions_boundary_arn == null ? true : can(regex("^arn:[a-z-]+:iam::([0-9]{12}|aws):policy/.+$", var.permissions_boundary_arn))
+    error_message = "permissions_boundary_arn must be the ARN of a managed policy, such as arn:aws:iam::123456789012:policy/boundary."
+  }
+}
+
+variable "vpc" {
+  description = "Subnets and security groups that the functions work in. From there they have to reach S3, DynamoDB, SQS, SNS and X-Ray, and with reconcile Systems Manager, through endpoints or a NAT gateway. With null, they are in no VPC."
+  type = object({
+    subnet_ids         = set(string)
+    security_group_ids = set(string)
+  })
+  default = null
+
+  validation {
+    condition = var.vpc == null ? true : (
+      length(var.vpc.subnet_ids) > 0 && alltrue([for id in var.vpc.subnet_ids : can(regex("^subnet-[0-9a-f]+$", id))])
+    )
+    error_message = "vpc.subnet_ids must name one or more subnets, such as subnet-0a1b2c3d; two in different zones outlive the loss of one."
+  }
+
+  validation {
+    # https://docs.aws.amazon.com/lambda/latest/api/API_VpcConfig.html
+    condition = var.vpc == null ? true : (
+      length(var.vpc.security_group_ids) > 0 && length(var.vpc.security_group_ids) <= 5 &&
+      alltrue([for id in var.vpc.security_group_ids : can(regex("^sg-[0-9a-f]+$", id))])
+    )
+    error_message = "vpc.security_group_ids must name one to five security groups, such as sg-0a1b2c3d."
   }
 }
 

@@ -274,3 +274,39 @@ run "nobody" {
     error_message = "Without subscribers there must be topics, and nothing for chats."
   }
 }
+
+run "topics_that_were_there_before" {
+  module {
+    source = "./modules/alerting"
+  }
+
+  variables {
+    existing_topics          = { critical = { arn = "arn:aws:sns:eu-central-1:123456789012:pages", kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/pages" } }
+    permissions_boundary_arn = "arn:aws:iam::123456789012:policy/boundary"
+  }
+
+  assert {
+    condition     = keys(aws_sns_topic.this) == ["failures", "warning"]
+    error_message = "No topic may be made beside one that was there before."
+  }
+
+  assert {
+    condition = { for tier, topic in output.topics : tier => "${topic.arn} ${topic.name}" if tier == "critical" } == {
+      critical = "arn:aws:sns:eu-central-1:123456789012:pages pages"
+    }
+    error_message = "The topic that was there before must take the place of ours."
+  }
+
+  assert {
+    condition = (
+      contains(aws_chatbot_slack_channel_configuration.this["ops"].sns_topic_arns, "arn:aws:sns:eu-central-1:123456789012:pages") &&
+      aws_chatbot_teams_channel_configuration.this["night"].sns_topic_arns == toset(["arn:aws:sns:eu-central-1:123456789012:pages"])
+    )
+    error_message = "Channels must hear of the topic that was there before."
+  }
+
+  assert {
+    condition     = [for role in aws_iam_role.chat : role.permissions_boundary] == ["arn:aws:iam::123456789012:policy/boundary", "arn:aws:iam::123456789012:policy/boundary"]
+    error_message = "No role may do more than the boundary allows."
+  }
+}

@@ -5,9 +5,16 @@ mock_provider "aws" {
 }
 
 variables {
-  names                    = { work = "thumbs-work", backfill = "thumbs-backfill", dead_letters = "thumbs-dead-letters" }
-  aws                      = { account_id = "123456789012", partition = "aws", region = "eu-central-1" }
-  bucket_name              = "thumbs-uploads"
+  names  = { work = "thumbs-work", backfill = "thumbs-backfill", dead_letters = "thumbs-dead-letters", rule = "thumbs-uploads" }
+  aws    = { account_id = "123456789012", partition = "aws", region = "eu-central-1" }
+  bucket = { mode = "create", name = "thumbs-uploads", account_id = "123456789012" }
+  sender = {
+    service = "s3.amazonaws.com"
+    condition = {
+      ArnEquals    = { "aws:SourceArn" = "arn:aws:s3:::thumbs-uploads" }
+      StringEquals = { "aws:SourceAccount" = "123456789012" }
+    }
+  }
   source_prefix            = "photos/"
   kms_key_arn              = "arn:aws:kms:eu-central-1:123456789012:key/k"
   granted_kms_key_arn      = "arn:aws:kms:eu-central-1:123456789012:key/k"
@@ -105,7 +112,7 @@ run "queues" {
     condition = [
       for statement in jsondecode(aws_sqs_queue.work.policy).Statement : statement if statement.Effect == "Allow"
       ] == [{
-        Sid       = "UploadsBucketSends"
+        Sid       = "UploadsAreSent"
         Effect    = "Allow"
         Principal = { Service = "s3.amazonaws.com" }
         Action    = "sqs:SendMessage"
@@ -137,28 +144,74 @@ run "notification" {
 
   assert {
     condition = (
-      length(aws_s3_bucket_notification.uploads.queue) == 1 &&
-      aws_s3_bucket_notification.uploads.queue[0].queue_arn == aws_sqs_queue.work.arn &&
-      aws_s3_bucket_notification.uploads.bucket == module.bucket.name
+      length(aws_s3_bucket_notification.uploads["on"].queue) == 1 &&
+      aws_s3_bucket_notification.uploads["on"].queue[0].queue_arn == aws_sqs_queue.work.arn &&
+      aws_s3_bucket_notification.uploads["on"].bucket == module.bucket["on"].name
     )
     error_message = "The uploads bucket must notify the work queue."
   }
 
   assert {
-    condition = aws_s3_bucket_notification.uploads.queue[0].events == toset([
+    condition = aws_s3_bucket_notification.uploads["on"].queue[0].events == toset([
       "s3:ObjectCreated:*", "s3:ObjectRemoved:*", "s3:LifecycleExpiration:*",
     ])
     error_message = "What creates an object, what removes it, and what lets it expire must be reported."
   }
 
   assert {
-    condition     = aws_s3_bucket_notification.uploads.queue[0].filter_prefix == "photos/"
+    condition     = aws_s3_bucket_notification.uploads["on"].queue[0].filter_prefix == "photos/"
     error_message = "Only what is watched must be reported."
   }
 
   assert {
-    condition     = aws_s3_bucket_notification.uploads.queue[0].filter_suffix == null || aws_s3_bucket_notification.uploads.queue[0].filter_suffix == ""
+    condition     = aws_s3_bucket_notification.uploads["on"].queue[0].filter_suffix == null || aws_s3_bucket_notification.uploads["on"].queue[0].filter_suffix == ""
     error_message = "A suffix is case-sensitive and would lose photo.JPG."
+  }
+}
+
+run "thumbnails_outlive_their_originals" {
+  module {
+    source = "./modules/ingest"
+  }
+
+  variables {
+    propagate_deletions = false
+  }
+
+  assert {
+    condition     = aws_s3_bucket_notification.uploads["on"].queue[0].events == toset(["s3:ObjectCreated:*"])
+    error_message = "Of deletions that nobody is to hear of, S3 must not tell."
+  }
+}
+
+run "thumbnails_outlive_originals_of_others" {
+  module {
+    source = "./modules/ingest"
+  }
+
+  variables {
+    bucket              = { mode = "eventbridge", name = "photos", account_id = "123456789012" }
+    propagate_deletions = false
+  }
+
+  assert {
+    condition     = jsondecode(aws_cloudwatch_event_rule.uploads["on"].event_pattern)["detail-type"] == ["Object Created"]
+    error_message = "Of deletions that nobody is to hear of, EventBridge must not tell."
+  }
+}
+
+run "originals_move_to_another_storage_class" {
+  module {
+    source = "./modules/ingest"
+  }
+
+  variables {
+    transition = { days = 90, storage_class = "GLACIER_IR" }
+  }
+
+  assert {
+    condition     = contains(module.bucket["on"].lifecycle_rules, "move-to-another-storage-class")
+    error_message = "Originals must move when they were asked to."
   }
 }
 
@@ -174,7 +227,134 @@ run "whole_bucket" {
   }
 
   assert {
-    condition     = aws_s3_bucket_notification.uploads.queue[0].filter_prefix == null
+    condition     = aws_s3_bucket_notification.uploads["on"].queue[0].filter_prefix == null
     error_message = "Without a prefix there must be no filter."
+  }
+}
+
+run "nothing_goes_through_eventbridge_unless_asked_to" {
+  module {
+    source = "./modules/ingest"
+  }
+
+  assert {
+    condition     = length(aws_cloudwatch_event_rule.uploads) == 0 && length(aws_cloudwatch_event_target.work) == 0 && output.rule_name == null
+    error_message = "A bucket that notifies the queue must not be told of twice."
+  }
+
+  assert {
+    condition     = jsondecode(aws_sqs_queue.dead_letters.policy).Statement[*].Effect == ["Deny"]
+    error_message = "No service may send to the dead-letter queue."
+  }
+}
+
+run "a_bucket_that_was_there_before" {
+  module {
+    source = "./modules/ingest"
+  }
+
+  variables {
+    bucket = { mode = "existing", name = "their.uploads", account_id = "210987654321" }
+  }
+
+  assert {
+    condition     = length(module.bucket) == 0 && output.bucket_name == "their.uploads" && output.bucket_arn == "arn:aws:s3:::their.uploads"
+    error_message = "No bucket may be made beside the one that was there before."
+  }
+
+  assert {
+    condition     = aws_s3_bucket_notification.uploads["on"].bucket == "their.uploads" && aws_s3_bucket_notification.uploads["on"].queue[0].filter_prefix == "photos/"
+    error_message = "The bucket that was there before must notify the work queue."
+  }
+
+  assert {
+    condition     = length(aws_cloudwatch_event_rule.uploads) == 0
+    error_message = "A bucket that notifies the queue must not be told of twice."
+  }
+}
+
+run "a_bucket_that_is_not_touched" {
+  module {
+    source = "./modules/ingest"
+  }
+
+  override_resource {
+    target = aws_sqs_queue.work
+    values = { arn = "arn:aws:sqs:eu-central-1:123456789012:thumbs-work" }
+  }
+
+  override_resource {
+    target = aws_sqs_queue.dead_letters
+    values = { arn = "arn:aws:sqs:eu-central-1:123456789012:thumbs-dead-letters" }
+  }
+
+  variables {
+    bucket = { mode = "eventbridge", name = "their.uploads", account_id = "123456789012" }
+    sender = {
+      service   = "events.amazonaws.com"
+      condition = { ArnEquals = { "aws:SourceArn" = "arn:aws:events:eu-central-1:123456789012:rule/thumbs-uploads" } }
+    }
+  }
+
+  assert {
+    condition     = length(module.bucket) == 0 && length(aws_s3_bucket_notification.uploads) == 0 && output.bucket_name == "their.uploads"
+    error_message = "Nothing of the bucket may be touched."
+  }
+
+  assert {
+    condition = jsondecode(aws_cloudwatch_event_rule.uploads["on"].event_pattern) == {
+      source      = ["aws.s3"]
+      account     = ["123456789012"]
+      detail-type = ["Object Created", "Object Deleted"]
+      detail      = { bucket = { name = ["their.uploads"] }, object = { key = [{ prefix = "photos/" }] } }
+    }
+    error_message = "The rule must pick out what is made or unmade below the prefix in the bucket, and nothing else."
+  }
+
+  assert {
+    condition = (
+      aws_cloudwatch_event_target.work["on"].rule == "thumbs-uploads" && output.rule_name == "thumbs-uploads" &&
+      aws_cloudwatch_event_target.work["on"].arn == aws_sqs_queue.work.arn &&
+      aws_cloudwatch_event_target.work["on"].dead_letter_config[0].arn == aws_sqs_queue.dead_letters.arn &&
+      aws_cloudwatch_event_target.work["on"].role_arn == null
+    )
+    error_message = "Events must go to the work queue, and those that cannot to the dead-letter queue, as the queues' policies allow."
+  }
+
+  assert {
+    condition = {
+      for name, queue in { work = aws_sqs_queue.work, dead_letters = aws_sqs_queue.dead_letters } :
+      name => [for statement in jsondecode(queue.policy).Statement : "${statement.Principal.Service} ${statement.Action} ${statement.Resource} ${jsonencode(statement.Condition)}" if statement.Effect == "Allow"]
+      } == {
+      work         = ["events.amazonaws.com sqs:SendMessage ${aws_sqs_queue.work.arn} ${jsonencode(var.sender.condition)}"]
+      dead_letters = ["events.amazonaws.com sqs:SendMessage ${aws_sqs_queue.dead_letters.arn} ${jsonencode(var.sender.condition)}"]
+    }
+    error_message = "The rule alone may send, to the work queue and to the dead-letter queue."
+  }
+
+  assert {
+    condition     = length(aws_cloudwatch_event_permission.owner) == 0
+    error_message = "The event bus needs no permission for events of its own account."
+  }
+}
+
+run "the_whole_of_a_bucket_of_another_account" {
+  module {
+    source = "./modules/ingest"
+  }
+
+  variables {
+    source_prefix = ""
+    bucket        = { mode = "eventbridge", name = "their-uploads", account_id = "210987654321" }
+  }
+
+  assert {
+    condition     = jsondecode(aws_cloudwatch_event_rule.uploads["on"].event_pattern).detail == { bucket = { name = ["their-uploads"] } }
+    error_message = "Without a prefix, the whole bucket must be watched."
+  }
+
+  assert {
+    condition     = jsondecode(aws_cloudwatch_event_rule.uploads["on"].event_pattern).account == ["210987654321"] && aws_cloudwatch_event_permission.owner["on"].principal == "210987654321"
+    error_message = "The owner's account must be let to pass its events on, and be the only one that is listened to."
   }
 }

@@ -106,6 +106,59 @@ run "distributions_reach_bucket_and_key" {
   }
 }
 
+run "its_own_distribution_reaches_bucket_and_key" {
+  override_resource {
+    target = module.cdn["on"].aws_cloudfront_distribution.this
+    values = { arn = "arn:aws:cloudfront::123456789012:distribution/E2", domain_name = "d111111abcdef8.cloudfront.net" }
+  }
+
+  variables {
+    distribution_arns = ["arn:aws:cloudfront::123456789012:distribution/E1"]
+    cdn               = {}
+  }
+
+  assert {
+    condition = {
+      for what, policy in { bucket = module.thumbnails.policy, key = module.encryption.policy } : what => flatten([
+        for statement in jsondecode(policy).Statement : statement.Condition.StringEquals["aws:SourceArn"]
+        if try(statement.Principal.Service, "") == "cloudfront.amazonaws.com"
+      ])
+      } == {
+      for what in ["bucket", "key"] : what => ["arn:aws:cloudfront::123456789012:distribution/E1", "arn:aws:cloudfront::123456789012:distribution/E2"]
+    }
+    error_message = "The policies of bucket and key must admit the distributions of others and the one that is made here, and no more."
+  }
+
+  assert {
+    condition     = output.distribution.domain_name == "d111111abcdef8.cloudfront.net"
+    error_message = "The outputs must tell where thumbnails can be had."
+  }
+}
+
+run "nobody_serves_unless_asked_to" {
+  assert {
+    condition     = length(module.cdn) == 0 && output.distribution == null
+    error_message = "What is open to everybody must be asked for."
+  }
+}
+
+run "knobs_reach_the_functions" {
+  variables {
+    propagate_deletions = false
+    cache_control       = "private, max-age=60"
+    tracing             = { mode = "PassThrough", sampling = { service_name = "shop", rate = 0.5 } }
+    reconcile           = { schedule = "rate(1 day)" }
+  }
+
+  assert {
+    condition = (
+      [for function in [module.thumbnailer, module.reconciler["on"]] : function.environment["PROPAGATE_DELETIONS"]] == ["false", "false"] &&
+      module.thumbnailer.environment["CACHE_CONTROL"] == "private, max-age=60" && output.propagate_deletions == false
+    )
+    error_message = "Both functions must be told whether thumbnails stay, and the one that stores them for how long copies may be kept."
+  }
+}
+
 # An emulator does not ask keys for permission, so only AWS would notice, and only by silence.
 run "key_admits_the_right_bucket_and_log_group" {
   assert {
@@ -216,11 +269,14 @@ run "tools_find_the_deployment_by_its_name" {
   }
 
   assert {
-    condition = jsondecode(aws_ssm_parameter.tools.insecure_value) == {
+    condition = aws_ssm_parameter.tools.insecure_value == jsonencode({
       release                            = output.release
       source_bucket                      = output.source_bucket
       source_prefix                      = output.source_prefix
+      source_mode                        = output.source_mode
+      source_rule_name                   = output.source_rule_name
       thumbnails_bucket                  = output.thumbnails_bucket
+      propagate_deletions                = output.propagate_deletions
       queue_url                          = output.queue_url
       queue_arn                          = output.queue_arn
       backfill_queue_url                 = output.backfill_queue_url
@@ -241,7 +297,7 @@ run "tools_find_the_deployment_by_its_name" {
       backfill_maximum_concurrency       = output.backfill_maximum_concurrency
       alarm_names                        = output.alarm_names
       dashboard_name                     = output.dashboard_name
-    }
+    })
     error_message = "What tools find must be what the outputs say."
   }
 }
@@ -323,7 +379,7 @@ run "operators_reach_this_deployment" {
       Pause                    = [for mapping in module.thumbnailer.event_source_mappings : mapping.arn]
       ReadCatalog              = [output.table_arn, "${output.table_arn}/index/${output.failures_index_name}"]
       Repair                   = "${module.thumbnails.bucket_arn}/*"
-      UseTheKeyThroughServices = output.kms_key_arn
+      UseTheKeyThroughServices = [output.kms_key_arn]
     }
     error_message = "Operators must be let to what they operate."
   }
@@ -341,9 +397,9 @@ run "operators_reach_this_deployment" {
 
 run "buckets_by_name" {
   variables {
-    uploads_bucket_name    = "incoming-photos"
-    thumbnails_bucket_name = "served-thumbnails"
-    source_prefix          = "photos/"
+    uploads_bucket    = { name = "incoming-photos" }
+    thumbnails_bucket = { name = "served-thumbnails" }
+    source_prefix     = "photos/"
   }
 
   assert {

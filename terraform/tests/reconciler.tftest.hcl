@@ -36,8 +36,10 @@ variables {
     schedule_role    = "thumbs-reconciler-schedule"
     cursor_parameter = "/thumbnail-pipeline/thumbs/reconcile"
   }
-  aws                 = { account_id = "123456789012", dns_suffix = "amazonaws.com", partition = "aws", region = "eu-central-1" }
-  package             = { function_archive = "./tests/fixtures/archive.zip", runtime = "python3.13", architecture = "arm64" }
+  aws     = { account_id = "123456789012", dns_suffix = "amazonaws.com", partition = "aws", region = "eu-central-1" }
+  package = { function_archive = "./tests/fixtures/archive.zip", runtime = "python3.13", architecture = "arm64" }
+
+  propagate_deletions = true
   layer_arn           = "arn:aws:lambda:eu-central-1:123456789012:layer:thumbs-imaging:1"
   schedule            = "rate(1 day)"
   settings            = "{}"
@@ -46,7 +48,7 @@ variables {
   catalog             = { table_arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/catalog", table_name = "catalog" }
   metrics_function    = "thumbs-thumbnailer"
   kms_key_arn         = "arn:aws:kms:eu-central-1:123456789012:key/k"
-  granted_kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/k"
+  log_kms_key_arn     = "arn:aws:kms:eu-central-1:123456789012:key/k"
   logs                = { group_name = "/aws/lambda/thumbs-reconciler", retention_days = 30 }
   environment         = { AWS_ENDPOINT_URL = "http://127.0.0.1:4566" }
 }
@@ -64,8 +66,10 @@ run "function" {
       THUMBNAILS_BUCKET = "thumbnails"
       CATALOG_TABLE     = "catalog"
       CURSOR_PARAMETER  = "/thumbnail-pipeline/thumbs/reconcile"
-      METRICS_FUNCTION  = "thumbs-thumbnailer"
-      AWS_ENDPOINT_URL  = "http://127.0.0.1:4566"
+
+      PROPAGATE_DELETIONS = "true"
+      METRICS_FUNCTION    = "thumbs-thumbnailer"
+      AWS_ENDPOINT_URL    = "http://127.0.0.1:4566"
     })
     error_message = "The function must be told where everything is, and nothing else."
   }
@@ -104,7 +108,7 @@ run "function" {
   assert {
     condition = (
       aws_lambda_function.this.logging_config[0].log_group == "/aws/lambda/thumbs-reconciler" &&
-      aws_cloudwatch_log_group.this.retention_in_days == 30 && aws_cloudwatch_log_group.this.kms_key_id == var.granted_kms_key_arn
+      aws_cloudwatch_log_group.this.retention_in_days == 30 && aws_cloudwatch_log_group.this.kms_key_id == var.log_kms_key_arn
     )
     error_message = "The function must log to a group that has a retention and a key."
   }
@@ -187,5 +191,52 @@ run "schedule" {
       }
     }
     error_message = "Only schedules of this group may run the function."
+  }
+}
+
+run "in_a_vpc_and_within_a_boundary" {
+  module {
+    source = "./modules/reconciler"
+  }
+
+  variables {
+    vpc                      = { subnet_ids = ["subnet-0a", "subnet-0b"], security_group_ids = ["sg-0a"] }
+    permissions_boundary_arn = "arn:aws:iam::123456789012:policy/boundary"
+  }
+
+  assert {
+    condition = (
+      aws_lambda_function.this.vpc_config[0].subnet_ids == toset(["subnet-0a", "subnet-0b"]) &&
+      aws_lambda_function.this.vpc_config[0].security_group_ids == toset(["sg-0a"])
+    )
+    error_message = "The function must work in the subnets and security groups that it was given."
+  }
+
+  assert {
+    condition = [for statement in jsondecode(aws_iam_role_policy.network["on"].policy).Statement : {
+      effect    = statement.Effect
+      actions   = length(statement.Action)
+      condition = jsonencode(try(statement.Condition, null))
+      }] == [
+      { effect = "Allow", actions = 6, condition = "null" },
+      { effect = "Deny", actions = 6, condition = jsonencode({ ArnEquals = { "lambda:SourceFunctionArn" = "arn:aws:lambda:eu-central-1:123456789012:function:thumbs-reconciler" } }) },
+    ]
+    error_message = "Lambda must be able to make interfaces, and the function's code must not."
+  }
+
+  assert {
+    condition     = aws_iam_role.this.permissions_boundary == var.permissions_boundary_arn && aws_iam_role.schedule.permissions_boundary == var.permissions_boundary_arn
+    error_message = "No role may do more than the boundary allows."
+  }
+}
+
+run "in_no_vpc_and_without_a_boundary" {
+  module {
+    source = "./modules/reconciler"
+  }
+
+  assert {
+    condition     = length(aws_lambda_function.this.vpc_config) == 0 && length(aws_iam_role_policy.network) == 0 && aws_iam_role.this.permissions_boundary == null
+    error_message = "By default the function must be in no VPC, and its role must not be able to do anything in one."
   }
 }

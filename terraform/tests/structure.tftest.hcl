@@ -6,12 +6,12 @@ mock_provider "aws" {
 
   # Who refers to whom is told by name and ARN: no two may have the same, and some are put together by the module too.
   override_resource {
-    target = module.ingest.module.bucket.aws_s3_bucket.this
+    target = module.ingest.module.bucket["on"].aws_s3_bucket.this
     values = { id = "thumbs-uploads-123456789012-eu-central-1", arn = "arn:aws:s3:::thumbs-uploads-123456789012-eu-central-1" }
   }
 
   override_resource {
-    target = module.thumbnails.module.bucket.aws_s3_bucket.this
+    target = module.thumbnails.module.bucket["on"].aws_s3_bucket.this
     values = { id = "thumbs-thumbnails-123456789012-eu-central-1", arn = "arn:aws:s3:::thumbs-thumbnails-123456789012-eu-central-1" }
   }
 
@@ -62,9 +62,14 @@ variables {
 
 run "everything" {
   variables {
-    snap_start        = true
-    reconcile         = { schedule = "rate(1 day)" }
-    distribution_arns = ["arn:aws:cloudfront::123456789012:distribution/E1"]
+    snap_start          = true
+    uploads_transition  = { days = 90, storage_class = "INTELLIGENT_TIERING" }
+    propagate_deletions = false
+    cors                = { origins = ["https://www.example.com"] }
+    cdn                 = {}
+    tracing             = { sampling = { service_name = "shop", rate = 0.1 } }
+    reconcile           = { schedule = "rate(1 day)" }
+    distribution_arns   = ["arn:aws:cloudfront::123456789012:distribution/E1"]
     alert_subscriptions = {
       ops  = { protocol = "email", endpoint = "ops@example.com" }
       bots = { protocol = "lambda", endpoint = "arn:aws:lambda:eu-central-1:123456789012:function:bots" }

@@ -6,7 +6,7 @@ mock_provider "aws" {
 
 variables {
   names = { function = "thumbs-thumbnailer", layer = "thumbs-imaging" }
-  aws   = { dns_suffix = "amazonaws.com", region = "eu-central-1" }
+  aws   = { account_id = "123456789012", dns_suffix = "amazonaws.com", partition = "aws", region = "eu-central-1" }
   package = {
     function_archive = "./tests/fixtures/archive.zip"
     layer_archive    = "./tests/fixtures/archive.zip"
@@ -35,7 +35,9 @@ variables {
   digests             = { table_arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/digests", table_name = "digests", window_seconds = 900 }
   runbook_url         = "https://wiki.example.com/runbook"
   kms_key_arn         = "arn:aws:kms:eu-central-1:123456789012:key/k"
-  granted_kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/k"
+  log_kms_key_arn     = "arn:aws:kms:eu-central-1:123456789012:key/k"
+  propagate_deletions = true
+  cache_control       = "public, max-age=3600"
   tombstone_days      = 30
   retry_first_seconds = 20
   logs                = { group_name = "/aws/lambda/thumbs-thumbnailer", level = "INFO", debug_sample_rate = 0.05, retention_days = 30 }
@@ -59,6 +61,8 @@ run "function" {
       RETRY_FIRST_SECONDS   = "20"
       TIMEOUT_SECONDS       = "60"
       LOG_LEVEL             = "INFO"
+      PROPAGATE_DELETIONS   = "true"
+      CACHE_CONTROL         = "public, max-age=3600"
       DEBUG_SAMPLE_RATE     = "0.05"
       DIGESTS_TABLE         = "digests"
       DIGEST_WINDOW_SECONDS = "900"
@@ -110,7 +114,7 @@ run "function" {
   assert {
     condition = (
       aws_lambda_function.this.logging_config[0].log_group == aws_cloudwatch_log_group.this.name &&
-      aws_cloudwatch_log_group.this.retention_in_days == 30 && aws_cloudwatch_log_group.this.kms_key_id == var.granted_kms_key_arn
+      aws_cloudwatch_log_group.this.retention_in_days == 30 && aws_cloudwatch_log_group.this.kms_key_id == var.log_kms_key_arn
     )
     error_message = "The function must log to the group that has a retention and a key."
   }
@@ -226,7 +230,7 @@ run "role" {
     condition = one(jsondecode(aws_iam_role_policy.capability["encryption"].policy).Statement) == {
       Effect   = "Allow"
       Action   = ["kms:Decrypt", "kms:GenerateDataKey"]
-      Resource = var.kms_key_arn
+      Resource = [var.kms_key_arn]
       Condition = {
         StringEquals = {
           "kms:ViaService" = [
@@ -340,4 +344,66 @@ run "environment_too_large" {
   }
 
   expect_failures = [aws_lambda_function.this]
+}
+
+run "in_a_vpc_and_within_a_boundary" {
+  module {
+    source = "./modules/thumbnailer"
+  }
+
+  variables {
+    vpc                      = { subnet_ids = ["subnet-0a", "subnet-0b"], security_group_ids = ["sg-0a"] }
+    permissions_boundary_arn = "arn:aws:iam::123456789012:policy/boundary"
+  }
+
+  assert {
+    condition = (
+      aws_lambda_function.this.vpc_config[0].subnet_ids == toset(["subnet-0a", "subnet-0b"]) &&
+      aws_lambda_function.this.vpc_config[0].security_group_ids == toset(["sg-0a"])
+    )
+    error_message = "The function must work in the subnets and security groups that it was given."
+  }
+
+  assert {
+    condition = [for statement in jsondecode(aws_iam_role_policy.network["on"].policy).Statement : {
+      effect    = statement.Effect
+      actions   = length(statement.Action)
+      condition = jsonencode(try(statement.Condition, null))
+      }] == [
+      { effect = "Allow", actions = 6, condition = "null" },
+      { effect = "Deny", actions = 6, condition = jsonencode({ ArnEquals = { "lambda:SourceFunctionArn" = "arn:aws:lambda:eu-central-1:123456789012:function:thumbs-thumbnailer" } }) },
+    ]
+    error_message = "Lambda must be able to make interfaces, and the function's code must not."
+  }
+
+  assert {
+    condition     = aws_iam_role.this.permissions_boundary == var.permissions_boundary_arn
+    error_message = "No role may do more than the boundary allows."
+  }
+}
+
+run "in_no_vpc_and_without_a_boundary" {
+  module {
+    source = "./modules/thumbnailer"
+  }
+
+  assert {
+    condition     = length(aws_lambda_function.this.vpc_config) == 0 && length(aws_iam_role_policy.network) == 0 && aws_iam_role.this.permissions_boundary == null
+    error_message = "By default the function must be in no VPC, and its role must not be able to do anything in one."
+  }
+}
+
+run "keys_of_others" {
+  module {
+    source = "./modules/thumbnailer"
+  }
+
+  variables {
+    other_kms_key_arns = ["arn:aws:kms:eu-central-1:210987654321:key/uploads"]
+  }
+
+  assert {
+    condition     = one(jsondecode(aws_iam_role_policy.capability["encryption"].policy).Statement).Resource == [var.kms_key_arn, "arn:aws:kms:eu-central-1:210987654321:key/uploads"]
+    error_message = "The keys that others encrypt with must be usable as well, and no further one."
+  }
 }

@@ -28,7 +28,7 @@ run "bad_values_first" {
     animation              = "gif"                                                                                # no such policy
     truncated              = "ignore"                                                                             # no such policy
     source_prefix          = "/photos/"                                                                           # a leading slash
-    uploads_bucket_name    = "my.bucket"                                                                          # a dot
+    uploads_bucket         = { name = "my.bucket" }                                                               # a dot
     batching               = { size = 0 }                                                                         # nothing in a batch
     parallelism            = { images = 0 }                                                                       # nothing at all
     memory_mb              = 511                                                                                  # too little for one picture
@@ -43,7 +43,9 @@ run "bad_values_first" {
     runtime                = "python3.8"                                                                          # without the layer's C library
     architecture           = "riscv64"                                                                            # unknown to Lambda
     function_environment   = { CATALOG_TABLE = "mine" }                                                           # set by the module
-    tracing                = "On"                                                                                 # unknown to Lambda
+    tracing                = { mode = "On" }                                                                      # unknown to Lambda
+    cache_control          = "max-age=3600\n"                                                                     # a header of its own
+    cdn                    = { aliases = ["img.example.com"] }                                                    # without a certificate
     distribution_arns      = ["E1"]                                                                               # no ARN
     log_level              = "LOUD"                                                                               # no such level
     digest_window_seconds  = 59                                                                                   # a mail a minute
@@ -62,7 +64,7 @@ run "bad_values_first" {
     var.animation,
     var.truncated,
     var.source_prefix,
-    var.uploads_bucket_name,
+    var.uploads_bucket,
     var.batching,
     var.parallelism,
     var.memory_mb,
@@ -78,6 +80,8 @@ run "bad_values_first" {
     var.architecture,
     var.function_environment,
     var.tracing,
+    var.cache_control,
+    var.cdn,
     var.log_level,
     var.retry_first_seconds,
     var.digest_window_seconds,
@@ -92,19 +96,19 @@ run "bad_values_second" {
   command = plan
 
   variables {
-    name                   = "a-name-that-is-of-forty-one-characters-01"                                         # too long for what tools read
-    renditions             = [for number in range(11) : { name = "r${number}", width = 10, height = 10 }]        # too many
-    limits                 = { frames = 1.5 }                                                                    # half a frame
-    source_prefix          = "photos/*"                                                                          # a wildcard to IAM
-    batching               = { size = 10001 }                                                                    # more than SQS gives
-    parallelism            = { images = 101 }                                                                    # more than allowed
-    memory_mb              = 10241                                                                               # more than Lambda has
-    timeout_seconds        = 0                                                                                   # no time at all
-    maximum_concurrency    = 1001                                                                                # more than Lambda's pollers can be
-    backfill               = { maximum_concurrency = 1001 }                                                      # more than Lambda's pollers can be
-    retention              = { queue_days = 4, dlq_days = 4 }                                                    # dead letters would expire first
-    alert_subscriptions    = { ops = { protocol = "email", endpoint = "ops@example.com", filter_policy = "{" } } # not JSON
-    thumbnails_bucket_name = "Thumbnails"                                                                        # capitals
+    name                = "a-name-that-is-of-forty-one-characters-01"                                         # too long for what tools read
+    renditions          = [for number in range(11) : { name = "r${number}", width = 10, height = 10 }]        # too many
+    limits              = { frames = 1.5 }                                                                    # half a frame
+    source_prefix       = "photos/*"                                                                          # a wildcard to IAM
+    batching            = { size = 10001 }                                                                    # more than SQS gives
+    parallelism         = { images = 101 }                                                                    # more than allowed
+    memory_mb           = 10241                                                                               # more than Lambda has
+    timeout_seconds     = 0                                                                                   # no time at all
+    maximum_concurrency = 1001                                                                                # more than Lambda's pollers can be
+    backfill            = { maximum_concurrency = 1001 }                                                      # more than Lambda's pollers can be
+    retention           = { queue_days = 4, dlq_days = 4 }                                                    # dead letters would expire first
+    alert_subscriptions = { ops = { protocol = "email", endpoint = "ops@example.com", filter_policy = "{" } } # not JSON
+    thumbnails_bucket   = { name = "Thumbnails" }                                                             # capitals
   }
 
   expect_failures = [
@@ -120,7 +124,7 @@ run "bad_values_second" {
     var.backfill,
     var.retention,
     var.alert_subscriptions,
-    var.thumbnails_bucket_name,
+    var.thumbnails_bucket,
   ]
 }
 
@@ -471,17 +475,140 @@ run "output_is_the_input" {
   command = plan
 
   variables {
-    uploads_bucket_name    = "one-and-the-same"
-    thumbnails_bucket_name = "one-and-the-same"
-    maximum_concurrency    = 20
-    backfill               = { maximum_concurrency = 10 }
-    reserved_concurrency   = 29
+    uploads_bucket       = { name = "one-and-the-same" }
+    thumbnails_bucket    = { name = "one-and-the-same" }
+    maximum_concurrency  = 20
+    backfill             = { maximum_concurrency = 10 }
+    reserved_concurrency = 29
   }
 
   expect_failures = [
-    var.thumbnails_bucket_name,
+    var.thumbnails_bucket,
     var.reserved_concurrency,
   ]
+}
+
+# How thumbnails are kept and served.
+
+run "unknown_class_and_nobodys_scripts" {
+  command = plan
+
+  variables {
+    uploads_transition = { days = 90, storage_class = "TAPE" } # unknown to S3
+    cors               = { origins = [] }                      # of nobody
+  }
+
+  expect_failures = [var.uploads_transition, var.cors]
+}
+
+run "more_than_all_uploads_sampled" {
+  command = plan
+
+  variables {
+    tracing            = { sampling = { service_name = "shop", rate = 1.1 } }
+    uploads_transition = { days = 29, storage_class = "ONEZONE_IA" }       # S3 wants a month
+    cache_control      = "public, max-age=31536000, Immutable"             # and yet replaced
+    cors               = { origins = ["https://www.example.com/gallery"] } # a path
+  }
+
+  expect_failures = [var.tracing, var.uploads_transition, var.cache_control, var.cors]
+}
+
+run "half_an_upload_sampled" {
+  command = plan
+
+  variables {
+    tracing            = { sampling = { service_name = "shop", rate = 0.5, reservoir = 0.5 } }
+    uploads_transition = { days = 0.5, storage_class = "GLACIER" }
+    cors               = { origins = ["https://*.*.example.com"] } # two of them
+  }
+
+  expect_failures = [var.tracing, var.uploads_transition, var.cors]
+}
+
+run "sampled_before_all_others" {
+  command = plan
+
+  variables {
+    tracing = { sampling = { service_name = "shop", rate = 0.5, priority = 0 } }
+    cors    = { origins = ["www.example.com"] } # no scheme
+  }
+
+  expect_failures = [var.tracing, var.cors]
+}
+
+run "uploads_of_nobody_sampled" {
+  command = plan
+
+  variables {
+    tracing = { sampling = { service_name = "", rate = 0.5 } }
+    cors    = { origins = ["*"], max_age_seconds = 0.5 }
+  }
+
+  expect_failures = [var.tracing, var.cors]
+}
+
+run "certificate_for_no_name" {
+  command = plan
+
+  variables {
+    cdn = { certificate_arn = "arn:aws:acm:us-east-1:123456789012:certificate/1-a" }
+  }
+
+  expect_failures = [var.cdn]
+}
+
+run "certificate_from_elsewhere" {
+  command = plan
+
+  variables {
+    cdn = { aliases = ["img.example.com"], certificate_arn = "arn:aws:acm:eu-central-1:123456789012:certificate/1-a" }
+  }
+
+  expect_failures = [var.cdn]
+}
+
+run "unknown_price_class" {
+  command = plan
+
+  variables {
+    cdn = { price_class = "PriceClass_50" }
+  }
+
+  expect_failures = [var.cdn]
+}
+
+run "web_acl_of_one_region" {
+  command = plan
+
+  variables {
+    cdn = { web_acl_arn = "arn:aws:wafv2:eu-central-1:123456789012:regional/webacl/images/1" }
+  }
+
+  expect_failures = [var.cdn]
+}
+
+run "logs_into_a_bucket_by_its_name" {
+  command = plan
+
+  variables {
+    cdn = { logs_bucket = "logs" }
+  }
+
+  expect_failures = [var.cdn]
+}
+
+run "what_others_decide" {
+  command = plan
+
+  variables {
+    uploads_bucket     = { mode = "existing", name = "photos" }
+    thumbnails_bucket  = { mode = "existing", name = "served" }
+    uploads_transition = { days = 90, storage_class = "GLACIER_IR" }
+    cors               = { origins = ["*"] }
+  }
+
+  expect_failures = [var.uploads_transition, var.cors]
 }
 
 run "pollers_beside_a_maximum_concurrency" {
@@ -540,6 +667,94 @@ run "pollers_that_reserved_concurrency_throttles" {
   expect_failures = [var.reserved_concurrency]
 }
 
+# What was there before.
+
+run "no_such_modes" {
+  command = plan
+
+  variables {
+    uploads_bucket           = { mode = "mine", name = "their-uploads" }
+    thumbnails_bucket        = { mode = "eventbridge", name = "their-thumbnails" } # only uploads are told of
+    kms_key_arn              = "arn:aws:kms:eu-central-1:123456789012:alias/theirs"
+    log_kms_key_arn          = "arn:aws:kms:eu-central-1:123456789012:alias/logs"
+    alert_topics             = { news = { arn = "arn:aws:sns:eu-central-1:123456789012:news" } } # no such tier
+    permissions_boundary_arn = "boundary"
+    vpc                      = { subnet_ids = [], security_group_ids = ["sg-0a"] } # nowhere
+  }
+
+  expect_failures = [
+    var.uploads_bucket,
+    var.thumbnails_bucket,
+    var.kms_key_arn,
+    var.log_kms_key_arn,
+    var.alert_topics,
+    var.permissions_boundary_arn,
+    var.vpc,
+  ]
+}
+
+run "which_bucket" {
+  command = plan
+
+  variables {
+    uploads_bucket    = { mode = "existing" }
+    thumbnails_bucket = { mode = "existing" }
+    kms_key_arn       = "arn:aws:kms:us-east-1:123456789012:key/k"                          # another region
+    log_kms_key_arn   = "arn:aws:kms:us-east-1:123456789012:key/k"                          # another region
+    alert_topics      = { critical = { arn = "arn:aws:sns:us-east-1:123456789012:pages" } } # another region
+    vpc               = { subnet_ids = ["subnet-0a"], security_group_ids = ["default"] }    # a name
+  }
+
+  expect_failures = [
+    var.uploads_bucket,
+    var.thumbnails_bucket,
+    var.kms_key_arn,
+    var.log_kms_key_arn,
+    var.alert_topics,
+    var.vpc,
+  ]
+}
+
+run "nobody_elses_account_and_key" {
+  command = plan
+
+  variables {
+    uploads_bucket    = { account_id = "210987654321" }                                 # made here
+    thumbnails_bucket = { kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/k" } # made here
+    alert_topics      = { critical = { arn = "arn:aws:sns:eu-central-1:123456789012:pages", kms_key_arn = "alias/pages" } }
+  }
+
+  expect_failures = [
+    var.uploads_bucket,
+    var.thumbnails_bucket,
+    var.alert_topics,
+  ]
+}
+
+run "account_by_its_name" {
+  command = plan
+
+  variables {
+    uploads_bucket    = { mode = "existing", name = "their-uploads", account_id = "theirs" }
+    thumbnails_bucket = { mode = "existing", name = "their-thumbnails", kms_key_arn = "alias/theirs" }
+  }
+
+  expect_failures = [
+    var.uploads_bucket,
+    var.thumbnails_bucket,
+  ]
+}
+
+run "key_by_its_alias" {
+  command = plan
+
+  variables {
+    uploads_bucket = { mode = "eventbridge", name = "their-uploads", kms_key_arn = "alias/theirs" }
+  }
+
+  expect_failures = [var.uploads_bucket]
+}
+
 # On the verge: what is just allowed is not refused.
 
 run "verges_pass" {
@@ -581,6 +796,44 @@ run "rates_pass" {
 
   variables {
     reconcile = { schedule = "rate(12 hours)" }
+  }
+}
+
+run "knobs_on_the_verge_pass" {
+  command = plan
+
+  variables {
+    pollers            = { minimum = 200, maximum = 2000 }
+    backfill           = { pollers = { minimum = 2, maximum = 2 } }
+    uploads_transition = { days = 30, storage_class = "STANDARD_IA" }
+    cache_control      = ""
+    cors               = { origins = ["*", "https://*.example.com", "http://localhost:8080"], max_age_seconds = 0 }
+    tracing            = { sampling = { service_name = "*", rate = 0, reservoir = 0, priority = 9999 } }
+    cdn = {
+      aliases         = ["img.example.com", "*.example.org"]
+      certificate_arn = "arn:aws:acm:us-east-1:123456789012:certificate/11111111-2222-3333-4444-555555555555"
+      price_class     = "PriceClass_All"
+      web_acl_arn     = "arn:aws:wafv2:us-east-1:123456789012:global/webacl/images/11111111-2222-3333-4444-555555555555"
+      logs_bucket     = "logs.s3.eu-central-1.amazonaws.com"
+    }
+  }
+}
+
+run "scripts_read_through_the_distribution" {
+  command = plan
+
+  variables {
+    thumbnails_bucket = { mode = "existing", name = "served" }
+    cors              = { origins = ["*"] }
+    cdn               = {}
+  }
+}
+
+run "ones_that_move_at_once_pass" {
+  command = plan
+
+  variables {
+    uploads_transition = { days = 1, storage_class = "INTELLIGENT_TIERING" }
   }
 }
 

@@ -14,8 +14,9 @@ locals {
 resource "aws_iam_role" "chat" {
   for_each = local.chat_names
 
-  name = var.names.chat_roles[each.key]
-  tags = var.tags
+  name                 = var.names.chat_roles[each.key]
+  permissions_boundary = var.permissions_boundary_arn
+  tags                 = var.tags
 
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
@@ -64,7 +65,7 @@ resource "aws_chatbot_slack_channel_configuration" "this" {
   iam_role_arn          = aws_iam_role.chat[each.key].arn
   guardrail_policy_arns = local.guardrails
   logging_level         = "ERROR"
-  sns_topic_arns        = [for tier in each.value.tiers : aws_sns_topic.this[tier].arn]
+  sns_topic_arns        = [for tier in each.value.tiers : local.topics[tier].arn]
   tags                  = var.tags
 }
 
@@ -78,6 +79,6 @@ resource "aws_chatbot_teams_channel_configuration" "this" {
   iam_role_arn          = aws_iam_role.chat[each.key].arn
   guardrail_policy_arns = local.guardrails
   logging_level         = "ERROR"
-  sns_topic_arns        = [for tier in each.value.tiers : aws_sns_topic.this[tier].arn]
+  sns_topic_arns        = [for tier in each.value.tiers : local.topics[tier].arn]
   tags                  = var.tags
 }

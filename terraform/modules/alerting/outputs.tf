@@ -1,13 +1,6 @@
 output "topics" {
-  description = "The topics by tier, failures, warning and critical: ARN and name, and policy and key for checks that alarms get through."
-  value = {
-    for tier, topic in aws_sns_topic.this : tier => {
-      arn         = topic.arn
-      name        = topic.name
-      policy      = topic.policy
-      kms_key_arn = topic.kms_master_key_id
-    }
-  }
+  description = "The topics by tier, failures, warning and critical: ARN and name, and policy and key for checks that alarms get through. The policy of a topic that was there before is what it has to say."
+  value       = local.topics
 }
 
 output "digests_table_arn" {
@@ -18,4 +11,9 @@ output "digests_table_arn" {
 output "digests_table_name" {
   description = "Name of the table in which digests of failures are spaced out."
   value       = aws_dynamodb_table.digests.name
+}
+
+output "policies" {
+  description = "Policies of the topics that are our own, by tier, for checks that nobody else is let in."
+  value       = { for tier, topic in aws_sns_topic.this : tier => topic.policy }
 }

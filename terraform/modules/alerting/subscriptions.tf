@@ -30,7 +30,7 @@ locals {
 resource "aws_sns_topic_subscription" "this" {
   for_each = local.subscriptions
 
-  topic_arn            = aws_sns_topic.this[each.value.tier].arn
+  topic_arn            = local.topics[each.value.tier].arn
   protocol             = each.value.protocol
   endpoint             = each.value.endpoint
   raw_message_delivery = each.value.raw_message_delivery
@@ -57,7 +57,7 @@ resource "aws_lambda_permission" "topic" {
   statement_id = "${var.name}-${each.value.tier}"
   action       = "lambda:InvokeFunction"
   principal    = "sns.amazonaws.com"
-  source_arn   = aws_sns_topic.this[each.value.tier].arn
+  source_arn   = local.topics[each.value.tier].arn
 
   # arn:aws:lambda:region:account:function:name, and the alias if there is one
   function_name = join(":", slice(split(":", each.value.endpoint), 0, 7))

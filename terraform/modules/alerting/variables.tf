@@ -26,6 +26,15 @@ variable "aws" {
   })
 }
 
+variable "existing_topics" {
+  description = "Topics that were there before, by tier, which are used as they are: ARN, and the key that encrypts them. Of the other tiers, topics are made."
+  type = map(object({
+    arn         = string
+    kms_key_arn = optional(string)
+  }))
+  default = {}
+}
+
 variable "kms_key_arn" {
   description = "ARN of the key that encrypts messages at rest."
   type        = string
@@ -67,6 +76,12 @@ variable "chat_channels" {
     }))
   })
   default = { slack = {}, teams = {} }
+}
+
+variable "permissions_boundary_arn" {
+  description = "ARN of the policy that bounds what the roles of chat channels may do. With null, none does."
+  type        = string
+  default     = null
 }
 
 variable "tags" {

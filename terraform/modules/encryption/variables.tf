@@ -13,13 +13,28 @@ variable "aws" {
   })
 }
 
-variable "notifying_bucket_arn" {
-  description = "ARN of the bucket whose notifications go to a queue encrypted with the key."
+variable "existing_key_arn" {
+  description = "ARN of somebody else's key, which is used as it is. With null, a key is made."
   type        = string
+  default     = null
+}
+
+variable "existing_log_key_arn" {
+  description = "ARN of somebody else's key for the logs alone. With null, they are encrypted with the key of everything else."
+  type        = string
+  default     = null
+}
+
+variable "sender" {
+  description = "Who sends to the queue that is encrypted with the key: a service, under the condition that tells on whose behalf it does."
+  type = object({
+    service   = string
+    condition = map(map(string))
+  })
 }
 
 variable "log_group_arns" {
-  description = "ARNs of the log groups that are encrypted with the key."
+  description = "ARNs of the log groups that are encrypted."
   type        = list(string)
 }
 

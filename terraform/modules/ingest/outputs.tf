@@ -1,11 +1,11 @@
 output "bucket_name" {
   description = "Name of the bucket that is watched."
-  value       = module.bucket.name
+  value       = local.bucket_name
 }
 
 output "bucket_arn" {
   description = "ARN of the bucket that is watched."
-  value       = module.bucket.arn
+  value       = local.bucket_arn
 }
 
 output "queue_url" {
@@ -51,4 +51,21 @@ output "dlq_arn" {
 output "dlq_name" {
   description = "Name of the dead-letter queue."
   value       = aws_sqs_queue.dead_letters.name
+}
+
+output "rule_name" {
+  description = "Name of the rule that sends what EventBridge is told of to the work queue; null where the bucket itself does."
+  value       = one(values(aws_cloudwatch_event_rule.uploads)[*].name)
+}
+
+output "policies" {
+  description = "Policies of the queues, and of the bucket where it is our own, for checks that nobody else is let in."
+  value = merge(
+    {
+      work         = aws_sqs_queue.work.policy
+      backfill     = aws_sqs_queue.backfill.policy
+      dead_letters = aws_sqs_queue.dead_letters.policy
+    },
+    { for bucket in module.bucket : "uploads" => bucket.policy },
+  )
 }

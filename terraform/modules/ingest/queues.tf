@@ -1,5 +1,13 @@
 locals {
-  bucket_arn = "arn:${var.aws.partition}:s3:::${var.bucket_name}"
+  bucket_name = coalesce(one(values(module.bucket)[*].name), var.bucket.name)
+  bucket_arn  = "arn:${var.aws.partition}:s3:::${local.bucket_name}"
+
+  let_sender_send = {
+    Effect    = "Allow"
+    Principal = { Service = var.sender.service }
+    Action    = "sqs:SendMessage"
+    Condition = var.sender.condition
+  }
 
   # Policies are inline, and name their own queue by an ARN put together here: as resources of their own they would
   # each cost another half minute, for the provider lets every change to a queue settle that long.
@@ -35,17 +43,7 @@ resource "aws_sqs_queue" "work" {
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = [
-      {
-        Sid       = "UploadsBucketSends"
-        Effect    = "Allow"
-        Principal = { Service = "s3.amazonaws.com" }
-        Action    = "sqs:SendMessage"
-        Resource  = local.work_arn
-        Condition = {
-          ArnEquals    = { "aws:SourceArn" = local.bucket_arn }
-          StringEquals = { "aws:SourceAccount" = var.aws.account_id }
-        }
-      },
+      merge(local.let_sender_send, { Sid = "UploadsAreSent", Resource = local.work_arn }),
       {
         Sid       = "DenyWithoutTls"
         Effect    = "Deny"
@@ -111,13 +109,17 @@ resource "aws_sqs_queue" "dead_letters" {
 
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [{
-      Sid       = "DenyWithoutTls"
-      Effect    = "Deny"
-      Principal = "*"
-      Action    = "sqs:*"
-      Resource  = local.dead_arn
-      Condition = var.without_tls
-    }]
+    Statement = concat(
+      # What EventBridge could not deliver.
+      [for on in local.through_eventbridge : merge(local.let_sender_send, { Sid = "UndeliveredUploadsAreSent", Resource = local.dead_arn })],
+      [{
+        Sid       = "DenyWithoutTls"
+        Effect    = "Deny"
+        Principal = "*"
+        Action    = "sqs:*"
+        Resource  = local.dead_arn
+        Condition = var.without_tls
+      }],
+    )
   })
 }

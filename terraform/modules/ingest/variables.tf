@@ -1,9 +1,10 @@
 variable "names" {
-  description = "Names of the queues."
+  description = "Names of the queues, and of the rule that picks events out for the work queue."
   type = object({
     work         = string
     backfill     = string
     dead_letters = string
+    rule         = string
   })
 }
 
@@ -16,9 +17,21 @@ variable "aws" {
   })
 }
 
-variable "bucket_name" {
-  description = "Name of the bucket that is watched."
-  type        = string
+variable "bucket" {
+  description = "The bucket that is watched: made here (create), there before, with notifications that are ours from now on (existing), or one that EventBridge tells of (eventbridge)."
+  type = object({
+    mode       = string
+    name       = string
+    account_id = string
+  })
+}
+
+variable "sender" {
+  description = "Who sends to the work queue: a service, under the condition that tells on whose behalf it does."
+  type = object({
+    service   = string
+    condition = map(map(string))
+  })
 }
 
 variable "source_prefix" {
@@ -64,6 +77,21 @@ variable "retention" {
     noncurrent_days        = number
     incomplete_upload_days = number
   })
+}
+
+variable "transition" {
+  description = "After how many days uploads move to another storage class, and to which. With null they stay where they are."
+  type = object({
+    days          = number
+    storage_class = string
+  })
+  default = null
+}
+
+variable "propagate_deletions" {
+  description = "Whether S3 tells of what is deleted and expires."
+  type        = bool
+  default     = true
 }
 
 variable "force_destroy" {

@@ -6,7 +6,7 @@
 # https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
 
 locals {
-  statements = [
+  statements = concat([
     {
       Sid      = "FindTheStack"
       Action   = ["ssm:GetParameter"]
@@ -143,7 +143,7 @@ locals {
     {
       Sid      = "UseTheKeyThroughServices"
       Action   = ["kms:Decrypt", "kms:GenerateDataKey"]
-      Resource = var.kms_key_arn
+      Resource = concat([var.kms_key_arn], var.other_kms_key_arns)
       Condition = {
         StringEquals = {
           "kms:ViaService" = [
@@ -152,7 +152,13 @@ locals {
         }
       }
     },
-  ]
+    ], [
+    for arn in [var.rule_arn] : {
+      Sid      = "ReadRule"
+      Action   = ["events:DescribeRule", "events:ListTargetsByRule"]
+      Resource = arn
+    } if arn != null
+  ])
 
   sources = "${var.uploads.bucket_arn}/${var.uploads.prefix}"
 

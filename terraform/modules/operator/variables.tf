@@ -75,3 +75,15 @@ variable "kms_key_arn" {
   description = "ARN of the key that encrypts everything at rest."
   type        = string
 }
+
+variable "other_kms_key_arns" {
+  description = "ARNs of keys that others encrypt buckets or topics with."
+  type        = list(string)
+  default     = []
+}
+
+variable "rule_arn" {
+  description = "ARN of the rule that sends what EventBridge is told of to the work queue; null where the bucket itself does."
+  type        = string
+  default     = null
+}

@@ -53,8 +53,9 @@ locals {
 }
 
 resource "aws_iam_role" "this" {
-  name = var.names.function
-  tags = var.tags
+  name                 = var.names.function
+  permissions_boundary = var.permissions_boundary_arn
+  tags                 = var.tags
 
   assume_role_policy = jsonencode({
     Version = "2012-10-17"

@@ -25,14 +25,14 @@ resource "aws_cloudwatch_log_group" "this" {
   #checkov:skip=CKV_AWS_338:The deployer decides, with retention.log_days, up to ten years; the default is short, since logs name the keys of uploads.
   name              = var.logs.group_name
   retention_in_days = var.logs.retention_days
-  kms_key_id        = var.granted_kms_key_arn
+  kms_key_id        = var.log_kms_key_arn
   tags              = var.tags
 }
 
 resource "aws_lambda_function" "this" {
   #checkov:skip=CKV_AWS_50:One invocation at a time, which logs what it did and how long it took: there is nothing to trace.
   #checkov:skip=CKV_AWS_116:A run that failed is made up for by the next one, which begins where the last good one stopped.
-  #checkov:skip=CKV_AWS_117:It has no way into a private network, and its role no more than its work needs. A VPC would limit what it can send out, for the price of an endpoint for each service.
+  #checkov:skip=CKV_AWS_117:The deployer decides, with vpc. By default it has no way into a private network; a VPC would limit what it can send out, for the price of an endpoint for each service.
   #checkov:skip=CKV_AWS_173:Names and settings, none of them secret; Lambda's own key encrypts them at rest.
   #checkov:skip=CKV_AWS_272:Signing profiles are the account's. Anybody can build the same archive again, byte for byte, and compare its hash.
   function_name    = var.names.function
@@ -60,7 +60,18 @@ resource "aws_lambda_function" "this" {
       CATALOG_TABLE     = var.catalog.table_name
       CURSOR_PARAMETER  = aws_ssm_parameter.cursor.name
       METRICS_FUNCTION  = var.metrics_function # a pass says how complete the work of this function is
+
+      PROPAGATE_DELETIONS = tostring(var.propagate_deletions)
     }, var.environment)
+  }
+
+  dynamic "vpc_config" {
+    for_each = [for vpc in [var.vpc] : vpc if vpc != null]
+
+    content {
+      subnet_ids         = vpc_config.value.subnet_ids
+      security_group_ids = vpc_config.value.security_group_ids
+    }
   }
 
   logging_config {
@@ -68,6 +79,9 @@ resource "aws_lambda_function" "this" {
     log_format = "Text"
     log_group  = aws_cloudwatch_log_group.this.name
   }
+
+  # Lambda refuses a VPC to a role that may not make interfaces in it.
+  depends_on = [aws_iam_role_policy.network]
 }
 
 # A run that fails, or finds another one running, is not tried again: the next time of the schedule does as well.

@@ -59,6 +59,11 @@ variable "thumbnails" {
   })
 }
 
+variable "propagate_deletions" {
+  description = "Whether thumbnails go when their source does, as the function that renders them is told."
+  type        = bool
+}
+
 variable "catalog" {
   description = "The table of what became of every source."
   type = object({
@@ -77,8 +82,8 @@ variable "kms_key_arn" {
   type        = string
 }
 
-variable "granted_kms_key_arn" {
-  description = "ARN of the same key, known once CloudWatch Logs may use it."
+variable "log_kms_key_arn" {
+  description = "ARN of the key that encrypts the logs, known once CloudWatch Logs may use it."
   type        = string
 }
 
@@ -94,6 +99,21 @@ variable "environment" {
   description = "Further environment variables of the function."
   type        = map(string)
   default     = {}
+}
+
+variable "permissions_boundary_arn" {
+  description = "ARN of the policy that bounds what the roles may do. With null, none does."
+  type        = string
+  default     = null
+}
+
+variable "vpc" {
+  description = "Subnets and security groups that the function works in. With null, it is in no VPC."
+  type = object({
+    subnet_ids         = set(string)
+    security_group_ids = set(string)
+  })
+  default = null
 }
 
 variable "tags" {

@@ -82,7 +82,7 @@ locals {
         # https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service
         Effect   = "Allow"
         Action   = ["kms:Decrypt", "kms:GenerateDataKey"]
-        Resource = var.kms_key_arn
+        Resource = concat([var.kms_key_arn], var.other_kms_key_arns)
         Condition = {
           StringEquals = {
             "kms:ViaService" = [
@@ -114,8 +114,9 @@ locals {
 }
 
 resource "aws_iam_role" "this" {
-  name = var.names.function
-  tags = var.tags
+  name                 = var.names.function
+  permissions_boundary = var.permissions_boundary_arn
+  tags                 = var.tags
 
   assume_role_policy = jsonencode({
     Version = "2012-10-17"

@@ -20,6 +20,8 @@ locals {
     TIMEOUT_SECONDS     = tostring(var.sizing.timeout_seconds)
     RETRY_FIRST_SECONDS = tostring(var.retry_first_seconds)
     LOG_LEVEL           = var.logs.level
+    PROPAGATE_DELETIONS = tostring(var.propagate_deletions)
+    CACHE_CONTROL       = var.cache_control
 
     DIGESTS_TABLE         = var.digests.table_name
     DIGEST_WINDOW_SECONDS = tostring(var.digests.window_seconds)
@@ -52,7 +54,7 @@ resource "aws_lambda_layer_version" "imaging" {
 
 resource "aws_lambda_function" "this" {
   #checkov:skip=CKV_AWS_116:Only queues invoke it, and their dead-letter queue takes what fails; Lambda's own is for asynchronous invocations.
-  #checkov:skip=CKV_AWS_117:It has no way into a private network, and its role no more than its work needs. A VPC would limit what it can send out, for the price of an endpoint for each service.
+  #checkov:skip=CKV_AWS_117:The deployer decides, with vpc. By default it has no way into a private network; a VPC would limit what it can send out, for the price of an endpoint for each service.
   #checkov:skip=CKV_AWS_173:Names and settings, none of them secret; Lambda's own key encrypts them at rest.
   #checkov:skip=CKV_AWS_272:Signing profiles are the account's. Anybody can build the same archive again, byte for byte, and thumbctl doctor compares what runs with what was deployed.
   function_name    = var.names.function
@@ -87,6 +89,15 @@ resource "aws_lambda_function" "this" {
     }
   }
 
+  dynamic "vpc_config" {
+    for_each = [for vpc in [var.vpc] : vpc if vpc != null]
+
+    content {
+      subnet_ids         = vpc_config.value.subnet_ids
+      security_group_ids = vpc_config.value.security_group_ids
+    }
+  }
+
   logging_config {
     # Text means: as the function wrote it. It writes JSON, metrics included, and Lambda would wrap that once more.
     log_format = "Text"
@@ -96,6 +107,9 @@ resource "aws_lambda_function" "this" {
   tracing_config {
     mode = var.tracing
   }
+
+  # Lambda refuses a VPC to a role that may not make interfaces in it.
+  depends_on = [aws_iam_role_policy.network]
 
   lifecycle {
     precondition {

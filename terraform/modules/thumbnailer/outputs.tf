@@ -37,3 +37,11 @@ output "event_source_mappings" {
   description = "The mappings from the queues to the function, by the queues' names in var.queues: uuid and arn each."
   value       = { for queue, mapping in aws_lambda_event_source_mapping.queue : queue => { uuid = mapping.uuid, arn = mapping.arn } }
 }
+
+output "role" {
+  description = "Who may be the function, and by the names of its policies what it may do then, for checks that this is all."
+  value = {
+    trust    = aws_iam_role.this.assume_role_policy
+    policies = { for name, policy in merge(aws_iam_role_policy.capability, aws_iam_role_policy.network) : policy.name => policy.policy }
+  }
+}

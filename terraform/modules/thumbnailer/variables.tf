@@ -9,7 +9,9 @@ variable "names" {
 variable "aws" {
   description = "Where the function runs."
   type = object({
+    account_id = string
     dns_suffix = string
+    partition  = string
     region     = string
   })
 }
@@ -101,6 +103,16 @@ variable "thumbnails" {
   })
 }
 
+variable "propagate_deletions" {
+  description = "Whether thumbnails go when their source does."
+  type        = bool
+}
+
+variable "cache_control" {
+  description = "What thumbnails are stored with, for whoever keeps copies of them; empty for nothing."
+  type        = string
+}
+
 variable "catalog" {
   description = "The table of what became of every source."
   type = object({
@@ -142,8 +154,14 @@ variable "kms_key_arn" {
   type        = string
 }
 
-variable "granted_kms_key_arn" {
-  description = "ARN of the same key, known once CloudWatch Logs may use it."
+variable "other_kms_key_arns" {
+  description = "ARNs of keys that others encrypt buckets or topics with which the function reads from and writes to."
+  type        = list(string)
+  default     = []
+}
+
+variable "log_kms_key_arn" {
+  description = "ARN of the key that encrypts the logs, known once CloudWatch Logs may use it."
   type        = string
 }
 
@@ -176,6 +194,21 @@ variable "environment" {
   description = "Further environment variables of the function."
   type        = map(string)
   default     = {}
+}
+
+variable "permissions_boundary_arn" {
+  description = "ARN of the policy that bounds what the roles may do. With null, none does."
+  type        = string
+  default     = null
+}
+
+variable "vpc" {
+  description = "Subnets and security groups that the function works in. With null, it is in no VPC."
+  type = object({
+    subnet_ids         = set(string)
+    security_group_ids = set(string)
+  })
+  default = null
 }
 
 variable "tags" {

@@ -2,7 +2,8 @@
 # deleted no copy of it may stay behind.
 
 module "bucket" {
-  source = "../bucket"
+  source   = "../bucket"
+  for_each = toset(var.mode == "create" ? ["on"] : [])
 
   name          = var.bucket_name
   partition     = var.partition
@@ -11,8 +12,14 @@ module "bucket" {
   force_destroy = var.force_destroy
 
   distribution_arns = var.distribution_arns
+  cors              = var.cors
 
   tags = var.tags
 
   incomplete_upload_days = var.incomplete_upload_days
+}
+
+moved {
+  from = module.bucket
+  to   = module.bucket["on"]
 }

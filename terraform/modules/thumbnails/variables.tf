@@ -1,3 +1,9 @@
+variable "mode" {
+  description = "Whether the bucket is made here (create), or was there before and is left as it is (existing)."
+  type        = string
+  default     = "create"
+}
+
 variable "bucket_name" {
   description = "Name of the bucket that thumbnails are written to."
   type        = string
@@ -45,6 +51,15 @@ variable "distribution_arns" {
   description = "ARNs of CloudFront distributions that may read the thumbnails."
   type        = list(string)
   default     = []
+}
+
+variable "cors" {
+  description = "The web pages whose scripts may read thumbnails, and the seconds for which a browser remembers that. With null, none may."
+  type = object({
+    origins         = set(string)
+    max_age_seconds = number
+  })
+  default = null
 }
 
 variable "tags" {

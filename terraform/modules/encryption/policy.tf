@@ -1,0 +1,70 @@
+# What the key's policy says, or has to say where somebody brings a key of their own.
+
+locals {
+  policy     = jsonencode({ Version = "2012-10-17", Statement = local.statements })
+  log_policy = jsonencode({ Version = "2012-10-17", Statement = [local.logs] })
+
+  statements = concat(
+    [
+      {
+        # Hands the decision to IAM. Without it nobody could ever change the policy of our own key again; of somebody
+        # else's, it hands over no more than what we and our functions do with it, DynamoDB's grant included.
+        # https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html
+        # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
+        Sid       = "DelegateToIam"
+        Effect    = "Allow"
+        Principal = { AWS = "arn:${var.aws.partition}:iam::${var.aws.account_id}:root" }
+        Action = var.existing_key_arn == null ? ["kms:*"] : [
+          "kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*",
+        ]
+        Resource = "*"
+      },
+    ],
+    [
+      {
+        # S3, or the rule of EventBridge: whoever sends what was uploaded.
+        # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html#compatibility-with-aws-services
+        Sid       = "SenderUsesTheEncryptedQueue"
+        Effect    = "Allow"
+        Principal = { Service = var.sender.service }
+        Action    = ["kms:GenerateDataKey", "kms:Decrypt"]
+        Resource  = "*"
+        Condition = var.sender.condition
+      },
+    ],
+    [
+      {
+        # No condition: CloudWatch calls KMS itself and is not documented to say for whom, and a condition that is
+        # never met would silence every alarm. The topic's own policy admits the alarms of this account only.
+        # https://repost.aws/knowledge-center/cloudwatch-configure-alarm-sns
+        Sid       = "AlarmsPublishToTheEncryptedTopic"
+        Effect    = "Allow"
+        Principal = { Service = "cloudwatch.amazonaws.com" }
+        Action    = ["kms:GenerateDataKey*", "kms:Decrypt"]
+        Resource  = "*"
+      },
+    ],
+    [for statement in [local.logs] : statement if var.existing_log_key_arn == null],
+    # https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/private-content-restricting-access-to-s3.html
+    length(var.distribution_arns) == 0 ? [] : [{
+      Sid       = "DistributionsReadEncryptedThumbnails"
+      Effect    = "Allow"
+      Principal = { Service = "cloudfront.amazonaws.com" }
+      Action    = ["kms:Decrypt"]
+      Resource  = "*"
+      Condition = { StringEquals = { "aws:SourceArn" = var.distribution_arns } }
+    }],
+  )
+
+  # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
+  logs = {
+    Sid       = "LogsAreEncrypted"
+    Effect    = "Allow"
+    Principal = { Service = "logs.${var.aws.region}.${var.aws.dns_suffix}" }
+    Action    = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"]
+    Resource  = "*"
+    Condition = {
+      ArnEquals = { "kms:EncryptionContext:aws:logs:arn" = var.log_group_arns }
+    }
+  }
+}

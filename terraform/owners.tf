@@ -1,0 +1,91 @@
+# What the owners of what was there before have to allow. The roles are named by a condition and not as principals: a
+# policy that names a role which is not there yet is refused, and one that names a role forgets it when it is deleted.
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
+
+locals {
+  account_arn = "arn:${local.aws.partition}:iam::${local.aws.account_id}:root"
+  role_arns   = { for function in local.functions : function => "arn:${local.aws.partition}:iam::${local.aws.account_id}:role/${local.names[function]}" }
+
+  owner_policies = merge(
+    var.uploads_bucket.mode == "create" ? {} : { uploads_bucket = local.uploads_bucket_policy },
+    var.uploads_bucket.kms_key_arn == null ? {} : { uploads_kms_key = local.uploads_key_policy },
+    var.thumbnails_bucket.mode == "create" ? {} : { thumbnails_bucket = local.thumbnails_bucket_policy },
+    var.kms_key_arn == null ? {} : { kms_key = module.encryption.policy },
+    var.log_kms_key_arn == null ? {} : { log_kms_key = module.encryption.log_policy },
+    { for tier in keys(var.alert_topics) : "alert_topics/${tier}" => module.alerting.topics[tier].policy },
+  )
+
+  # In this account, the functions' own policies do: it is a bucket of another one that has to let them in.
+  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/example-walkthroughs-managing-access-example2.html
+  uploads_bucket_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = concat(
+      [
+        {
+          Sid       = "ThumbnailerReads"
+          Effect    = "Allow"
+          Principal = { AWS = local.account_arn }
+          Action    = ["s3:GetObject", "s3:GetObjectVersion"]
+          Resource  = "${local.uploads_bucket_arn}/${var.source_prefix}*"
+          Condition = { ArnEquals = { "aws:PrincipalArn" = local.role_arns["thumbnailer"] } }
+        },
+        {
+          Sid       = "FunctionsList"
+          Effect    = "Allow"
+          Principal = { AWS = local.account_arn }
+          Action    = ["s3:ListBucket", "s3:ListBucketVersions"]
+          Resource  = local.uploads_bucket_arn
+          Condition = { ArnEquals = { "aws:PrincipalArn" = values(local.role_arns) } }
+        },
+      ],
+      # Whoever applies the module writes the bucket's notifications.
+      # https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketNotificationConfiguration.html
+      var.uploads_bucket.mode != "existing" ? [] : [{
+        Sid       = "DeployerOwnsNotifications"
+        Effect    = "Allow"
+        Principal = { AWS = local.account_arn }
+        Action    = ["s3:GetBucketNotification", "s3:PutBucketNotification"]
+        Resource  = local.uploads_bucket_arn
+      }],
+    )
+  })
+
+  uploads_key_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid       = "ThumbnailerReadsEncryptedUploads"
+      Effect    = "Allow"
+      Principal = { AWS = local.account_arn }
+      Action    = ["kms:Decrypt"]
+      Resource  = "*"
+      Condition = {
+        ArnEquals    = { "aws:PrincipalArn" = local.role_arns["thumbnailer"] }
+        StringEquals = { "kms:ViaService" = "s3.${local.aws.region}.${local.aws.dns_suffix}" }
+      }
+    }]
+  })
+
+  # As modules/bucket has it of a bucket that is made here.
+  thumbnails_bucket_arn = "arn:${local.aws.partition}:s3:::${local.thumbnails_bucket_name}"
+  thumbnails_bucket_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = concat(
+      [{
+        Sid       = "DenyWithoutTls"
+        Effect    = "Deny"
+        Principal = "*"
+        Action    = "s3:*"
+        Resource  = [local.thumbnails_bucket_arn, "${local.thumbnails_bucket_arn}/*"]
+        Condition = local.without_tls
+      }],
+      length(local.distribution_arns) == 0 ? [] : [{
+        Sid       = "DistributionsRead"
+        Effect    = "Allow"
+        Principal = { Service = "cloudfront.amazonaws.com" }
+        Action    = "s3:GetObject"
+        Resource  = "${local.thumbnails_bucket_arn}/*"
+        Condition = { StringEquals = { "aws:SourceArn" = local.distribution_arns } }
+      }],
+    )
+  })
+}
