@@ -164,12 +164,11 @@ def test_buckets_refuse_another_account(deployment: Deployment, stranger: Somebo
         assert_refused(call, stranger.client("s3"), deployment.outputs[bucket])
 
 
-@pytest.mark.parametrize("role", ["thumbs-thumbnailer", "thumbs-reconciler", "thumbs-reconciler-schedule"])
-def test_nobody_can_be_the_functions(
-    deployment: Deployment, colleague: Somebody, root_of_another_account: Somebody, role: str
+def test_nobody_can_be_the_function(
+    deployment: Deployment, colleague: Somebody, root_of_another_account: Somebody
 ) -> None:
-    """Not even whoever may do anything: the roles are for Lambda and for the schedule."""
-    arn = f"arn:aws:iam::000000000000:role/{role}"
+    """Not even whoever may do anything: its role is for Lambda."""
+    arn = f"arn:aws:iam::000000000000:role/{deployment.outputs['function_role_name']}"
     with administrator(deployment.stack, root_of_another_account.client("iam"), "impostor") as impostor:
         for somebody in (colleague, impostor):
             assert_refused(somebody.client("sts").assume_role, RoleArn=arn, RoleSessionName="impostor")
