@@ -10,9 +10,29 @@ output "source_prefix" {
   value       = module.pipeline.source_prefix
 }
 
+output "source_mode" {
+  description = "How the source bucket tells of uploads: create, existing or eventbridge, as in uploads_bucket.mode."
+  value       = module.pipeline.source_mode
+}
+
+output "source_rule_name" {
+  description = "Name of the rule that picks out EventBridge's events for the work queue; null where the bucket itself notifies it."
+  value       = module.pipeline.source_rule_name
+}
+
 output "thumbnails_bucket" {
   description = "Name of the bucket that holds the thumbnails."
   value       = module.pipeline.thumbnails_bucket
+}
+
+output "distribution" {
+  description = "The CloudFront distribution in front of the thumbnails: its domain_name and the hosted_zone_id of that, for DNS, its id and its arn. Null where there is none."
+  value       = module.pipeline.distribution
+}
+
+output "propagate_deletions" {
+  description = "Whether thumbnails go when their original does."
+  value       = module.pipeline.propagate_deletions
 }
 
 output "queue_url" {
@@ -138,4 +158,9 @@ output "release" {
 output "operator_policy_json" {
   description = "Policy for whoever operates the pipeline with thumbctl, one statement per capability. It is attached to nobody."
   value       = module.pipeline.operator_policy_json
+}
+
+output "owner_policies" {
+  description = "What the owners of what was there before have to allow, as policies by uploads_bucket, uploads_kms_key, thumbnails_bucket, kms_key, log_kms_key and alert_topics/<tier>; of each, what is not the deployment's own. They are attached to nothing."
+  value       = module.pipeline.owner_policies
 }

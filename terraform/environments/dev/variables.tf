@@ -74,7 +74,6 @@ variable "alarm_thresholds" {
 variable "runbook_url" {
   description = "Where your on-call engineers read docs/runbook.md: alarms and digests link to its sections."
   type        = string
-  default     = "docs/runbook.md"
 }
 
 variable "digest_window_seconds" {
@@ -106,10 +105,73 @@ variable "source_prefix" {
   default     = ""
 }
 
+variable "uploads_bucket" {
+  description = "The bucket that images are uploaded to, made here (create) or there before (existing, eventbridge); see the module's variable of the same name."
+  type = object({
+    mode        = optional(string)
+    name        = optional(string)
+    account_id  = optional(string)
+    kms_key_arn = optional(string)
+  })
+  default = {}
+}
+
+variable "thumbnails_bucket" {
+  description = "The bucket that thumbnails are stored in, made here (create) or there before (existing); see the module's variable of the same name."
+  type = object({
+    mode        = optional(string)
+    name        = optional(string)
+    kms_key_arn = optional(string)
+  })
+  default = {}
+}
+
 variable "distribution_arns" {
   description = "ARNs of CloudFront distributions that serve the thumbnails."
   type        = list(string)
   default     = []
+}
+
+variable "uploads_transition" {
+  description = "After how many days originals move to another storage class, and to which; see the module's variable of the same name."
+  type = object({
+    days          = number
+    storage_class = string
+  })
+  default = null
+}
+
+variable "propagate_deletions" {
+  description = "Whether thumbnails go when their original does."
+  type        = bool
+  default     = true
+}
+
+variable "cache_control" {
+  description = "What browsers and CloudFront are told about keeping copies of thumbnails."
+  type        = string
+  default     = "public, max-age=3600"
+}
+
+variable "cors" {
+  description = "Origins of the web pages whose scripts may read thumbnails; with null, none may."
+  type = object({
+    origins         = set(string)
+    max_age_seconds = optional(number)
+  })
+  default = null
+}
+
+variable "cdn" {
+  description = "A CloudFront distribution that serves the thumbnails to everybody; with null there is none."
+  type = object({
+    aliases         = optional(set(string))
+    certificate_arn = optional(string)
+    price_class     = optional(string)
+    web_acl_arn     = optional(string)
+    logs_bucket     = optional(string)
+  })
+  default = null
 }
 
 variable "memory_mb" {
@@ -151,10 +213,23 @@ variable "maximum_concurrency" {
   type        = number
 }
 
+variable "pollers" {
+  description = "Provisioned pollers of the work queue in place of maximum_concurrency, at least and at most; AWS charges for every hour of each."
+  type = object({
+    minimum = optional(number)
+    maximum = number
+  })
+  default = null
+}
+
 variable "backfill" {
   description = "What a backfill may use beside the uploads: how many invocations run at a time at most for it."
   type = object({
-    maximum_concurrency = number
+    maximum_concurrency = optional(number)
+    pollers = optional(object({
+      minimum = optional(number)
+      maximum = number
+    }))
   })
 }
 
@@ -184,6 +259,20 @@ variable "retention" {
   })
 }
 
+variable "tracing" {
+  description = "Which invocations X-Ray records; see the module's variable of the same name."
+  type = object({
+    mode = optional(string)
+    sampling = optional(object({
+      service_name = string
+      rate         = number
+      reservoir    = optional(number)
+      priority     = optional(number)
+    }))
+  })
+  default = {}
+}
+
 variable "log_level" {
   description = "The least severe messages that the function logs."
   type        = string
@@ -200,4 +289,40 @@ variable "deletion_protection" {
   description = "Whether destroying the deployment is refused while there is anything in it that would be lost."
   type        = bool
   default     = true
+}
+
+variable "kms_key_arn" {
+  description = "ARN of a key that encrypts everything at rest. With null, a key is made."
+  type        = string
+  default     = null
+}
+
+variable "log_kms_key_arn" {
+  description = "ARN of a key that encrypts the logs. With null, it is the key of everything else."
+  type        = string
+  default     = null
+}
+
+variable "alert_topics" {
+  description = "Topics that take the place of the deployment's own, by tier; see the module's variable of the same name."
+  type = map(object({
+    arn         = string
+    kms_key_arn = optional(string)
+  }))
+  default = {}
+}
+
+variable "permissions_boundary_arn" {
+  description = "ARN of the policy that bounds what the roles of the deployment may do. With null, none does."
+  type        = string
+  default     = null
+}
+
+variable "vpc" {
+  description = "Subnets and security groups that the functions work in. With null, they are in no VPC."
+  type = object({
+    subnet_ids         = set(string)
+    security_group_ids = set(string)
+  })
+  default = null
 }

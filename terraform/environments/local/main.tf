@@ -19,6 +19,7 @@ provider "aws" {
   endpoints {
     cloudwatch = var.endpoint_url
     dynamodb   = var.endpoint_url
+    events     = var.endpoint_url
     iam        = var.endpoint_url
     kms        = var.endpoint_url
     lambda     = var.endpoint_url
@@ -49,6 +50,8 @@ module "pipeline" {
   parallelism            = var.parallelism
   memory_mb              = var.memory_mb
   timeout_seconds        = var.timeout_seconds
+  propagate_deletions    = var.propagate_deletions
+  cache_control          = var.cache_control
   maximum_concurrency    = var.maximum_concurrency
   backfill               = var.backfill
   reserved_concurrency   = var.reserved_concurrency

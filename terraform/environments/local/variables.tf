@@ -213,6 +213,18 @@ variable "parallelism" {
   default = {}
 }
 
+variable "propagate_deletions" {
+  description = "Whether thumbnails go when their original does."
+  type        = bool
+  default     = true
+}
+
+variable "cache_control" {
+  description = "What browsers are told about keeping copies of thumbnails."
+  type        = string
+  default     = "public, max-age=3600"
+}
+
 variable "maximum_concurrency" {
   description = "How many invocations run at a time at most for what is uploaded. Fewer than in production: all of them share this machine's processors."
   type        = number

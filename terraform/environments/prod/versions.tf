@@ -8,10 +8,10 @@ terraform {
     }
   }
 
-  # The bucket is the account's own, and named when the directory is initialised:
-  #   terraform init -backend-config=bucket=<bucket> -backend-config=region=<region>
+  # Where in the bucket is this environment's to say; the bucket is the account's own, and named when the directory is
+  # initialised:
+  #   terraform init -backend-config=backend.tfbackend -backend-config=bucket=<bucket> -backend-config=region=<region>
   backend "s3" {
-    key          = "thumbnail-pipeline/prod.tfstate"
     encrypt      = true
     use_lockfile = true
   }
