@@ -19,13 +19,14 @@ if TYPE_CHECKING:
 
 MODULE = REPOSITORY / "terraform"
 ROOTS = [MODULE, *sorted(main.parent for main in MODULE.glob("environments/*/main.tf"))]
+EXAMPLES = sorted(main.parent for main in MODULE.glob("examples/*/main.tf"))
 
 
 def test_everything_is_formatted(tmp_path: Path) -> None:
     Root(MODULE, tmp_path).run("fmt", "-check", "-recursive", "-diff")
 
 
-@pytest.mark.parametrize("module", ROOTS, ids=lambda module: str(module.relative_to(REPOSITORY)))
+@pytest.mark.parametrize("module", [*ROOTS, *EXAMPLES], ids=lambda module: str(module.relative_to(REPOSITORY)))
 def test_root_is_valid(module: Path, tmp_path: Path) -> None:
     root = Root(module, tmp_path)
     root.init(backend=False)
@@ -39,6 +40,33 @@ def test_every_input_is_passed_on(module: Path) -> None:
     passed_on = "".join(file.read_text() for file in module.glob("*.tf") if file.name != "variables.tf")
     assert declared
     assert [name for name in declared if not re.search(rf"\bvar\.{name}\b", passed_on)] == []
+
+
+def test_environments_differ_in_sizes_alone() -> None:
+    dev, prod = MODULE / "environments" / "dev", MODULE / "environments" / "prod"
+    written = {file.name: file.read_bytes() for file in dev.glob("*.tf")}
+    assert {"main.tf", "outputs.tf", "variables.tf", "versions.tf"} <= written.keys()
+    assert {file.name: file.read_bytes() for file in prod.glob("*.tf")} == written
+    sizes = [
+        set(re.findall(r"^(\w+) += ", (each / "terraform.tfvars").read_text(), re.MULTILINE)) for each in (dev, prod)
+    ]
+    assert sizes[0] == sizes[1] != set()
+
+
+@pytest.mark.parametrize("environment", ["dev", "prod"])
+def test_an_environment_has_a_state_of_its_own_which_is_locked(environment: str) -> None:
+    directory = MODULE / "environments" / environment
+    assert (directory / "backend.tfbackend").read_text() == f'key = "thumbnail-pipeline/{environment}.tfstate"\n'
+    assert re.search(r"^    use_lockfile = true$", (directory / "versions.tf").read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.name)
+def test_an_example_says_what_it_is_one_of(example: Path) -> None:
+    assert re.match(r"# \w.+\n\n\w.+", (example / "README.md").read_text())
+
+
+def test_there_are_examples() -> None:
+    assert {example.name for example in EXAMPLES} == {"minimal", "complete", "existing-bucket"}
 
 
 def test_module_keeps_its_promises(tmp_path: Path) -> None:

@@ -1,0 +1,5 @@
+variable "archives" {
+  description = "Directory of the two archives that `make package` builds."
+  type        = string
+  default     = "../../../build/lambda"
+}
