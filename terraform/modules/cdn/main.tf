@@ -23,6 +23,7 @@ resource "aws_cloudfront_origin_access_control" "this" {
 }
 
 resource "aws_cloudfront_response_headers_policy" "this" {
+  #checkov:skip=CKV_AWS_259:HTTPS alone is what it promises, of its own name: for subdomains, or for browsers' lists, the name's owner has to.
   name    = var.name
   comment = "What browsers are told with every thumbnail"
 
@@ -72,11 +73,7 @@ resource "aws_cloudfront_response_headers_policy" "this" {
 }
 
 resource "aws_cloudfront_distribution" "this" {
-  #checkov:skip=CKV_AWS_68:Whether requests for public images are filtered is the deployer's to decide and to pay for, with cdn.web_acl_arn.
   #checkov:skip=CKV2_AWS_47:The function behind the bucket never sees a request of a viewer, and runs no Java.
-  #checkov:skip=CKV_AWS_86:Logs are kept where the deployer says with cdn.logs_bucket; by default nobody records who looks at what.
-  #checkov:skip=CKV_AWS_174:With a certificate it is TLS 1.2 and later; CloudFront's own, for its own name, cannot be told a version.
-  #checkov:skip=CKV2_AWS_42:Without a name of the deployer's there is nothing that a certificate of theirs could be for.
   #checkov:skip=CKV_AWS_305:There is no page at the root, and a listing must not be.
   #checkov:skip=CKV_AWS_310:There is one bucket; what is lost in it can be rendered again.
   #checkov:skip=CKV_AWS_374:Images are for whoever the deployer's pages are for.
