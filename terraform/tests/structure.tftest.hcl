@@ -1,5 +1,6 @@
-# The whole module, applied twice: with everything on, and with nothing but what is required. tests/terraform/
-# test_structure.py reads the resources that come of each run, and holds all of a kind to the rules of their kind.
+# The whole module, applied three times: with everything on, with nothing but what is required, and with all that can be
+# somebody else's. tests/terraform/test_structure.py reads the resources that come of each run, and holds all of a kind to
+# the rules of their kind.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -82,4 +83,16 @@ run "everything" {
 }
 
 run "nothing_but_what_is_required" {
+}
+
+run "what_was_there_before" {
+  variables {
+    reconcile                = { schedule = "rate(1 day)" }
+    uploads_bucket           = { mode = "eventbridge", name = "their-uploads" }
+    thumbnails_bucket        = { mode = "existing", name = "their-thumbnails" }
+    kms_key_arn              = "arn:aws:kms:eu-central-1:123456789012:key/theirs"
+    permissions_boundary_arn = "arn:aws:iam::123456789012:policy/boundary"
+    vpc                      = { subnet_ids = ["subnet-0a", "subnet-0b"], security_group_ids = ["sg-0a"] }
+    alert_topics             = { critical = { arn = "arn:aws:sns:eu-central-1:123456789012:pages" } }
+  }
 }
