@@ -78,6 +78,19 @@ def test_module_keeps_its_promises(tmp_path: Path) -> None:
     assert summary[2] == "0"
 
 
+def test_the_key_is_destroyed_after_all_that_is_encrypted_with_it(tmp_path: Path) -> None:
+    """Destroying stops at a bucket with something in it, and nobody could read that without the key."""
+    root = Root(MODULE, tmp_path)
+    root.init(backend=False)
+    edges = re.findall(r'"(\S+)" -> "module\.encryption\.aws_kms_key\.this"', root.run("graph"))
+    holders = {
+        "module.catalog.aws_dynamodb_table.this",
+        "module.ingest.module.bucket.aws_s3_bucket.this",
+        "module.thumbnails.module.bucket.aws_s3_bucket.this",
+    }
+    assert holders <= set(edges)
+
+
 def test_the_module_is_released_together_with_the_project() -> None:
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
     assert re.findall(r'^  release = "(.+?)"', (MODULE / "locals.tf").read_text(), re.MULTILINE) == [project["version"]]
