@@ -1,0 +1,145 @@
+"""Two examples side by side in one account: each is applied as it stands in the repository, and makes thumbnails."""
+
+from __future__ import annotations
+
+import functools
+import json
+import shutil
+from typing import TYPE_CHECKING, Any, Final
+
+import boto3
+import pytest
+
+from localaws import emulator, processes
+from localaws.stack import ARCHIVES, REPOSITORY
+from localaws.terraform import Root
+from support.deployment import eventually
+from support.pictures import picture
+from thumbctl import checks
+from thumbctl.stack import Stack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+pytestmark = pytest.mark.e2e
+
+# What the local environment says of the emulator, for a root that knows nothing of it.
+OVERRIDE: Final = """
+provider "aws" {
+  region                      = "us-east-1"
+  access_key                  = "test"
+  secret_key                  = "test"
+  skip_credentials_validation = true
+  skip_metadata_api_check     = true
+  skip_region_validation      = true
+  skip_requesting_account_id  = true
+  s3_use_path_style           = true
+
+  endpoints {
+    %(endpoints)s
+  }
+}
+
+module "thumbnails" {
+  saved_searches         = false
+  deletion_protection    = false
+  plaintext_source_cidrs = ["127.0.0.0/8", "::1/128"]
+  timeout_seconds        = 10
+  function_environment   = { AWS_ENDPOINT_URL = "%(url)s" }
+}
+"""
+SERVICES: Final = (
+    "cloudwatch", "dynamodb", "events", "iam", "kms", "lambda", "logs", "s3", "scheduler", "sns", "sqs", "ssm", "sts",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where an account answers that has nothing in it."""
+    port = processes.free_port()
+    account = emulator.start(port, tmp_path_factory.mktemp("aws"))
+    yield f"http://{processes.LOOPBACK}:{port}"
+    account.stop()
+
+
+@pytest.fixture(scope="module")
+def client(url: str) -> Callable[..., Any]:
+    """Clients of the account's root."""
+    return functools.partial(
+        boto3.client,
+        endpoint_url=url,
+        region_name=emulator.REGION,
+        aws_access_key_id=emulator.ROOT_CREDENTIALS["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=emulator.ROOT_CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+    )
+
+
+@pytest.fixture(scope="module")
+def example(url: str, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., dict[str, Any]]:
+    """Applies an example with further variables, and returns its outputs."""
+    terraform = tmp_path_factory.mktemp("copy") / "terraform"
+    shutil.copytree(REPOSITORY / "terraform", terraform, ignore=shutil.ignore_patterns(".terraform*"))
+
+    def apply(name: str, **variables: str) -> dict[str, Any]:
+        directory = terraform / "examples" / name
+        endpoints = "\n    ".join(f'{service} = "{url}"' for service in SERVICES)
+        (directory / "emulator_override.tf").write_text(OVERRIDE % {"endpoints": endpoints, "url": url})
+        root = Root(directory, tmp_path_factory.mktemp(name))
+        root.init(backend=False)
+        root.apply({"archives": str(ARCHIVES), **variables})
+        return root.outputs()
+
+    return apply
+
+
+@pytest.fixture(scope="module")
+def minimal(example: Callable[..., dict[str, Any]]) -> dict[str, Any]:
+    return example("minimal")
+
+
+@pytest.fixture(scope="module")
+def existing(example: Callable[..., dict[str, Any]], client: Callable[..., Any]) -> dict[str, Any]:
+    client("s3").create_bucket(Bucket="their-photos")
+    return {"source_bucket": "their-photos", **example("existing-bucket", bucket_name="their-photos")}
+
+
+def thumbnails(client: Callable[..., Any], outputs: dict[str, Any]) -> set[str]:
+    listed = client("s3").list_objects_v2(Bucket=outputs["thumbnails_bucket"])
+    return {each["Key"] for each in listed.get("Contents", ())}
+
+
+def test_minimal_makes_thumbnails(client: Callable[..., Any], minimal: dict[str, Any]) -> None:
+    client("s3").put_object(Bucket=minimal["source_bucket"], Key="a.png", Body=picture())
+    eventually("there are three thumbnails", lambda: len(thumbnails(client, minimal)) == 3)
+
+
+def test_eventbridge_tells_of_what_is_made_and_unmade_below_the_prefix(
+    client: Callable[..., Any], existing: dict[str, Any]
+) -> None:
+    s3 = client("s3")
+    s3.put_object(Bucket="their-photos", Key="drafts/b.png", Body=picture())
+    s3.put_object(Bucket="their-photos", Key="photos/ä b+c.png", Body=picture())
+    eventually("there are three thumbnails", lambda: len(thumbnails(client, existing)) == 3)
+    assert all("photos/ä b+c.png" in key for key in thumbnails(client, existing))
+    s3.delete_object(Bucket="their-photos", Key="photos/ä b+c.png")
+    eventually("they are gone with their original", lambda: not thumbnails(client, existing))
+
+
+@pytest.mark.usefixtures("existing")
+def test_the_doctor_understands_the_mode(client: Callable[..., Any]) -> None:
+    parameter = client("ssm").get_parameter(Name="/thumbnail-pipeline/thumbs-existing")["Parameter"]["Value"]
+    seen = checks.Evidence(Stack("thumbs-existing", json.loads(parameter), client))
+    for check in ("parameter", "notification", "queue policy"):
+        found = checks.CHECKS[check](seen)
+        assert found.outcome is checks.Outcome.OK, found
+    client("s3").put_bucket_notification_configuration(Bucket="their-photos", NotificationConfiguration={})
+    assert "does not send its events to EventBridge" in checks.CHECKS["notification"](seen).says
+
+
+def test_neither_hears_of_the_other(
+    client: Callable[..., Any], minimal: dict[str, Any], existing: dict[str, Any]
+) -> None:
+    queues = client("sqs").list_queues(QueueNamePrefix="thumbs-")["QueueUrls"]
+    assert len(queues) == len(set(queues)) == 6
+    assert thumbnails(client, minimal) != set()
+    assert minimal["thumbnails_bucket"] != existing["thumbnails_bucket"]
