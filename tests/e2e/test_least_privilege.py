@@ -41,7 +41,7 @@ Name = tuple[str, str, str]
 
 @pytest.fixture
 def function(deployment: Deployment) -> Iterator[Role]:
-    """The role of the function that renders; what the test left in the queues and in the digests is gone after it."""
+    """The role of the function that renders; what the test left in the queues is gone after it."""
     yield deployment.role
     for queue in ("queue_url", "backfill_queue_url", "dlq_url"):
         deployment.sqs.purge_queue(QueueUrl=deployment.outputs[queue])
@@ -62,8 +62,8 @@ def named(deployment: Deployment, permissions: Iterable[Permission]) -> dict[Nam
         outputs["queue_arn"]: "work queue",
         outputs["backfill_queue_arn"]: "backfill queue",
         outputs["kms_key_arn"]: "key",
-        f"arn:aws:logs:{here}:log-group:{outputs['log_group_name']}:*": "own log group",
-        f"arn:aws:logs:{here}:log-group:/aws/lambda/{RECONCILER}:*": "own log group",
+        f"arn:aws:logs:{here}:log-group:{outputs['log_group_name']}:*": "function's log",
+        f"arn:aws:logs:{here}:log-group:/aws/lambda/{RECONCILER}:*": "reconciler's log",
         f"arn:aws:ssm:{here}:parameter{CURSOR}": "cursor",
         "*": "everything",
     }
@@ -229,8 +229,8 @@ UNENFORCED: Final[dict[Name, str]] = {
     ("replace-thumbnails", "s3:GetObject", "thumbnails"): "it compares ETags for those who may not read, too",
     ("encryption", "kms:Decrypt", "key"): KEYS,
     ("encryption", "kms:GenerateDataKey", "key"): KEYS,
-    ("logs", "logs:CreateLogStream", "own log group"): LOGS,
-    ("logs", "logs:PutLogEvents", "own log group"): LOGS,
+    ("logs", "logs:CreateLogStream", "function's log"): LOGS,
+    ("logs", "logs:PutLogEvents", "function's log"): LOGS,
     ("trace", "xray:PutTraceSegments", "everything"): XRAY,
     ("trace", "xray:PutTelemetryRecords", "everything"): XRAY,
 }
@@ -403,8 +403,8 @@ RECONCILER_NEEDS: Final[list[Name]] = [
 ]
 RECONCILER_UNENFORCED: Final[dict[Name, str]] = {
     ("encryption", "kms:Decrypt", "key"): KEYS,
-    ("logs", "logs:CreateLogStream", "own log group"): LOGS,
-    ("logs", "logs:PutLogEvents", "own log group"): LOGS,
+    ("logs", "logs:CreateLogStream", "reconciler's log"): LOGS,
+    ("logs", "logs:PutLogEvents", "reconciler's log"): LOGS,
 }
 
 

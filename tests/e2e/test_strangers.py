@@ -100,10 +100,12 @@ def administrator(stack: Stack, iam: Any, name: str) -> Iterator[Somebody]:
     iam.create_user(UserName=name)
     iam.put_user_policy(UserName=name, PolicyName="everything", PolicyDocument=EVERYTHING)
     made = iam.create_access_key(UserName=name)["AccessKey"]
-    yield Somebody(stack, made["AccessKeyId"], made["SecretAccessKey"])
-    iam.delete_access_key(UserName=name, AccessKeyId=made["AccessKeyId"])
-    iam.delete_user_policy(UserName=name, PolicyName="everything")
-    iam.delete_user(UserName=name)
+    try:
+        yield Somebody(stack, made["AccessKeyId"], made["SecretAccessKey"])
+    finally:
+        iam.delete_access_key(UserName=name, AccessKeyId=made["AccessKeyId"])
+        iam.delete_user_policy(UserName=name, PolicyName="everything")
+        iam.delete_user(UserName=name)
 
 
 @pytest.fixture(scope="module")
