@@ -1,0 +1,446 @@
+"""The life of one deployment: made by an earlier release, upgraded, changed while it has work, and destroyed.
+
+Each stage is a fixture that goes on from the one before and keeps what there is to know of it.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import shutil
+import subprocess
+import tarfile
+import zipfile
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from localaws import stack
+from localaws.errors import LocalStackError
+from localaws.stack import REPOSITORY
+from localaws.terraform import Root
+from support.deployment import Deployment, eventually
+from support.pictures import picture
+from tfdocs.module import Module
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+pytestmark = pytest.mark.e2e
+
+MODULE = REPOSITORY / "terraform"
+UPGRADING = REPOSITORY / "docs" / "upgrading.md"
+
+# Before there was a backfill queue and a reconciler.
+EARLIER = "b123d9a65719528e0d689049fdb561ffcae38031"
+
+# Of somebody else.
+KEY = "arn:aws:kms:us-east-1:000000000000:key/11111111-2222-3333-4444-555555555555"
+
+HOLD_DATA = {"aws_s3_bucket", "aws_dynamodb_table", "aws_sqs_queue", "aws_kms_key"}
+
+# What the emulator describes incompletely, so that every plan puts it right again: asked in the provider's protocol,
+# it leaves out most of an alarm.
+DRIFT = {
+    "aws_cloudwatch_metric_alarm": {
+        "actions_enabled",
+        "alarm_actions",
+        "alarm_description",
+        "ok_actions",
+        "treat_missing_data",
+    },
+    "aws_cloudwatch_composite_alarm": {
+        "actions_enabled",  # which cannot be changed, so that the alarm is made anew, with what follows …
+        "actions_suppressor",
+        "alarm_actions",
+        "alarm_description",
+        "arn",
+        "id",
+        "insufficient_data_actions",
+        "ok_actions",
+        "tags",
+        "tags_all",
+    },
+    "aws_cloudwatch_dashboard": {"dashboard_body"},  # … and shown by an ARN that is not known before
+}
+
+# A different value of every input that a running deployment may change, applied all at once.
+CHANGES: dict[str, Any] = {
+    "memory_mb": 2048,
+    "timeout_seconds": 12,
+    "batching": {"size": 5, "window_seconds": 2},
+    "parallelism": {"images": 3},
+    "maximum_concurrency": 3,
+    "backfill": {"maximum_concurrency": 3},
+    "reserved_concurrency": 7,
+    "reconcile": {"schedule": "rate(1 day)"},
+    "max_receive_count": 4,
+    "retry_first_seconds": 2,
+    "retention": {
+        "queue_days": 3,
+        "log_days": 14,
+        "tombstone_days": 60,
+        "noncurrent_days": 7,
+        "incomplete_upload_days": 3,
+    },
+    "renditions": [{"name": "tiny", "width": 16, "height": 16}],
+    "limits": {"pixels": 50_000_000},
+    "animation": "animate",
+    "truncated": "render",
+    "source_prefix": "photos/",
+    "uploads_transition": {"days": 90, "storage_class": "INTELLIGENT_TIERING"},
+    "propagate_deletions": False,
+    "cache_control": "no-cache",
+    "cors": {"origins": ["https://www.example.com"]},
+    "distribution_arns": ["arn:aws:cloudfront::000000000000:distribution/E1"],
+    "alarm_thresholds": {"late_seconds": 60},
+    "digest_window_seconds": 120,
+    "runbook_url": "https://wiki.example.com/thumbnails",
+    "tracing": {"mode": "PassThrough"},
+    "log_level": "DEBUG",
+    "debug_sample_rate": 0.5,
+    "tags": {"team": "photos"},
+}
+
+# The same of what the emulator does not know, or could not be reached without: only planned.
+PLANNED_CHANGES: dict[str, Any] = {
+    "pollers": {"maximum": 2},
+    "maximum_concurrency": None,
+    "reserved_concurrency": None,
+    "snap_start": True,
+    "vpc": {"subnet_ids": ["subnet-0a", "subnet-0b"], "security_group_ids": ["sg-0a"]},
+    "permissions_boundary_arn": "arn:aws:iam::000000000000:policy/boundary",
+    "log_kms_key_arn": KEY,
+    "cdn": {},
+    "saved_searches": True,
+    "chat_channels": {"slack": {"ops": {"workspace_id": "T07EA123LEP", "channel_id": "C07EZ1ABC23"}}},
+    "function_environment": {"COLOUR": "teal"},
+    "plaintext_source_cidrs": [],
+}
+
+# The same of those that docs/upgrading.md says what they make anew, by its rows. Those whose resources are of other
+# types are planned together: every plan takes its time.
+REPLACEMENTS: list[dict[str, dict[str, Any]]] = [
+    {"`name`": {"name": "others"}},
+    {
+        "`uploads_bucket`": {"uploads_bucket": {"name": "other-uploads"}},
+        "`kms_key_arn`": {"kms_key_arn": KEY},
+        "`layer_archive`, `runtime`, `architecture`": {"runtime": "python3.12", "architecture": "x86_64"},
+        "`alert_subscriptions`": {
+            "alert_subscriptions": {"subscriber": {"protocol": "email", "endpoint": "on-call@example.com"}}
+        },
+    },
+    {
+        "`thumbnails_bucket`": {"thumbnails_bucket": {"name": "other-thumbnails"}},
+        "`alert_topics`": {"alert_topics": {"critical": {"arn": "arn:aws:sns:us-east-1:000000000000:pages"}}},
+    },
+]
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a plan does to one resource."""
+
+    address: str
+    type: str
+    actions: tuple[str, ...]
+    attributes: frozenset[str]
+    """Those that get another value, or one that is not known yet."""
+
+    @classmethod
+    def read(cls, planned: Mapping[str, Any]) -> Change:
+        """From an entry of a plan's `resource_changes`."""
+        change = planned["change"]
+        before, after = change["before"] or {}, change["after"] or {}
+        unknown = {name for name, value in (change["after_unknown"] or {}).items() if "true" in json.dumps(value)}
+        known = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
+        return cls(planned["address"], planned["type"], tuple(change["actions"]), frozenset(known | unknown))
+
+    @property
+    def destroys(self) -> bool:
+        """Whether what is there goes, if only for another to come."""
+        return "delete" in self.actions
+
+    @property
+    def only_of_the_emulator(self) -> bool:
+        """Whether it only puts right what the emulator left out."""
+        return self.attributes <= DRIFT.get(self.type, set())
+
+
+@dataclass(frozen=True)
+class Life:
+    """A deployment, and the Terraform that goes on with it."""
+
+    deployment: Deployment
+    root: Root
+
+    @property
+    def _plan(self) -> Path:
+        return self.root.directory / "plan"
+
+    @property
+    def _variables(self) -> str:
+        return f"-var-file={self.root.directory / 'local.tfvars.json'}"
+
+    def plan(self, inputs: Mapping[str, Any], *options: str) -> list[Change]:
+        """Plan an apply with these inputs of the module; what it would change, the emulator's drift left out."""
+        # An override file reaches what the local environment has no variable for.
+        # https://developer.hashicorp.com/terraform/language/files/override
+        override = {"module": {"pipeline": dict(inputs)}}
+        (self.root.module / "override.tf.json").write_text(json.dumps(override), encoding="utf-8")
+        self.root.run("plan", "-input=false", self._variables, f"-out={self._plan}", *options)
+        document = json.loads(self.root.run("show", "-json", str(self._plan)))
+        changes = [Change.read(each) for each in document["resource_changes"]]
+        return [
+            each for each in changes if each.actions not in {("no-op",), ("read",)} and not each.only_of_the_emulator
+        ]
+
+    def apply(self) -> None:
+        """Apply what was planned last."""
+        self.root.run("apply", "-input=false", "-no-color", "-parallelism=20", str(self._plan))
+
+    def destroy(self) -> None:
+        """Destroy all of it."""
+        self.root.run("destroy", "-input=false", "-auto-approve", "-no-color", "-parallelism=20", self._variables)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A deployment after one more step, and what that was planned to change."""
+
+    life: Life
+    inputs: Mapping[str, Any]
+    planned: list[Change]
+
+
+@pytest.fixture(scope="module")
+def earlier_module(tmp_path_factory: pytest.TempPathFactory) -> Path | None:
+    """The module of the earlier release, or None where the history does not reach back to it."""
+    archived = subprocess.run(
+        ["git", "-C", REPOSITORY, "archive", EARLIER, "terraform"], capture_output=True, check=False
+    )
+    if archived.returncode != 0:
+        return None
+    directory = tmp_path_factory.mktemp("earlier")
+    with tarfile.open(fileobj=io.BytesIO(archived.stdout)) as files:
+        files.extractall(directory, filter="data")
+    return directory / "terraform"
+
+
+@pytest.fixture(scope="module")
+def begun(earlier_module: Path | None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Life]:
+    """A protected deployment by the earlier release, with an image that is done and a dead letter."""
+    # A copy, for override files, and so that an edit in the middle of all this does not change what is planned.
+    present = shutil.copytree(
+        MODULE, tmp_path_factory.mktemp("present") / "terraform", ignore=shutil.ignore_patterns(".terraform*")
+    )
+    local = Path("environments") / "local"
+    with stack.temporary(
+        variables={"deletion_protection": True}, environment=(earlier_module or present) / local
+    ) as applied:
+        deployment = Deployment(applied)
+        deployment.upload("photos/before.png", picture())
+        deployment.row_when("photos/before.png", "READY")
+        deployment.sqs.send_message(QueueUrl=deployment.outputs["dlq_url"], MessageBody="a dead letter")
+        root = Root(present / local, applied.directory)
+        root.init()
+        yield Life(deployment, root)
+
+
+@pytest.fixture(scope="module")
+def upgraded(begun: Life) -> Stage:
+    """By the present module over the state of the earlier one, while an image waits."""
+    pause(begun.deployment)
+    begun.deployment.upload("photos/waits-for-the-upgrade.png", picture())
+    planned = begun.plan({})
+    begun.apply()
+    return Stage(begun, {}, planned)
+
+
+@pytest.fixture(scope="module")
+def changed(upgraded: Stage) -> Stage:
+    """All at once and with a new build of the function, while an image waits."""
+    life = upgraded.life
+    pause(life.deployment)
+    life.deployment.upload("photos/waits-for-the-change.png", picture())
+    inputs = {**CHANGES, "function_archive": str(rebuilt("function.zip", life.root.directory))}
+    planned = life.plan(inputs)
+    life.apply()
+    return Stage(life, inputs, planned)
+
+
+def pause(deployment: Deployment) -> None:
+    """Let messages wait, until the next apply puts the mapping right."""
+    uuid = deployment.outputs["event_source_mapping_uuid"]
+    deployment.lambda_.update_event_source_mapping(UUID=uuid, Enabled=False)
+
+
+def rebuilt(name: str, directory: Path) -> Path:
+    """An archive that does the same, and has other bytes."""
+    copy = directory / f"rebuilt-{name}"
+    shutil.copy(stack.ARCHIVES / name, copy)
+    with zipfile.ZipFile(copy, "a") as archive:
+        archive.comment = b"built again"
+    return copy
+
+
+@pytest.fixture(scope="module")
+def refused(changed: Stage) -> str:
+    """After somebody tried to destroy it: what they were told."""
+    with pytest.raises(LocalStackError) as complaint:
+        changed.life.destroy()
+    return str(complaint.value)
+
+
+@pytest.fixture(scope="module")
+def destroyed(refused: str, changed: Stage) -> Life:
+    """For good, after protection was lifted from what it protects."""
+    assert refused
+    protected = ("catalog", "ingest.module.bucket", "thumbnails.module.bucket")
+    changed.life.plan(
+        {**changed.inputs, "deletion_protection": False},
+        *(f"-target=module.pipeline.module.{module}" for module in protected),
+    )
+    changed.life.apply()
+    changed.life.destroy()
+    return changed.life
+
+
+def test_an_upgrade_destroys_nothing(earlier_module: Path | None, upgraded: Stage) -> None:
+    if earlier_module is None:
+        pytest.skip(f"there is no commit {EARLIER[:7]} here to upgrade from: git fetch --unshallow gets it")
+    assert [each.address for each in upgraded.planned if each.destroys] == []
+    # It is an upgrade: something that holds data comes to it.
+    assert any(each.type in HOLD_DATA and each.actions == ("create",) for each in upgraded.planned)
+
+
+def test_an_upgrade_loses_no_image(upgraded: Stage) -> None:
+    deployment = upgraded.life.deployment
+    deployment.upload("photos/after.png", picture())
+    for key in ("photos/before.png", "photos/waits-for-the-upgrade.png", "photos/after.png"):
+        row = deployment.row_when(key, "READY")
+        assert deployment.thumbnail_keys(key) == {each["key"] for each in row["renditions"]}
+
+
+def test_a_running_deployment_is_changed_in_place(changed: Stage) -> None:
+    assert [each.address for each in changed.planned if each.destroys] == []
+    updated = {each.type for each in changed.planned if each.actions == ("update",)}
+    assert (
+        HOLD_DATA | {"aws_lambda_function", "aws_lambda_event_source_mapping", "aws_s3_bucket_notification"} <= updated
+    )
+
+
+def test_a_change_loses_no_message(changed: Stage) -> None:
+    deployment = changed.life.deployment
+    row = deployment.row_when("photos/waits-for-the-change.png", "READY")
+    assert [each["name"] for each in row["renditions"]] == ["tiny"]
+    deployment.row_when("photos/before.png", "READY")
+    assert deployment.dead_letters() == ["a dead letter"]
+    eventually("the queue is empty", lambda: deployment.backlog(deployment.outputs["queue_url"]) == 0)
+
+
+def test_nothing_is_left_to_change(changed: Stage) -> None:
+    """A second plan is empty, but for what the emulator leaves out."""
+    assert changed.life.plan(changed.inputs) == []
+
+
+def test_whatever_there_is_would_be_found(changed: Stage) -> None:
+    assert [kind for kind, names in inventory(changed.life.deployment).items() if not names] == []
+
+
+def test_what_is_only_planned_is_changed_in_place(changed: Stage) -> None:
+    planned = changed.life.plan({**changed.inputs, **PLANNED_CHANGES}, "-refresh=false")
+    assert [each.address for each in planned if each.destroys] == []
+    assert {"aws_lambda_event_source_mapping", "aws_lambda_function"} <= {each.type for each in planned}
+
+
+def test_every_input_is_changed_or_told_to_make_something_anew() -> None:
+    module = Module.read(MODULE)
+    told = {name for together in REPLACEMENTS for row in together for name in re.findall(r"`(\w+)`", row)}
+    seen = CHANGES.keys() | PLANNED_CHANGES.keys() | told | {"function_archive", "deletion_protection"}
+    assert {each.name for group in module.groups for each in group.inputs} == seen
+
+
+def test_the_upgrade_notes_tell_of_all_that_makes_something_anew() -> None:
+    assert set(made_anew()) == {row for together in REPLACEMENTS for row in together}
+
+
+@pytest.mark.parametrize("together", REPLACEMENTS, ids="-".join)
+def test_what_is_made_anew_is_what_the_upgrade_notes_say(changed: Stage, together: dict[str, dict[str, Any]]) -> None:
+    # The state is fresh, and a look at everything would take a while.
+    values = {name: value for row in together.values() for name, value in row.items()}
+    planned = changed.life.plan({**changed.inputs, **values}, "-refresh=false")
+    anew = {each.type for each in planned if each.destroys}
+    stays = {each.type for each in planned} - anew
+    patterns = {pattern for row in together for pattern in made_anew()[row][1]}
+    assert {kind for kind in anew if not any(fnmatch(kind, pattern) for pattern in patterns)} == set()
+    assert {pattern for pattern in patterns if not any(fnmatch(kind, pattern) for kind in anew)} == set()
+    assert {kind for row in together for kind in made_anew()[row][0]} <= stays
+
+
+def made_anew() -> dict[str, tuple[set[str], set[str]]]:
+    """What the upgrade notes say, by inputs: the types of resources that stay, and patterns of those that do not."""
+    rows = re.findall(r"^\| (`.+?) \| (.+?) \|", UPGRADING.read_text(encoding="utf-8"), re.MULTILINE)
+    told = {}
+    for inputs, cell in rows:
+        anew, _, exceptions = cell.partition(" but ")
+        told[inputs] = set(re.findall(r"`(.+?)`", exceptions)), set(re.findall(r"`(.+?)`", anew))
+    return told
+
+
+def test_what_is_protected_is_not_destroyed(refused: str, changed: Stage) -> None:
+    deployment = changed.life.deployment
+    for what in ("source_bucket", "thumbnails_bucket"):
+        assert re.search(rf"deleting S3 Bucket \({deployment.outputs[what]}\).+ not empty", refused)
+    assert re.search(rf"deleting .+ \({deployment.outputs['table_name']}\).+ protected against deletion", refused)
+    deployment.row_when("photos/after.png", "READY")
+    assert deployment.source("photos/after.png")[0] == picture()
+    assert deployment.thumbnail_keys("photos/after.png")
+    # What is left cannot be read without it.
+    assert key_state(deployment) == "Enabled"
+
+
+def test_a_destroyed_deployment_leaves_nothing_behind(destroyed: Life) -> None:
+    found = {kind: names for kind, names in inventory(destroyed.deployment).items() if names}
+    # An inbox that the local stack made for alerts, and what every account has.
+    inbox = destroyed.deployment.stack.alerts_queue_url
+    assert found == {"queues": [inbox], "schedule groups": ["default"]}
+    assert key_state(destroyed.deployment) == "PendingDeletion"
+    assert destroyed.root.run("state", "list") == ""
+
+
+def key_state(deployment: Deployment) -> str:
+    kms = deployment.stack.client("kms")
+    return str(kms.describe_key(KeyId=deployment.outputs["kms_key_arn"])["KeyMetadata"]["KeyState"])
+
+
+def inventory(deployment: Deployment) -> dict[str, list[str]]:
+    """What there is in the account, by kind."""
+    client = deployment.stack.client
+    alarms = client("cloudwatch").describe_alarms(AlarmTypes=["MetricAlarm", "CompositeAlarm"])
+    return {
+        "buckets": named(deployment.s3.list_buckets()["Buckets"], "Name"),
+        "queues": deployment.sqs.list_queues().get("QueueUrls", []),
+        "tables": deployment.dynamodb.list_tables()["TableNames"],
+        "functions": named(deployment.lambda_.list_functions()["Functions"], "FunctionName"),
+        "layers": named(deployment.lambda_.list_layers()["Layers"], "LayerName"),
+        "mappings": named(deployment.lambda_.list_event_source_mappings()["EventSourceMappings"], "UUID"),
+        "roles": named(deployment.iam.list_roles()["Roles"], "RoleName"),
+        "log groups": named(client("logs").describe_log_groups()["logGroups"], "logGroupName"),
+        "alarms": named(alarms["MetricAlarms"] + alarms["CompositeAlarms"], "AlarmName"),
+        "dashboards": named(client("cloudwatch").list_dashboards()["DashboardEntries"], "DashboardName"),
+        "topics": named(client("sns").list_topics()["Topics"], "TopicArn"),
+        "subscriptions": named(client("sns").list_subscriptions()["Subscriptions"], "SubscriptionArn"),
+        "parameters": named(client("ssm").describe_parameters()["Parameters"], "Name"),
+        "aliases": named(client("kms").list_aliases()["Aliases"], "AliasName"),
+        "schedules": named(client("scheduler").list_schedules()["Schedules"], "Name"),
+        "schedule groups": named(client("scheduler").list_schedule_groups()["ScheduleGroups"], "Name"),
+    }
+
+
+def named(things: list[dict[str, Any]], name: str) -> list[str]:
+    return [thing[name] for thing in things]
