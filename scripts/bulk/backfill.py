@@ -43,8 +43,8 @@ CREATE TABLE IF NOT EXISTS counts (what TEXT PRIMARY KEY, number INTEGER NOT NUL
 """
 
 _OBJECTS_A_PAGE: Final = 1000
-# Where hardly anything is out of date, messages are sent though they do not fill a call: memory is bounded, and little
-# is looked at again after an interruption.
+# Where hardly anything is out of date, messages are sent though they do not fill a call, so that little is looked at
+# again after an interruption.
 _MOST_WITHOUT_CHECKPOINT: Final = 10_000
 _TICK_SECONDS: Final = 0.5
 
@@ -190,24 +190,26 @@ class Backfill:
                 self._valve.close()
 
     def _work_off(self, number: int, part: str, begin: str) -> None:
-        position = begin
-        looked_at: list[tuple[str, Found | None]] = []
-        outdated = 0
+        stretches, objects = [_Stretch(begin)], 0
         for page in _pages(self._source.objects(part, begin)):
             if self._valve.closed:
                 return
             for position, found in self._judged(page):
-                looked_at.append((position, found))
-                outdated += self._is_sent(found)
-                if outdated == MESSAGES_A_CALL or len(looked_at) == _MOST_WITHOUT_CHECKPOINT:
-                    if not self._deal_with(number, looked_at):
+                objects += 1
+                if found is not None and found.verdict in self._sent:
+                    stretches[-1].outdated = found
+                    stretches.append(_Stretch(position))
+                else:
+                    stretches[-1].pass_over(position, found.verdict if found else EXCLUDED)
+                if len(stretches) > MESSAGES_A_CALL or objects == _MOST_WITHOUT_CHECKPOINT:
+                    if not self._deal_with(number, stretches):
                         return
-                    looked_at, outdated = [], 0
-            if looked_at and not outdated:
-                self._deal_with(number, looked_at)
-                looked_at = []
-        if self._deal_with(number, looked_at):
-            self._checkpoints.record(number, position, {}, done=True)
+                    stretches, objects = [_Stretch(position)], 0
+            if len(stretches) == 1:
+                self._deal_with(number, stretches)
+                stretches, objects = [_Stretch(stretches[-1].position)], 0
+        if self._deal_with(number, stretches):
+            self._checkpoints.record(number, stretches[-1].position, {}, done=True)
 
     def _judged(self, page: Sequence[tuple[str, Listed]]) -> Iterator[tuple[str, Found | None]]:
         """Yield the positions of a page, with what was found there where it was asked for."""
@@ -223,20 +225,35 @@ class Backfill:
             else:
                 yield position, None
 
-    def _is_sent(self, found: Found | None) -> bool:
-        return found is not None and found.verdict in self._sent
-
-    def _deal_with(self, number: int, looked_at: Sequence[tuple[str, Found | None]]) -> bool:
+    def _deal_with(self, number: int, stretches: Sequence[_Stretch]) -> bool:
         """Send what is out of date, as far as the valve lets it through, write down so much, and say if it is all."""
-        outdated = [index for index, (_, found) in enumerate(looked_at) if self._is_sent(found)]
+        outdated = [each.outdated for each in stretches if each.outdated]
         granted = self._valve.take(len(outdated)) if outdated else 0
-        dealt_with = looked_at[: outdated[granted]] if granted < len(outdated) else looked_at
         if granted:
-            self._send([found for _, found in dealt_with if found is not None and self._is_sent(found)])
-        if dealt_with:
-            counts = Counter(found.verdict if found else EXCLUDED for _, found in dealt_with)
-            self._checkpoints.record(number, dealt_with[-1][0], counts, done=False)
+            self._send(outdated[:granted])
+        # What comes before the first that has to wait is passed over, and done.
+        reached = stretches[granted]
+        counts: Counter[str] = Counter(found.verdict for found in outdated[:granted])
+        for each in stretches[: granted + 1]:
+            counts.update(each.passed_over)
+        if counts:
+            self._checkpoints.record(number, reached.position, counts, done=False)
         return granted == len(outdated)
+
+
+class _Stretch:
+    """Objects one after the other, of which all but the last are only counted: most need no message."""
+
+    def __init__(self, position: str) -> None:
+        self.position = position
+        """Behind which it begins, and then that of what was passed over last."""
+        self.passed_over: Counter[str] = Counter()
+        self.outdated: Found | None = None
+        """What it ends with; only the last of several has none."""
+
+    def pass_over(self, position: str, what: str) -> None:
+        self.position = position
+        self.passed_over[what] += 1
 
 
 def _pages(objects: Iterator[tuple[str, Listed]]) -> Iterator[list[tuple[str, Listed]]]:
