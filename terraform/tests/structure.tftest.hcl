@@ -91,8 +91,10 @@ run "what_was_there_before" {
     uploads_bucket           = { mode = "eventbridge", name = "their-uploads" }
     thumbnails_bucket        = { mode = "existing", name = "their-thumbnails" }
     kms_key_arn              = "arn:aws:kms:eu-central-1:123456789012:key/theirs"
+    log_kms_key_arn          = "arn:aws:kms:eu-central-1:123456789012:key/logs"
     permissions_boundary_arn = "arn:aws:iam::123456789012:policy/boundary"
     vpc                      = { subnet_ids = ["subnet-0a", "subnet-0b"], security_group_ids = ["sg-0a"] }
     alert_topics             = { critical = { arn = "arn:aws:sns:eu-central-1:123456789012:pages" } }
+    chat_channels            = { slack = { ops = { workspace_id = "T07EA123LEP", channel_id = "C07EZ1ABC23" } } }
   }
 }

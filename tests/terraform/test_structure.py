@@ -368,3 +368,46 @@ def test_every_rule_about_an_input_is_seen_to_refuse() -> None:
     ]
     assert len(rules) >= 30
     assert {rule: count for rule, count in rules.items() if refused.count(rule) < count} == {}
+
+
+# What was there before
+
+
+@pytest.fixture
+def beside(runs: dict[str, Deployed]) -> Deployed:
+    """What is made beside somebody else's buckets, keys and topic, within their boundary and network."""
+    return runs["what_was_there_before"]
+
+
+def test_nothing_is_made_beside_what_was_there_before(beside: Deployed) -> None:
+    kinds = {resource.type for resource in beside.resources}
+    assert "aws_cloudwatch_event_rule" in kinds
+    assert {kind for kind in kinds if kind.startswith(("aws_s3_", "aws_kms_"))} == set()
+    assert {topic.values["name"] for topic in beside.of("aws_sns_topic")} == {"thumbs-alerts", "thumbs-warning"}
+
+
+def test_everything_is_encrypted_with_the_keys_that_were_brought(beside: Deployed) -> None:
+    key = "arn:aws:kms:eu-central-1:123456789012:key"
+    tables = [table.values["server_side_encryption"][0]["kms_key_arn"] for table in beside.of("aws_dynamodb_table")]
+    queues_and_topics = [
+        each.values["kms_master_key_id"] for each in (*beside.of("aws_sqs_queue"), *beside.of("aws_sns_topic"))
+    ]
+    assert {*tables, *queues_and_topics} == {f"{key}/theirs"}
+    logs = [group.values["kms_key_id"] for group in beside.of("aws_cloudwatch_log_group")]
+    assert logs == [f"{key}/logs", f"{key}/logs"]
+
+
+def test_every_role_is_within_the_boundary(beside: Deployed) -> None:
+    boundaries = {role.values["name"]: role.values["permissions_boundary"] for role in beside.of("aws_iam_role")}
+    assert boundaries == dict.fromkeys(
+        ("thumbs-thumbnailer", "thumbs-reconciler", "thumbs-reconciler-schedule", "thumbs-chat-ops"),
+        "arn:aws:iam::123456789012:policy/boundary",
+    )
+
+
+def test_both_functions_are_in_the_network(beside: Deployed) -> None:
+    networks = {each.values["function_name"]: each.values["vpc_config"] for each in beside.of("aws_lambda_function")}
+    assert networks.keys() == {"thumbs-thumbnailer", "thumbs-reconciler"}
+    for (network,) in networks.values():
+        assert sorted(network["subnet_ids"]) == ["subnet-0a", "subnet-0b"]
+        assert network["security_group_ids"] == ["sg-0a"]
