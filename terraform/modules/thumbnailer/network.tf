@@ -3,8 +3,6 @@
 # for them, and is denied them.
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-best-practice
 resource "aws_iam_role_policy" "network" {
-  #checkov:skip=CKV_AWS_355:Lambda demands all of them on every resource; the second statement keeps them from the function's code.
-  #checkov:skip=CKV_AWS_290:See above.
   for_each = toset(var.vpc == null ? [] : ["on"])
 
   name = "network"
