@@ -212,6 +212,9 @@ class Pipeline:
                 return self._commit_claimed(claimed, state, thumbnails)
         if self._is_up_to_date(event, row, result.source.etag if result.source else None):
             return _Decision(Outcome(event.image, DUPLICATE), row)
+        if row.status == READY and row.etag == event.etag and result.failure and result.failure.reason == "archived":
+            # It could not be read, and is still what its thumbnails show: better those than none.
+            return _Decision(Outcome(event.image, FAILED, "archived", result.failure.detail, report=True), row)
         # The row keeps its rank, so that the next real event is the newer.
         state, thumbnails = self._state_of(replace(event, sequencer=row.sequencer), result, attempt)
         return self._commit_claimed(self._catalog.claim_as_seen(row), state, thumbnails)

@@ -361,3 +361,22 @@ def test_a_missing_table_is_systemic(bench: Bench) -> None:
     bench.dynamodb.delete_table(TableName="catalog")
     with pytest.raises(Systemic, match="ResourceNotFoundException"):
         bench.pipeline.apply(event, attempt=1)
+
+
+def test_a_backfill_leaves_the_thumbnails_of_an_archived_original_alone(bench: Bench) -> None:
+    event = bench.upload(KEY, picture("teal"), sequencer="A1")
+    bench.pipeline.apply(event, attempt=1)
+    before = bench.row(KEY)
+    bench.s3.put_object(Bucket=UPLOADS, Key=KEY, Body=picture("teal"), StorageClass="GLACIER")
+    backfill = replace(event, sequencer=ordering.LOWEST, version_id=None, forced=True)
+    for attempt in (1, 2):
+        outcome = bench.pipeline.apply(backfill, attempt=attempt)
+        assert (outcome.result, outcome.reason, outcome.report) == ("FAILED", "archived", True)
+    assert bench.row(KEY) == before
+    assert_ready(bench, TEAL, "A1")
+    # A new image that is put into an archive has no thumbnails that could be kept.
+    archived = bench.upload(KEY, picture("red"), sequencer="A2")
+    bench.s3.put_object(Bucket=UPLOADS, Key=KEY, Body=picture("red"), StorageClass="GLACIER")
+    assert bench.pipeline.apply(replace(archived, version_id=None), attempt=1).result == "FAILED"
+    assert bench.row(KEY)["status"] == "FAILED"
+    assert not bench.thumbnails()
