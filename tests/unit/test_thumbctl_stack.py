@@ -167,13 +167,18 @@ def test_options_before_the_command_are_not_lost_silently() -> None:
 
 
 def test_the_name_of_the_parameter_is_the_modules() -> None:
-    text = (REPOSITORY / "terraform" / "tools.tf").read_text()
-    assert f'"{stack.PARAMETER.format(name="${var.name}")}"' in text
+    text = (REPOSITORY / "terraform" / "names.tf").read_text()
+    assert re.search(rf'tools_parameter += {{ full = "{re.escape(stack.PARAMETER.format(name="${var.name}"))}"', text)
 
 
 def test_what_the_readme_shows_exists() -> None:
-    commands = re.findall(r"`(?:\.venv/bin/)?thumbctl ([^`]+)`", (REPOSITORY / "README.md").read_text())
-    assert len(commands) > 2
+    text = (REPOSITORY / "README.md").read_text()
+    inline = re.findall(r"`(?:\.venv/bin/)?thumbctl ([^`]+)`", text)
+    lines = re.findall(r"^thumbctl ([^#\n]+)", text, re.MULTILINE)
+    assert len(inline) > 10
+    assert len(lines) > 4
+    commands = [*inline, *lines]
+    assert not any("--install-completion" in command for command in commands), "it would change whoever runs the tests"
     for command in commands:
         result = CliRunner().invoke(app, [*command.split(), "--help"])
         assert result.exit_code == 0, result.output
