@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 NAMED: Final[Mapping[str, tuple[str, int]]] = {
     "aws_chatbot_slack_channel_configuration": ("configuration_name", 128),
     "aws_chatbot_teams_channel_configuration": ("configuration_name", 128),
+    "aws_cloudfront_origin_access_control": ("name", 64),
+    # https://docs.aws.amazon.com/cloudfront/latest/APIReference/API_ResponseHeadersPolicyConfig.html
+    "aws_cloudfront_response_headers_policy": ("name", 128),
     "aws_cloudwatch_composite_alarm": ("alarm_name", 255),
     # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutDashboard.html
     "aws_cloudwatch_dashboard": ("dashboard_name", 255),
@@ -42,9 +45,11 @@ NAMED: Final[Mapping[str, tuple[str, int]]] = {
     "aws_sqs_queue": ("name", 80),
     "aws_ssm_parameter": ("name", 1011),
     "aws_xray_group": ("group_name", 32),
+    "aws_xray_sampling_rule": ("rule_name", 32),
 }
 # Parts of something that has a name: they are told apart by it.
 PARTS: Final = (
+    "aws_cloudfront_distribution",  # has an identifier alone
     "aws_iam_role_policy",
     "aws_kms_key",  # has an identifier, and a name by its alias
     "aws_kms_key_policy",
