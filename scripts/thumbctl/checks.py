@@ -11,7 +11,6 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from thumbctl import channels
-from thumbctl.errors import ThumbctlError
 from thumbctl.health import most_at_a_time
 
 if TYPE_CHECKING:
@@ -71,25 +70,18 @@ class Evidence:
 
     stack: Stack
 
-    def output(self, name: str) -> Any:  # noqa: ANN401 - whatever the parameter holds
-        """One of the stack's outputs. Raises ThumbctlError where the parameter lacks it."""
-        try:
-            return self.stack.outputs[name]
-        except KeyError:
-            raise ThumbctlError(f"The parameter does not say {name}: see the check 'parameter'.") from None
-
     @functools.cached_property
     def function(self) -> Mapping[str, Any]:
         """The function's configuration."""
         functions: LambdaClient = self.stack.client("lambda")
-        return functions.get_function_configuration(FunctionName=self.output("function_name"))
+        return functions.get_function_configuration(FunctionName=self.stack.outputs["function_name"])
 
     @functools.cached_property
     def mappings(self) -> Mapping[str, Mapping[str, Any]]:
         """The event source mappings by the names of their queues: `work` and `backfill`."""
         functions: LambdaClient = self.stack.client("lambda")
         return {
-            name: functions.get_event_source_mapping(UUID=self.output(output))
+            name: functions.get_event_source_mapping(UUID=self.stack.outputs[output])
             for name, output in {
                 "work": "event_source_mapping_uuid",
                 "backfill": "backfill_event_source_mapping_uuid",
@@ -101,7 +93,7 @@ class Evidence:
         """The attributes of the queues `work` and `backfill` and of their `dead letters`."""
         sqs: SQSClient = self.stack.client("sqs")
         return {
-            name: sqs.get_queue_attributes(QueueUrl=self.output(output), AttributeNames=["All"])["Attributes"]
+            name: sqs.get_queue_attributes(QueueUrl=self.stack.outputs[output], AttributeNames=["All"])["Attributes"]
             for name, output in {
                 "work": "queue_url",
                 "backfill": "backfill_queue_url",
@@ -133,7 +125,7 @@ def _place(seen: Evidence) -> Finding:
     sts: STSClient = seen.stack.client("sts")
     caller = sts.get_caller_identity()
     # arn:aws:sqs:region:account:name
-    region, account = seen.output("queue_arn").split(":")[3:5]
+    region, account = seen.stack.outputs["queue_arn"].split(":")[3:5]
     if (sts.meta.region_name, caller["Account"]) != (region, account):
         return Finding(
             Outcome.FAIL,
@@ -145,7 +137,7 @@ def _place(seen: Evidence) -> Finding:
 
 
 def _release(seen: Evidence) -> Finding:
-    deployed, mine = seen.output("release"), importlib.metadata.version("thumbnail-pipeline")
+    deployed, mine = seen.stack.outputs["release"], importlib.metadata.version("thumbnail-pipeline")
     if deployed != mine:
         return Finding(
             Outcome.WARN,
@@ -175,7 +167,7 @@ def _function(seen: Evidence) -> Finding:
 
 
 def _code(seen: Evidence) -> Finding:
-    if seen.function["CodeSha256"] != seen.output("function_sha256"):
+    if seen.function["CodeSha256"] != seen.stack.outputs["function_sha256"]:
         return Finding(Outcome.FAIL, "The function runs other code than was deployed by Terraform.", _APPLY)
     return _ok("The function runs the archive that was deployed.")
 
@@ -200,15 +192,15 @@ def _layer(seen: Evidence) -> Finding:
 
 
 def _notification(seen: Evidence) -> Finding:
-    if seen.output("source_mode") == "eventbridge":
+    if seen.stack.outputs["source_mode"] == "eventbridge":
         return _events(seen)
     s3: S3Client = seen.stack.client("s3")
-    bucket, queue_arn, prefix = (seen.output(name) for name in ("source_bucket", "queue_arn", "source_prefix"))
+    bucket, queue_arn, prefix = (seen.stack.outputs[name] for name in ("source_bucket", "queue_arn", "source_prefix"))
     told = s3.get_bucket_notification_configuration(Bucket=bucket).get("QueueConfigurations", [])
     mine = [each for each in told if each["QueueArn"] == queue_arn]
     if not mine:
         return Finding(Outcome.FAIL, f"{bucket} tells the work queue of nothing.", _APPLY)
-    wanted = _MAKING | _UNMAKING if seen.output("propagate_deletions") else _MAKING
+    wanted = _MAKING | _UNMAKING if seen.stack.outputs["propagate_deletions"] else _MAKING
     missing = wanted.difference(*(each["Events"] for each in mine))
     if missing:
         return Finding(Outcome.FAIL, f"{bucket} does not tell the work queue of {', '.join(sorted(missing))}.", _APPLY)
@@ -220,7 +212,7 @@ def _notification(seen: Evidence) -> Finding:
             _APPLY,
         )
     where = f"below {prefix}" if prefix else "everywhere"
-    what = "made or unmade" if seen.output("propagate_deletions") else "made"
+    what = "made or unmade" if seen.stack.outputs["propagate_deletions"] else "made"
     return _ok(f"{bucket} tells the work queue of all that is {what} {where}.")
 
 
@@ -228,7 +220,7 @@ def _events(seen: Evidence) -> Finding:
     """The bucket tells EventBridge, and the rule picks out what the work queue has to hear of."""
     s3: S3Client = seen.stack.client("s3")
     eventbridge: EventBridgeClient = seen.stack.client("events")
-    bucket, rule, prefix = (seen.output(name) for name in ("source_bucket", "source_rule_name", "source_prefix"))
+    bucket, rule, prefix = (seen.stack.outputs[name] for name in ("source_bucket", "source_rule_name", "source_prefix"))
     if "EventBridgeConfiguration" not in s3.get_bucket_notification_configuration(Bucket=bucket):
         return Finding(
             Outcome.FAIL,
@@ -238,19 +230,19 @@ def _events(seen: Evidence) -> Finding:
     described = eventbridge.describe_rule(Name=rule)
     pattern = json.loads(described["EventPattern"])
     detail = {"bucket": {"name": [bucket]}, **({"object": {"key": [{"prefix": prefix}]}} if prefix else {})}
-    wanted = {"Object Created", "Object Deleted"} if seen.output("propagate_deletions") else {"Object Created"}
+    wanted = {"Object Created", "Object Deleted"} if seen.stack.outputs["propagate_deletions"] else {"Object Created"}
     targets = {target["Arn"] for target in eventbridge.list_targets_by_rule(Rule=rule)["Targets"]}
     wrong = {
         f"is {described['State']}": described["State"] != "ENABLED",
         f"picks out {pattern.get('detail')}, and not {detail}": pattern.get("detail") != detail,
         "leaves out some of what is made or unmade": not wanted.issubset(pattern.get("detail-type", ())),
-        "does not send to the work queue": seen.output("queue_arn") not in targets,
+        "does not send to the work queue": seen.stack.outputs["queue_arn"] not in targets,
     }
     found = [what for what, is_so in wrong.items() if is_so]
     if found:
         return Finding(Outcome.FAIL, f"The rule {rule} {', and '.join(found)}.", _APPLY)
     where = f"below {prefix}" if prefix else "everywhere"
-    what = "made or unmade" if seen.output("propagate_deletions") else "made"
+    what = "made or unmade" if seen.stack.outputs["propagate_deletions"] else "made"
     return _ok(f"{bucket} tells EventBridge, and the rule {rule} the work queue, of all that is {what} {where}.")
 
 
@@ -261,8 +253,8 @@ def _filters(configuration: Mapping[str, Any]) -> dict[str, str]:
 
 def _queue_policy(seen: Evidence) -> Finding:
     # arn:partition:sqs:region:account:name
-    _, partition, _, region, account, _ = seen.output("queue_arn").split(":")
-    rule, bucket = seen.output("source_rule_name"), seen.output("source_bucket")
+    _, partition, _, region, account, _ = seen.stack.outputs["queue_arn"].split(":")
+    rule, bucket = seen.stack.outputs["source_rule_name"], seen.stack.outputs["source_bucket"]
     if rule:
         service, arn = "events.amazonaws.com", f"arn:{partition}:events:{region}:{account}:rule/{rule}"
     else:
@@ -315,7 +307,7 @@ def _redrive(seen: Evidence) -> Finding:
     dead = int(seen.queues["dead letters"]["MessageRetentionPeriod"])
     for name in ("work", "backfill"):
         policy = json.loads(seen.queues[name].get("RedrivePolicy", "{}"))
-        if policy.get("deadLetterTargetArn") != seen.output("dlq_arn"):
+        if policy.get("deadLetterTargetArn") != seen.stack.outputs["dlq_arn"]:
             return Finding(Outcome.FAIL, f"What is given up in the {name} queue does not become a dead letter.", _APPLY)
         # A dead letter's age counts from when it was first sent.
         if int(seen.queues[name]["MessageRetentionPeriod"]) >= dead:
@@ -341,12 +333,13 @@ def _mappings(seen: Evidence) -> Finding:
             )
         most = most_at_a_time(mapping)
         wrong = {
-            f"reads {mapping['EventSourceArn']}": mapping["EventSourceArn"] != seen.output(queue),
+            f"reads {mapping['EventSourceArn']}": mapping["EventSourceArn"] != seen.stack.outputs[queue],
             # With SnapStart it is a version of the function.
             f"invokes {mapping['FunctionArn']}": not f"{mapping['FunctionArn']}:".startswith(f"{arn}:"),
             "takes one failed message for a failed batch": "ReportBatchItemFailures"
             not in mapping.get("FunctionResponseTypes", ()),
-            f"has up to {most} invocations at a time, not {seen.output(concurrency)}": most != seen.output(concurrency),
+            f"has up to {most} invocations at a time, not {seen.stack.outputs[concurrency]}": most
+            != seen.stack.outputs[concurrency],
         }
         found = [what for what, is_so in wrong.items() if is_so]
         if found:
@@ -356,7 +349,7 @@ def _mappings(seen: Evidence) -> Finding:
 
 def _alarms(seen: Evidence) -> Finding:
     cloudwatch: CloudWatchClient = seen.stack.client("cloudwatch")
-    names = {name for tier in seen.output("alarm_names").values() for name in tier}
+    names = {name for tier in seen.stack.outputs["alarm_names"].values() for name in tier}
     described: dict[str, Any] = {}
     pages = cloudwatch.get_paginator("describe_alarms").paginate(
         AlarmNames=sorted(names), AlarmTypes=["MetricAlarm", "CompositeAlarm"]
@@ -385,7 +378,7 @@ def _topics(seen: Evidence) -> Finding:
 
 def _table(seen: Evidence) -> Finding:
     dynamodb: DynamoDBClient = seen.stack.client("dynamodb")
-    table, index = seen.output("table_name"), seen.output("failures_index_name")
+    table, index = seen.stack.outputs["table_name"], seen.stack.outputs["failures_index_name"]
     described = dynamodb.describe_table(TableName=table)["Table"]
     indexes = {each["IndexName"]: each.get("IndexStatus") for each in described.get("GlobalSecondaryIndexes", ())}
     expiry = dynamodb.describe_time_to_live(TableName=table)["TimeToLiveDescription"]

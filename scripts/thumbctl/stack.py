@@ -46,6 +46,16 @@ class Deployed:
     """Base64, as Lambda and Terraform write it."""
 
 
+class Outputs(dict[str, Any]):
+    """The outputs of the Terraform module, as far as tools need them."""
+
+    def __missing__(self, name: str) -> Any:  # noqa: ANN401 - whatever an output holds
+        raise ThumbctlError(
+            f"The stack does not tell tools its {name}: it is of another release of the module than this thumbctl."
+            " Apply this release's module, or use that one's thumbctl."
+        )
+
+
 @dataclass(frozen=True)
 class Stack:
     """A deployment that has been found."""
@@ -114,10 +124,10 @@ def _deployed(name: str) -> Stack:
             " name or AWS_DEFAULT_REGION; if it was deployed before the module wrote that parameter, apply it again."
         ) from None
     try:
-        outputs = json.loads(value)
-    except ValueError:
+        outputs = Outputs(json.loads(value))
+    except (TypeError, ValueError):
         raise ThumbctlError(
-            f"The SSM parameter {parameter} is not JSON: somebody changed it, and 'terraform apply' puts it back."
+            f"The SSM parameter {parameter} is no JSON object: somebody changed it, and 'terraform apply' puts it back."
         ) from None
 
     def client(service: str, config: Config | None = None) -> Any:  # noqa: ANN401 - boto3's own signature
@@ -132,4 +142,4 @@ def _local() -> Stack:
         raise ThumbctlError(
             f"The local stack of {LOCAL_STACK} has ended: run 'make up' again, or name another stack with --stack."
         )
-    return Stack(f"the local stack at {stack.endpoint_url}", stack.outputs, stack.client, stack.segments)
+    return Stack(f"the local stack at {stack.endpoint_url}", Outputs(stack.outputs), stack.client, stack.segments)

@@ -121,9 +121,16 @@ def test_there_is_none_of_that_name(monkeypatch: pytest.MonkeyPatch) -> None:
     assert failed() == said
 
 
-def test_the_parameter_is_not_json() -> None:
-    deploy("gone")
+@pytest.mark.parametrize("value", ["gone", "[1, 2]", '"text"', "3"])
+def test_the_parameter_is_no_json_object(value: str) -> None:
+    deploy(value)
     assert "'terraform apply' puts it back" in failed("--stack", "photos")
+
+
+def test_the_stack_is_of_another_release() -> None:
+    deploy("{}")
+    said = failed("--stack", "photos")
+    assert said.startswith("The stack does not tell tools its topic_arns: it is of another release of the module")
 
 
 @pytest.mark.parametrize(
