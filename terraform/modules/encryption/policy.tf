@@ -21,16 +21,21 @@ locals {
       },
     ],
     [
-      {
-        # S3, or the rule of EventBridge: whoever sends what was uploaded.
-        # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html#compatibility-with-aws-services
-        Sid       = "SenderUsesTheEncryptedQueue"
-        Effect    = "Allow"
-        Principal = { Service = var.sender.service }
-        Action    = ["kms:GenerateDataKey", "kms:Decrypt"]
-        Resource  = "*"
-        Condition = var.sender.condition
-      },
+      merge(
+        {
+          # S3, or EventBridge: whoever sends what was uploaded.
+          # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html#compatibility-with-aws-services
+          Sid       = "SenderUsesTheEncryptedQueue"
+          Effect    = "Allow"
+          Principal = { Service = var.sender.service }
+          Action    = ["kms:GenerateDataKey", "kms:Decrypt"]
+          Resource  = "*"
+        },
+        # EventBridge does not tell KMS for whom it asks: of topics SNS's guide says so, and a condition that is never
+        # met would lose every upload. The queue's own policy admits the rule alone.
+        # https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
+        var.sender.service == "events.amazonaws.com" ? {} : { Condition = var.sender.condition },
+      ),
     ],
     [
       {
