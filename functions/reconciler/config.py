@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from thumbnailer.config import propagates_deletions
-from thumbnailer.errors import Systemic
-from thumbnailer.renditions import Settings
+from thumbnailer.environment import Variables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from thumbnailer.renditions import Settings
 
 
 @dataclass(frozen=True)
@@ -35,23 +35,14 @@ class Config:
     def from_environment(cls, environment: Mapping[str, str]) -> Config:
         """Read and validate. Raises Systemic, naming the variable."""
 
-        def required(name: str) -> str:
-            value = environment.get(name, "")
-            if not value:
-                raise Systemic(f"the environment variable {name} is not set: deploy with the Terraform module")
-            return value
-
-        try:
-            settings = Settings.from_json(required("SETTINGS"))
-        except ValueError as error:
-            raise Systemic(f"the environment variable SETTINGS is not usable: {error}") from error
+        given = Variables(environment)
         return cls(
-            settings=settings,
-            source_bucket=required("SOURCE_BUCKET"),
-            source_prefix=environment.get("SOURCE_PREFIX", ""),
-            thumbnails_bucket=required("THUMBNAILS_BUCKET"),
-            propagates_deletions=propagates_deletions(environment),
-            catalog_table=required("CATALOG_TABLE"),
-            cursor_parameter=required("CURSOR_PARAMETER"),
-            metrics_function=required("METRICS_FUNCTION"),
+            settings=given.settings("SETTINGS"),
+            source_bucket=given.text("SOURCE_BUCKET"),
+            source_prefix=given.text_if_set("SOURCE_PREFIX"),
+            thumbnails_bucket=given.text("THUMBNAILS_BUCKET"),
+            propagates_deletions=given.switch("PROPAGATE_DELETIONS", default=True),
+            catalog_table=given.text("CATALOG_TABLE"),
+            cursor_parameter=given.text("CURSOR_PARAMETER"),
+            metrics_function=given.text("METRICS_FUNCTION"),
         )

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from thumbnailer.capacity import Capacity
-from thumbnailer.errors import Systemic
-from thumbnailer.renditions import Settings
+from thumbnailer.environment import Variables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from thumbnailer.renditions import Settings
 
 
 @dataclass(frozen=True)
@@ -47,60 +48,29 @@ class Config:
     def from_environment(cls, environment: Mapping[str, str]) -> Config:
         """Read and validate. Raises Systemic, naming the variable: no image can be processed without."""
 
-        def required(name: str) -> str:
-            value = environment.get(name, "")
-            if not value:
-                raise Systemic(f"the environment variable {name} is not set: deploy with the Terraform module")
-            return value
-
-        try:
-            settings = Settings.from_json(required("SETTINGS"))
-        except ValueError as error:
-            raise Systemic(f"the environment variable SETTINGS is not usable: {error}") from error
-
-        def number(name: str) -> int:
-            value = required(name)
-            if not value.isdecimal():
-                raise Systemic(f"the environment variable {name} is {value!r}, not a whole number")
-            return int(value)
-
-        def number_if_set(name: str) -> int | None:
-            if not environment.get(name):
-                return None
-            if (given := number(name)) == 0:
-                raise Systemic(f"the environment variable {name} is 0: nothing would ever be done")
-            return given
-
+        given = Variables(environment)
         # Set by Lambda itself.
-        memory_bytes = number("AWS_LAMBDA_FUNCTION_MEMORY_SIZE") * 2**20
+        memory_bytes = given.number("AWS_LAMBDA_FUNCTION_MEMORY_SIZE") * 2**20
         return cls(
-            settings=settings,
-            source_bucket=required("SOURCE_BUCKET"),
-            source_prefix=environment.get("SOURCE_PREFIX", ""),
-            thumbnails_bucket=required("THUMBNAILS_BUCKET"),
-            cache_control=environment.get("CACHE_CONTROL", ""),
-            propagates_deletions=propagates_deletions(environment),
-            catalog_table=required("CATALOG_TABLE"),
-            alerts_topic_arn=required("ALERTS_TOPIC_ARN"),
-            digests_table=required("DIGESTS_TABLE"),
-            digest_window_seconds=number("DIGEST_WINDOW_SECONDS"),
-            runbook_url=required("RUNBOOK_URL"),
-            tombstone_days=number("TOMBSTONE_DAYS"),
-            retry_first_seconds=number("RETRY_FIRST_SECONDS"),
-            timeout_seconds=number("TIMEOUT_SECONDS"),
+            settings=given.settings("SETTINGS"),
+            source_bucket=given.text("SOURCE_BUCKET"),
+            source_prefix=given.text_if_set("SOURCE_PREFIX"),
+            thumbnails_bucket=given.text("THUMBNAILS_BUCKET"),
+            cache_control=given.text_if_set("CACHE_CONTROL"),
+            propagates_deletions=given.switch("PROPAGATE_DELETIONS", default=True),
+            catalog_table=given.text("CATALOG_TABLE"),
+            alerts_topic_arn=given.text("ALERTS_TOPIC_ARN"),
+            digests_table=given.text("DIGESTS_TABLE"),
+            digest_window_seconds=given.number("DIGEST_WINDOW_SECONDS"),
+            runbook_url=given.text("RUNBOOK_URL"),
+            tombstone_days=given.number("TOMBSTONE_DAYS"),
+            retry_first_seconds=given.number("RETRY_FIRST_SECONDS"),
+            timeout_seconds=given.number("TIMEOUT_SECONDS"),
             memory_bytes=memory_bytes,
             capacity=Capacity.of(
                 memory_bytes,
-                images=number_if_set("IMAGES_AT_ONCE"),
-                renders=number_if_set("RENDERS_AT_ONCE"),
-                writes=number_if_set("WRITES_AT_ONCE"),
+                images=given.number_if_set("IMAGES_AT_ONCE"),
+                renders=given.number_if_set("RENDERS_AT_ONCE"),
+                writes=given.number_if_set("WRITES_AT_ONCE"),
             ),
         )
-
-
-def propagates_deletions(environment: Mapping[str, str]) -> bool:
-    """Return whether thumbnails go when their source does, which both functions are told. Raises Systemic."""
-    value = environment.get("PROPAGATE_DELETIONS", "true")
-    if value not in {"true", "false"}:
-        raise Systemic(f"the environment variable PROPAGATE_DELETIONS is {value!r}, neither true nor false")
-    return value == "true"
