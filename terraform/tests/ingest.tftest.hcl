@@ -238,7 +238,7 @@ run "nothing_goes_through_eventbridge_unless_asked_to" {
   }
 
   assert {
-    condition     = length(aws_cloudwatch_event_rule.uploads) == 0 && length(aws_cloudwatch_event_target.work) == 0 && output.rule_name == null
+    condition     = length(aws_cloudwatch_event_rule.uploads) == 0 && length(aws_cloudwatch_event_target.work) == 0 && output.rule_name == ""
     error_message = "A bucket that notifies the queue must not be told of twice."
   }
 

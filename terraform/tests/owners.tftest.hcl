@@ -24,7 +24,7 @@ variables {
 
 run "by_default_all_is_made_here" {
   assert {
-    condition     = output.owner_policies == {} && output.source_mode == "create" && output.source_rule_name == null
+    condition     = output.owner_policies == {} && output.source_mode == "create" && output.source_rule_name == ""
     error_message = "Where nothing was there before, nobody has to allow anything."
   }
 

@@ -34,7 +34,7 @@ class Aws:
         self.region = "eu-central-1"
         self.outputs: dict[str, Any] = dict.fromkeys(OUTPUTS, "…") | {
             "release": "0.1.0",
-            "source_bucket": "uploads", "source_mode": "create", "source_prefix": "photos/", "source_rule_name": None,
+            "source_bucket": "uploads", "source_mode": "create", "source_prefix": "photos/", "source_rule_name": "",
             "queue_url": WORK, "queue_arn": WORK,
             "backfill_queue_url": BACKFILL, "backfill_queue_arn": BACKFILL,
             "dlq_url": DEAD, "dlq_arn": DEAD,

@@ -16,7 +16,7 @@ output "source_mode" {
 }
 
 output "source_rule_name" {
-  description = "Name of the rule that picks out EventBridge's events for the work queue; null where the bucket itself notifies it."
+  description = "Name of the rule that picks out EventBridge's events for the work queue; empty where the bucket itself notifies it."
   value       = module.pipeline.source_rule_name
 }
 

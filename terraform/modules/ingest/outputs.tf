@@ -54,8 +54,8 @@ output "dlq_name" {
 }
 
 output "rule_name" {
-  description = "Name of the rule that sends what EventBridge is told of to the work queue; null where the bucket itself does."
-  value       = one(values(aws_cloudwatch_event_rule.uploads)[*].name)
+  description = "Name of the rule that sends what EventBridge is told of to the work queue; empty where the bucket itself does."
+  value       = join("", values(aws_cloudwatch_event_rule.uploads)[*].name)
 }
 
 output "policies" {
