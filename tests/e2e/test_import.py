@@ -34,7 +34,7 @@ def album(tmp_path: Path) -> Path:
 
 def test_killed_three_times_every_image_is_accounted_for(deployment: Deployment, album: Path) -> None:
     bucket, watched = deployment.outputs["source_bucket"], deployment.outputs["source_prefix"]
-    prefix = f"{watched}killed/"
+    prefix = f"{watched}imported/"
     with importer(deployment.stack) as imported:
         before = len(imported.objects())
         arguments = (album, f"s3://{bucket}/{prefix}", "--follow", "--yes")

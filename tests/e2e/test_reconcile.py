@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.e2e
 
-PREFIX = "reconciled/"
+PREFIX = "damaged/"
 KEYS = [
     f"{PREFIX}{name}" for name in ("a", "a-1.png", "altered é.png", "changed+.png", "lost.png", "old.png", "x/gone.png")
 ]
