@@ -36,7 +36,7 @@ USER: Final = "operator"
 POLICY: Final = REPOSITORY / "terraform" / "modules" / "operator" / "main.tf"
 SIDS: Final = re.findall(r'\bSid\s+= "(\w+)"', POLICY.read_text(encoding="utf-8"))
 
-# Only what listens to EventBridge has a rule: terraform/tests/operator.tftest.hcl holds the statement to it.
+# Only what listens to EventBridge has a rule: terraform/tests/owners.tftest.hcl holds the statement to it.
 OF_OTHER_STACKS: Final = frozenset({"ReadRule"})
 
 KEY, BAD_KEY = "operators/good.png", "operators/bad.png"
