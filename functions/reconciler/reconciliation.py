@@ -62,11 +62,6 @@ class Estate:
     def rows(self) -> Rows:
         return Rows(self.dynamodb, self.catalog_table, self.source_bucket)
 
-    @cached_property
-    def fingerprint(self) -> str:
-        """Of the settings, which takes as long as examining several images."""
-        return self.settings.fingerprint
-
     def retired(self) -> list[str]:
         """Return the prefixes of the thumbnails bucket that look like a rendition's, and no rendition has."""
         deployed = {each.name for each in self.settings.renditions}
@@ -102,7 +97,8 @@ def reconcile(
 
 def _examined(estate: Estate, sight: Sight | Foreign, young_since: datetime) -> Examined:
     if isinstance(sight, Sight):
-        return examine(sight, estate.fingerprint, young_since, propagates_deletions=estate.propagates_deletions)
+        fingerprint = estate.settings.fingerprint
+        return examine(sight, fingerprint, young_since, propagates_deletions=estate.propagates_deletions)
     return Examined(None, (Finding(Kind.FOREIGN, sight.key, "it can be no thumbnail of this pipeline"),))
 
 
@@ -191,7 +187,7 @@ def _seen_now(estate: Estate, sight: Sight, row: Known | None) -> Sight:
     listed = inventory.find(estate.s3, estate.source_bucket, sight.key)
     # A look costs a call: those that decide something, and no others.
     keys: set[str] = set()
-    verdict = judge(listed, row, estate.fingerprint) if listed else None
+    verdict = judge(listed, row, estate.settings.fingerprint) if listed else None
     if verdict in {None, Verdict.CURRENT, Verdict.FAILED}:
         keys |= sight.thumbnails.keys()
     if verdict is Verdict.CURRENT and row is not None:

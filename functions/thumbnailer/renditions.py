@@ -10,6 +10,7 @@ import hashlib
 import json
 import re
 from dataclasses import asdict, dataclass, fields
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ class Settings:
             truncated=_choice(given, "", "truncated", Truncated, "fail"),
         )
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """16 hex digits that change with anything that changes the bytes of a thumbnail; limits do not."""
         shape = [RENDERER_VERSION, [asdict(each) for each in self.renditions], self.animation, self.truncated]
