@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import ClientError
 
+from bulk.queues import depth
 from reconciler.rows import KEYS_A_CALL
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ class Follower:
             if 2 * decided >= looked_at:
                 continue
             if clock() - moved >= patience_seconds:
-                stalled = Stalled(_messages(sqs, queues.work_url), _messages(sqs, queues.dead_letter_url))
+                stalled = Stalled(depth(sqs, queues.work_url).total, depth(sqs, queues.dead_letter_url).total)
                 if stalled.dead_letters or not stalled.waiting:
                     return stalled
             sleep(wait_seconds)
@@ -151,15 +152,3 @@ class Follower:
             if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:  # noqa: PLR2004 - HTTP's
                 return None
             raise
-
-
-def _messages(sqs: SQSClient, url: str) -> int:
-    attributes = sqs.get_queue_attributes(
-        QueueUrl=url,
-        AttributeNames=[
-            "ApproximateNumberOfMessages",
-            "ApproximateNumberOfMessagesNotVisible",
-            "ApproximateNumberOfMessagesDelayed",
-        ],
-    )["Attributes"]
-    return sum(map(int, attributes.values()))

@@ -12,6 +12,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from bulk.queues import depth
 from reconciler.rows import KEYS_A_CALL
 
 if TYPE_CHECKING:
@@ -32,10 +33,6 @@ _SAMPLE: Final = 300
 _ENOUGH: Final = 100
 # Of what the function left as it was, the row never tells; nor where the image is gone.
 _PATIENCE_SECONDS: Final = 15 * 60
-
-_COUNTS: Final = (
-    "ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed"
-)  # fmt: skip
 
 
 class Tripped(Exception):
@@ -207,5 +204,4 @@ class Guard:
 
     def _depth(self, queue: str) -> int:
         """How many messages there are about, seen and unseen."""
-        answer = self._sqs.get_queue_attributes(QueueUrl=self._outputs[queue], AttributeNames=list(_COUNTS))
-        return sum(int(answer["Attributes"][name]) for name in _COUNTS)
+        return depth(self._sqs, self._outputs[queue]).total

@@ -19,6 +19,7 @@ from bulk import backups, letters, move_tasks
 from bulk.backups import Backup
 from bulk.letters import DeadLetters, Fate, Origins, Selection
 from bulk.pace import Pace
+from bulk.queues import depth
 from bulk.sender import Sender
 from demo.words import printable
 from thumbctl import stack as stacks
@@ -42,21 +43,14 @@ from thumbnailer.errors import Permanent
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from mypy_boto3_sqs import SQSClient
-    from mypy_boto3_sqs.literals import QueueAttributeNameType
-
     from bulk.letters import Letter
     from bulk.move_tasks import Task
+    from bulk.queues import Depth
     from thumbctl.stack import Stack
     from thumbnailer.events import ObjectEvent
 
 __all__ = ["app"]
 
-_COUNTS: Final[Mapping[str, QueueAttributeNameType]] = {
-    "waiting": "ApproximateNumberOfMessages",
-    "hidden": "ApproximateNumberOfMessagesNotVisible",
-    "delayed": "ApproximateNumberOfMessagesDelayed",
-}
 # With these on, whatever is redriven fails again.
 _SICK: Final = ("-systemic-errors", "-function-errors")
 _MOST_GROUPS: Final = 30
@@ -106,7 +100,7 @@ def dlq(
         options_go_behind(context, f"dlq {context.invoked_subcommand}")
         return
     found = stacks.find(stack)
-    counts = _counts(found)
+    held = _depth(found)
     with _looked_at(found) as dead:
         seen = Counter(
             _group(letter) for letter in itertools.islice(itertools.chain.from_iterable(dead.pages()), sample)
@@ -114,10 +108,11 @@ def dlq(
     task = move_tasks.latest(found.client("sqs"), found.outputs["dlq_arn"])
     if as_json:
         groups = [{**asdict(group), "letters": number} for group, number in seen.most_common()]
+        counts = {"waiting": held.waiting, "hidden": held.in_flight, "delayed": held.delayed}
         write_json([{**counts, "groups": groups, "move_task": asdict(task) if task else None}])
     else:
-        _show_groups(found, counts, seen, task)
-    if sum(counts.values()) or seen:
+        _show_groups(found, held, seen, task)
+    if held.total or seen:
         raise typer.Exit(ExitCode.WRONG)
 
 
@@ -175,7 +170,7 @@ def redrive(
     found = stacks.find(stack)
     selection = Selection(tuple(keys or ()), since)
     _require_health(found, force=force)
-    number = sum(_counts(found).values())
+    number = _depth(found).total
     if not number:
         _tell({"moved": 0}, "There are no dead letters.", as_json=as_json)
         return
@@ -217,7 +212,7 @@ def purge(
     found = stacks.find(stack)
     selection = Selection(tuple(keys or ()), since)
     file = backup or Path(f"{_queue_name(found.outputs['dlq_arn'])}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.jsonl")
-    number = sum(_counts(found).values())
+    number = _depth(found).total
     with Backup(file) as opened, _looked_at(found) as dead:
         if number:
             which = f"those of about {number} dead letters that are selected" if selection else f"{number} dead letters"
@@ -274,7 +269,7 @@ def restore(
 
 def _redrive_one_by_one(stack: Stack, selection: Selection, rate: int, *, again: bool, as_json: bool) -> None:
     fates: Counter[Fate] = Counter()
-    total = None if selection else sum(_counts(stack).values())
+    total = None if selection else _depth(stack).total
     with _looked_at(stack) as dead, _reported("Redriving", total) as advance:
         try:
             senders = _senders(stack, rate)
@@ -377,11 +372,8 @@ def _senders(stack: Stack, rate: int | None) -> dict[str, Sender]:
     return {url: Sender(sqs, url, pace) for url, _ in (_origins(stack).work, _origins(stack).backfill)}
 
 
-def _counts(stack: Stack) -> dict[str, int]:
-    """How many letters there are about, by what they do."""
-    sqs: SQSClient = stack.client("sqs")
-    answer = sqs.get_queue_attributes(QueueUrl=stack.outputs["dlq_url"], AttributeNames=list(_COUNTS.values()))
-    return {name: int(answer["Attributes"][attribute]) for name, attribute in _COUNTS.items()}
+def _depth(stack: Stack) -> Depth:
+    return depth(stack.client("sqs"), stack.outputs["dlq_url"])
 
 
 def _queue_name(arn: str | None) -> str:
@@ -441,8 +433,8 @@ def _show_letters(stack: Stack, shown: list[Letter]) -> None:
     console().print(table)
 
 
-def _show_groups(stack: Stack, counts: Mapping[str, int], seen: Counter[_Group], task: Task | None) -> None:
-    number = sum(counts.values())
+def _show_groups(stack: Stack, held: Depth, seen: Counter[_Group], task: Task | None) -> None:
+    number = held.total
     console().print(escape(stack.title))
     if task and not task.over:
         console().print(f"SQS is moving letters back: about {task.moved} of {task.to_move or '?'} by now.")
@@ -450,7 +442,7 @@ def _show_groups(stack: Stack, counts: Mapping[str, int], seen: Counter[_Group],
         console().print("There are no dead letters.")
         return
     console().print(
-        f"About {number} dead letters, of which {counts['hidden']} are hidden while somebody looks at them;"
+        f"About {number} dead letters, of which {held.in_flight} are hidden while somebody looks at them;"
         f" {seen.total()} were looked into:"
     )
     table = Table(box=None, pad_edge=False)

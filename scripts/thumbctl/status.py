@@ -19,6 +19,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from bulk import failed
+from bulk.queues import depth
 from thumbctl import health
 from thumbctl import stack as stacks
 from thumbctl.conventions import ExitCode, JsonOption, StackOption, complain, console, counted, write_json
@@ -30,9 +31,9 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_cloudwatch.type_defs import MetricDataQueryTypeDef
     from mypy_boto3_sqs import SQSClient
-    from mypy_boto3_sqs.literals import QueueAttributeNameType
     from rich.console import RenderableType
 
+    from bulk.queues import Depth
     from thumbctl.health import Poller
     from thumbctl.stack import Stack
 
@@ -42,11 +43,6 @@ __all__ = ["status"]
 _OUTCOMES: Final = ("Ready", "Failed", "Deleted", "Stale", "Duplicate", "Ignored")
 _QUEUES: Final[Mapping[str, str]] = {"work": "queue_url", "backfill": "backfill_queue_url", "dead_letters": "dlq_url"}
 _DEAD: Final = "dead_letters"
-_COUNTS: Final[Mapping[str, QueueAttributeNameType]] = {
-    "waiting": "ApproximateNumberOfMessages",
-    "in_flight": "ApproximateNumberOfMessagesNotVisible",
-    "delayed": "ApproximateNumberOfMessagesDelayed",
-}
 # Shared by all metrics, so that one request has them all.
 _PERIOD_SECONDS: Final = 60
 _DAY: Final = timedelta(days=1)
@@ -61,18 +57,15 @@ _MOST_FAILURES: Final = 10_000
 
 @dataclass(frozen=True)
 class Queue:
-    """What a queue holds; numbers are approximate, as SQS has them."""
+    """What a queue holds."""
 
     name: str
-    waiting: int
-    in_flight: int
-    delayed: int
+    depth: Depth
     oldest_seconds: float | None
     """The age of the oldest message; None where no metric says."""
 
-    @property
-    def messages(self) -> int:
-        return self.waiting + self.in_flight + self.delayed
+    def as_json(self) -> dict[str, Any]:
+        return {"name": self.name, **asdict(self.depth), "oldest_seconds": self.oldest_seconds}
 
 
 @dataclass(frozen=True)
@@ -105,7 +98,7 @@ class Status:
 
     @property
     def backlog(self) -> int:
-        return sum(queue.messages for queue in self.queues if queue.name != _DEAD)
+        return sum(queue.depth.total for queue in self.queues if queue.name != _DEAD)
 
     @property
     def eta_seconds(self) -> float | None:
@@ -116,7 +109,7 @@ class Status:
 
     @property
     def problems(self) -> list[str]:
-        dead = next(queue.messages for queue in self.queues if queue.name == _DEAD)
+        dead = next(queue.depth.total for queue in self.queues if queue.name == _DEAD)
         return [
             *(f"The alarm {name} is on: docs/runbook.md says what to do." for name in self.alarms_on),
             *([f"There are dead letters, about {dead}: see 'thumbctl dlq'."] if dead else []),
@@ -129,7 +122,13 @@ class Status:
         ]
 
     def as_json(self) -> dict[str, Any]:
-        return {**asdict(self), "backlog": self.backlog, "eta_seconds": self.eta_seconds, "problems": self.problems}
+        return {
+            **asdict(self),
+            "queues": [queue.as_json() for queue in self.queues],
+            "backlog": self.backlog,
+            "eta_seconds": self.eta_seconds,
+            "problems": self.problems,
+        }
 
 
 def status(
@@ -208,9 +207,7 @@ def _newest_failures(stack: Stack) -> Iterable[failed.Failed]:
 
 def _queue(stack: Stack, name: str, metrics: _Metrics) -> Queue:
     sqs: SQSClient = stack.client("sqs")
-    answer = sqs.get_queue_attributes(QueueUrl=stack.outputs[_QUEUES[name]], AttributeNames=list(_COUNTS.values()))
-    counts = {count: int(answer["Attributes"][attribute]) for count, attribute in _COUNTS.items()}
-    return Queue(name, **counts, oldest_seconds=metrics.oldest_seconds(name))
+    return Queue(name, depth(sqs, stack.outputs[_QUEUES[name]]), oldest_seconds=metrics.oldest_seconds(name))
 
 
 class _Metrics:
@@ -311,9 +308,9 @@ def _queues(seen: Status) -> Table:
     table.add_column("Mapping")
     mappings = {each.queue: each for each in seen.pollers}
     for queue in seen.queues:
-        numbers = (f"{number:,}" for number in (queue.waiting, queue.in_flight, queue.delayed))
+        numbers = (f"{number:,}" for number in (queue.depth.waiting, queue.depth.in_flight, queue.depth.delayed))
         oldest = "no metrics" if queue.oldest_seconds is None else _span(queue.oldest_seconds)
-        wrong = queue.name == _DEAD and queue.messages
+        wrong = queue.name == _DEAD and queue.depth.total
         table.add_row(
             queue.name.replace("_", " "),
             *numbers,
