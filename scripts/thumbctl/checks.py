@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from thumbctl import channels
-from thumbctl.health import most_at_a_time
+from thumbctl.health import MAPPINGS, most_at_a_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -82,10 +82,7 @@ class Evidence:
         functions: LambdaClient = self.stack.client("lambda")
         return {
             name: functions.get_event_source_mapping(UUID=self.stack.outputs[output])
-            for name, output in {
-                "work": "event_source_mapping_uuid",
-                "backfill": "backfill_event_source_mapping_uuid",
-            }.items()
+            for name, output in MAPPINGS.items()
         }
 
     @functools.cached_property

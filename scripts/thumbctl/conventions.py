@@ -34,6 +34,8 @@ class ExitCode(enum.IntEnum):
     """Something is wrong with the stack."""
     IMPOSSIBLE = 2
     """Nothing is known of the stack: usage, no such stack, no access."""
+    INTERRUPTED = 130
+    """After Ctrl-C, as shells have it: neither done nor wrong."""
 
 
 # Why an image or a message can fail for good; a test holds them to what the function raises.
@@ -69,6 +71,21 @@ StackOption: TypeAlias = Annotated[
         envvar="THUMBCTL_STACK",
         autocompletion=complete_stack,
         help="The deployment: the name that the Terraform module was given. Without it, the local stack of 'make up'.",
+    ),
+]
+ReasonsOption: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--reason",
+        metavar="REASON",
+        autocompletion=complete_reason,
+        help="Only what failed for this reason, such as corrupt; may be given more than once.",
+    ),
+]
+KeysOption: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--key", metavar="GLOB", help="Only keys like this, such as 'holiday/*.jpg'; may be given more than once."
     ),
 ]
 JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="For scripts: one JSON object a line.")]

@@ -29,9 +29,6 @@ if TYPE_CHECKING:
     from reconciler.inventory import Listed
     from thumbctl.stack import Stack
 
-INTERRUPTED: Final = 130
-"""Exit code after Ctrl-C, as shells have it: neither done nor wrong."""
-
 _LOOK_SECONDS: Final = 3
 # SQS may take so long to count what was sent last.
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_GetQueueAttributes.html
@@ -244,7 +241,7 @@ def tell(ending: Ending, more: Mapping[str, Any], *, go_on: str, as_json: bool) 
         complain(ending.reason)
         raise typer.Exit(ExitCode.WRONG)
     if ending.state is State.PAUSED:
-        raise typer.Exit(INTERRUPTED)
+        raise typer.Exit(ExitCode.INTERRUPTED)
 
 
 def _sentences(ending: Ending, go_on: str) -> Iterator[str]:

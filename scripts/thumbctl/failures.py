@@ -19,7 +19,16 @@ from bulk import failed
 from bulk.failed import Failed
 from demo.words import printable
 from thumbctl import stack as stacks
-from thumbctl.conventions import JsonOption, SinceOption, StackOption, complete_reason, console, progress, write_json
+from thumbctl.conventions import (
+    JsonOption,
+    KeysOption,
+    ReasonsOption,
+    SinceOption,
+    StackOption,
+    console,
+    progress,
+    write_json,
+)
 from thumbctl.errors import ThumbctlError
 
 if TYPE_CHECKING:
@@ -37,21 +46,8 @@ _SCREENFUL = 100
 
 def failures(
     stack: StackOption = None,
-    reasons: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--reason",
-            metavar="REASON",
-            autocompletion=complete_reason,
-            help="Only what failed for this reason, such as corrupt; may be given more than once.",
-        ),
-    ] = None,
-    keys: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--key", metavar="GLOB", help="Only keys like this, such as 'holiday/*.jpg'; may be given more than once."
-        ),
-    ] = None,
+    reasons: ReasonsOption = None,
+    keys: KeysOption = None,
     since: SinceOption = None,
     limit: Annotated[
         int | None,

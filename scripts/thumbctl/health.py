@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 
     from thumbctl.stack import Stack
 
-_MAPPINGS: Final[Mapping[str, str]] = {
+MAPPINGS: Final[Mapping[str, str]] = {
     "work": "event_source_mapping_uuid",
     "backfill": "backfill_event_source_mapping_uuid",
 }
+"""The outputs that name the event source mappings, by their queues."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ def pollers(stack: Stack) -> list[Poller]:
     """The mappings of both queues."""
     functions: LambdaClient = stack.client("lambda")
     found = {
-        queue: functions.get_event_source_mapping(UUID=stack.outputs[output]) for queue, output in _MAPPINGS.items()
+        queue: functions.get_event_source_mapping(UUID=stack.outputs[output]) for queue, output in MAPPINGS.items()
     }
     return [Poller(queue, mapping["State"], most_at_a_time(mapping)) for queue, mapping in found.items()]
 

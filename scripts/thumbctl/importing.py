@@ -40,7 +40,6 @@ from thumbctl.conventions import (
     progress,
     write_json,
 )
-from thumbctl.enqueue import INTERRUPTED
 from thumbctl.errors import ThumbctlError
 
 if TYPE_CHECKING:
@@ -300,7 +299,7 @@ class _Run:
     def exit_code(self, *, follow: bool) -> int:
         """What it comes to for a script."""
         if self._state is State.PAUSED:
-            return INTERRUPTED
+            return ExitCode.INTERRUPTED
         failed = follow and any(outcome == FAILED for outcome, _ in self._journal.outcomes())
         return ExitCode.WRONG if failed or self._stalled or self._problems else ExitCode.FINE
 

@@ -9,6 +9,7 @@ import typer
 
 from thumbctl import stack as stacks
 from thumbctl.conventions import JsonOption, StackOption, console, write_json
+from thumbctl.health import MAPPINGS
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -24,8 +25,6 @@ class Queue(StrEnum):
     BACKFILL = "backfill"
     """What operators send."""
 
-
-_MAPPINGS = {Queue.WORK: "event_source_mapping_uuid", Queue.BACKFILL: "backfill_event_source_mapping_uuid"}
 
 _QueueArgument: TypeAlias = Annotated[
     Queue, typer.Argument(help="work is what is uploaded, backfill what people send.")
@@ -56,7 +55,7 @@ def resume(
 def _switch(name: str | None, queue: Queue, *, on: bool, as_json: bool) -> None:
     stack = stacks.find(name)
     functions: LambdaClient = stack.client("lambda")
-    state = functions.update_event_source_mapping(UUID=stack.outputs[_MAPPINGS[queue]], Enabled=on)["State"]
+    state = functions.update_event_source_mapping(UUID=stack.outputs[MAPPINGS[queue]], Enabled=on)["State"]
     if as_json:
         write_json([{"queue": queue, "state": state}])
     else:

@@ -35,7 +35,6 @@ from thumbctl.conventions import (
     progress,
     write_json,
 )
-from thumbctl.enqueue import INTERRUPTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -137,7 +136,7 @@ def reconcile(
     if report.tally.wrong:
         raise typer.Exit(ExitCode.WRONG)
     if not report.finished:
-        raise typer.Exit(INTERRUPTED)
+        raise typer.Exit(ExitCode.INTERRUPTED)
 
 
 def _estate(stack: Stack, prefix: str | None) -> tuple[Estate, int]:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
 from rich.markup import escape
 from rich.table import Table
 
@@ -20,11 +19,12 @@ from thumbctl import enqueue
 from thumbctl import stack as stacks
 from thumbctl.conventions import (
     JsonOption,
+    KeysOption,
+    ReasonsOption,
     SinceOption,
     StackOption,
     YesOption,
     ask,
-    complete_reason,
     console,
     write_json,
 )
@@ -72,21 +72,8 @@ class _Failures:
 
 
 def retry(
-    reasons: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--reason",
-            metavar="REASON",
-            autocompletion=complete_reason,
-            help="Only what failed for this reason, such as corrupt; may be given more than once.",
-        ),
-    ] = None,
-    keys: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--key", metavar="GLOB", help="Only keys like this, such as 'holiday/*.jpg'; may be given more than once."
-        ),
-    ] = None,
+    reasons: ReasonsOption = None,
+    keys: KeysOption = None,
     since: SinceOption = None,
     limit: LimitOption = None,
     rate: RateOption = None,
