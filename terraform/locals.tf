@@ -3,7 +3,7 @@ data "aws_partition" "current" {}
 data "aws_region" "current" {}
 
 locals {
-  release = "0.1.0" # of this module and the function that belongs to it
+  release = trimspace(file("${path.module}/VERSION")) # of this module, its functions and its tools
 
   aws = {
     account_id = data.aws_caller_identity.current.account_id

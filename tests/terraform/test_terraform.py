@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -89,11 +88,6 @@ def test_the_key_is_destroyed_after_all_that_is_encrypted_with_it(tmp_path: Path
         "module.thumbnails.module.bucket.aws_s3_bucket.this",
     }
     assert holders <= set(edges)
-
-
-def test_the_module_is_released_together_with_the_project() -> None:
-    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
-    assert re.findall(r'^  release = "(.+?)"', (MODULE / "locals.tf").read_text(), re.MULTILINE) == [project["version"]]
 
 
 def test_the_command_line_renders_what_the_module_does_by_default() -> None:

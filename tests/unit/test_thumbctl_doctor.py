@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import re
 from types import SimpleNamespace
@@ -33,7 +34,7 @@ class Aws:
         self.denied: set[str] = set()
         self.region = "eu-central-1"
         self.outputs: dict[str, Any] = dict.fromkeys(OUTPUTS, "…") | {
-            "release": "0.1.0",
+            "release": importlib.metadata.version("thumbnail-pipeline"),
             "source_bucket": "uploads", "source_mode": "create", "source_prefix": "photos/", "source_rule_name": "",
             "queue_url": WORK, "queue_arn": WORK,
             "backfill_queue_url": BACKFILL, "backfill_queue_arn": BACKFILL,
@@ -231,7 +232,7 @@ BROKEN: Final[list[tuple[str, str, Callable[[Aws], Any], str]]] = [
         "release",
         "warn",
         lambda aws: aws.outputs.update(release="9.9.9"),
-        "of release 9.9.9, and this thumbctl of 0.1.0",
+        f"of release 9.9.9, and this thumbctl of {importlib.metadata.version('thumbnail-pipeline')}",
     ),
     ("key", "fail", lambda aws: aws.key.update(KeyState="PendingDeletion"), "is PendingDeletion"),
     ("key", "fail", lambda aws: aws.queues[WORK].pop("KmsMasterKeyId"), "not encrypted with the stack's key"),
