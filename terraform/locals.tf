@@ -42,13 +42,6 @@ locals {
     arn if arn != null && arn != var.kms_key_arn
   ])
 
-  log_group_names = { for function in local.functions : function => local.names["${function}_logs"] }
-  log_group_arns = {
-    for function, name in local.log_group_names :
-    function => "arn:${local.aws.partition}:logs:${local.aws.region}:${local.aws.account_id}:log-group:${name}"
-  }
-  functions = concat(["thumbnailer"], var.reconcile == null ? [] : ["reconciler"])
-
   # Lambda takes a maximum concurrency or provisioned pollers, of which each keeps up to ten invocations busy.
   # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
   maximum_concurrency = {

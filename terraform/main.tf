@@ -45,17 +45,8 @@ module "ingest" {
 module "thumbnailer" {
   source = "./modules/thumbnailer"
 
-  names = {
-    function = local.names["thumbnailer"]
-    layer    = local.names["layer"]
-  }
-  aws = local.aws
-  package = {
-    function_archive = var.function_archive
-    layer_archive    = var.layer_archive
-    runtime          = var.runtime
-    architecture     = var.architecture
-  }
+  function = local.function_basics["thumbnailer"]
+  aws      = local.aws
   sizing = {
     memory_mb            = var.memory_mb
     timeout_seconds      = var.timeout_seconds
@@ -74,19 +65,9 @@ module "thumbnailer" {
     work     = { arn = module.ingest.queue_arn, maximum_concurrency = local.maximum_concurrency["work"], pollers = var.pollers }
     backfill = { arn = module.ingest.backfill_queue_arn, maximum_concurrency = local.maximum_concurrency["backfill"], pollers = var.backfill.pollers }
   }
-  uploads = {
-    bucket_arn  = module.ingest.bucket_arn
-    bucket_name = module.ingest.bucket_name
-    prefix      = var.source_prefix
-  }
-  thumbnails = {
-    bucket_arn  = module.thumbnails.bucket_arn
-    bucket_name = module.thumbnails.bucket_name
-  }
-  catalog = {
-    table_arn  = module.catalog.table_arn
-    table_name = module.catalog.table_name
-  }
+  uploads             = local.uploads
+  thumbnails          = local.thumbnails
+  catalog             = local.catalog
   propagate_deletions = var.propagate_deletions
   cache_control       = var.cache_control
   alerts_topic_arn    = module.alerting.topics["failures"].arn
@@ -98,81 +79,45 @@ module "thumbnailer" {
   runbook_url         = var.runbook_url
   kms_key_arn         = module.encryption.key_arn
   other_kms_key_arns  = local.other_kms_key_arns
-  log_kms_key_arn     = module.encryption.log_key_arn
   tombstone_days      = var.retention.tombstone_days
   retry_first_seconds = var.retry_first_seconds
-  logs = {
-    group_name        = local.log_group_names["thumbnailer"]
-    level             = var.log_level
-    debug_sample_rate = var.debug_sample_rate
-    retention_days    = var.retention.log_days
-  }
-  tracing = var.tracing.mode
-  vpc     = var.vpc
-
-  permissions_boundary_arn = var.permissions_boundary_arn
-
-  environment = var.function_environment
-  tags        = var.tags
+  logging             = { level = var.log_level, debug_sample_rate = var.debug_sample_rate }
+  tracing             = var.tracing.mode
+  tags                = var.tags
 }
 
 module "reconciler" {
   source   = "./modules/reconciler"
   for_each = { for choice in [var.reconcile] : "on" => choice if choice != null }
 
+  function = local.function_basics["reconciler"]
   names = {
-    function         = local.names["reconciler"]
     schedule_group   = local.names["schedule_group"]
     schedule_role    = local.names["schedule_role"]
     cursor_parameter = local.names["cursor_parameter"]
   }
-  aws = local.aws
-  package = {
-    function_archive = var.function_archive
-    runtime          = var.runtime
-    architecture     = var.architecture
-  }
-  layer_arn = module.thumbnailer.layer_arn
-  schedule  = each.value.schedule
-  settings  = module.thumbnailer.environment["SETTINGS"]
-  uploads = {
-    bucket_arn  = module.ingest.bucket_arn
-    bucket_name = module.ingest.bucket_name
-    prefix      = var.source_prefix
-  }
-  thumbnails = {
-    bucket_arn  = module.thumbnails.bucket_arn
-    bucket_name = module.thumbnails.bucket_name
-  }
-  catalog = {
-    table_arn  = module.catalog.table_arn
-    table_name = module.catalog.table_name
-  }
+  aws                 = local.aws
+  schedule            = each.value.schedule
+  settings            = module.thumbnailer.settings
+  uploads             = local.uploads
+  thumbnails          = local.thumbnails
+  catalog             = local.catalog
   propagate_deletions = var.propagate_deletions
-  metrics_function    = module.thumbnailer.function_name
+  metrics_function    = module.thumbnailer.function.name
   kms_key_arn         = module.encryption.key_arn
-  log_kms_key_arn     = module.encryption.log_key_arn
-  vpc                 = var.vpc
-
-  permissions_boundary_arn = var.permissions_boundary_arn
-
-  logs = {
-    group_name     = local.log_group_names["reconciler"]
-    retention_days = var.retention.log_days
-  }
-  environment = var.function_environment
-  tags        = var.tags
+  tags                = var.tags
 }
 
-module "thumbnails" {
-  source = "./modules/thumbnails"
+# Where thumbnails are served from. Unversioned on purpose: a thumbnail can be rendered again, and when its source is
+# deleted no copy of it may stay behind.
+module "thumbnails_bucket" {
+  source   = "./modules/bucket"
+  for_each = toset(var.thumbnails_bucket.mode == "create" ? ["on"] : [])
 
-  mode                   = var.thumbnails_bucket.mode
-  bucket_name            = local.thumbnails_bucket_name
-  uploads_bucket_name    = local.uploads_bucket.name
+  name                   = local.thumbnails_bucket_name
+  partition              = local.aws.partition
   distribution_arns      = local.distribution_arns
   cors                   = var.cors
-  partition              = local.aws.partition
   kms_key_arn            = module.encryption.key_arn
   without_tls            = local.without_tls
   incomplete_upload_days = var.retention.incomplete_upload_days
@@ -248,16 +193,16 @@ module "observability" {
     url  = module.ingest.dlq_url
   }
   function = {
-    name                = module.thumbnailer.function_name
+    name                = module.thumbnailer.function.name
     architecture        = var.architecture
     memory_mb           = var.memory_mb
     timeout_seconds     = var.timeout_seconds
     maximum_concurrency = local.most_at_a_time["work"]
     renditions          = length(var.renditions)
   }
-  log_group_name = module.thumbnailer.log_group_name
+  log_group_name = module.thumbnailer.function.log_group_name
   reconciler = one([
-    for reconciler in module.reconciler : { name = reconciler.function_name, schedule_group_name = reconciler.schedule_group_name }
+    for reconciler in module.reconciler : { name = reconciler.function.name, schedule_group_name = reconciler.schedule_group_name }
   ])
   catalog = {
     table_name          = module.catalog.table_name
@@ -280,14 +225,14 @@ module "operator" {
     bucket_arn = module.ingest.bucket_arn
     prefix     = var.source_prefix
   }
-  thumbnails_bucket_arn = module.thumbnails.bucket_arn
+  thumbnails_bucket_arn = local.thumbnails.bucket_arn
   queue_arns = {
     work         = module.ingest.queue_arn
     backfill     = module.ingest.backfill_queue_arn
     dead_letters = module.ingest.dlq_arn
   }
-  function_arn  = module.thumbnailer.function_arn
-  layer_arn     = module.thumbnailer.layer_arn
+  function_arn  = module.thumbnailer.function.arn
+  layer_arn     = aws_lambda_layer_version.imaging.arn
   mapping_arns  = [for mapping in module.thumbnailer.event_source_mappings : mapping.arn]
   log_group_arn = local.log_group_arns["thumbnailer"]
   catalog = {

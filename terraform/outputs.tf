@@ -1,26 +1,26 @@
 output "source_bucket" {
   description = "Name of the bucket to upload images to."
-  value       = module.ingest.bucket_name
+  value       = local.tools.source_bucket
 }
 
 output "source_prefix" {
   description = "Start of the keys in the source bucket that are watched; empty when all are."
-  value       = var.source_prefix
+  value       = local.tools.source_prefix
 }
 
 output "source_mode" {
   description = "How the source bucket tells of uploads: create, existing or eventbridge, as in uploads_bucket.mode."
-  value       = var.uploads_bucket.mode
+  value       = local.tools.source_mode
 }
 
 output "source_rule_name" {
   description = "Name of the rule that picks out EventBridge's events for the work queue; empty where the bucket itself notifies it."
-  value       = module.ingest.rule_name
+  value       = local.tools.source_rule_name
 }
 
 output "thumbnails_bucket" {
   description = "Name of the bucket that holds the thumbnails."
-  value       = module.thumbnails.bucket_name
+  value       = local.tools.thumbnails_bucket
 }
 
 output "distribution" {
@@ -30,42 +30,42 @@ output "distribution" {
 
 output "propagate_deletions" {
   description = "Whether thumbnails go when their original does."
-  value       = var.propagate_deletions
+  value       = local.tools.propagate_deletions
 }
 
 output "queue_url" {
   description = "URL of the work queue."
-  value       = module.ingest.queue_url
+  value       = local.tools.queue_url
 }
 
 output "backfill_queue_url" {
   description = "URL of the backfill queue, which operators send to."
-  value       = module.ingest.backfill_queue_url
+  value       = local.tools.backfill_queue_url
 }
 
 output "queue_arn" {
   description = "ARN of the work queue."
-  value       = module.ingest.queue_arn
+  value       = local.tools.queue_arn
 }
 
 output "backfill_queue_arn" {
   description = "ARN of the backfill queue."
-  value       = module.ingest.backfill_queue_arn
+  value       = local.tools.backfill_queue_arn
 }
 
 output "dlq_url" {
   description = "URL of the dead-letter queue."
-  value       = module.ingest.dlq_url
+  value       = local.tools.dlq_url
 }
 
 output "dlq_arn" {
   description = "ARN of the dead-letter queue."
-  value       = module.ingest.dlq_arn
+  value       = local.tools.dlq_arn
 }
 
 output "table_name" {
   description = "Name of the catalog table."
-  value       = module.catalog.table_name
+  value       = local.tools.table_name
 }
 
 output "table_arn" {
@@ -75,57 +75,57 @@ output "table_arn" {
 
 output "failures_index_name" {
   description = "Name of the catalog's sparse index of failed sources."
-  value       = module.catalog.failures_index_name
+  value       = local.tools.failures_index_name
 }
 
 output "topic_arns" {
   description = "ARNs of the topics by tier: failures, warning and critical."
-  value       = { for tier, topic in module.alerting.topics : tier => topic.arn }
+  value       = local.tools.topic_arns
 }
 
 output "digests_table_name" {
   description = "Name of the table in which digests of failures are spaced out."
-  value       = module.alerting.digests_table_name
+  value       = local.tools.digests_table_name
 }
 
 output "function_name" {
   description = "Name of the function that renders thumbnails."
-  value       = module.thumbnailer.function_name
+  value       = local.tools.function_name
 }
 
 output "function_role_name" {
   description = "Name of the role that the function runs as."
-  value       = module.thumbnailer.function_role_name
+  value       = local.tools.function_role_name
 }
 
 output "function_sha256" {
   description = "SHA-256 of the function's archive in base64, as Lambda tells it of the code that it runs."
-  value       = module.thumbnailer.function_sha256
+  value       = local.tools.function_sha256
 }
 
 output "log_group_name" {
   description = "Name of the function's log group."
-  value       = module.thumbnailer.log_group_name
+  value       = local.tools.log_group_name
 }
 
 output "event_source_mapping_uuid" {
   description = "Identifier of the mapping from the work queue to the function, for pausing and resuming it."
-  value       = module.thumbnailer.event_source_mappings["work"].uuid
+  value       = local.tools.event_source_mapping_uuid
 }
 
 output "backfill_event_source_mapping_uuid" {
   description = "Identifier of the mapping from the backfill queue to the function."
-  value       = module.thumbnailer.event_source_mappings["backfill"].uuid
+  value       = local.tools.backfill_event_source_mapping_uuid
 }
 
 output "maximum_concurrency" {
   description = "How many invocations run at a time at most for what is uploaded."
-  value       = local.most_at_a_time["work"]
+  value       = local.tools.maximum_concurrency
 }
 
 output "backfill_maximum_concurrency" {
   description = "How many invocations run at a time at most for the backfill queue."
-  value       = local.most_at_a_time["backfill"]
+  value       = local.tools.backfill_maximum_concurrency
 }
 
 output "kms_key_arn" {
@@ -135,12 +135,12 @@ output "kms_key_arn" {
 
 output "alarm_names" {
   description = "Names of the alarms by tier: warning, critical, and the pages that the critical ones set off. Warning and critical publish to the warning topic, pages to the critical one."
-  value       = local.alarm_names
+  value       = local.tools.alarm_names
 }
 
 output "dashboard_name" {
   description = "Name of the CloudWatch dashboard."
-  value       = module.observability.dashboard_name
+  value       = local.tools.dashboard_name
 }
 
 output "saved_query_names" {
@@ -150,7 +150,7 @@ output "saved_query_names" {
 
 output "release" {
   description = "Version of this module."
-  value       = local.release
+  value       = local.tools.release
 }
 
 output "operator_policy_json" {

@@ -1,21 +1,15 @@
-# Where tools find the deployment by its name alone, without Terraform's state. Names, which are no secrets: whoever may
-# read the parameter can find out nothing else by it. The keys are those of outputs.tf.
+# Where tools find the deployment by its name alone, without Terraform's state.
 
-resource "aws_ssm_parameter" "tools" {
-  #checkov:skip=CKV2_AWS_34:Names and addresses, none of them secret, and who reads them should not need the key.
-  name        = local.names["tools_parameter"]
-  description = "What tools have to know of the thumbnail pipeline ${var.name}."
-  type        = "String"
-  tags        = var.tags
-
-  # Not `value`, which plans would hide.
-  insecure_value = jsonencode({
+locals {
+  # What is in the parameter. Names, which are no secrets: whoever may read it can find out nothing else by it. What a
+  # tool is told here is an output too, of the same name, and thumbctl doctor misses it where it is not told.
+  tools = {
     release                            = local.release
     source_bucket                      = module.ingest.bucket_name
     source_prefix                      = var.source_prefix
     source_mode                        = var.uploads_bucket.mode
     source_rule_name                   = module.ingest.rule_name
-    thumbnails_bucket                  = module.thumbnails.bucket_name
+    thumbnails_bucket                  = local.thumbnails.bucket_name
     propagate_deletions                = var.propagate_deletions
     queue_url                          = module.ingest.queue_url
     queue_arn                          = module.ingest.queue_arn
@@ -27,15 +21,26 @@ resource "aws_ssm_parameter" "tools" {
     failures_index_name                = module.catalog.failures_index_name
     digests_table_name                 = module.alerting.digests_table_name
     topic_arns                         = { for tier, topic in module.alerting.topics : tier => topic.arn }
-    function_name                      = module.thumbnailer.function_name
-    function_role_name                 = module.thumbnailer.function_role_name
-    function_sha256                    = module.thumbnailer.function_sha256
-    log_group_name                     = module.thumbnailer.log_group_name
+    function_name                      = module.thumbnailer.function.name
+    function_role_name                 = module.thumbnailer.function.role_name
+    function_sha256                    = module.thumbnailer.function.sha256
+    log_group_name                     = module.thumbnailer.function.log_group_name
     event_source_mapping_uuid          = module.thumbnailer.event_source_mappings["work"].uuid
     backfill_event_source_mapping_uuid = module.thumbnailer.event_source_mappings["backfill"].uuid
     maximum_concurrency                = local.most_at_a_time["work"]
     backfill_maximum_concurrency       = local.most_at_a_time["backfill"]
     alarm_names                        = local.alarm_names
     dashboard_name                     = module.observability.dashboard_name
-  })
+  }
+}
+
+resource "aws_ssm_parameter" "tools" {
+  #checkov:skip=CKV2_AWS_34:Names and addresses, none of them secret, and who reads them should not need the key.
+  name        = local.names["tools_parameter"]
+  description = "What tools have to know of the thumbnail pipeline ${var.name}."
+  type        = "String"
+  tags        = var.tags
+
+  # Not `value`, which plans would hide.
+  insecure_value = jsonencode(local.tools)
 }

@@ -11,24 +11,11 @@ variable "name" {
   }
 }
 
-variable "function_archive" {
-  description = "Path of the function's zip file, which is built outside Terraform."
-  type        = string
-
-  validation {
-    condition     = fileexists(var.function_archive)
-    error_message = "function_archive names no file: build the function before planning."
-  }
-}
-
-variable "layer_archive" {
-  description = "Path of the zip file of the function's layer, built outside Terraform for the same runtime and architecture as the function's."
-  type        = string
-
-  validation {
-    condition     = fileexists(var.layer_archive)
-    error_message = "layer_archive names no file: build the layer before planning."
-  }
+variable "archives" {
+  description = "Where the zip files are that `make package` builds: the folder that holds thumbnailer.zip, reconciler.zip and layer.zip, built for runtime and architecture."
+  type = object({
+    folder = string
+  })
 }
 
 # What is rendered
@@ -259,9 +246,9 @@ variable "thumbnails_bucket" {
   }
 
   validation {
-    # The thumbnails module makes the same check of the names that are really used, made-up ones included.
-    condition     = var.thumbnails_bucket.name == null ? true : var.thumbnails_bucket.name != var.uploads_bucket.name
-    error_message = "thumbnails_bucket.name must not be uploads_bucket.name: every thumbnail would trigger the function again, for ever."
+    # Names that nobody gave, but the module makes up, included. A thumbnail that lands in the watched bucket is an upload.
+    condition     = coalesce(var.thumbnails_bucket.name, local.names["thumbnails_bucket"]) != local.uploads_bucket.name
+    error_message = "thumbnails_bucket must not be the uploads bucket: every thumbnail would trigger the function again, for ever. Name another one."
   }
 }
 

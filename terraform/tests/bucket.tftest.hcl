@@ -158,18 +158,3 @@ run "unversioned" {
     error_message = "Where nobody asks for it, no page's scripts may read."
   }
 }
-
-run "thumbnails_never_go_to_the_uploads_bucket" {
-  command = plan
-
-  module {
-    source = "./modules/thumbnails"
-  }
-
-  variables {
-    bucket_name         = "one-and-the-same"
-    uploads_bucket_name = "one-and-the-same"
-  }
-
-  expect_failures = [var.bucket_name]
-}

@@ -26,17 +26,17 @@ mock_provider "aws" {
   }
 
   override_resource {
-    target = module.thumbnails.module.bucket["on"].aws_s3_bucket.this
+    target = module.thumbnails_bucket["on"].aws_s3_bucket.this
     values = { arn = "arn:aws:s3:::thumbs-thumbnails-123456789012-eu-central-1" }
   }
 
   override_resource {
-    target = module.reconciler["on"].aws_lambda_function.this
+    target = module.reconciler["on"].module.function.aws_lambda_function.this
     values = { arn = "arn:aws:lambda:eu-central-1:123456789012:function:thumbs-reconciler" }
   }
 
   override_resource {
-    target = module.reconciler["on"].aws_cloudwatch_log_group.this
+    target = module.reconciler["on"].module.function.aws_cloudwatch_log_group.this
     values = { arn = "arn:aws:logs:eu-central-1:123456789012:log-group:/aws/lambda/thumbs-reconciler" }
   }
 
@@ -47,11 +47,10 @@ mock_provider "aws" {
 }
 
 variables {
-  name             = "thumbs"
-  function_archive = "./tests/fixtures/archive.zip"
-  layer_archive    = "./tests/fixtures/archive.zip"
-  source_prefix    = "photos/"
-  reconcile        = { schedule = "rate(1 day)" }
+  name          = "thumbs"
+  archives      = { folder = "./tests/fixtures" }
+  source_prefix = "photos/"
+  reconcile     = { schedule = "rate(1 day)" }
 }
 
 run "roles" {
@@ -60,7 +59,7 @@ run "roles" {
   # https://docs.aws.amazon.com/lambda/latest/dg/services-xray.html
   assert {
     condition = {
-      for name, policy in module.thumbnailer.role.policies : name => [
+      for name, policy in module.thumbnailer.function.role.policies : name => [
         for statement in jsondecode(policy).Statement :
         "${statement.Effect} ${join(" ", flatten([statement.Action]))} on ${join(" ", flatten([statement.Resource]))}"
       ]
@@ -95,7 +94,7 @@ run "roles" {
 
   assert {
     condition = {
-      for name, policy in module.reconciler["on"].roles.function.policies : name => [
+      for name, policy in module.reconciler["on"].function.role.policies : name => [
         for statement in jsondecode(policy).Statement :
         "${statement.Effect} ${join(" ", flatten([statement.Action]))} on ${join(" ", flatten([statement.Resource]))}"
       ]
@@ -114,7 +113,7 @@ run "roles" {
 
   assert {
     condition = {
-      for name, policy in module.reconciler["on"].roles.schedule.policies : name => [
+      for name, policy in module.reconciler["on"].schedule_role.policies : name => [
         for statement in jsondecode(policy).Statement :
         "${statement.Effect} ${join(" ", flatten([statement.Action]))} on ${join(" ", flatten([statement.Resource]))}"
       ]
@@ -127,9 +126,9 @@ run "roles" {
   assert {
     condition = merge([
       for role, policies in {
-        thumbnailer = module.thumbnailer.role.policies
-        reconciler  = module.reconciler["on"].roles.function.policies
-        schedule    = module.reconciler["on"].roles.schedule.policies
+        thumbnailer = module.thumbnailer.function.role.policies
+        reconciler  = module.reconciler["on"].function.role.policies
+        schedule    = module.reconciler["on"].schedule_role.policies
         } : merge([
           for name, policy in policies : {
             for number, statement in jsondecode(policy).Statement : "${role}/${name}/${number}" => jsonencode(statement.Condition)
@@ -157,9 +156,9 @@ run "roles" {
     condition = {
       for action in flatten([
         for policy in concat(
-          values(module.thumbnailer.role.policies),
-          values(module.reconciler["on"].roles.function.policies),
-          values(module.reconciler["on"].roles.schedule.policies),
+          values(module.thumbnailer.function.role.policies),
+          values(module.reconciler["on"].function.role.policies),
+          values(module.reconciler["on"].schedule_role.policies),
         ) :
         [for statement in jsondecode(policy).Statement : [
           for action in flatten([statement.Action]) : {
@@ -192,9 +191,9 @@ run "roles" {
   assert {
     condition = {
       for role, trust in {
-        thumbnailer = module.thumbnailer.role.trust
-        reconciler  = module.reconciler["on"].roles.function.trust
-        schedule    = module.reconciler["on"].roles.schedule.trust
+        thumbnailer = module.thumbnailer.function.role.trust
+        reconciler  = module.reconciler["on"].function.role.trust
+        schedule    = module.reconciler["on"].schedule_role.trust
       } : role => one(jsondecode(trust).Statement)
       } == {
       thumbnailer = { Effect = "Allow", Principal = { Service = "lambda.amazonaws.com" }, Action = "sts:AssumeRole" }
@@ -223,7 +222,7 @@ run "resources" {
       for name, policy in merge(
         { for queue, policy in module.ingest.policies : "ingest/${queue}" => policy },
         { for topic, policy in module.alerting.policies : "alerting/${topic}" => policy },
-        { thumbnails = module.thumbnails.policy, key = module.encryption.policy },
+        { thumbnails = one(values(module.thumbnails_bucket)[*].policy), key = module.encryption.policy },
         ) : name => [
         for statement in jsondecode(policy).Statement :
         "${join(" ", values(statement.Principal))} may ${join(" ", flatten([statement.Action]))} on ${join(" ", flatten([statement.Resource]))}"
@@ -299,7 +298,7 @@ run "resources" {
       for name, policy in merge(
         { for queue, policy in module.ingest.policies : "ingest/${queue}" => policy },
         { for topic, policy in module.alerting.policies : "alerting/${topic}" => policy },
-        { thumbnails = module.thumbnails.policy },
+        { thumbnails = one(values(module.thumbnails_bucket)[*].policy) },
         ) : name => [
         for statement in jsondecode(policy).Statement :
         "${statement.Principal} ${statement.Action} on ${join(" ", flatten([statement.Resource]))} ${jsonencode(statement.Condition)}"

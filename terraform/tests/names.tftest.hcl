@@ -11,12 +11,11 @@ override_data {
 }
 
 variables {
-  name             = "thumbs"
-  function_archive = "./tests/fixtures/archive.zip"
-  layer_archive    = "./tests/fixtures/archive.zip"
-  reconcile        = { schedule = "rate(1 day)" }
-  cdn              = {}
-  tracing          = { sampling = { service_name = "uploader", rate = 0.1 } }
+  name      = "thumbs"
+  archives  = { folder = "./tests/fixtures" }
+  reconcile = { schedule = "rate(1 day)" }
+  cdn       = {}
+  tracing   = { sampling = { service_name = "uploader", rate = 0.1 } }
   chat_channels = {
     slack = { on-call = { workspace_id = "T07EA123LEP", channel_id = "C07EZ1ABC23" } }
     teams = { a-channel-of-32-characters-01234 = { tenant_id = "t", team_id = "g", channel_id = "c" } }

@@ -16,10 +16,9 @@ mock_provider "aws" {
 }
 
 variables {
-  name             = "thumbs"
-  function_archive = "./tests/fixtures/archive.zip"
-  layer_archive    = "./tests/fixtures/archive.zip"
-  reconcile        = { schedule = "rate(1 day)" }
+  name      = "thumbs"
+  archives  = { folder = "./tests/fixtures" }
+  reconcile = { schedule = "rate(1 day)" }
 }
 
 run "by_default_all_is_made_here" {

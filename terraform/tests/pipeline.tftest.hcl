@@ -21,9 +21,8 @@ mock_provider "aws" {
 }
 
 variables {
-  name             = "thumbs"
-  function_archive = "./tests/fixtures/archive.zip"
-  layer_archive    = "./tests/fixtures/archive.zip"
+  name     = "thumbs"
+  archives = { folder = "./tests/fixtures" }
 }
 
 run "defaults" {
@@ -119,7 +118,7 @@ run "its_own_distribution_reaches_bucket_and_key" {
 
   assert {
     condition = {
-      for what, policy in { bucket = module.thumbnails.policy, key = module.encryption.policy } : what => flatten([
+      for what, policy in { bucket = one(values(module.thumbnails_bucket)[*].policy), key = module.encryption.policy } : what => flatten([
         for statement in jsondecode(policy).Statement : statement.Condition.StringEquals["aws:SourceArn"]
         if try(statement.Principal.Service, "") == "cloudfront.amazonaws.com"
       ])
@@ -152,8 +151,8 @@ run "knobs_reach_the_functions" {
 
   assert {
     condition = (
-      [for function in [module.thumbnailer, module.reconciler["on"]] : function.environment["PROPAGATE_DELETIONS"]] == ["false", "false"] &&
-      module.thumbnailer.environment["CACHE_CONTROL"] == "private, max-age=60" && output.propagate_deletions == false
+      [for function in [module.thumbnailer, module.reconciler["on"]] : function.function.environment["PROPAGATE_DELETIONS"]] == ["false", "false"] &&
+      module.thumbnailer.function.environment["CACHE_CONTROL"] == "private, max-age=60" && output.propagate_deletions == false
     )
     error_message = "Both functions must be told whether thumbnails stay, and the one that stores them for how long copies may be kept."
   }
@@ -233,7 +232,7 @@ run "reconciler" {
   }
 
   assert {
-    condition     = module.reconciler["on"].function_name == "thumbs-reconciler"
+    condition     = module.reconciler["on"].function.name == "thumbs-reconciler"
     error_message = "The reconciler must be named after the deployment."
   }
 
@@ -256,8 +255,8 @@ run "reconciler" {
   assert {
     condition = {
       for name in ["SETTINGS", "SOURCE_BUCKET", "SOURCE_PREFIX", "THUMBNAILS_BUCKET", "CATALOG_TABLE", "AWS_ENDPOINT_URL"] :
-      name => module.reconciler["on"].environment[name]
-    } == { for name in ["SETTINGS", "SOURCE_BUCKET", "SOURCE_PREFIX", "THUMBNAILS_BUCKET", "CATALOG_TABLE", "AWS_ENDPOINT_URL"] : name => module.thumbnailer.environment[name] }
+      name => module.reconciler["on"].function.environment[name]
+    } == { for name in ["SETTINGS", "SOURCE_BUCKET", "SOURCE_PREFIX", "THUMBNAILS_BUCKET", "CATALOG_TABLE", "AWS_ENDPOINT_URL"] : name => module.thumbnailer.function.environment[name] }
     error_message = "Both functions must be told the same."
   }
 }
@@ -378,7 +377,7 @@ run "operators_reach_this_deployment" {
       Redrive                  = output.queue_arn
       Pause                    = [for mapping in module.thumbnailer.event_source_mappings : mapping.arn]
       ReadCatalog              = [output.table_arn, "${output.table_arn}/index/${output.failures_index_name}"]
-      Repair                   = "${module.thumbnails.bucket_arn}/*"
+      Repair                   = "${local.thumbnails.bucket_arn}/*"
       UseTheKeyThroughServices = [output.kms_key_arn]
     }
     error_message = "Operators must be let to what they operate."

@@ -4,17 +4,17 @@ mock_provider "aws" {
   source = "./tests/mocks"
 
   override_resource {
-    target = aws_lambda_function.this
+    target = module.function.aws_lambda_function.this
     values = { arn = "arn:aws:lambda:eu-central-1:123456789012:function:thumbs-reconciler" }
   }
 
   override_resource {
-    target = aws_cloudwatch_log_group.this
+    target = module.function.aws_cloudwatch_log_group.this
     values = { arn = "arn:aws:logs:eu-central-1:123456789012:log-group:/aws/lambda/thumbs-reconciler" }
   }
 
   override_resource {
-    target = aws_iam_role.this
+    target = module.function.aws_iam_role.this
     values = { arn = "arn:aws:iam::123456789012:role/thumbs-reconciler" }
   }
 
@@ -30,17 +30,25 @@ mock_provider "aws" {
 }
 
 variables {
+  function = {
+    name = "thumbs-reconciler"
+    package = {
+      archive      = "./tests/fixtures/reconciler.zip"
+      runtime      = "python3.13"
+      architecture = "arm64"
+      layer_arns   = ["arn:aws:lambda:eu-central-1:123456789012:layer:thumbs-imaging:1"]
+    }
+    logs        = { group_name = "/aws/lambda/thumbs-reconciler", retention_days = 30, kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/k" }
+    environment = { AWS_ENDPOINT_URL = "http://127.0.0.1:4566" }
+  }
   names = {
-    function         = "thumbs-reconciler"
     schedule_group   = "thumbs"
     schedule_role    = "thumbs-reconciler-schedule"
     cursor_parameter = "/thumbnail-pipeline/thumbs/reconcile"
   }
-  aws     = { account_id = "123456789012", dns_suffix = "amazonaws.com", partition = "aws", region = "eu-central-1" }
-  package = { function_archive = "./tests/fixtures/archive.zip", runtime = "python3.13", architecture = "arm64" }
+  aws = { account_id = "123456789012", dns_suffix = "amazonaws.com", partition = "aws", region = "eu-central-1" }
 
   propagate_deletions = true
-  layer_arn           = "arn:aws:lambda:eu-central-1:123456789012:layer:thumbs-imaging:1"
   schedule            = "rate(1 day)"
   settings            = "{}"
   uploads             = { bucket_arn = "arn:aws:s3:::uploads", bucket_name = "uploads", prefix = "photos/" }
@@ -48,9 +56,6 @@ variables {
   catalog             = { table_arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/catalog", table_name = "catalog" }
   metrics_function    = "thumbs-thumbnailer"
   kms_key_arn         = "arn:aws:kms:eu-central-1:123456789012:key/k"
-  log_kms_key_arn     = "arn:aws:kms:eu-central-1:123456789012:key/k"
-  logs                = { group_name = "/aws/lambda/thumbs-reconciler", retention_days = 30 }
-  environment         = { AWS_ENDPOINT_URL = "http://127.0.0.1:4566" }
 }
 
 run "function" {
@@ -59,7 +64,7 @@ run "function" {
   }
 
   assert {
-    condition = aws_lambda_function.this.environment[0].variables == tomap({
+    condition = module.function.environment == tomap({
       SETTINGS          = "{}"
       SOURCE_BUCKET     = "uploads"
       SOURCE_PREFIX     = "photos/"
@@ -76,41 +81,15 @@ run "function" {
 
   assert {
     condition = (
-      aws_lambda_function.this.handler == "reconciler.handler.handler" && aws_lambda_function.this.layers == tolist([var.layer_arn]) &&
-      aws_lambda_function.this.source_code_hash == filebase64sha256("./tests/fixtures/archive.zip")
-    )
-    error_message = "The function must start in reconciler.handler.handler, with the layer, and a new archive must be noticed."
-  }
-
-  assert {
-    condition     = aws_lambda_function.this.reserved_concurrent_executions == 1
-    error_message = "Two passes at a time would move each other's cursor."
-  }
-
-  assert {
-    condition = (
-      aws_lambda_function_event_invoke_config.this.function_name == aws_lambda_function.this.function_name &&
+      aws_lambda_function_event_invoke_config.this.function_name == module.function.name &&
       aws_lambda_function_event_invoke_config.this.maximum_retry_attempts == 0
     )
     error_message = "A run that failed must wait for its next time."
   }
 
   assert {
-    condition     = aws_lambda_function.this.timeout == 900 && aws_lambda_function.this.memory_size == 512
-    error_message = "A run must last as long as Lambda lets it."
-  }
-
-  assert {
     condition     = aws_ssm_parameter.cursor.insecure_value == "{}" && aws_ssm_parameter.cursor.type == "String"
     error_message = "The first pass must begin at the beginning."
-  }
-
-  assert {
-    condition = (
-      aws_lambda_function.this.logging_config[0].log_group == "/aws/lambda/thumbs-reconciler" &&
-      aws_cloudwatch_log_group.this.retention_in_days == 30 && aws_cloudwatch_log_group.this.kms_key_id == var.log_kms_key_arn
-    )
-    error_message = "The function must log to a group that has a retention and a key."
   }
 }
 
@@ -121,8 +100,8 @@ run "role" {
 
   assert {
     condition = {
-      for name, policy in aws_iam_role_policy.capability : name => [
-        for statement in jsondecode(policy.policy).Statement : "${join(" ", statement.Action)} on ${statement.Resource}"
+      for name, policy in module.function.role.policies : name => [
+        for statement in jsondecode(policy).Statement : "${join(" ", statement.Action)} on ${statement.Resource}"
       ]
       } == {
       catalog    = ["dynamodb:BatchGetItem on arn:aws:dynamodb:eu-central-1:123456789012:table/catalog"]
@@ -135,17 +114,8 @@ run "role" {
   }
 
   assert {
-    condition     = one(jsondecode(aws_iam_role_policy.capability["encryption"].policy).Statement).Condition == { StringEquals = { "kms:ViaService" = "dynamodb.eu-central-1.amazonaws.com" } }
+    condition     = one(jsondecode(module.function.role.policies["encryption"]).Statement).Condition == { StringEquals = { "kms:ViaService" = "dynamodb.eu-central-1.amazonaws.com" } }
     error_message = "The key must be usable through the catalog, and in no other way."
-  }
-
-  assert {
-    condition = (
-      alltrue([for policy in aws_iam_role_policy.capability : policy.role == aws_iam_role.this.id]) &&
-      aws_lambda_function.this.role == aws_iam_role.this.arn &&
-      one(jsondecode(aws_iam_role.this.assume_role_policy).Statement).Principal == { Service = "lambda.amazonaws.com" }
-    )
-    error_message = "The function must run as the role that has the capabilities, and Lambda alone may assume it."
   }
 }
 
@@ -158,7 +128,7 @@ run "schedule" {
     condition = (
       aws_scheduler_schedule.this.schedule_expression == "rate(1 day)" &&
       aws_scheduler_schedule.this.group_name == aws_scheduler_schedule_group.this.name &&
-      aws_scheduler_schedule.this.target[0].arn == aws_lambda_function.this.arn &&
+      aws_scheduler_schedule.this.target[0].arn == module.function.arn &&
       aws_scheduler_schedule.this.target[0].role_arn == aws_iam_role.schedule.arn
     )
     error_message = "The schedule must run the function, as its own role."
@@ -194,49 +164,22 @@ run "schedule" {
   }
 }
 
-run "in_a_vpc_and_within_a_boundary" {
+run "within_a_boundary" {
   module {
     source = "./modules/reconciler"
   }
 
   variables {
-    vpc                      = { subnet_ids = ["subnet-0a", "subnet-0b"], security_group_ids = ["sg-0a"] }
-    permissions_boundary_arn = "arn:aws:iam::123456789012:policy/boundary"
+    function = {
+      name                     = "thumbs-reconciler"
+      package                  = { archive = "./tests/fixtures/reconciler.zip", runtime = "python3.13", architecture = "arm64", layer_arns = [] }
+      logs                     = { group_name = "/aws/lambda/thumbs-reconciler", retention_days = 30, kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/k" }
+      permissions_boundary_arn = "arn:aws:iam::123456789012:policy/boundary"
+    }
   }
 
   assert {
-    condition = (
-      aws_lambda_function.this.vpc_config[0].subnet_ids == toset(["subnet-0a", "subnet-0b"]) &&
-      aws_lambda_function.this.vpc_config[0].security_group_ids == toset(["sg-0a"])
-    )
-    error_message = "The function must work in the subnets and security groups that it was given."
-  }
-
-  assert {
-    condition = [for statement in jsondecode(aws_iam_role_policy.network["on"].policy).Statement : {
-      effect    = statement.Effect
-      actions   = length(statement.Action)
-      condition = jsonencode(try(statement.Condition, null))
-      }] == [
-      { effect = "Allow", actions = 6, condition = "null" },
-      { effect = "Deny", actions = 6, condition = jsonencode({ ArnEquals = { "lambda:SourceFunctionArn" = "arn:aws:lambda:eu-central-1:123456789012:function:thumbs-reconciler" } }) },
-    ]
-    error_message = "Lambda must be able to make interfaces, and the function's code must not."
-  }
-
-  assert {
-    condition     = aws_iam_role.this.permissions_boundary == var.permissions_boundary_arn && aws_iam_role.schedule.permissions_boundary == var.permissions_boundary_arn
+    condition     = aws_iam_role.schedule.permissions_boundary == var.function.permissions_boundary_arn
     error_message = "No role may do more than the boundary allows."
-  }
-}
-
-run "in_no_vpc_and_without_a_boundary" {
-  module {
-    source = "./modules/reconciler"
-  }
-
-  assert {
-    condition     = length(aws_lambda_function.this.vpc_config) == 0 && length(aws_iam_role_policy.network) == 0 && aws_iam_role.this.permissions_boundary == null
-    error_message = "By default the function must be in no VPC, and its role must not be able to do anything in one."
   }
 }

@@ -12,7 +12,7 @@ mock_provider "aws" {
   }
 
   override_resource {
-    target = module.thumbnails.module.bucket["on"].aws_s3_bucket.this
+    target = module.thumbnails_bucket["on"].aws_s3_bucket.this
     values = { id = "thumbs-thumbnails-123456789012-eu-central-1", arn = "arn:aws:s3:::thumbs-thumbnails-123456789012-eu-central-1" }
   }
 
@@ -47,18 +47,17 @@ mock_provider "aws" {
   }
 
   override_resource {
-    target = module.reconciler["on"].aws_lambda_function.this
+    target = module.reconciler["on"].module.function.aws_lambda_function.this
     values = { arn = "arn:aws:lambda:eu-central-1:123456789012:function:thumbs-reconciler" }
   }
 }
 
 variables {
-  name             = "thumbs"
-  function_archive = "./tests/fixtures/archive.zip"
-  layer_archive    = "./tests/fixtures/archive.zip"
-  timeout_seconds  = 70
-  batching         = { window_seconds = 7 }
-  tags             = { team = "photos" }
+  name            = "thumbs"
+  archives        = { folder = "./tests/fixtures" }
+  timeout_seconds = 70
+  batching        = { window_seconds = 7 }
+  tags            = { team = "photos" }
 }
 
 run "everything" {

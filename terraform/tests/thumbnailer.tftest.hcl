@@ -1,18 +1,22 @@
-# The function: what it is told, what feeds it, and what it may do.
+# The function that renders thumbnails: what it is told, what feeds it, and what it may do.
 
 mock_provider "aws" {
   source = "./tests/mocks"
 }
 
 variables {
-  names = { function = "thumbs-thumbnailer", layer = "thumbs-imaging" }
-  aws   = { account_id = "123456789012", dns_suffix = "amazonaws.com", partition = "aws", region = "eu-central-1" }
-  package = {
-    function_archive = "./tests/fixtures/archive.zip"
-    layer_archive    = "./tests/fixtures/archive.zip"
-    runtime          = "python3.13"
-    architecture     = "arm64"
+  function = {
+    name = "thumbs-thumbnailer"
+    package = {
+      archive      = "./tests/fixtures/thumbnailer.zip"
+      runtime      = "python3.13"
+      architecture = "arm64"
+      layer_arns   = ["arn:aws:lambda:eu-central-1:123456789012:layer:thumbs-imaging:1"]
+    }
+    logs        = { group_name = "/aws/lambda/thumbs-thumbnailer", retention_days = 30, kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/k" }
+    environment = { AWS_ENDPOINT_URL = "http://127.0.0.1:4566" }
   }
+  aws      = { account_id = "123456789012", dns_suffix = "amazonaws.com", partition = "aws", region = "eu-central-1" }
   sizing   = { memory_mb = 1769, timeout_seconds = 60 }
   batching = { size = 25, window_seconds = 3 }
   settings = {
@@ -35,14 +39,12 @@ variables {
   digests             = { table_arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/digests", table_name = "digests", window_seconds = 900 }
   runbook_url         = "https://wiki.example.com/runbook"
   kms_key_arn         = "arn:aws:kms:eu-central-1:123456789012:key/k"
-  log_kms_key_arn     = "arn:aws:kms:eu-central-1:123456789012:key/k"
   propagate_deletions = true
   cache_control       = "public, max-age=3600"
   tombstone_days      = 30
   retry_first_seconds = 20
-  logs                = { group_name = "/aws/lambda/thumbs-thumbnailer", level = "INFO", debug_sample_rate = 0.05, retention_days = 30 }
+  logging             = { level = "INFO", debug_sample_rate = 0.05 }
   tracing             = "Active"
-  environment         = { AWS_ENDPOINT_URL = "http://127.0.0.1:4566" }
 }
 
 run "function" {
@@ -51,7 +53,7 @@ run "function" {
   }
 
   assert {
-    condition = { for key, value in aws_lambda_function.this.environment[0].variables : key => value if key != "SETTINGS" } == {
+    condition = { for key, value in module.function.environment : key => value if key != "SETTINGS" } == {
       SOURCE_PREFIX         = "photos/"
       SOURCE_BUCKET         = "uploads"
       THUMBNAILS_BUCKET     = "thumbnails"
@@ -73,7 +75,7 @@ run "function" {
   }
 
   assert {
-    condition = jsondecode(aws_lambda_function.this.environment[0].variables["SETTINGS"]) == {
+    condition = jsondecode(module.function.environment["SETTINGS"]) == {
       renditions = [{
         name       = "small", width = 128, height = 96, fit = "cover", format = "webp", quality = 80, crop = "centre",
         background = "#ffffff", enlarge = false, effort = null
@@ -84,40 +86,6 @@ run "function" {
     }
     error_message = "SETTINGS must carry renditions, limits and both policies, under these names."
   }
-
-  assert {
-    condition     = aws_lambda_function.this.handler == "thumbnailer.handler.handler" && aws_lambda_function.this.layers == tolist([aws_lambda_layer_version.imaging.arn])
-    error_message = "The function must start in thumbnailer.handler.handler, with the layer."
-  }
-
-  assert {
-    condition = (
-      aws_lambda_function.this.runtime == "python3.13" && aws_lambda_layer_version.imaging.compatible_runtimes == toset(["python3.13"]) &&
-      aws_lambda_function.this.architectures == tolist(["arm64"]) && aws_lambda_layer_version.imaging.compatible_architectures == toset(["arm64"])
-    )
-    error_message = "Function and layer must agree on runtime and architecture."
-  }
-
-  assert {
-    condition = (
-      aws_lambda_function.this.source_code_hash == filebase64sha256("./tests/fixtures/archive.zip") &&
-      aws_lambda_layer_version.imaging.source_code_hash == filebase64sha256("./tests/fixtures/archive.zip")
-    )
-    error_message = "A new archive must be noticed by its hash."
-  }
-
-  assert {
-    condition     = aws_lambda_function.this.tracing_config[0].mode == "Active" && aws_lambda_function.this.reserved_concurrent_executions == -1
-    error_message = "The function must be traced, and reserve nothing unless told to."
-  }
-
-  assert {
-    condition = (
-      aws_lambda_function.this.logging_config[0].log_group == aws_cloudwatch_log_group.this.name &&
-      aws_cloudwatch_log_group.this.retention_in_days == 30 && aws_cloudwatch_log_group.this.kms_key_id == var.log_kms_key_arn
-    )
-    error_message = "The function must log to the group that has a retention and a key."
-  }
 }
 
 run "event_source" {
@@ -127,7 +95,7 @@ run "event_source" {
 
   assert {
     condition = { for mapping in aws_lambda_event_source_mapping.queue : mapping.event_source_arn => mapping.function_name } == {
-      for queue in var.queues : queue.arn => aws_lambda_function.this.arn
+      for queue in var.queues : queue.arn => module.function.arn
     }
     error_message = "Both queues must feed the function."
   }
@@ -159,7 +127,7 @@ run "role" {
   }
 
   assert {
-    condition = { for name, policy in aws_iam_role_policy.capability : name => sort(flatten(jsondecode(policy.policy).Statement[*].Action)) } == {
+    condition = { for name, policy in module.function.role.policies : name => sort(flatten(jsondecode(policy).Statement[*].Action)) } == {
       alert              = tolist(["dynamodb:UpdateItem", "sns:Publish"])
       catalog            = tolist(["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"])
       consume            = tolist(["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"])
@@ -174,9 +142,9 @@ run "role" {
   }
 
   assert {
-    condition = length(aws_iam_role_policy.capability) > 0 && alltrue(flatten([
-      for policy in aws_iam_role_policy.capability : [
-        for statement in jsondecode(policy.policy).Statement : [for action in statement.Action : !strcontains(action, "*")]
+    condition = length(module.function.role.policies) > 0 && alltrue(flatten([
+      for policy in module.function.role.policies : [
+        for statement in jsondecode(policy).Statement : [for action in statement.Action : !strcontains(action, "*")]
       ]
     ]))
     error_message = "No action may be a wildcard."
@@ -184,20 +152,20 @@ run "role" {
 
   assert {
     condition = toset([
-      for name, policy in aws_iam_role_policy.capability : name
-      if contains(jsondecode(policy.policy).Statement[*].Resource, "*")
+      for name, policy in module.function.role.policies : name
+      if contains(jsondecode(policy).Statement[*].Resource, "*")
     ]) == toset(["trace"])
     error_message = "Only X-Ray, which knows no resources, may be allowed on all of them."
   }
 
   assert {
-    condition     = jsondecode(aws_iam_role_policy.capability["read-sources"].policy).Statement[*].Resource == ["arn:aws:s3:::uploads/photos/*", "arn:aws:s3:::uploads"]
+    condition     = jsondecode(module.function.role.policies["read-sources"]).Statement[*].Resource == ["arn:aws:s3:::uploads/photos/*", "arn:aws:s3:::uploads"]
     error_message = "Sources must be readable under the watched prefix alone."
   }
 
   assert {
     condition = alltrue([
-      for statement in jsondecode(aws_iam_role_policy.capability["write-thumbnails"].policy).Statement :
+      for statement in jsondecode(module.function.role.policies["write-thumbnails"]).Statement :
       contains(statement.Action, "s3:ListBucket")
       ? statement.Resource == "arn:aws:s3:::thumbnails" && statement.Action == ["s3:ListBucket"] && statement.Condition == { NumericEquals = { "s3:max-keys" = "1" } }
       : statement.Resource == "arn:aws:s3:::thumbnails/*"
@@ -208,7 +176,7 @@ run "role" {
   assert {
     condition = {
       for name in ["catalog", "consume", "logs", "replace-thumbnails"] :
-      name => one(jsondecode(aws_iam_role_policy.capability[name].policy).Statement).Resource
+      name => one(jsondecode(module.function.role.policies[name]).Statement).Resource
       } == {
       catalog            = var.catalog.table_arn
       consume            = ["arn:aws:sqs:eu-central-1:123456789012:backfill", "arn:aws:sqs:eu-central-1:123456789012:work"]
@@ -219,7 +187,7 @@ run "role" {
   }
 
   assert {
-    condition = { for statement in jsondecode(aws_iam_role_policy.capability["alert"].policy).Statement : one(statement.Action) => statement.Resource } == {
+    condition = { for statement in jsondecode(module.function.role.policies["alert"]).Statement : one(statement.Action) => statement.Resource } == {
       "sns:Publish"         = var.alerts_topic_arn
       "dynamodb:UpdateItem" = var.digests.table_arn
     }
@@ -227,7 +195,7 @@ run "role" {
   }
 
   assert {
-    condition = one(jsondecode(aws_iam_role_policy.capability["encryption"].policy).Statement) == {
+    condition = one(jsondecode(module.function.role.policies["encryption"]).Statement) == {
       Effect   = "Allow"
       Action   = ["kms:Decrypt", "kms:GenerateDataKey"]
       Resource = [var.kms_key_arn]
@@ -242,28 +210,11 @@ run "role" {
     }
     error_message = "The key must be usable through the services that store for the function, and in no other way."
   }
-
-  assert {
-    condition = alltrue([
-      for policy in aws_iam_role_policy.capability : policy.role == aws_iam_role.this.id
-    ]) && aws_lambda_function.this.role == aws_iam_role.this.arn
-    error_message = "The function must run as the role that has the capabilities."
-  }
-
-  assert {
-    condition     = one(jsondecode(aws_iam_role.this.assume_role_policy).Statement).Principal == { Service = "lambda.amazonaws.com" }
-    error_message = "Lambda alone may assume the role."
-  }
 }
 
 run "without_snap_start" {
   module {
     source = "./modules/thumbnailer"
-  }
-
-  assert {
-    condition     = length(aws_lambda_function.this.snap_start) == 0 && aws_lambda_function.this.publish == false
-    error_message = "Without SnapStart there must be no versions, which would pile up."
   }
 
   assert {
@@ -279,11 +230,6 @@ run "with_snap_start" {
 
   variables {
     snap_start = true
-  }
-
-  assert {
-    condition     = aws_lambda_function.this.snap_start[0].apply_on == "PublishedVersions" && aws_lambda_function.this.publish
-    error_message = "SnapStart makes snapshots of published versions only."
   }
 
   assert {
@@ -305,7 +251,7 @@ run "parallelism" {
 
   assert {
     condition = {
-      for key, value in aws_lambda_function.this.environment[0].variables : key => value if endswith(key, "_AT_ONCE")
+      for key, value in module.function.environment : key => value if endswith(key, "_AT_ONCE")
     } == { IMAGES_AT_ONCE = "12", WRITES_AT_ONCE = "50" }
     error_message = "The function must be told the numbers that are set, and derive the others."
   }
@@ -332,67 +278,6 @@ run "provisioned_pollers" {
   }
 }
 
-run "environment_too_large" {
-  command = plan
-
-  module {
-    source = "./modules/thumbnailer"
-  }
-
-  variables {
-    environment = { LONG = join("", [for number in range(1000) : "long"]) }
-  }
-
-  expect_failures = [aws_lambda_function.this]
-}
-
-run "in_a_vpc_and_within_a_boundary" {
-  module {
-    source = "./modules/thumbnailer"
-  }
-
-  variables {
-    vpc                      = { subnet_ids = ["subnet-0a", "subnet-0b"], security_group_ids = ["sg-0a"] }
-    permissions_boundary_arn = "arn:aws:iam::123456789012:policy/boundary"
-  }
-
-  assert {
-    condition = (
-      aws_lambda_function.this.vpc_config[0].subnet_ids == toset(["subnet-0a", "subnet-0b"]) &&
-      aws_lambda_function.this.vpc_config[0].security_group_ids == toset(["sg-0a"])
-    )
-    error_message = "The function must work in the subnets and security groups that it was given."
-  }
-
-  assert {
-    condition = [for statement in jsondecode(aws_iam_role_policy.network["on"].policy).Statement : {
-      effect    = statement.Effect
-      actions   = length(statement.Action)
-      condition = jsonencode(try(statement.Condition, null))
-      }] == [
-      { effect = "Allow", actions = 6, condition = "null" },
-      { effect = "Deny", actions = 6, condition = jsonencode({ ArnEquals = { "lambda:SourceFunctionArn" = "arn:aws:lambda:eu-central-1:123456789012:function:thumbs-thumbnailer" } }) },
-    ]
-    error_message = "Lambda must be able to make interfaces, and the function's code must not."
-  }
-
-  assert {
-    condition     = aws_iam_role.this.permissions_boundary == var.permissions_boundary_arn
-    error_message = "No role may do more than the boundary allows."
-  }
-}
-
-run "in_no_vpc_and_without_a_boundary" {
-  module {
-    source = "./modules/thumbnailer"
-  }
-
-  assert {
-    condition     = length(aws_lambda_function.this.vpc_config) == 0 && length(aws_iam_role_policy.network) == 0 && aws_iam_role.this.permissions_boundary == null
-    error_message = "By default the function must be in no VPC, and its role must not be able to do anything in one."
-  }
-}
-
 run "keys_of_others" {
   module {
     source = "./modules/thumbnailer"
@@ -403,7 +288,7 @@ run "keys_of_others" {
   }
 
   assert {
-    condition     = one(jsondecode(aws_iam_role_policy.capability["encryption"].policy).Statement).Resource == [var.kms_key_arn, "arn:aws:kms:eu-central-1:210987654321:key/uploads"]
+    condition     = one(jsondecode(module.function.role.policies["encryption"]).Statement).Resource == [var.kms_key_arn, "arn:aws:kms:eu-central-1:210987654321:key/uploads"]
     error_message = "The keys that others encrypt with must be usable as well, and no further one."
   }
 }

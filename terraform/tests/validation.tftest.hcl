@@ -7,9 +7,8 @@ mock_provider "aws" {
 }
 
 variables {
-  name             = "thumbs"
-  function_archive = "./tests/fixtures/archive.zip"
-  layer_archive    = "./tests/fixtures/archive.zip"
+  name     = "thumbs"
+  archives = { folder = "./tests/fixtures" }
 }
 
 run "defaults_pass" {
@@ -21,8 +20,6 @@ run "bad_values_first" {
 
   variables {
     name                   = "Thumbs"                                                                             # capitals
-    function_archive       = "./tests/fixtures/missing.zip"                                                       # not built
-    layer_archive          = "./tests/fixtures/missing.zip"                                                       # not built
     renditions             = []                                                                                   # none
     limits                 = { pixels = 0 }                                                                       # nothing would pass
     animation              = "gif"                                                                                # no such policy
@@ -57,8 +54,6 @@ run "bad_values_first" {
 
   expect_failures = [
     var.name,
-    var.function_archive,
-    var.layer_archive,
     var.renditions,
     var.limits,
     var.animation,

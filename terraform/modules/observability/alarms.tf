@@ -88,7 +88,7 @@ locals {
     missing    = "notBreaching" # no invocations, no failures
     steps = [
       "Run the saved query ${var.name}/failures-by-reason: one reason or many? It names examples.",
-      "Look at an example. What was uploaded broken is for its sender to mend; if good images fail, go back to the function_archive before; if they are out-of-memory, crashed or too-slow, see the function's memory and time.",
+      "Look at an example. What was uploaded broken is for its sender to mend; if good images fail, go back to the archives before; if they are out-of-memory, crashed or too-slow, see the function's memory and time.",
       "Upload it again, or have it rendered again once the cause is gone: thumbctl retry. thumbctl failures lists it, from the index ${var.catalog.failures_index_name} of ${var.catalog.table_name}.",
     ]
   }

@@ -41,7 +41,7 @@ locals {
           steps = [
             "If the alarm systemic-errors is on as well, begin with that.",
             "Run the saved query ${var.name}/crashes: time-outs, memory, modules that cannot be imported.",
-            "If it began with a deployment, go back to the function_archive and layer_archive before it. Otherwise raise memory_mb or timeout_seconds.",
+            "If it began with a deployment, go back to the archives before it. Otherwise raise memory_mb or timeout_seconds.",
           ]
         }
 

@@ -1,11 +1,6 @@
-output "function_name" {
-  description = "Name of the function."
-  value       = aws_lambda_function.this.function_name
-}
-
-output "environment" {
-  description = "What the function is told."
-  value       = aws_lambda_function.this.environment[0].variables
+output "function" {
+  description = "The function: its name, ARN, role and role's name, log group's name, environment and the hash of its archive."
+  value       = module.function
 }
 
 output "schedule_group_name" {
@@ -13,16 +8,10 @@ output "schedule_group_name" {
   value       = aws_scheduler_schedule_group.this.name
 }
 
-output "roles" {
-  description = "Who may be the function and its schedule, and by the names of their policies what they may do then, for checks that this is all."
+output "schedule_role" {
+  description = "Who may be the schedule, and by the names of its policies what it may do then, for checks that this is all."
   value = {
-    function = {
-      trust    = aws_iam_role.this.assume_role_policy
-      policies = { for name, policy in merge(aws_iam_role_policy.capability, aws_iam_role_policy.network) : policy.name => policy.policy }
-    }
-    schedule = {
-      trust    = aws_iam_role.schedule.assume_role_policy
-      policies = { (aws_iam_role_policy.invoke.name) = aws_iam_role_policy.invoke.policy }
-    }
+    trust    = aws_iam_role.schedule.assume_role_policy
+    policies = { (aws_iam_role_policy.invoke.name) = aws_iam_role_policy.invoke.policy }
   }
 }

@@ -11,7 +11,7 @@ resource "aws_scheduler_schedule_group" "this" {
 
 resource "aws_scheduler_schedule" "this" {
   #checkov:skip=CKV_AWS_297:It has no input, so that there is nothing to encrypt.
-  name                = var.names.function
+  name                = var.function.name
   description         = "Has the reconciler go on with its pass, or begin a new one."
   group_name          = aws_scheduler_schedule_group.this.name
   schedule_expression = var.schedule
@@ -21,7 +21,7 @@ resource "aws_scheduler_schedule" "this" {
   }
 
   target {
-    arn      = aws_lambda_function.this.arn
+    arn      = module.function.arn
     role_arn = aws_iam_role.schedule.arn
 
     retry_policy {
@@ -30,12 +30,12 @@ resource "aws_scheduler_schedule" "this" {
     }
   }
 
-  depends_on = [aws_iam_role_policy.capability, aws_iam_role_policy.invoke]
+  depends_on = [module.function, aws_iam_role_policy.invoke]
 }
 
 resource "aws_iam_role" "schedule" {
   name                 = var.names.schedule_role
-  permissions_boundary = var.permissions_boundary_arn
+  permissions_boundary = var.function.permissions_boundary_arn
   tags                 = var.tags
 
   assume_role_policy = jsonencode({
@@ -61,7 +61,7 @@ resource "aws_iam_role_policy" "invoke" {
     Statement = [{
       Effect   = "Allow"
       Action   = ["lambda:InvokeFunction"]
-      Resource = aws_lambda_function.this.arn
+      Resource = module.function.arn
     }]
   })
 }

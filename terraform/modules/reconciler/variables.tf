@@ -1,7 +1,30 @@
-variable "names" {
-  description = "Names of the function, which its role and its schedule share, of the schedule's group and role, and of the parameter that holds the cursor."
+variable "function" {
+  description = "What every function has: name, code, log group, further environment variables, network and boundary."
   type = object({
-    function         = string
+    name = string
+    package = object({
+      archive      = string
+      runtime      = string
+      architecture = string
+      layer_arns   = list(string)
+    })
+    logs = object({
+      group_name     = string
+      retention_days = number
+      kms_key_arn    = string
+    })
+    environment = optional(map(string), {})
+    vpc = optional(object({
+      subnet_ids         = set(string)
+      security_group_ids = set(string)
+    }))
+    permissions_boundary_arn = optional(string)
+  })
+}
+
+variable "names" {
+  description = "Names of the schedule's group and role, and of the parameter that holds the cursor; the schedule is called like the function."
+  type = object({
     schedule_group   = string
     schedule_role    = string
     cursor_parameter = string
@@ -16,20 +39,6 @@ variable "aws" {
     partition  = string
     region     = string
   })
-}
-
-variable "package" {
-  description = "What is deployed, and what it was built for."
-  type = object({
-    function_archive = string
-    runtime          = string
-    architecture     = string
-  })
-}
-
-variable "layer_arn" {
-  description = "ARN of the layer version that the archive's other function uses."
-  type        = string
 }
 
 variable "schedule" {
@@ -80,40 +89,6 @@ variable "metrics_function" {
 variable "kms_key_arn" {
   description = "ARN of the key that encrypts the catalog."
   type        = string
-}
-
-variable "log_kms_key_arn" {
-  description = "ARN of the key that encrypts the logs, known once CloudWatch Logs may use it."
-  type        = string
-}
-
-variable "logs" {
-  description = "Where the function logs to, and for how long."
-  type = object({
-    group_name     = string
-    retention_days = number
-  })
-}
-
-variable "environment" {
-  description = "Further environment variables of the function."
-  type        = map(string)
-  default     = {}
-}
-
-variable "permissions_boundary_arn" {
-  description = "ARN of the policy that bounds what the roles may do. With null, none does."
-  type        = string
-  default     = null
-}
-
-variable "vpc" {
-  description = "Subnets and security groups that the function works in. With null, it is in no VPC."
-  type = object({
-    subnet_ids         = set(string)
-    security_group_ids = set(string)
-  })
-  default = null
 }
 
 variable "tags" {

@@ -1,8 +1,24 @@
-variable "names" {
-  description = "Names of the function, which its role shares, and of its layer."
+variable "function" {
+  description = "What every function has: name, code, log group, further environment variables, network and boundary."
   type = object({
-    function = string
-    layer    = string
+    name = string
+    package = object({
+      archive      = string
+      runtime      = string
+      architecture = string
+      layer_arns   = list(string)
+    })
+    logs = object({
+      group_name     = string
+      retention_days = number
+      kms_key_arn    = string
+    })
+    environment = optional(map(string), {})
+    vpc = optional(object({
+      subnet_ids         = set(string)
+      security_group_ids = set(string)
+    }))
+    permissions_boundary_arn = optional(string)
   })
 }
 
@@ -13,16 +29,6 @@ variable "aws" {
     dns_suffix = string
     partition  = string
     region     = string
-  })
-}
-
-variable "package" {
-  description = "What is deployed, and what it was built for."
-  type = object({
-    function_archive = string
-    layer_archive    = string
-    runtime          = string
-    architecture     = string
   })
 }
 
@@ -160,11 +166,6 @@ variable "other_kms_key_arns" {
   default     = []
 }
 
-variable "log_kms_key_arn" {
-  description = "ARN of the key that encrypts the logs, known once CloudWatch Logs may use it."
-  type        = string
-}
-
 variable "tombstone_days" {
   description = "Days for which a deleted source is remembered, so that a late event cannot bring its thumbnails back."
   type        = number
@@ -175,40 +176,17 @@ variable "retry_first_seconds" {
   type        = number
 }
 
-variable "logs" {
-  description = "Where the function logs to, how much, and for how long."
+variable "logging" {
+  description = "How much the function logs."
   type = object({
-    group_name        = string
     level             = string
     debug_sample_rate = number
-    retention_days    = number
   })
 }
 
 variable "tracing" {
   description = "Lambda's tracing mode, Active or PassThrough."
   type        = string
-}
-
-variable "environment" {
-  description = "Further environment variables of the function."
-  type        = map(string)
-  default     = {}
-}
-
-variable "permissions_boundary_arn" {
-  description = "ARN of the policy that bounds what the roles may do. With null, none does."
-  type        = string
-  default     = null
-}
-
-variable "vpc" {
-  description = "Subnets and security groups that the function works in. With null, it is in no VPC."
-  type = object({
-    subnet_ids         = set(string)
-    security_group_ids = set(string)
-  })
-  default = null
 }
 
 variable "tags" {

@@ -28,7 +28,7 @@ resource "aws_iam_role_policy" "network" {
 
 locals {
   # Put together, because the function is made after its role.
-  function_arn = "arn:${var.aws.partition}:lambda:${var.aws.region}:${var.aws.account_id}:function:${var.names.function}"
+  function_arn = "arn:${var.aws.partition}:lambda:${var.aws.region}:${var.aws.account_id}:function:${var.name}"
 
   # https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions
   network_actions = [
