@@ -18,8 +18,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 CHECKOV := .venv-checkov
-LOCAL_ARCHIVES := build/local/function.zip build/local/layer.zip
-BUNDLER := $(wildcard scripts/bundle/*.py)
+FUNCTIONS := thumbnailer reconciler
+LOCAL_ARCHIVES := $(patsubst %,build/local/%.zip,$(FUNCTIONS) layer)
+BUNDLER := $(wildcard scripts/devtools/bundle/*.py)
 PACKAGE_FOR = --runtime $(RUNTIME) --architecture $(ARCHITECTURE) $(if $(INTERPRETER),--interpreter "$$INTERPRETER")
 
 .DEFAULT_GOAL := help
@@ -32,16 +33,16 @@ help: ## List the commands
 setup: $(READY) ## Install everything into .venv
 
 demo: $(READY) $(LOCAL_ARCHIVES) ## Run the whole pipeline on this machine; IMAGES=dir uses your own pictures
-	@$(BIN)/python -m demo $(if $(IMAGES),--images "$$IMAGES")
+	@$(BIN)/python -m devtools.demo $(if $(IMAGES),--images "$$IMAGES")
 
 up: $(READY) $(LOCAL_ARCHIVES) ## Start a local stack that stays, with a live page; see .local/stack.json; PORT=n chooses the port
-	@$(BIN)/python -m localaws up $(if $(PORT),--port $(PORT))
+	@$(BIN)/python -m devtools.localaws up $(if $(PORT),--port $(PORT))
 
 down: $(READY) ## End the local stack
-	@$(BIN)/python -m localaws down
+	@$(BIN)/python -m devtools.localaws down
 
 gameday: $(READY) ## Be on call for a local stack that breaks; SCENARIO=name, without one lists them; REVEAL=yes, MEND=yes
-	@$(BIN)/python -m gameday $(if $(SCENARIO),"$$SCENARIO") $(if $(filter yes,$(REVEAL)),--reveal) $(if $(filter yes,$(MEND)),--mend)
+	@$(BIN)/python -m devtools.gameday $(if $(SCENARIO),"$$SCENARIO") $(if $(filter yes,$(REVEAL)),--reveal) $(if $(filter yes,$(MEND)),--mend)
 
 test: lint security unit e2e ## Run every check and test
 
@@ -75,12 +76,12 @@ bench: $(READY) $(LOCAL_ARCHIVES) ## Measure it all in ten minutes, into build/b
 	@$(BIN)/python -m bench
 
 package: $(READY) ## Build the archives to deploy, and layer.cdx.json, what is in it; RUNTIME=python3.13 ARCHITECTURE=arm64 HEIF=yes INTERPRETER=path
-	@$(BIN)/python -m bundle function build/lambda/function.zip $(PACKAGE_FOR)
-	@$(BIN)/python -m bundle layer build/lambda/layer.zip $(PACKAGE_FOR) $(if $(filter no,$(HEIF)),--without-heif)
+	@$(foreach function,$(FUNCTIONS),$(BIN)/python -m devtools.bundle $(function) build/lambda/$(function).zip $(PACKAGE_FOR) &&) \
+	$(BIN)/python -m devtools.bundle layer build/lambda/layer.zip $(PACKAGE_FOR) $(if $(filter no,$(HEIF)),--without-heif)
 
 docs: $(READY) ## Write the tables of terraform/README.md and the figures of docs/cost.md
-	@$(BIN)/python -m tfdocs
-	@$(BIN)/python -m costs docs
+	@$(BIN)/python -m devtools.docs.terraform
+	@$(BIN)/python -m devtools.docs.costs docs
 
 fmt: $(READY) ## Format Python and Terraform
 	$(BIN)/ruff check --fix-only --quiet
@@ -102,6 +103,7 @@ $(READY): requirements-dev.txt pyproject.toml
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-dev.txt
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -c 'import pathlib, site; pathlib.Path(site.getsitepackages()[0], "developers.pth").write_text("$(CURDIR)/functions\n$(CURDIR)/scripts\n")'
 	@touch $@
 
 # checkov pins an AWS SDK of its own, so it has an environment of its own.
@@ -112,8 +114,8 @@ $(CHECKOV)/.ready: requirements-checkov.txt | $(READY)
 	@touch $@
 
 # The archives that the local stack runs are built for the interpreter that runs it.
-build/local/function.zip: $(READY) $(BUNDLER) $(wildcard functions/thumbnailer/*.py functions/reconciler/*.py)
-	@$(BIN)/python -m bundle function $@
+$(patsubst %,build/local/%.zip,$(FUNCTIONS)): $(READY) $(BUNDLER) $(shell find functions -name '*.py')
+	@$(BIN)/python -m devtools.bundle $(basename $(@F)) $@
 
 build/local/layer.zip: $(READY) $(BUNDLER) $(wildcard layers/imaging/*.txt)
-	@$(BIN)/python -m bundle layer $@
+	@$(BIN)/python -m devtools.bundle layer $@

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import TypeAlias
 
-    from thumbnailer.renderer import Rendered
-    from thumbnailer.renditions import Settings
+    from thumbnail_pipeline.renderer.rendering import Rendered
+    from thumbnail_pipeline.settings import Settings
 
     # What a contender does with a batch: an event in, the ids of messages that must come back out.
     Work: TypeAlias = Callable[[dict[str, Any]], list[str]]
@@ -147,10 +147,10 @@ class _Context:
 
 
 def _handler(renders: _Renders) -> Work:
-    from thumbnailer import renderer  # noqa: PLC0415
+    from thumbnail_pipeline.renderer import rendering  # noqa: PLC0415
 
     # The function takes it from there when it is imported.
-    renderer.render = renders.noting(renderer.render)  # type: ignore[assignment]
+    rendering.render = renders.noting(rendering.render)  # type: ignore[assignment]
     from thumbnailer.handler import handler  # noqa: PLC0415
 
     def work(event: dict[str, Any]) -> list[str]:
@@ -173,7 +173,7 @@ def _tutorial(_renders: _Renders) -> Work:
 def _render(renders: _Renders, threads: int, sources: Sequence[str]) -> Work:
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
 
-    from thumbnailer.renderer import Settings, render  # noqa: PLC0415
+    from thumbnail_pipeline.renderer.rendering import Settings, render  # noqa: PLC0415
 
     settings = Settings.from_json(os.environ["SETTINGS"])
     images = [Path(source).read_bytes() for source in sources]

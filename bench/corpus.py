@@ -14,7 +14,7 @@ from typing import Any
 import skimage
 from PIL import Image
 
-from thumbnailer.jpeg_scans import JpegLayout
+from thumbnail_pipeline.renderer.jpeg_scans import JpegLayout
 
 __all__ = ["ROOT", "Source", "batch", "sources"]
 

@@ -30,13 +30,13 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from costs.capacity import Ramp, Step, seconds
-from localaws import emulator, stack
+from devtools.localaws import emulator, stack
+from thumbctl.costs.capacity import Ramp, Step, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from localaws.stack import Stack
+    from devtools.localaws.stack import Stack
 
 _CORRUPT_EVERY: Final = 50
 _BLOCK: Final = 1000

@@ -30,7 +30,7 @@ from xml.sax.saxutils import escape
 from aiohttp import web
 
 from bench.corpus import ROOT
-from localaws import processes
+from devtools.localaws import processes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

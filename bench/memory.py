@@ -21,7 +21,7 @@ from bench.corpus import ROOT
 from bench.figures import Figures, Verdict, told
 from bench.share import Shares
 from bench.stage import CORE_MB, Stage, default_memory_mb, two_cores
-from costs.prices import Prices
+from thumbctl.costs.prices import Prices
 
 if TYPE_CHECKING:
     from bench.stage import Turn

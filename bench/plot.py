@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from PIL import Image, ImageDraw, ImageFont
 
 from bench import coldstart, throughput
-from costs.prices import Prices
+from thumbctl.costs.prices import Prices
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -36,14 +36,14 @@ from skimage.metrics import structural_similarity
 
 from bench.corpus import ROOT, Source, sources
 from bench.figures import WIDTH, Figures, Verdict, told
-from thumbnailer.encoders import encoded
-from thumbnailer.pyramid import decoder_reduction
-from thumbnailer.renderer import Rendition, Settings, render
+from thumbnail_pipeline.renderer.encoders import encoded
+from thumbnail_pipeline.renderer.pyramid import decoder_reduction
+from thumbnail_pipeline.renderer.rendering import Rendition, Settings, render
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from thumbnailer.renditions import Format
+    from thumbnail_pipeline.settings import Format
 
 HERE = Path(__file__).parent
 BOXES = {"one": (256,), "three": (1280, 512, 128)}

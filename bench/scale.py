@@ -24,7 +24,7 @@ from bench import vast
 from bench.corpus import ROOT
 from bench.figures import Figures, Verdict, told
 from bench.vast import Damage, damage
-from localaws import processes
+from devtools.localaws import processes
 from thumbctl.conventions import ExitCode
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from bench.corpus import ROOT
 from bench.figures import Figures, Verdict, told
-from bundle import archive
-from bundle.build import LAMBDA_UNZIPPED_LIMIT
+from devtools.bundle import archive
+from devtools.bundle.build import LAMBDA_UNZIPPED_LIMIT
 
 __all__ = ["measured", "tables", "verdicts"]
 
@@ -21,7 +21,7 @@ def measured(_rounds: int) -> dict[str, Any]:
     """Bytes of each archive in build/lambda and build/local, zipped and unzipped."""
     found = sorted([*_BUILT.glob("lambda/*.zip"), *_BUILT.glob("local/*.zip")])
     if not found:
-        raise SystemExit("error: there are no archives: run make package, or make build/local/function.zip")
+        raise SystemExit("error: there are no archives: run make package, or make build/local/thumbnailer.zip")
     document = {str(path.relative_to(_BUILT)): archive.sizes(path) for path in found}
     ROOT.mkdir(parents=True, exist_ok=True)
     (ROOT / "sizes.json").write_text(json.dumps(document, indent=1))

@@ -15,7 +15,7 @@ import psutil
 
 from bench import loopback
 from bench.corpus import ROOT, batch
-from localaws import processes
+from devtools.localaws import processes
 from thumbctl.render import DEFAULT
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ from bench.contender import Contender
 from bench.corpus import ROOT, batch
 from bench.figures import WIDTH, Figures, Verdict, told
 from bench.stage import CORE_MB, Cores, Stage, two_cores
-from localaws import processes, xray
+from devtools.localaws import processes, xray
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -39,8 +39,8 @@ from rich.table import Table
 from s3transfer.crt import BotocoreCRTRequestSerializer, CRTTransferManager, create_s3_crt_client
 from s3transfer.manager import TransferConfig, TransferManager
 
-from bulk.transfer import Transfer
-from localaws import processes
+from devtools.localaws import processes
+from thumbctl.importing.transfer import Transfer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -26,9 +26,9 @@ from xml.sax.saxutils import escape
 
 from aiohttp import web
 
-from localaws import processes
+from devtools.localaws import processes
 from thumbctl.render import DEFAULT
-from thumbnailer.events import ObjectEvent, parse
+from thumbnail_pipeline.messages import ObjectEvent, parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from thumbnailer.environment import Variables
+from thumbnail_pipeline.environment import Variables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from thumbnailer.renditions import Settings
+    from thumbnail_pipeline.settings import Settings
 
 
 @dataclass(frozen=True)

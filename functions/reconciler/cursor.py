@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from reconciler.findings import Tally
+from thumbnail_pipeline.reconciliation.findings import Tally
 
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient

@@ -10,13 +10,13 @@ from botocore.config import Config as ClientConfig
 
 from reconciler.config import Config
 from reconciler.cursor import Cursor, CursorParameter, can_hold
-from reconciler.reconciliation import CONNECTIONS, Estate, reconcile
-from thumbnailer import telemetry
+from thumbnail_pipeline import telemetry
+from thumbnail_pipeline.reconciliation.comparison import CONNECTIONS, Estate, reconcile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from reconciler.findings import Examined, Tally
+    from thumbnail_pipeline.reconciliation.findings import Examined, Tally
 
 # Enough for a thousand second looks and the cursor, each call with its retries.
 _MARGIN_MILLISECONDS = 60_000

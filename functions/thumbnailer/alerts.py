@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from thumbnailer import telemetry
-from thumbnailer.aws import errors_told_apart
-from thumbnailer.errors import PipelineError, Transient
+from thumbnail_pipeline import telemetry
+from thumbnail_pipeline.clients import errors_told_apart
+from thumbnail_pipeline.errors import PipelineError, Transient
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from thumbnailer.aws import Clients
+    from thumbnail_pipeline.clients import Clients
     from thumbnailer.digests import Digest, Digests
 
 

@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING, Any
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
-from thumbnailer import ordering
-from thumbnailer.aws import code_of, errors_told_apart
+from thumbnail_pipeline import ordering
+from thumbnail_pipeline.clients import code_of, errors_told_apart
 from thumbnailer.storage import StoredThumbnail
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import PutItemInputTypeDef
 
-    from thumbnailer.events import Image
+    from thumbnail_pipeline.messages import Image
 
 READY = "READY"
 FAILED = "FAILED"

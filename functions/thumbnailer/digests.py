@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
-from thumbnailer.aws import code_of, errors_told_apart
+from thumbnail_pipeline.clients import code_of, errors_told_apart
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -15,11 +15,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
-from thumbnailer import ordering, telemetry
+from thumbnail_pipeline import ordering, telemetry
+from thumbnail_pipeline.errors import Permanent, Transient
+from thumbnail_pipeline.messages import LONGEST_KEY_BYTES, Change
+from thumbnail_pipeline.ordering import Verdict
 from thumbnailer.catalog import DELETED, FAILED, READY, State, Superseded
-from thumbnailer.errors import Permanent, Transient
-from thumbnailer.events import LONGEST_KEY_BYTES, Change
-from thumbnailer.ordering import Verdict
 from thumbnailer.stamp import stamp
 from thumbnailer.storage import Gone, Occupied, thumbnail_key
 
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
 
+    from thumbnail_pipeline.messages import Image, ObjectEvent
+    from thumbnail_pipeline.renderer.rendering import Rendered, Thumbnail
     from thumbnailer.catalog import Catalog, Row
     from thumbnailer.config import Config
-    from thumbnailer.events import Image, ObjectEvent
-    from thumbnailer.renderer import Rendered, Thumbnail
     from thumbnailer.storage import Source, Storage, StoredThumbnail
 
 _Item = TypeVar("_Item")

@@ -13,7 +13,7 @@ import zlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from thumbnailer.renditions import Format
+    from thumbnail_pipeline.settings import Format
 
 
 def stamp(data: bytes, image_format: Format, number: int) -> bytes:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, TypedDict
 
 from botocore.exceptions import ClientError
 
-from thumbnailer.aws import code_of, errors_told_apart
-from thumbnailer.errors import Permanent
-from thumbnailer.events import LONGEST_KEY_BYTES
+from thumbnail_pipeline.clients import code_of, errors_told_apart
+from thumbnail_pipeline.errors import Permanent
+from thumbnail_pipeline.messages import LONGEST_KEY_BYTES
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import GetObjectRequestTypeDef
 
-    from thumbnailer.events import Image, ObjectEvent
-    from thumbnailer.renditions import Rendition
+    from thumbnail_pipeline.messages import Image, ObjectEvent
+    from thumbnail_pipeline.settings import Rendition
 
 _GONE = frozenset({"404", "405", "412", "MethodNotAllowed", "NoSuchKey", "NoSuchVersion", "PreconditionFailed"})
 _CONDITION_FAILED = frozenset({"404", "412", "NoSuchKey", "PreconditionFailed"})

@@ -19,26 +19,26 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from thumbnailer import telemetry
+from thumbnail_pipeline import telemetry
+from thumbnail_pipeline.clients import Clients
+from thumbnail_pipeline.errors import OutOfTime, Permanent, Systemic, Transient
+from thumbnail_pipeline.messages import parse
+from thumbnailer.admission import Isolation, Patience
 from thumbnailer.alerts import Alerts, Failure
-from thumbnailer.aws import Clients
 from thumbnailer.catalog import DELETED, FAILED, READY, Catalog
 from thumbnailer.config import Config
 from thumbnailer.digests import Digests
-from thumbnailer.errors import OutOfTime, Permanent, Systemic, Transient
-from thumbnailer.events import parse
-from thumbnailer.isolation import Isolation, Patience
 from thumbnailer.pipeline import DUPLICATE, IGNORED, STALE, Pipeline
-from thumbnailer.queue import Queue
+from thumbnailer.postponing import Queue
 from thumbnailer.storage import Storage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
-    from thumbnailer.events import ObjectEvent
+    from thumbnail_pipeline.messages import ObjectEvent
+    from thumbnail_pipeline.renderer.rendering import Rendered
     from thumbnailer.pipeline import Outcome
-    from thumbnailer.renderer import Rendered
 
 _Item = TypeVar("_Item")
 _Done = TypeVar("_Done")

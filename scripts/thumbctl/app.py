@@ -8,22 +8,23 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from typer.core import TyperGroup
 
-from bulk.errors import BulkError
-from thumbctl import channels, dlq
-from thumbctl.backfill import backfill
+from thumbctl import channels
+from thumbctl.backfill.command import backfill
+from thumbctl.backfill.retry import retry
+from thumbctl.bulk.errors import BulkError
 from thumbctl.conventions import ExitCode, complain
-from thumbctl.doctor import doctor
+from thumbctl.costs.command import estimate
+from thumbctl.dead_letters import command as dlq
+from thumbctl.doctor.command import doctor
 from thumbctl.errors import ThumbctlError, sentence
-from thumbctl.estimate import estimate
-from thumbctl.failures import failures
-from thumbctl.importing import import_files
+from thumbctl.importing.command import import_files
+from thumbctl.looking.failures import failures
+from thumbctl.looking.show import show
+from thumbctl.looking.status import status
+from thumbctl.looking.trace import trace
 from thumbctl.pause import pause, resume
-from thumbctl.reconcile import reconcile
+from thumbctl.reconcile.command import reconcile
 from thumbctl.render import render
-from thumbctl.retry import retry
-from thumbctl.show import show
-from thumbctl.status import status
-from thumbctl.trace import trace
 
 __all__ = ["app", "main"]
 

@@ -9,7 +9,7 @@ import typer
 
 from thumbctl import stack as stacks
 from thumbctl.conventions import JsonOption, StackOption, console, write_json
-from thumbctl.health import MAPPINGS
+from thumbctl.looking.health import MAPPINGS
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient

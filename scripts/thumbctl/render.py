@@ -14,14 +14,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from thumbnailer import renderer
-from thumbnailer.errors import Permanent
-from thumbnailer.renderer import Rendition, Settings
+from thumbnail_pipeline.errors import Permanent
+from thumbnail_pipeline.renderer import rendering
+from thumbnail_pipeline.renderer.rendering import Rendition, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from thumbnailer.renderer import Facts, Thumbnail
+    from thumbnail_pipeline.renderer.rendering import Facts, Thumbnail
 
 __all__ = ["render"]
 
@@ -127,7 +127,7 @@ def _files(paths: Iterable[Path]) -> Iterator[tuple[Path, str]]:
 def _rendered(source: Path, key: str, settings: Settings, out: Path | None) -> _Outcome:
     started = time.perf_counter()
     try:
-        result = renderer.render(source.read_bytes(), settings)
+        result = rendering.render(source.read_bytes(), settings)
     except Permanent as error:
         return _Outcome(str(source), "FAILED", error.reason, error.detail, None, (), _since(started))
     except OSError as error:

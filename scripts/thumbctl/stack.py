@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import boto3
 from botocore.exceptions import ClientError
 
-from localaws import stack as local_stack
+from devtools.localaws import stack as local_stack
 from thumbctl.errors import ThumbctlError
-from thumbnailer.renditions import Settings
+from thumbnail_pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

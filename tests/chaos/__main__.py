@@ -7,8 +7,8 @@ import sys
 import time
 
 from chaos.storm import Storm, rage
-from localaws import stack
-from localaws.errors import LocalStackError
+from devtools.localaws import stack
+from devtools.localaws.errors import LocalStackError
 from support.deployment import Deployment
 
 

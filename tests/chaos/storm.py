@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from localaws import faults
+from devtools.localaws import faults
 from support.deployment import eventually
 from support.pictures import colour_of, picture
 

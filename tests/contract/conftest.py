@@ -11,7 +11,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from localaws import emulator, processes
+from devtools.localaws import emulator, processes
 from support.memory_aws import MemoryDynamoDB, MemoryS3
 from support.pipeline import create_catalog
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from localaws import stack
+from devtools.localaws import stack
 from support.deployment import Deployment
 
 if TYPE_CHECKING:

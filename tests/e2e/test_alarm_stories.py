@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from localwatch.alarms import decide, watched
-from localwatch.metricmath import MetricMathError, Series
-from localwatch.metrics import Metrics, Stat, Window
+from devtools.livepage.alarms import decide, watched
+from devtools.livepage.metricmath import MetricMathError, Series
+from devtools.livepage.metrics import Metrics, Stat, Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from costs.document import Document
+from devtools.docs.costs_document import Document
 
 if TYPE_CHECKING:
     from support.deployment import Deployment

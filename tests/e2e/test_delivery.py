@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from localaws import faults
+from devtools.localaws import faults
 from support import notifications
 from support.deployment import eventually
 from support.notifications import notification, record

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from typer.testing import CliRunner
 
-from localaws import stack
+from devtools.localaws import stack
 from support.deployment import eventually
 from support.pictures import picture
 from thumbctl.app import app
-from thumbctl.canary import FOLDER
-from thumbctl.checks import CHECKS
+from thumbctl.doctor.canary import FOLDER
+from thumbctl.doctor.checks import CHECKS
 from thumbctl.stack import LOCAL_STACK
 
 if TYPE_CHECKING:

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 import boto3
 import pytest
 
-from localaws import emulator, processes
-from localaws.stack import ARCHIVES, REPOSITORY
-from localaws.terraform import Root
+from devtools.localaws import emulator, processes
+from devtools.localaws.stack import ARCHIVES, REPOSITORY
+from devtools.localaws.terraform import Root
 from support.deployment import eventually
 from support.pictures import picture
-from thumbctl import checks
+from thumbctl.doctor import checks
 from thumbctl.stack import Stack
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from gameday import breakage
-from gameday.scenarios import SCENARIOS
+from devtools.gameday import breakage
+from devtools.gameday.scenarios import SCENARIOS
 from support.pictures import picture
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bench.imports import accounted, importer, is_corrupt, picture
-from localaws import faults
+from devtools.localaws import faults
 from support.deployment import eventually
 from support.pictures import picture as plain
 

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 from botocore.exceptions import ClientError
 
-from bulk import messages
-from localaws.stack import REPOSITORY
-from localaws.terraform import Root
+from devtools.localaws.stack import REPOSITORY
+from devtools.localaws.terraform import Root
 from support.deployment import eventually
 from support.pictures import picture
 from support.roles import Role
+from thumbctl.bulk import messages
 from thumbctl.errors import is_denied
 
 if TYPE_CHECKING:
@@ -450,7 +450,7 @@ def reconciler_alone(deployment: Deployment) -> dict[str, Any]:
         },
         "aws": {"account_id": ACCOUNT, "dns_suffix": "amazonaws.com", "partition": "aws", "region": stack.region},
         "package": {
-            "function_archive": str(stack.directory / "function.zip"),
+            "function_archive": str(stack.directory / "thumbnailer.zip"),
             "runtime": function["Runtime"],
             "architecture": function["Architectures"][0],
         },

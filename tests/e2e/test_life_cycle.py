@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from localaws import stack
-from localaws.errors import LocalStackError
-from localaws.stack import REPOSITORY
-from localaws.terraform import Root
+from devtools.docs.tf_module import Module
+from devtools.localaws import stack
+from devtools.localaws.errors import LocalStackError
+from devtools.localaws.stack import REPOSITORY
+from devtools.localaws.terraform import Root
 from support.deployment import Deployment, eventually
 from support.pictures import picture
-from tfdocs.module import Module
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -272,7 +272,7 @@ def changed(upgraded: Life) -> Stage:
     """All at once and with a new build of the function, while an image waits."""
     pause(upgraded.deployment)
     upgraded.deployment.upload("photos/waits-for-the-change.png", picture())
-    inputs = {**CHANGES, "function_archive": str(rebuilt("function.zip", upgraded.root.directory))}
+    inputs = {**CHANGES, "function_archive": str(rebuilt("thumbnailer.zip", upgraded.root.directory))}
     planned = upgraded.plan(inputs)
     upgraded.apply()
     return Stage(upgraded, inputs, planned)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from typer.testing import CliRunner
 
-from localaws import emulator, faults
+from devtools.localaws import emulator, faults
 from support.deployment import eventually
 from support.pictures import picture
 from thumbctl.app import app

@@ -18,8 +18,8 @@ from botocore.exceptions import ClientError
 from typer.core import TyperGroup
 from typer.testing import CliRunner
 
-from localaws import emulator
-from localaws.stack import REPOSITORY
+from devtools.localaws import emulator
+from devtools.localaws.stack import REPOSITORY
 from support.pictures import picture
 from thumbctl.app import app
 from thumbctl.conventions import complete_stack

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from typer.testing import CliRunner
 
-from localaws import emulator
+from devtools.localaws import emulator
 from support.deployment import eventually
 from support.pictures import picture
 from thumbctl.app import app

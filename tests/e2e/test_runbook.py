@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from localaws import stack
-from localaws.stack import REPOSITORY
+from devtools.localaws import stack
+from devtools.localaws.stack import REPOSITORY
 from support import runbook
 from support.deployment import eventually
 from support.notifications import notification, record

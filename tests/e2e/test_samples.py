@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image
 
-from demo.samples import Sample, built_in
+from devtools.demo.samples import Sample, built_in
 from support.deployment import eventually
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from localaws.stack import REPOSITORY
-from localwatch import insights
-from localwatch.logs import Event, Follower
+from devtools.livepage import insights
+from devtools.livepage.logs import Event, Follower
+from devtools.localaws.stack import REPOSITORY
 from support.deployment import eventually
 from support.pictures import picture
 

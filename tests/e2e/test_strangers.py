@@ -25,7 +25,7 @@ from thumbctl.errors import is_denied
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from localaws.stack import Stack
+    from devtools.localaws.stack import Stack
     from support.deployment import Deployment
 
 pytestmark = pytest.mark.e2e

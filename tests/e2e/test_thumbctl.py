@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from typer.testing import CliRunner
 
-from localaws import emulator, stack
+from devtools.localaws import emulator, stack
 from support.deployment import eventually
 from thumbctl.app import app
 from thumbctl.stack import LOCAL_STACK

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from typer.testing import CliRunner
 
-from costs.capacity import DAY
-from costs.estimate import Job
-from localaws import emulator
-from thumbctl import estimate
+from devtools.localaws import emulator
 from thumbctl import stack as stacks
 from thumbctl.app import app
+from thumbctl.costs import command as estimate
+from thumbctl.costs.capacity import DAY
+from thumbctl.costs.estimate import Job
 
 if TYPE_CHECKING:
     from support.deployment import Deployment

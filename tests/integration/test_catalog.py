@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from support.pipeline import TABLE, UPLOADS, client
-from thumbnailer import ordering
+from thumbnail_pipeline import ordering
+from thumbnail_pipeline.errors import Systemic
+from thumbnail_pipeline.messages import Image
 from thumbnailer.catalog import DELETED, FAILED, READY, Catalog, Row, State, Superseded
-from thumbnailer.errors import Systemic
-from thumbnailer.events import Image
 from thumbnailer.storage import StoredThumbnail
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support.pipeline import DIGESTS, Bench, client
+from thumbnail_pipeline.errors import Systemic, Transient
 from thumbnailer.alerts import Alerts, Failure
-from thumbnailer.errors import Systemic, Transient
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,8 +9,8 @@ import pytest
 
 from support.pictures import colour_of, picture
 from support.pipeline import RENDITIONS, THUMBNAILS, UPLOADS
-from thumbnailer import ordering
-from thumbnailer.errors import Systemic
+from thumbnail_pipeline import ordering
+from thumbnail_pipeline.errors import Systemic
 
 if TYPE_CHECKING:
     from support.pipeline import Bench

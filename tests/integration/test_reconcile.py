@@ -19,21 +19,21 @@ from typer.testing import CliRunner
 from reconciler import scheduled
 from reconciler.config import Config
 from reconciler.cursor import can_hold
-from reconciler.reconciliation import reconcile
 from support.operations import Operations
 from support.pictures import picture
 from support.pipeline import RENDITIONS, TABLE, THUMBNAILS, UPLOADS, FakeContext, client
 from thumbctl import stack as stacks
 from thumbctl.app import app
-from thumbnailer.errors import Systemic
-from thumbnailer.events import ObjectEvent, parse
+from thumbnail_pipeline.errors import Systemic
+from thumbnail_pipeline.messages import ObjectEvent, parse
+from thumbnail_pipeline.reconciliation.comparison import reconcile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from reconciler.findings import Examined
     from support.pipeline import Bench
     from thumbctl.stack import Stack
+    from thumbnail_pipeline.reconciliation.findings import Examined
 
 CURSOR = "/thumbnail-pipeline/photos/reconciler"
 PICTURE = picture()
@@ -187,7 +187,7 @@ def test_a_repair_asks_first(estate: Estate) -> None:
 def test_the_question_names_what_no_rendition_has(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
     estate.damage()
     asked = []
-    monkeypatch.setattr("thumbctl.reconcile.ask", lambda question, **_: asked.append(question))
+    monkeypatch.setattr("thumbctl.reconcile.command.ask", lambda question, **_: asked.append(question))
     run("--repair")
     (question,) = asked
     assert "That includes what lies under retired/" in question
@@ -254,7 +254,7 @@ def test_who_interrupts_it_hears_what_was_found_and_where_to_go_on(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("thumbctl.reconcile.examine_all", interrupted)
+        patch.setattr("thumbctl.reconcile.command.examine_all", interrupted)
         exit_code, first, summary = run("--repair", "--yes")
     assert (exit_code, summary["finished"], summary["repaired"]["sent"]) == (1, False, 3)
     assert first | run("--after", summary["after"])[1] == WRONG | HARMLESS

@@ -14,16 +14,16 @@ from support import notifications
 from support.notifications import notification, record, sqs_record
 from support.pictures import picture
 from support.pipeline import RENDITIONS, THUMBNAILS, UPLOADS, FakeContext, client
-from thumbnailer.errors import Systemic, Transient
-from thumbnailer.renderer import render
+from thumbnail_pipeline.errors import Systemic, Transient
+from thumbnail_pipeline.renderer.rendering import render
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from support.pipeline import Bench
+    from thumbnail_pipeline.renderer.rendering import Rendered
+    from thumbnail_pipeline.settings import Settings
     from thumbnailer.alerts import Failure
-    from thumbnailer.renderer import Rendered
-    from thumbnailer.renditions import Settings
 
 
 def message(bench: Bench, key: str, body: bytes, *, message_id: str, attempt: int = 1) -> dict[str, Any]:
@@ -195,7 +195,7 @@ def test_a_returned_message_comes_back_after_a_short_wait(bench: Bench, monkeypa
     (received,) = sqs.receive_message(QueueUrl=url)["Messages"]
     record = {**sqs_record(body), "receiptHandle": received["ReceiptHandle"]}
     break_writes_of(bench, "a.png", failing("SlowDown", 503), monkeypatch)
-    monkeypatch.setattr("thumbnailer.queue.delay", lambda *_: 0)
+    monkeypatch.setattr("thumbnailer.postponing.delay", lambda *_: 0)
     assert bench.worker.run([record], FakeContext()) == ["message-1"]
     assert len(sqs.receive_message(QueueUrl=url)["Messages"]) == 1
 
@@ -304,7 +304,7 @@ def test_images_are_in_flight_together_and_rendered_by_as_many_as_there_are_proc
             now[0] -= 1
         return render(source, settings)
 
-    monkeypatch.setattr("thumbnailer.isolation.render", slow_render)
+    monkeypatch.setattr("thumbnailer.admission.render", slow_render)
     records = [message(bench, f"{n}.png", picture(), message_id=f"m{n}") for n in range(6)]
     assert bench.worker.run(records, FakeContext()) == []
     assert most == [renders]
@@ -337,6 +337,6 @@ def test_sources_that_wait_for_a_processor_are_bounded(bench: Bench, monkeypatch
     monkeypatch.setattr(
         type(bench.worker.storage), "fetch", lambda _, *arguments, **named: counted(*arguments, **named)
     )
-    monkeypatch.setattr("thumbnailer.isolation.render", rendered)
+    monkeypatch.setattr("thumbnailer.admission.render", rendered)
     assert bench.worker.run(records, FakeContext()) == []
     assert most == [room]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from model.world import BAD, CONFIGURATIONS, IMAGE, configuration, thumbnail_bytes
 from support.pipeline import UPLOADS
-from thumbnailer import ordering
+from thumbnail_pipeline import ordering
 from thumbnailer.stamp import stamp
 from thumbnailer.storage import thumbnail_key
 

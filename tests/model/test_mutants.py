@@ -12,20 +12,21 @@ import pytest
 
 from model.history import Broken, play, seeded
 from model.world import Protocol
-from thumbnailer import catalog, ordering, pipeline
-from thumbnailer.aws import errors_told_apart
+from thumbnail_pipeline import ordering
+from thumbnail_pipeline.clients import errors_told_apart
+from thumbnail_pipeline.messages import Change
+from thumbnail_pipeline.ordering import Verdict
+from thumbnailer import catalog, pipeline
 from thumbnailer.catalog import DELETED, Catalog, Row, Superseded
-from thumbnailer.events import Change
-from thumbnailer.ordering import Verdict
 from thumbnailer.pipeline import Pipeline
 from thumbnailer.storage import Occupied, Storage, StoredThumbnail
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from thumbnail_pipeline.messages import Image, ObjectEvent
+    from thumbnail_pipeline.renderer.rendering import Thumbnail
     from thumbnailer.catalog import State
-    from thumbnailer.events import Image, ObjectEvent
-    from thumbnailer.renderer import Thumbnail
 
 _MOST_HISTORIES = 10_000
 _ALWAYS = "fence >= :fence OR fence < :fence"

@@ -19,21 +19,21 @@ from boto3.dynamodb.types import TypeDeserializer
 
 from support.memory_aws import MemoryDynamoDB, MemoryS3, Version, refusal
 from support.pipeline import TABLE, THUMBNAILS, UPLOADS, environment
-from thumbnailer import ordering
+from thumbnail_pipeline import ordering
+from thumbnail_pipeline.errors import Permanent, Transient
+from thumbnail_pipeline.messages import Change, Image, ObjectEvent
+from thumbnail_pipeline.renderer.rendering import Facts, Rendered, Thumbnail
 from thumbnailer.catalog import Catalog
 from thumbnailer.config import Config
-from thumbnailer.errors import Permanent, Transient
-from thumbnailer.events import Change, Image, ObjectEvent
 from thumbnailer.pipeline import Pipeline
-from thumbnailer.renderer import Facts, Rendered, Thumbnail
 from thumbnailer.storage import Storage, thumbnail_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
+    from thumbnail_pipeline.settings import Rendition, Settings
     from thumbnailer.pipeline import Outcome
-    from thumbnailer.renditions import Rendition, Settings
 
 _Item = TypeVar("_Item")
 _Done = TypeVar("_Done")

@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from renderer.pictures import DATA, photograph, saved, settings
-from thumbnailer.errors import Permanent
-from thumbnailer.renderer import estimate_memory, render
+from thumbnail_pipeline.errors import Permanent
+from thumbnail_pipeline.renderer.rendering import estimate_memory, render
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,8 +13,8 @@ import numpy as np
 import skimage
 from PIL import Image
 
-from thumbnailer.errors import Permanent
-from thumbnailer.renderer import Rendered, Settings, render
+from thumbnail_pipeline.errors import Permanent
+from thumbnail_pipeline.renderer.rendering import Rendered, Settings, render
 
 DATA = Path(__file__).parent / "data"
 PHOTOGRAPHS = ("astronaut.png", "coffee.png", "chelsea.png", "rocket.jpg", "retina.jpg", "hubble_deep_field.jpg")

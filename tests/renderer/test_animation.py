@@ -8,8 +8,8 @@ import pytest
 from PIL import Image, ImageSequence
 
 from renderer.pictures import loaded, mean, quadrants, saved, settings
-from thumbnailer.errors import Permanent
-from thumbnailer.renderer import render
+from thumbnail_pipeline.errors import Permanent
+from thumbnail_pipeline.renderer.rendering import render
 
 COLOURS = ("red", "lime", "blue", "white", "black")
 DURATIONS = (100, 200, 50, 300, 120)

@@ -13,9 +13,9 @@ import pytest
 from PIL import Image, ImageFile
 
 from renderer.pictures import loaded, photograph, psnr, reason, saved, settings
-from thumbnailer import renderer
-from thumbnailer.errors import Permanent
-from thumbnailer.renderer import render
+from thumbnail_pipeline.errors import Permanent
+from thumbnail_pipeline.renderer import rendering
+from thumbnail_pipeline.renderer.rendering import render
 
 PICTURE = photograph("coffee.png", (300, 200))
 
@@ -222,7 +222,7 @@ def test_whatever_a_decoder_raises_is_permanent(error: type[Exception], monkeypa
     def fail(*_: object, **__: object) -> None:
         raise error("deep\nwithin")
 
-    monkeypatch.setattr(renderer, "inspect", fail)
+    monkeypatch.setattr(rendering, "inspect", fail)
     expected = "out-of-memory" if error is MemoryError else "corrupt"
     assert reason(saved(PICTURE, "PNG")) == expected
 
@@ -231,8 +231,8 @@ def test_running_out_of_memory_fails_one_image_and_no_more() -> None:
     program = """
 import io, resource, sys
 from PIL import Image
-from thumbnailer.errors import Permanent
-from thumbnailer.renderer import Settings, render
+from thumbnail_pipeline.errors import Permanent
+from thumbnail_pipeline.renderer.rendering import Settings, render
 settings = Settings.from_json('{"renditions": [{"name": "a", "width": 64, "height": 64}]}')
 def source(side):
     out = io.BytesIO()

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from renderer.pictures import PHOTOGRAPHS, mean, photograph, psnr, rendered, saved
-from thumbnailer.placeholder import dominant_colour, thumbhash
+from thumbnail_pipeline.renderer.placeholder import dominant_colour, thumbhash
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,8 +13,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from renderer.pictures import settings
-from thumbnailer.errors import Permanent
-from thumbnailer.renderer import render
+from thumbnail_pipeline.errors import Permanent
+from thumbnail_pipeline.renderer.rendering import render
 
 REASONS = {
     "READY", "empty", "too-large", "unidentified", "unsupported-format", "too-many-pixels", "too-many-frames",

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageChops
 
 from renderer.pictures import PHOTOGRAPHS, loaded, photograph, saved
-from thumbnailer.jpeg_scans import JpegLayout, without_detail
+from thumbnail_pipeline.renderer.jpeg_scans import JpegLayout, without_detail
 
 
 def eighth(source: bytes) -> Image.Image:

@@ -12,14 +12,14 @@ import pytest
 from PIL import Image
 
 from renderer.pictures import photograph, saved, settings
-from thumbnailer.renderer import estimate_memory
+from thumbnail_pipeline.renderer.rendering import estimate_memory
 
 # One process for each image: the high-water mark of resident memory, reset when everything is imported and warm.
 MEASURE = """
 import json, sys
 from dataclasses import replace
 from pathlib import Path
-from thumbnailer.renderer import Settings, estimate_memory, render
+from thumbnail_pipeline.renderer.rendering import Settings, estimate_memory, render
 
 def memory(line):
     status = Path("/proc/self/status").read_text().splitlines()

@@ -22,7 +22,7 @@ from renderer.pictures import (
     settings,
     thumbnail,
 )
-from thumbnailer.renderer import render
+from thumbnail_pipeline.renderer.rendering import render
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
 

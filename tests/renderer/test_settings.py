@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from thumbnailer.renderer import Limits, Rendition, Settings
+from thumbnail_pipeline.renderer.rendering import Limits, Rendition, Settings
 
 if TYPE_CHECKING:
-    from thumbnailer.renditions import Format
+    from thumbnail_pipeline.settings import Format
 
 SMALL: dict[str, Any] = {"name": "small", "width": 256, "height": 256}
 

@@ -15,7 +15,7 @@ from support.roles import Role
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from localaws.stack import Stack
+    from devtools.localaws.stack import Stack
 
 _T = TypeVar("_T")
 

@@ -13,14 +13,14 @@ from boto3.dynamodb.types import TypeSerializer
 from hypothesis import strategies as st
 from PIL import Image as Pictures
 
-from reconciler.reconciliation import Estate, reconcile
 from support.memory_aws import MemoryDynamoDB, MemoryS3
-from thumbnailer.renditions import Settings
+from thumbnail_pipeline.reconciliation.comparison import Estate, reconcile
+from thumbnail_pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from reconciler.findings import Examined
+    from thumbnail_pipeline.reconciliation.findings import Examined
 
 LARGE = {"name": "large", "width": 9, "height": 9}
 SMALL = {"name": "small", "width": 1, "height": 1, "format": "png"}

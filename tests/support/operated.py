@@ -14,8 +14,8 @@ from moto import mock_aws
 from support import memory_aws
 from thumbctl import stack as stacks
 from thumbctl.stack import Stack
+from thumbnail_pipeline.messages import Image
 from thumbnailer.catalog import FAILED, Catalog, State
-from thumbnailer.events import Image
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

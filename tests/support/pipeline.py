@@ -14,16 +14,16 @@ from boto3.dynamodb.types import TypeDeserializer
 
 from support.notifications import notification, record
 from support.workshop import PlainWorkshop
+from thumbnail_pipeline.clients import Clients
+from thumbnail_pipeline.messages import ObjectEvent, parse
+from thumbnailer.admission import Isolation
 from thumbnailer.alerts import Alerts
-from thumbnailer.aws import Clients
 from thumbnailer.capacity import Capacity
 from thumbnailer.catalog import Catalog
 from thumbnailer.config import Config
 from thumbnailer.digests import Digests
-from thumbnailer.events import ObjectEvent, parse
-from thumbnailer.isolation import Isolation
 from thumbnailer.pipeline import Pipeline
-from thumbnailer.queue import Queue
+from thumbnailer.postponing import Queue
 from thumbnailer.storage import Storage
 from thumbnailer.worker import Worker
 

@@ -12,7 +12,7 @@ import boto3
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from localaws.stack import Stack
+    from devtools.localaws.stack import Stack
 
 
 @dataclass(frozen=True)

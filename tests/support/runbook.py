@@ -7,7 +7,7 @@ from typing import Final
 
 from markdown_it import MarkdownIt
 
-from localaws.stack import REPOSITORY
+from devtools.localaws.stack import REPOSITORY
 
 FILE: Final = REPOSITORY / "docs" / "runbook.md"
 CHANGES: Final = "# changes: "

@@ -6,14 +6,14 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from thumbnailer.renderer import render
+from thumbnail_pipeline.renderer.rendering import render
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
 
-    from thumbnailer.renderer import Rendered
-    from thumbnailer.renditions import Settings
+    from thumbnail_pipeline.renderer.rendering import Rendered
+    from thumbnail_pipeline.settings import Settings
 
 _Item = TypeVar("_Item")
 _Done = TypeVar("_Done")

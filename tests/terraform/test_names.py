@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from localaws.stack import REPOSITORY
-from localaws.terraform import Root
+from devtools.localaws.stack import REPOSITORY
+from devtools.localaws.terraform import Root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from costs.prices import Prices
-from localaws.stack import REPOSITORY
+from devtools.localaws.stack import REPOSITORY
+from thumbctl.costs.prices import Prices
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

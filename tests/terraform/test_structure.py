@@ -15,8 +15,8 @@ import hcl2
 import pytest
 from hcl2.utils import SerializationOptions
 
-from localaws.stack import REPOSITORY
-from localaws.terraform import Root
+from devtools.localaws.stack import REPOSITORY
+from devtools.localaws.terraform import Root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

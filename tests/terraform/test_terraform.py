@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from localaws.stack import REPOSITORY
-from localaws.terraform import Root
+from devtools.localaws.stack import REPOSITORY
+from devtools.localaws.terraform import Root
 from thumbctl.render import DEFAULT
-from thumbnailer.renditions import Settings
+from thumbnail_pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from localaws.stack import REPOSITORY
+from devtools.localaws.stack import REPOSITORY
 
 WORKFLOW = REPOSITORY / ".github" / "workflows" / "ci.yml"
 HOOKS = REPOSITORY / ".pre-commit-config.yaml"

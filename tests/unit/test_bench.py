@@ -17,8 +17,8 @@ from bench.document import rewritten
 from bench.loopback import Call, Latency, Loopback, Stats
 from bench.share import Shares
 from bench.stage import Stage, Turn, default_memory_mb
-from localaws.processes import Process
-from thumbnailer.events import ObjectEvent, parse
+from devtools.localaws.processes import Process
+from thumbnail_pipeline.messages import ObjectEvent, parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulk import journal, messages
-from bulk.errors import BulkError
-from bulk.pace import Pace
-from bulk.sender import Message, Sender
-from thumbnailer.events import Change, ObjectEvent, parse
+from thumbctl.bulk import journal, messages
+from thumbctl.bulk.errors import BulkError
+from thumbctl.bulk.pace import Pace
+from thumbctl.bulk.sender import Message, Sender
+from thumbnail_pipeline.messages import Change, ObjectEvent, parse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -149,7 +149,7 @@ def test_threads_share_a_pace() -> None:
 
 _KILLED = """
 import os, pathlib, signal, sys
-from bulk import journal
+from thumbctl.bulk import journal
 with journal.opened(pathlib.Path(sys.argv[1]), sys.argv[2]) as connection:
     connection.execute("INSERT INTO done VALUES ('a')")
     connection.execute("BEGIN")

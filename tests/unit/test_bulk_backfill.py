@@ -11,17 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulk import backfill
-from bulk.backfill import EXCLUDED, PARTS_AT_A_TIME, Backfill, Checkpoints, Wish
-from bulk.guard import Valve
-from reconciler.inventory import Listed
-from reconciler.judgement import Verdict, judge
-from reconciler.rows import Known
+from thumbctl.backfill import job
+from thumbctl.backfill.guard import Valve
+from thumbctl.backfill.job import EXCLUDED, PARTS_AT_A_TIME, Backfill, Checkpoints, Wish
+from thumbnail_pipeline.listing import Listed
+from thumbnail_pipeline.reconciliation.judgement import Verdict, judge
+from thumbnail_pipeline.rows import Known
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from bulk.backfill import Found
+    from thumbctl.backfill.job import Found
 
 SETTINGS = "s1"
 OUTDATED = Wish().sent
@@ -217,7 +217,7 @@ def test_calls_are_full_though_few_are_out_of_date() -> None:
 
 
 def test_memory_is_bounded_where_hardly_anything_is_out_of_date(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backfill, "_MOST_WITHOUT_CHECKPOINT", 2000)
+    monkeypatch.setattr(job, "_MOST_WITHOUT_CHECKPOINT", 2000)
     current = Known("READY", "e", SETTINGS)
     world = World({f"{number:05d}": None if number in {5, 5005} else current for number in range(6000)}, 6000)
     queue, checkpoints = Queue(), Checkpoints.in_memory()

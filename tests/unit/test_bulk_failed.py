@@ -10,10 +10,10 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from bulk import failed
 from support.operated import INDEX, TABLE, create_catalog
+from thumbctl.looking import failed
+from thumbnail_pipeline.messages import Image
 from thumbnailer.catalog import FAILED, FAILURE_SHARDS, Catalog, State
-from thumbnailer.events import Image
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bulk import follow, journal
-from bulk.follow import Follower, Queues, Stalled
-from bulk.imports import SCHEMA, ImportJournal, Planned
-from bulk.sources import Source
-from bulk.transfer import Stored
-from reconciler.rows import Known
 from support.memory_aws import MemoryS3
+from thumbctl.bulk import journal
+from thumbctl.importing import follow
+from thumbctl.importing.files import Source
+from thumbctl.importing.follow import Follower, Queues, Stalled
+from thumbctl.importing.import_journal import SCHEMA, ImportJournal, Planned
+from thumbctl.importing.transfer import Stored
+from thumbnail_pipeline.rows import Known
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from bulk.backfill import Backfill, Checkpoints, Found, Wish
-from bulk.guard import Bounds, Guard, Tripped, Valve
-from reconciler.inventory import Listed
-from reconciler.judgement import Verdict
-from reconciler.rows import Known
+from thumbctl.backfill.guard import Bounds, Guard, Tripped, Valve
+from thumbctl.backfill.job import Backfill, Checkpoints, Found, Wish
+from thumbnail_pipeline.listing import Listed
+from thumbnail_pipeline.reconciliation.judgement import Verdict
+from thumbnail_pipeline.rows import Known
 
 OUTPUTS = {"dlq_url": "dead", "backfill_queue_url": "backfill", "backfill_event_source_mapping_uuid": "uuid"}
 

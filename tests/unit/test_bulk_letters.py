@@ -1,4 +1,4 @@
-"""bulk.letters and bulk.backups: dead letters are looked at, moved and deleted, and none is ever lost."""
+"""letters and bulk.backups: dead letters are looked at, moved and deleted, and none is ever lost."""
 
 from __future__ import annotations
 
@@ -14,11 +14,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import bulk.letters
-from bulk import backups, messages
-from bulk.backups import Backup
-from bulk.errors import BulkError
-from bulk.letters import (
+from support.memory_sqs import Crash, MemorySQS, Queued
+from thumbctl.bulk import messages
+from thumbctl.bulk.errors import BulkError
+from thumbctl.bulk.pace import Pace
+from thumbctl.bulk.sender import Sender
+from thumbctl.dead_letters import backups, letters
+from thumbctl.dead_letters.backups import Backup
+from thumbctl.dead_letters.letters import (
     HIDDEN_SECONDS,
     MOST_REDRIVES,
     DeadLetters,
@@ -29,10 +32,7 @@ from bulk.letters import (
     batches,
     redrive,
 )
-from bulk.pace import Pace
-from bulk.sender import Sender
-from support.memory_sqs import Crash, MemorySQS, Queued
-from thumbnailer.errors import Permanent
+from thumbnail_pipeline.errors import Permanent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -109,7 +109,7 @@ def test_letters_that_come_back_meanwhile_are_not_seen_twice() -> None:
 
 
 def test_many_letters_are_never_all_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bulk.letters, "HIDDEN_SECONDS", 1)  # a hundred calls, by the clock of the fake
+    monkeypatch.setattr(letters, "HIDDEN_SECONDS", 1)  # a hundred calls, by the clock of the fake
     sqs = MemorySQS()
     for each in range(4000):
         sqs.put(DEAD, f"{each}")
@@ -119,7 +119,7 @@ def test_many_letters_are_never_all_hidden(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_the_last_letter_is_found_among_many_that_have_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bulk.letters, "HIDDEN_SECONDS", 0.05)  # five calls, by the clock of the fake
+    monkeypatch.setattr(letters, "HIDDEN_SECONDS", 0.05)  # five calls, by the clock of the fake
     sqs = MemorySQS(chance=random.Random(1))
     for each in range(400):
         sqs.put(DEAD, f"{each}")

@@ -17,10 +17,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from bulk import manifests
-from bulk.errors import BulkError
-from reconciler.inventory import Listed
 from support.memory_aws import MemoryS3
+from thumbctl.backfill import manifests
+from thumbctl.bulk.errors import BulkError
+from thumbnail_pipeline.listing import Listed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulk.ranges import Listing, split
 from support.memory_aws import MemoryS3
+from thumbctl.backfill.ranges import Listing, split
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from bulk.ranges import Range
+    from thumbctl.backfill.ranges import Range
 
 BUCKET = "uploads"
 

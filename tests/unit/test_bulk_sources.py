@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bulk import sources
-from bulk.sources import LeftOut, Problem, Source
+from thumbctl.importing import files
+from thumbctl.importing.files import LeftOut, Problem, Source
 
 # What a directory entry can be called: no slash, no NUL; lone surrogates stand for bytes that are not UTF-8.
 NAMES = st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1, max_size=20).filter(
@@ -29,21 +29,21 @@ def put(root: Path, name: str, data: bytes = b"image") -> Path:
 
 
 def keys(path: Path | str, prefix: str = "") -> list[str]:
-    return sorted(each.key for each in sources.below(str(path), prefix) if isinstance(each, Source))
+    return sorted(each.key for each in files.below(str(path), prefix) if isinstance(each, Source))
 
 
 def left_out(path: Path | str) -> dict[str, Problem]:
-    return {each.path: each.problem for each in sources.below(str(path), "") if isinstance(each, LeftOut)}
+    return {each.path: each.problem for each in files.below(str(path), "") if isinstance(each, LeftOut)}
 
 
 def manifest(text: bytes, prefix: str = "", end: bytes = b"\n") -> list[Source | LeftOut]:
-    return list(sources.listed(BytesIO(text), prefix, end=end))
+    return list(files.listed(BytesIO(text), prefix, end=end))
 
 
 def test_a_key_is_the_path_below_the_directory(tmp_path: Path) -> None:
     file = put(tmp_path, "album/red flower+50%.jpg", b"12345")
     put(tmp_path, "ü/日本.png")
-    found = {each.key: each for each in sources.below(str(tmp_path), "in/") if isinstance(each, Source)}
+    found = {each.key: each for each in files.below(str(tmp_path), "in/") if isinstance(each, Source)}
     assert sorted(found) == ["in/album/red flower+50%.jpg", "in/ü/日本.png"]
     assert found["in/album/red flower+50%.jpg"] == Source(
         "in/album/red flower+50%.jpg", str(file), 5, file.stat().st_mtime_ns
@@ -74,7 +74,7 @@ def test_the_directory_may_be_the_current_one(tmp_path: Path, monkeypatch: pytes
     put(tmp_path, "a/cat.jpg")
     monkeypatch.chdir(tmp_path)
     assert keys(".") == ["a/cat.jpg"]
-    assert [each.path for each in sources.below("a", "") if isinstance(each, Source)] == [str(tmp_path / "a/cat.jpg")]
+    assert [each.path for each in files.below("a", "") if isinstance(each, Source)] == [str(tmp_path / "a/cat.jpg")]
 
 
 def test_patterns_keep_the_path_from_their_first_wildcard(tmp_path: Path) -> None:
@@ -143,7 +143,7 @@ def test_a_name_that_is_not_utf8_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("prefix", "fits"), [("p" * (1024 - 7), True), ("p" * (1024 - 6), False), ("ü" * 509, False)])
 def test_a_key_has_at_most_1024_bytes(tmp_path: Path, prefix: str, fits: bool) -> None:  # noqa: FBT001
-    (found,) = sources.below(str(put(tmp_path, "cat.jpg")), prefix)
+    (found,) = files.below(str(put(tmp_path, "cat.jpg")), prefix)
     assert isinstance(found, Source) is fits
     assert fits or (isinstance(found, LeftOut) and found.problem is Problem.LONG_KEY)
 
@@ -177,7 +177,7 @@ def test_a_manifest_of_find_print0_has_any_name(tmp_path: Path, monkeypatch: pyt
 @pytest.mark.parametrize("read_bytes", [1, 2, 7, 1000])
 def test_a_manifest_is_read_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read_bytes: int) -> None:
     files = [put(tmp_path, f"{index}.jpg") for index in range(9)]
-    monkeypatch.setattr(sources, "_READ_BYTES", read_bytes)
+    monkeypatch.setattr(files, "_READ_BYTES", read_bytes)
     found = manifest(b"\n".join(f"{file}\t{file.name}".encode() for file in files))
     assert [each.key for each in found if isinstance(each, Source)] == [file.name for file in files]
 
@@ -209,7 +209,7 @@ def test_a_directory_of_any_size_is_not_held(tmp_path: Path, monkeypatch: pytest
 
     real_scandir = os.scandir
     monkeypatch.setattr(os, "scandir", Counting)
-    walk = sources.below(str(tmp_path), "")
+    walk = files.below(str(tmp_path), "")
     first = next(walk)
     assert isinstance(first, Source)
     assert stat.S_ISREG(Path(first.path).stat().st_mode)

@@ -11,10 +11,10 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from bulk import transfer
-from bulk.errors import BulkError
-from bulk.transfer import Transfer
-from localaws import emulator, processes
+from devtools.localaws import emulator, processes
+from thumbctl.bulk.errors import BulkError
+from thumbctl.importing import transfer
+from thumbctl.importing.transfer import Transfer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

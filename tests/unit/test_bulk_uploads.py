@@ -19,16 +19,16 @@ from awscrt import checksums
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bulk import journal as journals
-from bulk import sources, uploads
-from bulk.errors import BulkError
-from bulk.imports import SCHEMA, ImportJournal, Planned
-from bulk.pace import Pace
-from bulk.sources import LeftOut, Problem
-from bulk.transfer import Stored
-from bulk.uploads import Tally, Uploads
-from reconciler import inventory
 from support.memory_aws import MemoryS3, refusal
+from thumbctl.bulk import journal as journals
+from thumbctl.bulk.errors import BulkError
+from thumbctl.bulk.pace import Pace
+from thumbctl.importing import files, uploads
+from thumbctl.importing.files import LeftOut, Problem
+from thumbctl.importing.import_journal import SCHEMA, ImportJournal, Planned
+from thumbctl.importing.transfer import Stored
+from thumbctl.importing.uploads import Tally, Uploads
+from thumbnail_pipeline import listing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -138,7 +138,7 @@ class World:
 
     def plan(self, journal: ImportJournal) -> None:
         self.planned = Planned()
-        found = sources.below(str(self.files), "")
+        found = files.below(str(self.files), "")
         self.told = list(journal.plan(found, most_bytes=MOST_BYTES, planned=self.planned))
 
     def run(self, kind: type[ImportJournal] = ImportJournal, at_once: int = 4) -> Tally:
@@ -403,9 +403,9 @@ def test_empty_large_and_equal_keys_are_left_out(world: World) -> None:
     twin = world.file("other/twin", b"twin")
     with world.journal() as journal:
         found = [
-            *sources.below(str(world.files), ""),
-            *sources.below(str(twin), "other/"),
-            *sources.below(str(world.file("twin", b"second")), "other/"),
+            *files.below(str(world.files), ""),
+            *files.below(str(twin), "other/"),
+            *files.below(str(world.file("twin", b"second")), "other/"),
         ]
         told = list(journal.plan(found, most_bytes=MOST_BYTES, planned=world.planned))
     assert {(Path(each.path).name, each.problem, each.detail) for each in told} == {
@@ -581,7 +581,7 @@ def test_a_listing_alongside_never_says_what_is_not_so(there: set[str], asked: s
     for key in there:
         s3.write(key, key.encode())
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(inventory, "KEYS_A_CALL", page)
+        patch.setattr(listing, "KEYS_A_CALL", page)
         s3.keys_a_page = page
         beside = uploads.Beside(s3, BUCKET, "")  # type: ignore[arg-type]
         for key in sorted(asked):
@@ -593,7 +593,7 @@ def test_a_listing_alongside_never_says_what_is_not_so(there: set[str], asked: s
 
 
 def test_a_listing_alongside_jumps_over_what_is_none_of_its_business(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inventory, "KEYS_A_CALL", 10)
+    monkeypatch.setattr(listing, "KEYS_A_CALL", 10)
     s3 = Bucket()
     for index in range(100):
         s3.write(f"{index:03d}", b"image")
@@ -618,7 +618,7 @@ def test_content_types(name: str, expected: str) -> None:
 def test_the_journal_takes_little(tmp_path: Path) -> None:
     number = 20_000
     keys = [f"2024/album-{index // 500:04d}/IMG_{index:06d}.jpg" for index in range(number)]
-    found = (sources.Source(f"in/{key}", f"/mnt/photos/{key}", 1, 1) for key in keys)
+    found = (files.Source(f"in/{key}", f"/mnt/photos/{key}", 1, 1) for key in keys)
     file = tmp_path / "journal.sqlite"
     with journals.opened(file, SCHEMA) as connection:
         journal = ImportJournal(connection)

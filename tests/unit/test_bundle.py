@@ -16,16 +16,16 @@ from typing import Any
 import boto3
 import pytest
 
-from bundle import __main__ as command
-from bundle import archive, build, bytecode, elf
-from bundle.target import BundleError, Target
+from devtools.bundle import __main__ as command
+from devtools.bundle import archive, build, bytecode, elf
+from devtools.bundle.target import BundleError, Target
 from renderer.pictures import DATA, photograph, saved
 from support.pipeline import RENDITIONS, environment
-from thumbnailer.renderer import render
-from thumbnailer.renditions import Settings
+from thumbnail_pipeline.renderer.rendering import render
+from thumbnail_pipeline.settings import Settings
 
 FUNCTIONS = build.ROOT / "functions"
-FUNCTION = build.ROOT / "build" / "local" / "function.zip"
+FUNCTION = build.ROOT / "build" / "local" / "thumbnailer.zip"
 LAYER = build.ROOT / "build" / "local" / "layer.zip"
 
 HERE = Target.of_this_interpreter()
@@ -121,8 +121,8 @@ def test_the_archives_render_every_format_as_the_sources_do(unpacked: Path) -> N
     expected = {form: render(data, Settings.from_json(settings)) for form, data in sources.items()}
     script = """
 import base64, hashlib, json
-from thumbnailer.renderer import render
-from thumbnailer.renditions import Settings
+from thumbnail_pipeline.renderer.rendering import render
+from thumbnail_pipeline.settings import Settings
 told = json.load(sys.stdin)
 settings = Settings.from_json(told["settings"])
 rendered = {form: render(base64.b64decode(source), settings) for form, source in told["sources"].items()}
@@ -140,8 +140,8 @@ print(json.dumps({
 
 def test_the_function_is_built_the_same_twice(tmp_path: Path) -> None:
     first, second = tmp_path / "first.zip", tmp_path / "second.zip"
-    build.build_function(first, sys.executable)
-    build.build_function(second, sys.executable)
+    build.build_function("thumbnailer", first, sys.executable)
+    build.build_function("thumbnailer", second, sys.executable)
     assert first.read_bytes() == second.read_bytes()
 
 
@@ -154,7 +154,7 @@ def test_the_layer_is_built_the_same_twice(tmp_path: Path) -> None:
 def test_neither_the_directory_nor_the_environment_changes_what_is_built(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    build.build_function(tmp_path / "here.zip", sys.executable)
+    build.build_function("thumbnailer", tmp_path / "here.zip", sys.executable)
     elsewhere = tmp_path / "quite" / "another" / "directory"
     elsewhere.mkdir(parents=True)
     monkeypatch.setattr(tempfile, "tempdir", str(elsewhere))
@@ -165,7 +165,7 @@ def test_neither_the_directory_nor_the_environment_changes_what_is_built(
         "SOURCE_DATE_EPOCH": "1",
     }.items():
         monkeypatch.setenv(name, value)
-    build.build_function(tmp_path / "there.zip", sys.executable)
+    build.build_function("thumbnailer", tmp_path / "there.zip", sys.executable)
     assert (tmp_path / "there.zip").read_bytes() == (tmp_path / "here.zip").read_bytes()
 
 
@@ -292,9 +292,9 @@ def test_a_module_that_does_not_compile_is_named(tmp_path: Path) -> None:
 def test_without_an_interpreter_the_archive_goes_without_bytecode_and_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    output = tmp_path / "function.zip"
+    output = tmp_path / "thumbnailer.zip"
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(sys, "argv", ["bundle", "function", str(output), "--runtime", "python3.99"])
+    monkeypatch.setattr(sys, "argv", ["bundle", "thumbnailer", str(output), "--runtime", "python3.99"])
     assert command.main() == 0
     with zipfile.ZipFile(output) as zipped:
         assert {Path(name).suffix for name in zipped.namelist()} == {".py"}
@@ -306,8 +306,8 @@ def test_without_an_interpreter_the_archive_goes_without_bytecode_and_says_so(
 def test_a_wrong_interpreter_ends_with_one_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    output = tmp_path / "function.zip"
-    arguments = ["bundle", "function", str(output), "--runtime", "python3.99", "--interpreter", sys.executable]
+    output = tmp_path / "thumbnailer.zip"
+    arguments = ["bundle", "thumbnailer", str(output), "--runtime", "python3.99", "--interpreter", sys.executable]
     monkeypatch.setattr(sys, "argv", arguments)
     assert command.main() == 1
     assert capsys.readouterr().err.startswith("error: bytecode for Python 3.99 cannot come from ")

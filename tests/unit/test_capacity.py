@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.pipeline import RENDITIONS, environment
+from thumbnail_pipeline.errors import Systemic
 from thumbnailer.capacity import Capacity
 from thumbnailer.config import Config
-from thumbnailer.errors import Systemic
 
 MEBIBYTE = 2**20
 memories = st.integers(128, 10_240).map(lambda megabytes: megabytes * MEBIBYTE)

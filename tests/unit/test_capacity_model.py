@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from costs.capacity import DAY, Capacity, Demand, Ramp, Step, seconds, spoken
-from costs.limits import Limit, Limits
+from thumbctl.costs.capacity import DAY, Capacity, Demand, Ramp, Step, seconds, spoken
+from thumbctl.costs.limits import Limit, Limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from support.pipeline import RENDITIONS, environment
+from thumbnail_pipeline.errors import Systemic
 from thumbnailer.config import Config
-from thumbnailer.errors import Systemic
 
 GOOD = environment("arn:aws:sns:us-east-1:123456789012:alerts", RENDITIONS)
 

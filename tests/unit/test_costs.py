@@ -14,20 +14,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from costs import __main__ as command
-from costs import document, measured
-from costs.document import Document
-from costs.errors import CostsError
-from costs.estimate import Estimate, Job, default_workload
-from costs.limits import Limits
-from costs.measured import AtMemory, Encoding, Encodings, Measured, MemorySettings, PerImage
-from costs.model import Line, Model, Stack, Workload, by_service, total
-from costs.prices import Prices
+from devtools.docs import costs as command
+from devtools.docs import costs_document
+from devtools.docs.costs_document import Document
+from thumbctl.costs import measured
+from thumbctl.costs.errors import CostsError
+from thumbctl.costs.estimate import Estimate, Job, default_workload
+from thumbctl.costs.limits import Limits
+from thumbctl.costs.measured import AtMemory, Encoding, Encodings, Measured, MemorySettings, PerImage
+from thumbctl.costs.model import Line, Model, Stack, Workload, by_service, total
+from thumbctl.costs.prices import Prices
 from thumbctl.render import DEFAULT
+from thumbnail_pipeline.settings import Rendition
 from thumbnailer.catalog import FAILURE_SHARDS
-from thumbnailer.renditions import Rendition
 
-TERRAFORM = document.REPOSITORY / "terraform"
+TERRAFORM = costs_document.REPOSITORY / "terraform"
 PRICES = Prices.load()
 BOX = Rendition("box", 100, 100)
 # Round figures: an image takes 100 ms, of which 20 are for the encoder, and fills its row's first KB.
@@ -71,14 +72,14 @@ def dollars(images: float, workload: Workload) -> float:
 # ── the documents ────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("path", document.FILES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", costs_document.FILES, ids=lambda path: path.name)
 def test_the_document_has_the_figures_as_they_are_now(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert text == Document.load().rewritten(text), "run: python -m costs docs"
 
 
 def test_every_block_is_somewhere_in_the_documents() -> None:
-    text = "".join(path.read_text(encoding="utf-8") for path in document.FILES)
+    text = "".join(path.read_text(encoding="utf-8") for path in costs_document.FILES)
     assert [name for name in Document.load().blocks() if f"<!-- costs:{name} -->" not in text] == []
 
 
@@ -100,7 +101,7 @@ def test_rules_and_decisions_that_lines_point_to_exist() -> None:
     bulk = (line for estimate in jobs for line in (*estimate.once, *estimate.monthly))
     lines = (*here.model.once(1, here.workload), *here.model.idle(here.stack), *here.model.in_use(here.stack), *bulk)
     local = {line.rule.partition("#")[0] for line in lines if not line.rule.startswith("https://")}
-    assert [each for each in local if not (document.REPOSITORY / "docs" / each).exists()] == []
+    assert [each for each in local if not (costs_document.REPOSITORY / "docs" / each).exists()] == []
 
 
 def test_the_table_is_printed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,7 +112,7 @@ def test_the_table_is_printed(capsys: pytest.CaptureFixture[str], monkeypatch: p
 
 def test_what_the_page_says_of_limits_in_passing_is_so() -> None:
     limits = Limits.load()
-    text = " ".join((document.REPOSITORY / "docs" / "capacity.md").read_text(encoding="utf-8").split())
+    text = " ".join((costs_document.REPOSITORY / "docs" / "capacity.md").read_text(encoding="utf-8").split())
     for words in (
         f"begins with {limits.lambda_first_batches.value} batches at a time",
         f"and adds {limits.lambda_more_batches.value} a minute",

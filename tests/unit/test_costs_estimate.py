@@ -12,14 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from moto import mock_aws
 
-from bulk import messages
-from bulk.guard import MESSAGES_AT_A_TIME
-from costs.document import REPOSITORY
-from costs.estimate import Estimate, Job, default_workload
-from costs.model import Model, Workload, total
+from devtools.docs.costs_document import REPOSITORY
 from support.notifications import notification, record, sqs_record
 from support.pictures import picture
 from support.pipeline import UPLOADS, Bench, FakeContext
+from thumbctl.backfill.guard import MESSAGES_AT_A_TIME
+from thumbctl.bulk import messages
+from thumbctl.costs.estimate import Estimate, Job, default_workload
+from thumbctl.costs.model import Model, Workload, total
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -10,17 +10,17 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from demo import run
-from demo.catalog import Catalog, DeadLetters, Row, is_among
-from demo.outcome import DEAD_LETTER, UNACCOUNTED, Outcome, Result
-from demo.samples import Sample
-from demo.upload import Uploaded, Uploader
+from devtools.demo import run
+from devtools.demo.catalog import Catalog, DeadLetters, Row, is_among
+from devtools.demo.outcome import DEAD_LETTER, UNACCOUNTED, Outcome, Result
+from devtools.demo.samples import Sample
+from devtools.demo.upload import Uploaded, Uploader
 from support.pipeline import create_catalog
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from thumbnailer.events import ObjectEvent
+    from thumbnail_pipeline.messages import ObjectEvent
 
 BUCKET, TABLE = "uploads", "catalog"
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from demo import __main__ as demo
-from demo import run, samples
-from demo.outcome import Result
-from localaws import stack
-from localaws.errors import LocalStackError
+from devtools.demo import __main__ as demo
+from devtools.demo import run, samples
+from devtools.demo.outcome import Result
+from devtools.localaws import stack
+from devtools.localaws.errors import LocalStackError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image, ImageChops, ImageOps, ImageStat
 
-from demo import samples
-from demo.errors import DemoError
+from devtools.demo import samples
+from devtools.demo.errors import DemoError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from demo.samples import Sample
+    from devtools.demo.samples import Sample
 
 
 @pytest.fixture(scope="module")

@@ -13,14 +13,14 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from demo import console, preview, report
-from demo.catalog import Rendition, Row
-from demo.evidence import Alert, Thumbnail
-from demo.outcome import Outcome, Result
-from demo.samples import Sample
-from demo.upload import Uploaded
-from demo.words import bytes_in_words, printable
-from localaws import traces
+from devtools.demo import console, preview, report
+from devtools.demo.catalog import Rendition, Row
+from devtools.demo.evidence import Alert, Thumbnail
+from devtools.demo.outcome import Outcome, Result
+from devtools.demo.samples import Sample
+from devtools.demo.upload import Uploaded
+from thumbctl.looking import xray
+from thumbctl.words import bytes_in_words, printable
 
 HOSTILE = "<script>alert(1)</script>[red]\x1b[31m\u202egnp.jpg"
 
@@ -49,7 +49,7 @@ def outcome(key: str = HOSTILE, **values: Any) -> Outcome:
 def result(*outcomes: Outcome, **values: Any) -> Result:
     sent = {"id": "1", "trace_id": "1-a", "name": HOSTILE, "start_time": 1.0, "end_time": 2.0}
     alert = Alert("<b>subject", HOSTILE, "now")
-    base = Result(outcomes, (alert,), traces.assemble([sent]), missing=(), strays=(), seconds=1.0)
+    base = Result(outcomes, (alert,), xray.assemble([sent]), missing=(), strays=(), seconds=1.0)
     return replace(base, **values)
 
 

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gameday import __main__ as command
-from gameday import game
-from gameday.errors import GamedayError
-from gameday.inbox import Inbox, Mail
-from gameday.scenarios import SCENARIOS, Scenario
-from localaws import processes
-from localwatch.queues import Queues
+from devtools.gameday import __main__ as command
+from devtools.gameday import game
+from devtools.gameday.errors import GamedayError
+from devtools.gameday.inbox import Inbox, Mail
+from devtools.gameday.scenarios import SCENARIOS, Scenario
+from devtools.livepage.queues import Queues
+from devtools.localaws import processes
 from support import runbook
 
 if TYPE_CHECKING:

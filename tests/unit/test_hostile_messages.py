@@ -19,21 +19,21 @@ from model.world import GOOD, render
 from support.memory_aws import MemoryDynamoDB, MemoryS3, MemorySNS, refusal
 from support.notifications import notification, record, s3_test_event, sqs_record, through_event_bridge, through_sns
 from support.pipeline import RENDITIONS, TABLE, THUMBNAILS, UPLOADS, FakeContext, environment
+from thumbnail_pipeline.errors import Permanent, Systemic
+from thumbnail_pipeline.messages import Change, Image, ObjectEvent, parse
+from thumbnailer.admission import Isolation
 from thumbnailer.alerts import Alerts
 from thumbnailer.catalog import Catalog
 from thumbnailer.config import Config
 from thumbnailer.digests import Digest, Digests
-from thumbnailer.errors import Permanent, Systemic
-from thumbnailer.events import Change, Image, ObjectEvent, parse
-from thumbnailer.isolation import Isolation
-from thumbnailer.queue import Queue
+from thumbnailer.postponing import Queue
 from thumbnailer.storage import Storage
 from thumbnailer.worker import Worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from thumbnailer.renderer import Rendered
+    from thumbnail_pipeline.renderer.rendering import Rendered
 
 KEYS = ["cat.png", "holiday/cat 1+2.png", "ä%&=?\n\t€\U0001f600", "k" * 1024, "..", "k" * 1025, "half \ud800"]
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from localaws import processes, stack, terraform
-from localaws.errors import LocalStackError
+from devtools.localaws import processes, stack, terraform
+from devtools.localaws.errors import LocalStackError
 
 if TYPE_CHECKING:
     from pathlib import Path

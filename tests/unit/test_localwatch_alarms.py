@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from localwatch.alarms import Evaluator, decide
-from localwatch.metrics import Metrics
+from devtools.livepage.alarms import Evaluator, decide
+from devtools.livepage.metrics import Metrics
 from support.cloudwatch import CloudWatch
 
 if TYPE_CHECKING:
-    from localwatch.alarms import State
+    from devtools.livepage.alarms import State
 
 # Not a state, so that it cannot be taken for one that was decided on.
 RETAINED = cast("State", "RETAINED")

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from localwatch import emf
-from localwatch.bridge import Bridge
-from localwatch.logs import Event, Follower
+from devtools.livepage import emf
+from devtools.livepage.bridge import Bridge
+from devtools.livepage.logs import Event, Follower
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

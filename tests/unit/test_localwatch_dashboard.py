@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from localwatch import dashboard, labels
-from localwatch.dashboard import Sources
-from localwatch.logs import Event
-from localwatch.metricmath import Metric, Series
-from localwatch.metrics import Metrics, Window
+from devtools.livepage import dashboard, labels
+from devtools.livepage.dashboard import Sources
+from devtools.livepage.logs import Event
+from devtools.livepage.metricmath import Metric, Series
+from devtools.livepage.metrics import Metrics, Window
 from support.cloudwatch import CloudWatch
 
 if TYPE_CHECKING:

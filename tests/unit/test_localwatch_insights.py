@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from localwatch.insights import InsightsError, Table, run
-from localwatch.logs import Event
+from devtools.livepage.insights import InsightsError, Table, run
+from devtools.livepage.logs import Event
 
 MINUTE = 60_000
 REPOSITORY = Path(__file__).parents[2]

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from localwatch.metricmath import Metric, MetricMathError, Series, evaluate
+from devtools.livepage.metricmath import Metric, MetricMathError, Series, evaluate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from localwatch.metricmath import Array
+    from devtools.livepage.metricmath import Array
 
 MINUTE = 60
 TIMES = range(0, 5 * MINUTE, MINUTE)

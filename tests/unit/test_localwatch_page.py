@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from localwatch import panels
-from localwatch.bridge import Alert
-from localwatch.logs import Event
-from localwatch.traces import Traces
+from devtools.livepage import panels
+from devtools.livepage.bridge import Alert
+from devtools.livepage.logs import Event
+from devtools.livepage.traces import Traces
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from localwatch.metricmath import Metric, MetricMathError
-from localwatch.search import find
+from devtools.livepage.metricmath import Metric, MetricMathError
+from devtools.livepage.search import find
 
 READY = Metric("ThumbnailPipeline", "Ready", (("Function", "thumbs"),))
 FAILED = Metric("ThumbnailPipeline", "Failed", (("Function", "thumbs"),))

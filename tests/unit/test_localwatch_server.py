@@ -11,16 +11,16 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from botocore.exceptions import EndpointConnectionError
 
-from localaws import __main__ as localaws_main
-from localaws import processes, stack
-from localaws.errors import LocalStackError
-from localwatch import server
+from devtools.livepage import server
+from devtools.localaws import __main__ as localaws_main
+from devtools.localaws import processes, stack
+from devtools.localaws.errors import LocalStackError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from localwatch.page import Page
+    from devtools.livepage.page import Page
 
 
 class Silent:

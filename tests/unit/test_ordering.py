@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thumbnailer import ordering
+from thumbnail_pipeline import ordering
+from thumbnail_pipeline.messages import Image
+from thumbnail_pipeline.ordering import Verdict
 from thumbnailer.catalog import READY, Row
-from thumbnailer.events import Image
-from thumbnailer.ordering import Verdict
 
 SEQUENCERS = st.text("0123456789abcdefABCDEF", min_size=1, max_size=64)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thumbnailer.queue import delay
+from thumbnailer.postponing import delay
 
 
 @given(st.integers(1, 50), st.integers(1, 900))

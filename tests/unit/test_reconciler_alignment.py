@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.alignment import Foreign, Sight, align, source_key_of
-from reconciler.inventory import Listed
+from thumbnail_pipeline.listing import Listed
+from thumbnail_pipeline.reconciliation.alignment import Foreign, Sight, align, source_key_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

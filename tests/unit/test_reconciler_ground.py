@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from moto import mock_aws
 
-from reconciler.inventory import Listed, objects
-from reconciler.judgement import Verdict, judge
-from reconciler.rows import Known, Rows, survey
+from thumbnail_pipeline.listing import Listed, objects
+from thumbnail_pipeline.reconciliation.judgement import Verdict, judge
+from thumbnail_pipeline.rows import Known, Rows, survey
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -146,7 +146,7 @@ def test_what_was_throttled_is_asked_again(dynamodb: DynamoDBClient, monkeypatch
         put_row(dynamodb, key)
     answer: Any = dynamodb.batch_get_item
     waits: list[float] = []
-    monkeypatch.setattr("reconciler.rows.time.sleep", waits.append)
+    monkeypatch.setattr("thumbnail_pipeline.rows.time.sleep", waits.append)
 
     def throttled(RequestItems: Any) -> Any:  # noqa: N803 - the SDK's name
         (table, asked), *_ = RequestItems.items()

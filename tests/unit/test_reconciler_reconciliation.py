@@ -9,18 +9,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.alignment import Sight
-from reconciler.findings import Kind, Outcome, Tally, examine
-from reconciler.inventory import Listed
-from reconciler.reconciliation import reconcile
-from reconciler.rows import Known
 from support.estate import GRACE, HOUR, OLD, ROWS, WORLDS, World, build, deployed, etag_of, thumbnail_of
+from thumbnail_pipeline.listing import Listed
+from thumbnail_pipeline.reconciliation.alignment import Sight
+from thumbnail_pipeline.reconciliation.comparison import reconcile
+from thumbnail_pipeline.reconciliation.findings import Kind, Outcome, Tally, examine
+from thumbnail_pipeline.rows import Known
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from reconciler.findings import Examined
     from support.estate import Image
+    from thumbnail_pipeline.reconciliation.findings import Examined
 
 
 def found(examined: Iterable[Examined]) -> Counter[tuple[Kind, str, str | None]]:

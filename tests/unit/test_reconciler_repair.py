@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis import given, settings
 
-from bulk.pace import Pace
-from bulk.repair import Repair
-from bulk.sender import Sender
-from reconciler.findings import Kind
 from support.estate import HOUR, LARGE, PICTURE, SETTINGS, SMALL, WORLDS, World, build, deployed
 from support.pipeline import environment
 from support.workshop import PlainWorkshop
+from thumbctl.bulk.pace import Pace
+from thumbctl.bulk.sender import Sender
+from thumbctl.reconcile.repair import Repair
+from thumbnail_pipeline.messages import ObjectEvent, parse
+from thumbnail_pipeline.reconciliation.findings import Kind
 from thumbnailer.catalog import Catalog
 from thumbnailer.config import Config
-from thumbnailer.events import ObjectEvent, parse
 from thumbnailer.pipeline import Pipeline
 from thumbnailer.storage import Storage
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from localaws.stack import REPOSITORY
+from devtools.localaws.stack import REPOSITORY
 from support import runbook
 from support.runbook import CHANGES
 

@@ -16,8 +16,8 @@ from cyclonedx.model.license import DisjunctiveLicense
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
-from bundle import build, sbom
-from bundle.target import Target
+from devtools.bundle import build, sbom
+from devtools.bundle.target import Target
 
 LOCAL = build.ROOT / "build" / "local" / "layer.zip"
 PINNED = "\n".join(file.read_text() for file in sorted(build.LAYER.glob("*.txt")))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from localaws.stack import REPOSITORY
+from devtools.localaws.stack import REPOSITORY
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,8 +10,8 @@ import pyvips
 from PIL import Image, ImageChops
 
 from support.pictures import picture
-from thumbnailer.renderer import render
-from thumbnailer.renditions import Format, Rendition, Settings
+from thumbnail_pipeline.renderer.rendering import render
+from thumbnail_pipeline.settings import Format, Rendition, Settings
 from thumbnailer.stamp import stamp
 
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tfdocs import __main__ as command
-from tfdocs.errors import TfdocsError
-from tfdocs.module import Group, Input, Module, Output, Requirement
-from tfdocs.page import MODULE, PAGE, rewritten, tables
+from devtools.docs import terraform as command
+from devtools.docs.tf_errors import TfdocsError
+from devtools.docs.tf_module import Group, Input, Module, Output, Requirement
+from devtools.docs.tf_page import MODULE, PAGE, rewritten, tables
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -18,14 +18,15 @@ import pytest
 from moto import mock_aws
 from typer.testing import CliRunner
 
-from bulk.sender import Sender
-from thumbctl import conventions, enqueue
+from thumbctl import conventions
 from thumbctl import stack as stacks
 from thumbctl.app import app
+from thumbctl.backfill import enqueue
+from thumbctl.bulk.sender import Sender
 from thumbctl.render import DEFAULT
 from thumbctl.stack import Deployed, Stack
+from thumbnail_pipeline.messages import ObjectEvent, parse
 from thumbnailer.catalog import FAILURE_SHARDS
-from thumbnailer.events import ObjectEvent, parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -519,14 +520,14 @@ def test_only_some_failures(world: World) -> None:
 def test_what_is_mended_meanwhile_is_left_alone(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.failed("1.jpg")
     world.failed("2.jpg")
-    monkeypatch.setattr("thumbctl.retry.ask", lambda *_, **__: world.made("1.jpg"))
+    monkeypatch.setattr("thumbctl.backfill.retry.ask", lambda *_, **__: world.made("1.jpg"))
     assert answered(*RETRY)["sent"] == 1
     assert world.keys() == ["2.jpg"]
 
 
 def test_what_fails_again_is_not_tried_twice(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """However fast the function is, a run ends."""
-    monkeypatch.setattr("bulk.failed._ROWS_A_CALL", 1)
+    monkeypatch.setattr("thumbctl.looking.failed._ROWS_A_CALL", 1)
     for number in range(15):
         world.failed(f"{number}.jpg")
     send = Sender.send

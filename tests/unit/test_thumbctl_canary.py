@@ -10,7 +10,7 @@ from moto import mock_aws
 from support.notifications import record
 from support.operations import Operations
 from support.pipeline import THUMBNAILS, UPLOADS, event
-from thumbctl import canary
+from thumbctl.doctor import canary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

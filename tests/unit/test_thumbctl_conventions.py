@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 from typer.testing import CliRunner
 
-from localaws.stack import REPOSITORY
+from devtools.localaws.stack import REPOSITORY
 from thumbctl.app import app
 from thumbctl.conventions import REASONS, complete_stack
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from typer.testing import CliRunner
 
-import bulk.letters
-from bulk import messages
-from bulk.backups import Backup
 from support.operated import Operated, operated
-from thumbctl import dlq
 from thumbctl.app import app
+from thumbctl.bulk import messages
+from thumbctl.dead_letters import command as dlq
+from thumbctl.dead_letters import letters
+from thumbctl.dead_letters.backups import Backup
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +34,7 @@ def uploaded(key: str) -> str:
 def deployed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Operated]:
     monkeypatch.chdir(tmp_path)
     # moto has no servers that could be missed.
-    monkeypatch.setattr(bulk.letters, "_PATIENCE_SECONDS", 0)
+    monkeypatch.setattr(letters, "_PATIENCE_SECONDS", 0)
     monkeypatch.setattr(dlq, "_POLL_SECONDS", 0.0)
     with operated(monkeypatch) as found:
         yield found

@@ -12,12 +12,12 @@ import pytest
 from botocore.exceptions import ClientError
 from typer.testing import CliRunner
 
-from localaws.stack import REPOSITORY
+from devtools.localaws.stack import REPOSITORY
 from support.pipeline import RENDITIONS, environment
-from thumbctl import canary
 from thumbctl import stack as stacks
 from thumbctl.app import app
-from thumbctl.checks import CHECKS, OUTPUTS
+from thumbctl.doctor import canary
+from thumbctl.doctor.checks import CHECKS, OUTPUTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -13,15 +13,15 @@ import pytest
 from moto import mock_aws
 from typer.testing import CliRunner
 
-from costs.estimate import Estimate, Job, default_workload
-from costs.model import by_service
 from thumbctl import conventions
-from thumbctl import estimate as command
 from thumbctl import stack as stacks
 from thumbctl.app import app
+from thumbctl.costs import command
+from thumbctl.costs.estimate import Estimate, Job, default_workload
+from thumbctl.costs.model import by_service
 from thumbctl.errors import ThumbctlError
 from thumbctl.stack import Deployed, Stack
-from thumbnailer.renditions import Rendition, Settings
+from thumbnail_pipeline.settings import Rendition, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

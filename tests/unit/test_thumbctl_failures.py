@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from typer.testing import CliRunner
 
-import bulk.failed
-from bulk.failed import Failed
 from support.operated import Operated, operated
-from thumbctl import failures
 from thumbctl.app import app
+from thumbctl.looking import failed, failures
+from thumbctl.looking.failed import Failed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -140,6 +139,6 @@ def test_an_export_that_is_cut_off_leaves_no_file(monkeypatch: pytest.MonkeyPatc
         yield Failed("a.jpg", "empty", "", None, 1, "2026-01-31T08:00:00.000Z")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(bulk.failed, "failures", interrupted)
+    monkeypatch.setattr(failed, "failures", interrupted)
     assert run("--export", "failed.csv")[0] != 0
     assert list(tmp_path.iterdir()) == []

@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 from typer.testing import CliRunner
 
-from localaws.stack import REPOSITORY
+from devtools.localaws.stack import REPOSITORY
 from thumbctl.app import app
 
 if TYPE_CHECKING:

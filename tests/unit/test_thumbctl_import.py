@@ -13,18 +13,17 @@ import boto3
 import pytest
 from typer.testing import CliRunner
 
-from bulk import transfer
-from bulk.errors import BulkError
-from bulk.follow import Follower, Stalled
-from bulk.transfer import Transfer
-from costs.estimate import Estimate, default_workload
-from localaws import emulator, processes
+from devtools.localaws import emulator, processes
 from support.memory_aws import refusal
-from thumbctl import estimate, importing
 from thumbctl import stack as stacks
 from thumbctl.app import app
+from thumbctl.bulk.errors import BulkError
+from thumbctl.costs.estimate import Estimate, default_workload
+from thumbctl.importing import command, transfer
+from thumbctl.importing.follow import Follower, Stalled
+from thumbctl.importing.transfer import Transfer
 from thumbctl.stack import Deployed, Stack
-from thumbnailer.renditions import Limits, Rendition, Settings
+from thumbnail_pipeline.settings import Limits, Rendition, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -125,7 +124,7 @@ def world(url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
         pass
     world = World(url, tmp_path)
     monkeypatch.setattr(stacks, "find", lambda _: Found("photos in us-east-1", world.outputs, world.client))
-    monkeypatch.setattr(estimate, "of_stack", lambda _, job: Estimate.of(job, default_workload(job.kind)))
+    monkeypatch.setattr(command, "of_stack", lambda _, job: Estimate.of(job, default_workload(job.kind)))
     monkeypatch.setattr(transfer, "_RETRIES", 1)
     return world
 
@@ -411,7 +410,7 @@ def test_a_pace_is_kept(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         def take(self) -> None:
             taken.append(self._per_second)
 
-    monkeypatch.setattr(importing, "Pace", Pace)
+    monkeypatch.setattr(command, "Pace", Pace)
     for index in range(5):
         world.file(f"{index}.jpg")
     assert run(world.root, "--yes", "--rate", "7")[0] == 0

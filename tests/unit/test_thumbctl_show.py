@@ -17,8 +17,8 @@ from typer.testing import CliRunner
 from support.operations import Operations
 from support.pictures import picture
 from support.pipeline import RENDITIONS, TABLE, THUMBNAILS, UPLOADS
-from thumbctl import history
 from thumbctl.app import app
+from thumbctl.looking import history
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

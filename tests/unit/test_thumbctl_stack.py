@@ -16,9 +16,9 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 from typer.testing import CliRunner
 
-from localaws import stack as local_stack
-from localaws.processes import Process
-from localaws.stack import REPOSITORY
+from devtools.localaws import stack as local_stack
+from devtools.localaws.processes import Process
+from devtools.localaws.stack import REPOSITORY
 from thumbctl import stack
 from thumbctl.app import app
 

@@ -11,8 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 from support.operated import FUNCTION, Operated, operated
-from thumbctl import status
 from thumbctl.app import app
+from thumbctl.looking import status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -21,7 +21,7 @@ STEPS = ["fetch", "render", "store"]
 _WORK = f"""
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from thumbnailer import telemetry
+from thumbnail_pipeline import telemetry
 
 def process(number):
     record = telemetry.Record()

@@ -1,0 +1,120 @@
+"""The clients, made once at cold start, and what their errors mean to the message in hand."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config as ClientConfig
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+
+from thumbnail_pipeline.errors import Systemic, Transient
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sns import SNSClient
+    from mypy_boto3_sqs import SQSClient
+
+    from thumbnailer.capacity import Capacity
+
+_ATTEMPTS = 3
+_CONNECT_SECONDS = 1
+
+
+def _client_config(deadline: float, connections: int) -> ClientConfig:
+    """Let one call, retries included, take `deadline` seconds at most, and keep so many connections open.
+
+    The SDK's own retries cover the blips; what does not answer for longer is retried from the queue, so that one
+    slow call does not eat the time of a whole batch.
+    """
+    return ClientConfig(
+        connect_timeout=_CONNECT_SECONDS,
+        read_timeout=max(1.0, deadline / _ATTEMPTS - _CONNECT_SECONDS),
+        retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
+        max_pool_connections=connections,
+    )
+
+
+# Errors that the next attempt may well not meet. Anything else that is not the caller's to interpret means
+# that permissions, resources or code are wrong, and every message would fail the same way.
+# https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
+_TRANSIENT_CODES = frozenset(
+    {
+        "ConditionalRequestConflict",
+        "InternalError",
+        "InternalServerError",
+        "LimitExceededException",
+        "OperationAborted",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestTimeout",
+        "ServiceUnavailable",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+        "TransactionConflictException",
+    }
+)
+_SERVER_ERROR = 500
+
+
+@dataclass(frozen=True)
+class Clients:
+    """The AWS clients of the function.
+
+    Nothing goes over the network when they are made. Those that few invocations need are made when one does, for
+    each costs a cold start several milliseconds.
+    """
+
+    s3: S3Client
+    dynamodb: DynamoDBClient
+    _deadline: float
+
+    @classmethod
+    def connect(cls, capacity: Capacity, deadline: float) -> Clients:
+        """Make the clients, such that one call takes `deadline` seconds at most."""
+        session = boto3.session.Session()
+        return cls(
+            s3=session.client("s3", config=_client_config(deadline, capacity.connections)),
+            dynamodb=session.client("dynamodb", config=_client_config(deadline, capacity.images)),
+            _deadline=deadline,
+        )
+
+    @cached_property
+    def sns(self) -> SNSClient:
+        """For failures."""
+        return boto3.session.Session().client("sns", config=_client_config(self._deadline, 1))
+
+    @cached_property
+    def sqs(self) -> SQSClient:
+        """For messages that must come back."""
+        return boto3.session.Session().client("sqs", config=_client_config(self._deadline, 1))
+
+
+def code_of(error: ClientError) -> str:
+    """The error code that the service answered with."""
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+@contextlib.contextmanager
+def errors_told_apart(doing: str) -> Iterator[None]:
+    """Turn what the SDK raises into Transient or Systemic; `doing` completes "while …"."""
+    try:
+        yield
+    except ClientError as error:
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        kind = Transient if code_of(error) in _TRANSIENT_CODES or status >= _SERVER_ERROR else Systemic
+        raise kind(f"{code_of(error)} while {doing}: {error}") from error
+    except NoCredentialsError as error:
+        raise Systemic(f"no credentials while {doing}: {error}") from error
+    # Connections refused, reset, timed out, or cut in the middle of a body.
+    except (BotoCoreError, ConnectionError, TimeoutError) as error:
+        raise Transient(f"{type(error).__name__} while {doing}: {error}") from error

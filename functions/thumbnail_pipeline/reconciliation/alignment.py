@@ -1,0 +1,123 @@
+"""Which thumbnails there are of which source: both buckets' listings, walked side by side. Pure.
+
+A thumbnail lies at `<rendition>/<source key>.<extension>`, so its *position*, which is its key without the rendition,
+comes after the key of its source, but not always right after it: between "a" and "a.webp" may be "a-1", "a-1.webp" and
+"a.gif". A source is therefore held until nothing that follows can be a thumbnail of it. All that are held begin the
+key that is being looked at, so they are never more than a key has characters, however many objects there are.
+"""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass, field
+from operator import itemgetter
+from typing import TYPE_CHECKING
+
+from thumbnail_pipeline.settings import EXTENSIONS, NAME
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
+
+    from thumbnail_pipeline.listing import Listed
+    from thumbnail_pipeline.rows import Known
+
+_ENDS = frozenset(EXTENSIONS.values())
+_LAST_END = f".{max(_ENDS)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """All that is seen of one source key. Either there is an object, or thumbnails have outlived it."""
+
+    key: str
+    object: Listed | None
+    row: Known | None
+    """None as well where nobody has looked, for want of an object."""
+    thumbnails: Mapping[str, Listed]
+    """By key, in every rendition that there is or was."""
+    gone_since: datetime | None = None
+    """When the object was deleted, where its bucket remembers that."""
+    place: str | None = None
+    """Where a walk that ends after this one can go on: all keys and positions up to here are over, and no others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """What lies in the thumbnails bucket and can be no thumbnail of ours: a key, or the prefix of several."""
+
+    key: str
+
+
+def source_key_of(thumbnail_key: str) -> str | None:
+    """Return whose thumbnail lies at a key, or None where it can be nobody's."""
+    rendition, _, position = thumbnail_key.partition("/")
+    source_key, _, extension = position.rpartition(".")
+    return source_key if source_key and extension in _ENDS and NAME.fullmatch(rendition) else None
+
+
+def align(
+    sources: Iterable[tuple[Listed, Known | None]], listings: Sequence[Iterable[Listed]], *, prefix: str = ""
+) -> Iterator[Sight | Foreign]:
+    """Walk the `sources` and the `listings` of the thumbnails bucket, one for each rendition, all in the order of keys.
+
+    Yield a sight for every source, and for every key whose thumbnails have no source; leave out keys that do not begin
+    with `prefix`.
+    """
+    held: list[_Held] = []
+    last = ""
+    for position, source, thumbnail in _merged(sources, listings):
+        over = [each for each in held if each.end < position]
+        if over:
+            held = [each for each in held if each.end >= position]
+            yield from _sights(over, None if held else last)
+        last = position
+        if source is not None:
+            held.append(_Held(source[0].key, *source))
+        elif thumbnail is not None:
+            key = source_key_of(thumbnail.key)
+            if key is None:
+                yield Foreign(thumbnail.key)
+            elif key.startswith(prefix):
+                owner = next((each for each in held if each.key == key), None)
+                if owner is None:
+                    owner = _Held(key, None, None)
+                    held.append(owner)
+                owner.thumbnails[thumbnail.key] = thumbnail
+    yield from _sights(held, last)
+
+
+@dataclass(slots=True)
+class _Held:
+    """A source key of which more may be seen."""
+
+    key: str
+    object: Listed | None
+    row: Known | None
+    thumbnails: dict[str, Listed] = field(default_factory=dict)
+    end: str = field(init=False)
+    """The last position that a thumbnail of it can have."""
+
+    def __post_init__(self) -> None:
+        self.end = self.key + _LAST_END
+
+
+_Step = tuple[str, "tuple[Listed, Known | None] | None", "Listed | None"]
+
+
+def _merged(sources: Iterable[tuple[Listed, Known | None]], listings: Sequence[Iterable[Listed]]) -> Iterator[_Step]:
+    """Either side's next one, in the order of positions."""
+
+    def of_sources() -> Iterator[_Step]:
+        return ((source[0].key, source, None) for source in sources)
+
+    def of_thumbnails(listing: Iterable[Listed]) -> Iterator[_Step]:
+        return ((each.key.partition("/")[2], None, each) for each in listing)
+
+    return heapq.merge(of_sources(), *map(of_thumbnails, listings), key=itemgetter(0))
+
+
+def _sights(over: Sequence[_Held], place: str | None) -> Iterator[Sight]:
+    for each in over:
+        reached = place if each is over[-1] else None
+        yield Sight(each.key, each.object, each.row, each.thumbnails, place=reached)

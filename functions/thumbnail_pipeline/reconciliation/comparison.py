@@ -1,0 +1,211 @@
+"""The pass over both buckets and the catalog: what is seen, looked at again where it seems wrong, and told.
+
+It reads only: listings of both buckets and rows, never the bytes of an image.
+"""
+
+from __future__ import annotations
+
+import itertools
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from thumbnail_pipeline import listing
+from thumbnail_pipeline.reconciliation.alignment import Foreign, Sight, align
+from thumbnail_pipeline.reconciliation.findings import Examined, Finding, Kind, examine
+from thumbnail_pipeline.reconciliation.judgement import Verdict, judge
+from thumbnail_pipeline.rows import KEYS_A_CALL, Known, Rows, survey
+from thumbnail_pipeline.settings import NAME
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+
+    from thumbnail_pipeline.settings import Settings
+
+_Item = TypeVar("_Item")
+
+GRACE: Final = timedelta(minutes=15)
+"""How long something may take before it counts as wrong. No invocation lasts longer.
+
+https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+"""
+
+CONNECTIONS: Final = 32
+"""How many connections to a service a pass can make use of: for second looks, and for each listing."""
+
+_LOOKS_AT_ONCE = 16
+_ROWS_AT_ONCE = 4
+_SIGHTS_AT_ONCE = 1000
+
+
+@dataclass(frozen=True)
+class Estate:
+    """What has to fit together: the two buckets, the catalog and the settings that are deployed."""
+
+    s3: S3Client
+    dynamodb: DynamoDBClient
+    source_bucket: str
+    thumbnails_bucket: str
+    catalog_table: str
+    settings: Settings
+    prefix: str
+    """Only source keys below it are looked at."""
+    propagates_deletions: bool = True
+    """Whether thumbnails are to go when their source does."""
+
+    @cached_property
+    def rows(self) -> Rows:
+        return Rows(self.dynamodb, self.catalog_table, self.source_bucket)
+
+    def retired(self) -> list[str]:
+        """Return the prefixes of the thumbnails bucket that look like a rendition's, and no rendition has."""
+        deployed = {each.name for each in self.settings.renditions}
+        return [name for name in _top_level(self) if isinstance(name, str) and name not in deployed]
+
+
+def reconcile(
+    estate: Estate,
+    *,
+    after: str = "",
+    grace: timedelta = GRACE,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Iterator[Examined]:
+    """Examine everything under the estate's prefix, from the place `after` on.
+
+    What seems wrong has been looked at again when it is yielded. Memory is that of a few pages of each listing.
+    """
+    with ThreadPoolExecutor(_LOOKS_AT_ONCE) as threads:
+        sights = _sights(estate, after)
+        while page := list(itertools.islice(sights, _SIGHTS_AT_ONCE)):
+            young_since = clock() - grace
+            first = [_examined(estate, sight, young_since) for sight in page]
+            doubtful = [
+                sight
+                for sight, examined in zip(page, first, strict=True)
+                if isinstance(sight, Sight) and (examined.is_wrong or sight.object is None)
+            ]
+            again = {sight.key: sight for sight in _look_again(estate, threads, doubtful)}
+            for sight, examined in zip(page, first, strict=True):
+                second = again.get(sight.key) if isinstance(sight, Sight) else None
+                yield _examined(estate, second, young_since) if second else examined
+
+
+def _examined(estate: Estate, sight: Sight | Foreign, young_since: datetime) -> Examined:
+    if isinstance(sight, Sight):
+        fingerprint = estate.settings.fingerprint
+        return examine(sight, fingerprint, young_since, propagates_deletions=estate.propagates_deletions)
+    return Examined(None, (Finding(Kind.FOREIGN, sight.key, "it can be no thumbnail of this pipeline"),))
+
+
+# ── the first look ───────────────────────────────────────────────────────────────────────────────────
+
+
+def _sights(estate: Estate, after: str) -> Iterator[Sight | Foreign]:
+    names = {each.name for each in estate.settings.renditions}
+    for found in _top_level(estate):
+        if isinstance(found, str):
+            names.add(found)
+        elif not after:
+            yield found
+    sources = _page_ahead(listing.objects(estate.s3, estate.source_bucket, prefix=estate.prefix, after=after))
+    listings = [
+        _page_ahead(
+            listing.objects(
+                estate.s3,
+                estate.thumbnails_bucket,
+                prefix=f"{name}/{estate.prefix}",
+                after=f"{name}/{after}" if after else "",
+            )
+        )
+        for name in sorted(names)
+    ]
+    yield from align(survey(sources, estate.rows, at_once=_ROWS_AT_ONCE), listings, prefix=estate.prefix)
+
+
+def _top_level(estate: Estate) -> Iterator[str | Foreign]:
+    """Yield the names of renditions, deployed or not, that the thumbnails bucket has something of, and what is foreign
+    beside them.
+    """
+    for part in listing.top_level(estate.s3, estate.thumbnails_bucket):
+        name, slash, _ = part.partition("/")
+        yield name if slash and NAME.fullmatch(name) else Foreign(part)
+
+
+def _page_ahead(items: Iterable[_Item]) -> Iterator[_Item]:
+    """The same items, of which the next page is fetched while one is worked on."""
+    remaining = iter(items)
+
+    def fetch() -> list[_Item]:
+        return list(itertools.islice(remaining, listing.KEYS_A_CALL))
+
+    with ThreadPoolExecutor(1) as thread:
+        following = thread.submit(fetch)
+        while page := following.result():
+            following = thread.submit(fetch)
+            yield from page
+
+
+# ── the second look ──────────────────────────────────────────────────────────────────────────────────
+
+
+def _look_again(estate: Estate, threads: ThreadPoolExecutor, sights: Sequence[Sight]) -> list[Sight]:
+    """See once more what the listings and the rows have shown at different moments.
+
+    Both buckets are looked at between two reads of the row. Where the reads agree, the row was that all the while;
+    where they do not, somebody is at work.
+    """
+    keys = [sight.key for sight in sights]
+    before = _rows_now(estate, threads, keys)
+
+    def look(sight: Sight) -> Sight:
+        return _seen_now(estate, sight, before.get(sight.key))
+
+    seen = list(threads.map(look, sights))
+    after = _rows_now(estate, threads, keys)
+    return [
+        sight
+        if before.get(sight.key) == (now := after.get(sight.key))
+        else replace(sight, row=replace(now or Known(None), claimed=True))
+        for sight in seen
+    ]
+
+
+def _rows_now(estate: Estate, threads: ThreadPoolExecutor, keys: Sequence[str]) -> Mapping[str, Known]:
+    pages = [keys[begin : begin + KEYS_A_CALL] for begin in range(0, len(keys), KEYS_A_CALL)]
+    found: dict[str, Known] = {}
+    for rows in threads.map(lambda page: estate.rows.of(page, consistent=True), pages):
+        found |= rows
+    return found
+
+
+def _seen_now(estate: Estate, sight: Sight, row: Known | None) -> Sight:
+    listed = listing.find(estate.s3, estate.source_bucket, sight.key)
+    # A look costs a call: those that decide something, and no others.
+    keys: set[str] = set()
+    verdict = judge(listed, row, estate.settings.fingerprint) if listed else None
+    if verdict in {None, Verdict.CURRENT, Verdict.FAILED}:
+        keys |= sight.thumbnails.keys()
+    if verdict is Verdict.CURRENT and row is not None:
+        keys |= row.thumbnails.keys()
+    found = {key: listing.find(estate.s3, estate.thumbnails_bucket, key) for key in sorted(keys)}
+    return replace(
+        sight,
+        object=listed,
+        row=row,
+        thumbnails={key: thumbnail for key, thumbnail in found.items() if thumbnail},
+        gone_since=None if listed else _gone_since(estate, sight.key),
+    )
+
+
+def _gone_since(estate: Estate, key: str) -> datetime | None:
+    """When the object was deleted, as a bucket with versions remembers it.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html
+    """
+    markers = estate.s3.list_object_versions(Bucket=estate.source_bucket, Prefix=key, MaxKeys=1).get("DeleteMarkers")
+    return next((each["LastModified"] for each in markers or () if each["Key"] == key and each["IsLatest"]), None)

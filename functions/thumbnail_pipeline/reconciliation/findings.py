@@ -1,0 +1,249 @@
+"""What is wrong with an image, and how many of them are right. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from thumbnail_pipeline.reconciliation.judgement import Verdict, judge
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime
+
+    from thumbnail_pipeline.listing import Listed
+    from thumbnail_pipeline.reconciliation.alignment import Sight
+
+
+class Kind(StrEnum):
+    """What can be found; each kind has one remedy."""
+
+    MISSING = "missing"
+    """There is an object, and no row or only that of a deletion."""
+    CHANGED = "changed"
+    """The row was made from other bytes."""
+    RESTYLED = "restyled"
+    """The thumbnails were made with other settings, or a renewal was left half done."""
+    THUMBNAIL_MISSING = "thumbnail-missing"
+    """The row is current, and a thumbnail that it lists is not there."""
+    THUMBNAIL_ALTERED = "thumbnail-altered"
+    """The row is current, and a thumbnail that it lists has other bytes."""
+    VANISHED = "vanished"
+    """The object is gone, and its row does not say so."""
+    ORPHAN = "orphan"
+    """No row lists this thumbnail."""
+    PENDING = "pending"
+    """Too young to be called wrong, or being worked on."""
+    FOREIGN = "foreign"
+    """It lies in the thumbnails bucket and can be no thumbnail of ours. Nobody touches it."""
+
+    @property
+    def is_wrong(self) -> bool:
+        return self not in {Kind.PENDING, Kind.FOREIGN}
+
+
+BROKEN = frozenset({Kind.THUMBNAIL_MISSING, Kind.THUMBNAIL_ALTERED})
+"""What is wrong though the row is current."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that somebody may want to know, or mend."""
+
+    kind: Kind
+    key: str
+    """The source's; of what is foreign, its own in the thumbnails bucket."""
+    detail: str
+    thumbnail: Listed | None = None
+    """The very one that is meant, where it is there."""
+
+    def as_json(self) -> dict[str, Any]:
+        shown = {"thumbnail": self.thumbnail.key} if self.thumbnail else {}
+        return {"kind": self.kind, "key": self.key, **shown, "detail": self.detail}
+
+
+class Outcome(StrEnum):
+    """What an object counts as."""
+
+    CURRENT = "current"
+    """READY, from its newest bytes and with the settings that are deployed, and every thumbnail is there."""
+    FAILED = "failed"
+    """Its newest bytes failed for good, and the row has the reason."""
+    PENDING = "pending"
+    INCOMPLETE = "incomplete"
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """A source key, or something foreign, when it has been looked at."""
+
+    outcome: Outcome | None
+    """None where there is no object."""
+    findings: tuple[Finding, ...] = ()
+    object: Listed | None = None
+    reason: str | None = None
+    """Why it FAILED."""
+    place: str | None = None
+    """See `Sight`."""
+
+    @property
+    def is_wrong(self) -> bool:
+        return any(finding.kind.is_wrong for finding in self.findings)
+
+
+@dataclass
+class Tally:
+    """How many of what there are."""
+
+    checked: int = 0
+    """Objects, of which each is either current, failed, pending or incomplete."""
+    current: int = 0
+    pending: int = 0
+    failed: Counter[str] = field(default_factory=Counter)
+    """By reason."""
+    found: Counter[Kind] = field(default_factory=Counter)
+
+    def add(self, examined: Examined) -> None:
+        self.found.update(finding.kind for finding in examined.findings)
+        if examined.outcome is None:
+            return
+        self.checked += 1
+        if examined.outcome is Outcome.CURRENT:
+            self.current += 1
+        elif examined.outcome is Outcome.PENDING:
+            self.pending += 1
+        elif examined.outcome is Outcome.FAILED:
+            self.failed[examined.reason or "unknown"] += 1
+
+    @property
+    def incomplete(self) -> int:
+        """Objects that are not, and should be, decided."""
+        return self.checked - self.pending - self.current - self.failed.total()
+
+    @property
+    def orphans(self) -> int:
+        """What has outlived its source: thumbnails without a row, and rows without an object."""
+        return self.found[Kind.ORPHAN] + self.found[Kind.VANISHED]
+
+    @property
+    def wrong(self) -> int:
+        return sum(number for kind, number in self.found.items() if kind.is_wrong)
+
+    @property
+    def completeness(self) -> float:
+        """Percent of the objects that are due: current, or failed for a reason that is on record."""
+        due = self.checked - self.pending
+        return 100 * (due - self.incomplete) / due if due else 100.0
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "checked": self.checked,
+            "current": self.current,
+            "pending": self.pending,
+            "failed": dict(self.failed),
+            "found": {kind.value: number for kind, number in self.found.items()},
+        }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Tally:
+        """Raises LookupError, TypeError or ValueError for what `as_json` has not written."""
+        checked, current, pending = (int(document[name]) for name in ("checked", "current", "pending"))
+        found = Counter({Kind(kind): int(number) for kind, number in document["found"].items()})
+        return cls(checked, current, pending, Counter(document["failed"]), found)
+
+
+def examine(
+    sight: Sight, settings_fingerprint: str, young_since: datetime, *, propagates_deletions: bool = True
+) -> Examined:
+    """Say what is wrong with what is seen of a source key.
+
+    What was written after `young_since` may still be on its way through the queue, and counts as pending until it is
+    done. Where deletions are not propagated, what has outlived its object is right.
+    """
+    if sight.row is not None and sight.row.claimed:
+        outcome = Outcome.PENDING if sight.object else None
+        detail = "an event is being applied; if its worker died, its message comes back, or is a dead letter"
+        return _pending(sight, outcome, detail)
+    if sight.object is None:
+        # A tombstone is of a deletion that was propagated, and what is left of that is wrong.
+        if not propagates_deletions and (sight.row is None or sight.row.status != "DELETED"):
+            return Examined(None, place=sight.place)
+        return _without_object(sight, young_since)
+    verdict = judge(sight.object, sight.row, settings_fingerprint)
+    if verdict in _OUT_OF_DATE and _is_young(sight.object.modified, young_since):
+        return _pending(sight, Outcome.PENDING, f"{verdict} by now, and uploaded only a short while ago")
+    findings = [*_about_the_row(sight, sight.object, verdict)]
+    # Whose thumbnails they are is open until the row is decided. Where the catalog is lost, none must be.
+    if verdict not in _OUT_OF_DATE:
+        findings += _unlisted(sight, young_since)
+    if verdict is Verdict.FAILED:
+        reason = sight.row.reason if sight.row else None
+        return Examined(Outcome.FAILED, tuple(findings), sight.object, reason, sight.place)
+    is_whole = verdict is Verdict.CURRENT and not any(each.kind in BROKEN for each in findings)
+    outcome = Outcome.CURRENT if is_whole else Outcome.INCOMPLETE
+    return Examined(outcome, tuple(findings), sight.object, place=sight.place)
+
+
+_OUT_OF_DATE = frozenset({Verdict.MISSING, Verdict.CHANGED, Verdict.RESTYLED})
+
+
+def _pending(sight: Sight, outcome: Outcome | None, detail: str) -> Examined:
+    return Examined(outcome, (Finding(Kind.PENDING, sight.key, detail),), place=sight.place)
+
+
+def _without_object(sight: Sight, young_since: datetime) -> Examined:
+    if _is_young(sight.gone_since, young_since):
+        return _pending(sight, None, "its object was deleted only a short while ago")
+    findings = [*_unlisted(sight, young_since)]
+    if sight.row is not None and sight.row.status in {"READY", "FAILED"}:
+        findings.append(Finding(Kind.VANISHED, sight.key, f"the object is gone, and its row says {sight.row.status}"))
+    return Examined(None, tuple(findings), place=sight.place)
+
+
+def _about_the_row(sight: Sight, listed: Listed, verdict: Verdict) -> Iterator[Finding]:
+    row = sight.row
+    if verdict is Verdict.MISSING:
+        detail = "it has no row" if row is None else f"its row says {row.status or 'nothing yet'}"
+        yield Finding(Kind.MISSING, sight.key, detail)
+    elif row is None:
+        return
+    elif verdict is Verdict.CHANGED:
+        detail = f"its row was made from the bytes with ETag {row.etag}, and it has those with {listed.etag}"
+        yield Finding(Kind.CHANGED, sight.key, detail)
+    elif verdict is Verdict.RESTYLED:
+        detail = (
+            f"its thumbnails were made with the settings {row.settings_fingerprint}"
+            if row.settings_fingerprint
+            else "a renewal of its thumbnails is not finished"
+        )
+        yield Finding(Kind.RESTYLED, sight.key, detail)
+    elif verdict is Verdict.CURRENT:
+        for key, etag in row.thumbnails.items():
+            found = sight.thumbnails.get(key)
+            if found is None:
+                yield Finding(Kind.THUMBNAIL_MISSING, sight.key, f"{key} is not there")
+            elif found.etag != etag:
+                detail = f"{key} has the ETag {found.etag}, and its row says {etag}"
+                yield Finding(Kind.THUMBNAIL_ALTERED, sight.key, detail, found)
+
+
+def _unlisted(sight: Sight, young_since: datetime) -> Iterator[Finding]:
+    """The thumbnails that the row does not list; who is writing one now has not written the row yet.
+
+    Bytes that the row does not know are no image's either, unless there is an object, of which they will be replaced.
+    """
+    listed = sight.row.thumbnails if sight.row else {}
+    for key, thumbnail in sight.thumbnails.items():
+        if key in listed and (sight.object or listed[key] == thumbnail.etag):
+            continue
+        if _is_young(thumbnail.modified, young_since):
+            yield Finding(Kind.PENDING, sight.key, f"{key} was written only a short while ago", thumbnail)
+        else:
+            what = f"{key} with the ETag {thumbnail.etag}" if key in listed else key
+            yield Finding(Kind.ORPHAN, sight.key, f"no row lists {what}", thumbnail)
+
+
+def _is_young(moment: datetime | None, young_since: datetime) -> bool:
+    return moment is not None and moment > young_since

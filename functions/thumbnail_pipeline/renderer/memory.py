@@ -1,0 +1,90 @@
+"""How much memory a render takes at its peak, from the header alone, for whoever admits images side by side.
+
+Every constant is bytes a pixel as measured (docs/renderer.md); tests hold the estimate against the real peak.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from thumbnail_pipeline.renderer.formats import animates, inspect
+from thumbnail_pipeline.renderer.geometry import scale
+from thumbnail_pipeline.renderer.pyramid import decoder_reduction, reduction
+
+if TYPE_CHECKING:
+    from thumbnail_pipeline.renderer.formats import Header
+    from thumbnail_pipeline.settings import Rendition, Settings
+
+__all__ = ["estimate_memory"]
+
+_AT_REST: Final = 4_000_000  # buffers, strips, the encoded files, and what the allocator keeps
+_STORED: Final = {"L": 1, "P": 1, "1": 1, "I;16": 2, "I;16B": 2, "I;16L": 2}  # Pillow takes four for all others
+
+# A pixel of the source while its decoder runs. WebP has no scaled decode in Pillow: two canvases, a copy as bytes
+# and a copy as a picture. AVIF is that of ten bits without subsampling, which its header does not tell from eight.
+_DECODING: Final = {"WEBP": 19.0, "AVIF": 15.0, "HEIF": 12.0, "TIFF": 8.5}
+_ANIMATING: Final = {"GIF": 16.0, "WEBP": 19.0, "PNG": 16.0, "AVIF": 19.0}
+
+# A pixel of a thumbnail while its encoder runs, without and with alpha.
+_ENCODING: Final = {"webp": (6, 21), "jpeg": (5, 5), "png": (3, 3), "avif": (44, 44), "gif": (13, 15)}
+
+
+def estimate_memory(source: bytes, settings: Settings) -> int:
+    """Bytes that `render` takes at its peak, beside the source itself; never less than it really does.
+
+    Reads the header and decodes nothing. Raises Permanent for a source that `render` would refuse for its
+    format or size, and what a header makes Pillow raise passes through: such a source costs nothing to render.
+    """
+    header = inspect(source, settings.limits)
+    frames = header.frames if animates(header, settings) else 1
+    pixels = header.width * header.height
+    # An orientation may swap the sides; the larger of the two is what the picture may need.
+    largest = max(
+        scale(rendition, *sides)
+        for rendition in settings.renditions
+        for sides in ((header.width, header.height), (header.height, header.width))
+    )
+    decoding, decoded, across, down = _decoding(header, largest, frames)
+    factor = reduction(1.0, largest * header.width / across)
+    alpha = header.mode not in {"L", "RGB", "CMYK"}  # or there might be
+    bands = 1 if header.mode == "L" else 4
+    # What thumbnails are drawn from is the decoded picture itself, or a reduced or converted copy of it.
+    base = bands * across * down / factor**2
+    copied = base if factor > 1 or alpha else 0.0
+    sizes = {each: _pixels(each, header) for each in settings.renditions}
+    # Lanczos goes across first: a picture as wide as the thumbnail and as high as what it is drawn from.
+    first = max(sizes.values())
+    passes = bands * (first + (first * pixels) ** 0.5 * (down / factor / header.height))
+    passes += 20 * first if header.mode == "CMYK" else 0  # inks are converted one by one
+    drawing = decoded + copied + (base + 2 * passes if alpha else passes)
+    kept = sum(4 * size * (frames + 1) for size in sizes.values())
+    encoding = max(size * _ENCODING[each.format][alpha] for each, size in sizes.items())
+    if frames > 1:
+        encoding += max(5 * size * frames for size in sizes.values())
+    return int(_AT_REST + max(decoding, drawing + kept, kept + encoding + (decoding if frames > 1 else 0)))
+
+
+def _decoding(header: Header, largest: float, frames: int) -> tuple[float, float, int, int]:
+    """Bytes while the decoder runs, bytes of what it leaves, and how many pixels across and down that is."""
+    pixels = header.width * header.height
+    stored = _STORED.get(header.mode, 4)
+    if header.jpeg is None:
+        decoding = _DECODING.get(header.format, stored) * pixels
+        if frames > 1:
+            decoding = _ANIMATING[header.format] * header.extent[0] * header.extent[1]
+        return decoding, stored * pixels, header.width, header.height
+    step = decoder_reduction(largest)
+    across, down = -(-header.width // step), -(-header.height // step)
+    # Two bytes a coefficient, of the whole picture at full size whatever the scale, or a few rows of blocks.
+    coefficients = header.jpeg.samples * 2 * (pixels if header.jpeg.whole else 32 * header.width)
+    return coefficients + stored * across * down, stored * across * down, across, down
+
+
+def _pixels(rendition: Rendition, header: Header) -> int:
+    """Pixels of a thumbnail at most, whichever way the picture is turned; with its padding, if it has any."""
+    if rendition.fit == "pad":
+        return rendition.width * rendition.height
+    sides = (header.width, header.height), (header.height, header.width)
+    factor = max(scale(rendition, *each) for each in sides)
+    whole = (header.width * factor + 1) * (header.height * factor + 1)
+    return int(min(rendition.width * rendition.height, whole))

@@ -1,0 +1,344 @@
+"""Bytes and settings in, thumbnails and facts out: pure, no AWS, no clock, no files.
+
+What reaches `render` may have been made to hurt: every bound is checked on the header before a pixel is
+decoded, and whatever a decoder raises leaves here as `Permanent` with a stable reason code.
+
+The order of the work is what makes it fast, and every step is on its own in a module beside this one:
+decode no larger than needed, draw the largest thumbnail first and the others from it, convert colours and turn
+upright only what is already small.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+from PIL import Image
+
+from thumbnail_pipeline.errors import Permanent
+from thumbnail_pipeline.renderer.encoders import MOVING, Timing, encoded, flattened
+from thumbnail_pipeline.renderer.formats import Header, animates, inspect, lacks_end, opened
+from thumbnail_pipeline.renderer.geometry import Cut, cut, scale
+from thumbnail_pipeline.renderer.jpeg_scans import without_detail
+from thumbnail_pipeline.renderer.memory import estimate_memory
+from thumbnail_pipeline.renderer.placeholder import dominant_colour, thumbhash
+from thumbnail_pipeline.renderer.pyramid import Pyramid, decoder_reduction
+from thumbnail_pipeline.settings import RENDERER_VERSION, Limits, Rendition, Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from PIL import ImageFile
+
+__all__ = [
+    "RENDERER_VERSION",
+    "Facts",
+    "Limits",
+    "Rendered",
+    "Rendition",
+    "Settings",
+    "Thumbnail",
+    "estimate_memory",
+    "render",
+]
+
+# EXIF 2.32, CIPA DC-008: https://www.cipa.jp/std/documents/e/DC-X008-Translation-2019-E.pdf
+_ORIENTATION, _EXIF, _TAKEN, _TAKEN_ZONE = 0x0112, 0x8769, 0x9003, 0x9011
+_UPRIGHT: Final = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_STRONGEST: Final = 8  # the strongest reduction that a JPEG decoder does by itself
+_ON_ITS_SIDE: Final = 5  # this orientation and those above it swap width and height
+_ZONE: Final = re.compile(r"[+-](?:0\d|1[0-4]):[0-5]\d")
+_FIRST_PHOTOGRAPH: Final = 1826
+_CUT_SHORT: Final = "The file is truncated: what is there was rendered."
+_DEFAULT_DURATION: Final = 100  # milliseconds, what browsers make of a frame that lasts 0
+
+
+@dataclass(frozen=True)
+class Thumbnail:
+    """One encoded rendition; width and height in pixels."""
+
+    rendition: Rendition
+    data: bytes
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is worth knowing about a source.
+
+    format           jpeg, png, gif, webp, avif, heif, tiff or bmp
+    width, height    in pixels, as displayed
+    bytes            of the file
+    mode             Pillow's name for how the file stores a pixel
+    frames           of an animation; 1 for a still, and for pages
+    has_alpha        whether anything shows through
+    dominant_colour  #rrggbb
+    placeholder      a ThumbHash in base64
+    captured_at      ISO 8601, with an offset only if the camera wrote one; never a place
+    warnings         one sentence for each thing that was ignored or made up
+    """
+
+    format: str
+    width: int
+    height: int
+    bytes: int
+    mode: str
+    frames: int
+    has_alpha: bool
+    dominant_colour: str
+    placeholder: str
+    captured_at: str | None
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """The facts about a source and one thumbnail for each rendition, in the order of the settings."""
+
+    facts: Facts
+    thumbnails: tuple[Thumbnail, ...]
+
+
+def render(source: bytes, settings: Settings) -> Rendered:
+    """Render every rendition of a source. Raises Permanent, and nothing else.
+
+    Reason codes: empty, too-large, unidentified, unsupported-format, too-many-pixels, too-many-frames,
+    too-many-scans, truncated, corrupt, out-of-memory.
+    """
+    try:
+        return _rendered(source, settings)
+    except Permanent:
+        raise
+    except MemoryError as error:
+        raise Permanent("out-of-memory", "Rendering needs more memory than there is.") from error
+    except Exception as error:
+        # Decoders raise anything at all on bytes made to hurt: OSError, SyntaxError, struct.error, KeyError …
+        raise Permanent(_blame(source, error), f"The image cannot be decoded: {_one_line(error)}.") from error
+
+
+@dataclass(frozen=True)
+class _Source:
+    """The first frame, decoded, and what the file says about it.
+
+    size is that of the picture as stored, in pixels, and scale how much of it was decoded, each way.
+    """
+
+    image: Image.Image
+    size: tuple[int, int]
+    scale: tuple[float, float]
+    orientation: int
+    taken: str | None
+    profile: bytes | None
+
+    @property
+    def on_its_side(self) -> bool:
+        """Whether width and height change places for display."""
+        return self.orientation >= _ON_ITS_SIDE
+
+
+@dataclass(frozen=True)
+class _Drawing:
+    """Everything that is needed once the source's own pixels are gone: the frames of each rendition, upright."""
+
+    pictures: tuple[tuple[Image.Image, ...], ...]
+    timing: Timing
+    facts: Facts
+
+
+def _rendered(source: bytes, settings: Settings) -> Rendered:
+    drawing = _drawing(source, settings)
+    thumbnails = [
+        Thumbnail(
+            rendition,
+            encoded(frames, rendition, drawing.timing if len(frames) > 1 else None),
+            frames[0].width,
+            frames[0].height,
+        )
+        for rendition, frames in zip(settings.renditions, drawing.pictures, strict=True)
+    ]
+    return Rendered(drawing.facts, tuple(thumbnails))
+
+
+def _drawing(source: bytes, settings: Settings) -> _Drawing:
+    header = inspect(source, settings.limits)
+    frames = header.frames if animates(header, settings) else 1
+    notes: list[str] = []
+    first = _decoded(source, header, settings, notes)
+    if _CUT_SHORT in notes:  # what follows half a frame would be read from the middle of something
+        frames = 1
+    # Boxes are turned, not pictures: what is drawn in stored orientation is small when it is put upright.
+    boxes = [
+        replace(each, width=each.height, height=each.width) if first.on_its_side else each
+        for each in settings.renditions
+    ]
+    scales = [scale(box, *first.size) for box in boxes]
+    pictures: list[list[Image.Image]] = [[] for _ in boxes]
+    cuts: dict[int, Cut] = {}
+    durations: list[int] = []
+    pyramid = Pyramid(first.image, first.size, first.scale, max(scales), first.profile)
+    for number, frame in enumerate(_frames(first.image, frames, settings, notes)):
+        if number:
+            pyramid = Pyramid(frame, first.size, first.scale, max(scales), first.profile)
+        for index in sorted(range(len(boxes)), key=lambda each: -scales[each]):
+            if number and boxes[index].format not in MOVING:
+                continue
+            if index not in cuts:
+                cuts[index] = cut(boxes[index], *first.size, pyramid.overview)
+            upright = _upright(pyramid.drawn(cuts[index]), first.orientation)
+            pictures[index].append(flattened(upright, settings.renditions[index]))
+        durations.append(int(frame.info.get("duration") or _DEFAULT_DURATION))
+        if not number:
+            overview, transparent = _upright(pyramid.overview(), first.orientation), pyramid.transparent
+            notes += [pyramid.note] if pyramid.note else []
+    width, height = first.size[::-1] if first.on_its_side else first.size
+    facts = Facts(
+        format=header.format.lower(),
+        width=width,
+        height=height,
+        bytes=len(source),
+        mode=header.mode,
+        frames=header.frames,
+        has_alpha=transparent,
+        dominant_colour=dominant_colour(overview),
+        placeholder=thumbhash(overview, width, height),
+        captured_at=first.taken,
+        warnings=tuple(notes),
+    )
+    timing = Timing(tuple(durations), int(first.image.info.get("loop", 1 if header.format == "GIF" else 0)))
+    return _Drawing(tuple(tuple(each) for each in pictures), timing, facts)
+
+
+def _decoded(source: bytes, header: Header, settings: Settings, notes: list[str]) -> _Source:
+    """The first frame, decoded no larger than the largest thumbnail needs where the format can do that."""
+    image = opened(_mended(source, header, settings, notes), header.format)
+    size, scaled = image.size, (1.0, 1.0)
+    if header.jpeg is None:
+        _load(image, settings, notes)
+        size = image.size  # Pillow turns a TIFF upright as it loads
+        orientation, taken = _exif(image, notes)
+        orientation = 1 if header.format == "TIFF" else orientation
+    else:
+        orientation, taken = _exif(image, notes)
+        profile = image.info.get("icc_profile")
+        image, scaled = _smaller(image, source, header, settings, turned=orientation >= _ON_ITS_SIDE)
+        _load(image, settings, notes)
+        image.info["icc_profile"] = profile
+    return _Source(image, size, scaled, orientation, taken, image.info.get("icc_profile"))
+
+
+def _smaller(
+    image: ImageFile.ImageFile, source: bytes, header: Header, settings: Settings, *, turned: bool
+) -> tuple[ImageFile.ImageFile, tuple[float, float]]:
+    """A JPEG set up to be decoded at 1, 1/2, 1/4 or 1/8, and the exact scale that this is each way.
+
+    At 1/8 a progressive file is decoded without the scans that cannot be seen.
+    """
+    width, height = image.size
+    shown = (height, width) if turned else (width, height)
+    largest = max(scale(rendition, *shown) for rendition in settings.renditions)
+    step = decoder_reduction(largest)
+    if step == 1:
+        return image, (1.0, 1.0)
+    less = without_detail(source, header.jpeg) if step == _STRONGEST and header.jpeg is not None else None
+    if less is not None:
+        image = opened(less, "JPEG")
+    drafted = image.draft(None, (max(1, width // step), max(1, height // step)))
+    if drafted is None:
+        return image, (1.0, 1.0)
+    return image, (drafted[1][2] / width, drafted[1][3] / height)
+
+
+def _mended(source: bytes, header: Header, settings: Settings, notes: list[str]) -> bytes:
+    """A JPEG that stops before its end, with an end, if what is there shall be rendered."""
+    if settings.truncated == "fail" or header.jpeg is None or header.jpeg.complete:
+        return source
+    notes.append(_CUT_SHORT)
+    return source + b"\xff\xd9"
+
+
+def _load(image: ImageFile.ImageFile, settings: Settings, notes: list[str]) -> None:
+    """Decode the current frame; one that stops half-way is an error, or is kept as far as it goes."""
+    try:
+        image.load()
+    except (OSError, EOFError) as error:
+        if settings.truncated == "fail" or not _is_cut_short(error):
+            raise
+        image.tile = []  # nothing more to decode: the rows that are there are the picture
+        image.load()
+        if image.mode != "P" and image.getbbox() is None:  # black throughout; a palette's 0 may be any colour
+            raise
+        notes.append(_CUT_SHORT)
+
+
+def _frames(first: Image.Image, count: int, settings: Settings, notes: list[str]) -> Iterator[Image.Image]:
+    """The first frame, decoded, and of an animation those that follow, all of the same size."""
+    yield first
+    for index in range(1, count):
+        try:
+            first.seek(index)
+            first.load()
+        except (OSError, EOFError):
+            if settings.truncated == "fail":
+                raise
+            notes.append(_CUT_SHORT)
+            return
+        yield first.crop((0, 0, *first.size))
+
+
+def _exif(image: Image.Image, notes: list[str]) -> tuple[int, str | None]:
+    """Orientation, 1 to 8, and when the picture was taken. A broken block costs itself, not the image."""
+    try:
+        exif = image.getexif()
+        orientation = exif.get(_ORIENTATION, 1)
+        details = exif.get_ifd(_EXIF)
+        taken = _moment(details.get(_TAKEN), details.get(_TAKEN_ZONE))
+    except Exception as error:  # noqa: BLE001 - the parsers raise whatever a wrong offset leads to
+        notes.append(f"The EXIF block was ignored: {_one_line(error)}.")
+        return 1, None
+    return orientation if orientation in _UPRIGHT else 1, taken
+
+
+def _moment(text: object, zone: object) -> str | None:
+    """EXIF's "2024:05:31 12:00:00" as ISO 8601, or None if no camera can have meant it."""
+    if not isinstance(text, str):
+        return None
+    try:
+        moment = datetime.strptime(text.strip("\0 "), "%Y:%m:%d %H:%M:%S")  # noqa: DTZ007 - cameras know no zone
+    except ValueError:
+        return None
+    if moment.year < _FIRST_PHOTOGRAPH:
+        return None
+    return moment.isoformat() + (zone if isinstance(zone, str) and _ZONE.fullmatch(zone) else "")
+
+
+def _upright(picture: Image.Image, orientation: int) -> Image.Image:
+    return picture.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else picture
+
+
+def _blame(source: bytes, error: Exception) -> str:
+    """What is wrong with a file: half of it is missing, or a kind of pixel is not decoded, or it is broken."""
+    if isinstance(error, Image.DecompressionBombError):
+        return "too-many-pixels"
+    if "unsupported" in str(error).lower():
+        return "unsupported-format"
+    return "truncated" if lacks_end(source) or _is_cut_short(error) else "corrupt"
+
+
+def _is_cut_short(error: Exception) -> bool:
+    return isinstance(error, EOFError) or "truncated" in str(error).lower()
+
+
+def _one_line(error: Exception) -> str:
+    """What a decoder said, in one short line for a catalog row."""
+    return (" ".join(str(error).split()) or type(error).__name__)[:200].rstrip(".")

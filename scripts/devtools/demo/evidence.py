@@ -1,0 +1,120 @@
+"""What was really made: thumbnails read back from their bucket, and alerts as a subscriber gets them."""
+
+from __future__ import annotations
+
+import io
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from botocore.exceptions import ClientError
+from PIL import Image, UnidentifiedImageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from mypy_boto3_logs import CloudWatchLogsClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
+
+    from devtools.demo.catalog import Rendition
+
+_AT_ONCE: Final = 10
+_LAST_LINES: Final = 8
+# What Lambda itself writes around every invocation.
+_ROUTINE: Final = ("START RequestId", "END RequestId", "REPORT RequestId")
+
+
+@dataclass(frozen=True)
+class Thumbnail:
+    """A thumbnail as it was read back; `problem` is empty where it is what the catalog says."""
+
+    rendition: Rendition
+    data: bytes
+    content_type: str
+    problem: str
+
+
+@dataclass(frozen=True)
+class Alert:
+    """A message as it reached a subscriber of the alerts topic."""
+
+    subject: str
+    message: str
+    sent_at: str
+
+
+@dataclass(frozen=True)
+class Thumbnails:
+    """The thumbnails bucket."""
+
+    s3: S3Client
+    bucket: str
+
+    def keys(self) -> set[str]:
+        """The key of every thumbnail there is."""
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket)
+        return {item["Key"] for page in pages for item in page.get("Contents", ())}
+
+    def read(self, renditions: Iterable[Rendition]) -> list[Thumbnail]:
+        """Read thumbnails back and open each."""
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            return list(pool.map(self._read, renditions))
+
+    def _read(self, rendition: Rendition) -> Thumbnail:
+        try:
+            response = self.s3.get_object(Bucket=self.bucket, Key=rendition.key)
+            data = response["Body"].read()
+        except ClientError as error:
+            return Thumbnail(rendition, b"", "", f"cannot be read back: {error}")
+        return Thumbnail(rendition, data, response["ContentType"], _problem(rendition, data))
+
+
+def _problem(rendition: Rendition, data: bytes) -> str:
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            image.load()
+            size = image.size
+    except (OSError, UnidentifiedImageError) as error:
+        return f"cannot be opened: {error}"
+    if size != (rendition.width, rendition.height):
+        return f"is {size[0]}x{size[1]}, and the catalog says {rendition.width}x{rendition.height}"
+    return ""
+
+
+@dataclass(frozen=True)
+class Inbox:
+    """The queue that subscribes to the alerts topic, in the place of a person."""
+
+    sqs: SQSClient
+    queue_url: str
+
+    def take(self) -> Iterator[Alert]:
+        """Take out every alert that has arrived."""
+        while messages := self.sqs.receive_message(QueueUrl=self.queue_url, MaxNumberOfMessages=10).get("Messages"):
+            for message in messages:
+                envelope = json.loads(message["Body"])
+                yield Alert(
+                    subject=envelope.get("Subject") or "",
+                    message=envelope["Message"],
+                    sent_at=envelope.get("Timestamp") or "",
+                )
+                self.sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=message["ReceiptHandle"])
+
+
+@dataclass(frozen=True)
+class Logs:
+    """The function's log group and the emulator's own log: where to look when there is no answer."""
+
+    logs: CloudWatchLogsClient
+    group: str
+    emulator: Path
+
+    def last_words(self) -> tuple[str, ...]:
+        """The last lines of both that are not routine."""
+        events = self.logs.filter_log_events(logGroupName=self.group).get("events", ())
+        function = [each["message"].strip() for each in events if not each["message"].startswith(_ROUTINE)]
+        emulator = self.emulator.read_text(encoding="utf-8", errors="replace").splitlines()
+        return (*emulator[-_LAST_LINES:], *function[-_LAST_LINES:])

@@ -1,0 +1,151 @@
+"""The demo from beginning to end: upload, wait for every answer, check, and tell."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from devtools.demo import console, report
+from devtools.demo.catalog import Catalog, DeadLetters, Row, is_among
+from devtools.demo.evidence import Alert, Inbox, Logs, Thumbnails
+from devtools.demo.outcome import UNACCOUNTED, Outcome, Result
+from devtools.demo.upload import Uploaded, Uploader
+from devtools.localaws import stack
+from thumbctl.looking import xray
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from rich.console import Console
+
+    from devtools.demo.samples import Sample
+    from devtools.localaws.stack import Stack
+    from thumbnail_pipeline.messages import ObjectEvent
+
+_SECONDS_WITHOUT_PROGRESS = 120.0
+_SECONDS_FOR_STRAGGLERS = 15.0
+_SECONDS_BETWEEN_LOOKS = 0.25
+# Alerts and traces leave the function after the rows: so long without a new one means that it is done.
+_QUIET_SECONDS = 2.0
+
+
+def run(samples: Sequence[Sample], page: Path, out: Console) -> Result:
+    """Run `samples` through a local stack of their own; write `page`, print the result and return it."""
+    with stack.temporary() as running:
+        pipeline = Pipeline.of(running)
+        result = pipeline.process(samples, out)
+    report.write(page, result)
+    console.tell(out, result)
+    return result
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """The places where an applied stack takes images and gives answers."""
+
+    uploader: Uploader
+    catalog: Catalog
+    dead_letters: DeadLetters
+    thumbnails: Thumbnails
+    inbox: Inbox
+    logs: Logs
+    read_traces: Callable[[], tuple[xray.Trace, ...]]
+
+    @classmethod
+    def of(cls, running: Stack) -> Pipeline:
+        """Find them by the names of the Terraform outputs."""
+        outputs, s3, sqs = running.outputs, running.client("s3"), running.client("sqs")
+        bucket = outputs["source_bucket"]
+        return cls(
+            uploader=Uploader(s3, bucket, outputs["source_prefix"]),
+            catalog=Catalog(running.client("dynamodb"), outputs["table_name"], bucket),
+            dead_letters=DeadLetters(sqs, outputs["dlq_url"]),
+            thumbnails=Thumbnails(s3, outputs["thumbnails_bucket"]),
+            inbox=Inbox(sqs, running.alerts_queue_url),
+            logs=Logs(
+                running.client("logs"),
+                f"/aws/lambda/{outputs['function_name']}",
+                running.directory / "emulator.log",
+            ),
+            read_traces=lambda: xray.assemble(running.segments()),
+        )
+
+    def process(self, samples: Sequence[Sample], out: Console) -> Result:
+        """Upload, wait until each upload is accounted for, and collect the evidence."""
+        started = time.monotonic()
+        with console.progress(out, "uploading", len(samples)) as show:
+            uploaded = self.uploader.upload(samples, show)
+        with console.progress(out, "accounted for", len(samples)) as show:
+            outcomes = self.account_for(uploaded, show)
+        seconds = time.monotonic() - started
+        alerts, assembled = self._settled()
+        missing, strays = self._compare(outcomes)
+        return Result(
+            outcomes=self._with_thumbnails(outcomes),
+            alerts=alerts,
+            traces=assembled,
+            missing=missing,
+            strays=strays,
+            seconds=seconds,
+            last_words=self.logs.last_words() if any(o.status == UNACCOUNTED for o in outcomes) else (),
+        )
+
+    def account_for(self, uploaded: Sequence[Uploaded], show: Callable[[int], None]) -> list[Outcome]:
+        """Wait until each has its final answer, or until there has been no new one for long."""
+        rows: dict[str, Row] = {}
+        dead: list[ObjectEvent] = []
+        pending = list(uploaded)
+        progress_at = time.monotonic()
+        while pending and time.monotonic() - progress_at < _SECONDS_WITHOUT_PROGRESS:
+            dead.extend(self.dead_letters.arrived())
+            found = self.catalog.rows([each.key for each in pending])
+            rows |= {
+                each.key: found[each.key] for each in pending if each.key in found and found[each.key].answers(each)
+            }
+            still = [each for each in pending if each.key not in rows and not is_among(dead, each)]
+            if len(still) < len(pending):
+                progress_at = time.monotonic()
+            pending = still
+            show(len(uploaded) - len(pending))
+            if pending:
+                time.sleep(_SECONDS_BETWEEN_LOOKS)
+        return [
+            Outcome(each, rows.get(each.key), dead=each.key not in rows and is_among(dead, each)) for each in uploaded
+        ]
+
+    def _settled(self) -> tuple[tuple[Alert, ...], tuple[xray.Trace, ...]]:
+        """The alerts and traces, once no more of them come."""
+        alerts: list[Alert] = []
+        assembled: tuple[xray.Trace, ...] = ()
+        deadline = time.monotonic() + _SECONDS_FOR_STRAGGLERS
+        quiet_since = time.monotonic()
+        while (now := time.monotonic()) < deadline and now - quiet_since < _QUIET_SECONDS:
+            news = list(self.inbox.take())
+            newest = self.read_traces()
+            if news or newest != assembled:
+                quiet_since = now
+            alerts.extend(news)
+            assembled = newest
+            time.sleep(_SECONDS_BETWEEN_LOOKS)
+        return tuple(alerts), assembled
+
+    def _compare(self, outcomes: Sequence[Outcome]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The thumbnails that are missing and those that belong to nothing, after the last are cleared away."""
+        listed = {each.key for outcome in outcomes if outcome.row for each in outcome.row.renditions}
+        deadline = time.monotonic() + _SECONDS_FOR_STRAGGLERS
+        while True:
+            existing = self.thumbnails.keys()
+            # A worker commits the row first and deletes what the row no longer has a moment later.
+            if existing == listed or time.monotonic() > deadline:
+                return tuple(sorted(listed - existing)), tuple(sorted(existing - listed))
+            time.sleep(_SECONDS_BETWEEN_LOOKS)
+
+    def _with_thumbnails(self, outcomes: Sequence[Outcome]) -> tuple[Outcome, ...]:
+        """The outcomes with their thumbnails read back, as many as a page shows."""
+        shown = [
+            replace(outcome, thumbnails=tuple(self.thumbnails.read(outcome.row.renditions))) if outcome.row else outcome
+            for outcome in outcomes[: report.MOST_CARDS]
+        ]
+        return (*shown, *outcomes[report.MOST_CARDS :])

@@ -1,0 +1,164 @@
+"""The emulator's own process: MiniStack, and what it lacks that nobody outside of it could add.
+
+What is replaced are functions of MiniStack's own. Its version is pinned, and one that is gone fails the start.
+"""
+# ruff: noqa: SLF001, ANN401 - the functions to replace are MiniStack's own, and without types
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from ministack import app  # type: ignore[import-untyped]
+from ministack.services import cloudwatch, lambda_svc, s3, sqs  # type: ignore[import-untyped]
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# What an alarm on one metric has, and one on an expression does not.
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
+_OF_ONE_METRIC: Final = ("MetricName", "Namespace", "Statistic", "Period", "Dimensions")
+
+
+def leave_alarms_to_their_evaluator() -> None:
+    """Keep MiniStack from evaluating alarms: it looks at neither dimensions nor periods nor metric math.
+
+    `devtools.livepage.alarms` does it instead, from outside.
+    """
+    _replace(cloudwatch, "_evaluate_alarm", lambda _original: lambda _alarm: None)
+
+
+def keep_metric_math() -> None:
+    """Let an alarm on an expression keep the expression, which MiniStack forgets."""
+
+    def remembering(put: Callable[..., Any]) -> Callable[..., Any]:
+        def put_metric_alarm(parameters: dict[str, Any], request: dict[str, Any], *protocol: Any) -> Any:
+            answer = put(parameters, request, *protocol)
+            # Terraform's provider sends the parameters of a query, other clients a document.
+            said = request or _document(parameters)
+            alarm = cloudwatch._alarms.get(said["AlarmName"])
+            if alarm and said.get("Metrics"):
+                for name in _OF_ONE_METRIC:
+                    alarm.pop(name, None)
+                alarm["Metrics"] = said["Metrics"]
+            return answer
+
+        return put_metric_alarm
+
+    _replace(cloudwatch, "_put_metric_alarm", remembering)
+
+
+def _document(parameters: dict[str, Any]) -> dict[str, Any]:
+    """What the parameters of a query say, such as `Metrics.member.1.MetricStat.Period`, as a document."""
+    tree: dict[str, Any] = {}
+    for name, (text, *_) in parameters.items():
+        *path, leaf = name.replace(".member.", ".").split(".")
+        node = tree
+        for part in path:
+            node = node.setdefault(part, {})
+        node[leaf] = {"true": True, "false": False}.get(text, int(text) if leaf == "Period" else text)
+
+    def with_lists(node: Any) -> Any:
+        if not isinstance(node, dict):
+            return node
+        if node and all(name.isdecimal() for name in node):
+            return [with_lists(node[name]) for name in sorted(node, key=int)]
+        return {name: with_lists(value) for name, value in node.items()}
+
+    document: dict[str, Any] = with_lists(tree)
+    return document
+
+
+def count_every_invocation() -> None:
+    """Record AWS/Lambda metrics where every invocation passes: MiniStack records those of the API call Invoke alone.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
+    """
+    emit = lambda_svc._emit_lambda_metrics
+
+    def record(function: str, metric: str, value: int) -> None:
+        cloudwatch.record_metric("AWS/Lambda", metric, value, "Count", {"FunctionName": function})
+
+    def counting(dispatch: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+        def execute(func: Any, config: dict[str, Any], event: Any, request_id: str, started: float) -> dict[str, Any]:
+            function = config["FunctionName"]
+            _, running = lambda_svc.executions_in_flight()
+            record(function, "ConcurrentExecutions", running[lambda_svc._inflight_key(config)])
+            result = dispatch(func, config, event, request_id, started)
+            emit(function, duration_ms=(time.time() - started) * 1000, error=bool(result.get("error")), throttle=False)
+            return result
+
+        return execute
+
+    def throttles_alone(_original: Callable[..., None]) -> Callable[..., None]:
+        def emit_metrics(function: str, *, throttle: bool, **_: Any) -> None:
+            # A request that is throttled is no invocation.
+            if throttle:
+                record(function, "Throttles", 1)
+
+        return emit_metrics
+
+    _replace(lambda_svc, "_execute_function_dispatch", counting)
+    _replace(lambda_svc, "_emit_lambda_metrics", throttles_alone)
+
+
+def count_every_message() -> None:
+    """Record what queues take in, hand out and delete, which MiniStack counts nowhere.
+
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
+    """
+
+    def record(queue: str, metric: str, number: int) -> None:
+        if number:
+            cloudwatch.record_metric("AWS/SQS", metric, number, "Count", {"QueueName": queue})
+
+    def counting(handle: Callable[..., Any], metric: str) -> Callable[..., Any]:
+        def handle_and_count(request: dict[str, Any], url: str) -> Any:
+            answer = handle(request, url)
+            # The answer to a batch tells how much of it was done.
+            record(request.get("QueueUrl", url).rpartition("/")[2], metric, len(answer.get("Successful", [answer])))
+            return answer
+
+        return handle_and_count
+
+    for action, metric in (("Send", "NumberOfMessagesSent"), ("Delete", "NumberOfMessagesDeleted")):
+        for name in (f"{action}Message", f"{action}MessageBatch"):
+            sqs._HANDLERS[name] = counting(sqs._HANDLERS[name], metric)
+
+    def notifying(deliver: Callable[..., None]) -> Callable[..., None]:
+        def deliver_and_count(arn: str, *arguments: Any, **named: Any) -> None:
+            deliver(arn, *arguments, **named)
+            record(arn.rpartition(":")[2], "NumberOfMessagesSent", 1)
+
+        return deliver_and_count
+
+    def receiving(collect: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
+        def collect_and_count(queue: dict[str, Any], *arguments: Any) -> list[Any]:
+            messages = collect(queue, *arguments)
+            record(queue["name"], "NumberOfMessagesReceived", len(messages))
+            return messages
+
+        return collect_and_count
+
+    def acknowledging(delete: Callable[..., None]) -> Callable[..., None]:
+        def delete_and_count(url: str, receipts: set[str]) -> None:
+            delete(url, receipts)
+            record(url.rpartition("/")[2], "NumberOfMessagesDeleted", len(receipts))
+
+        return delete_and_count
+
+    _replace(s3, "_deliver_event_to_sqs", notifying)
+    _replace(sqs, "_collect_msgs", receiving)
+    _replace(sqs, "_delete_messages_for_esm", acknowledging)
+
+
+def _replace(module: Any, name: str, make: Callable[[Any], Any]) -> None:
+    setattr(module, name, make(getattr(module, name)))
+
+
+if __name__ == "__main__":
+    leave_alarms_to_their_evaluator()
+    keep_metric_math()
+    count_every_invocation()
+    count_every_message()
+    app.main()

@@ -1,0 +1,233 @@
+"""A local stack: everything between `up` and `down`, and what others need to talk to it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+
+from devtools.localaws import emulator, processes, xray
+from devtools.localaws.errors import LocalStackError
+from devtools.localaws.processes import LOOPBACK, Process
+from devtools.localaws.terraform import Root, check_version
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from botocore.config import Config
+    from mypy_boto3_sqs import SQSClient
+
+REPOSITORY = Path(__file__).parents[3]
+ARCHIVES = REPOSITORY / "build" / "local"
+LOCAL_ENVIRONMENT = REPOSITORY / "terraform" / "environments" / "local"
+_ACCOUNT = "000000000000"
+_DISK_NEEDED = 2 * 2**30
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A running local stack. Its directory holds logs, traces and Terraform's state."""
+
+    directory: Path
+    endpoint_url: str
+    region: str
+    outputs: Mapping[str, Any]
+    alerts_queue_url: str
+    """A queue that subscribes to the alerts topic: what a person would have been told."""
+    emulator: Process
+    collector: Process
+    page: Process | None = None
+    page_url: str | None = None
+    """Where to look at it all, if the stack has a page."""
+
+    def client(self, service: str, config: Config | None = None) -> Any:  # noqa: ANN401 - boto3's own signature
+        """A boto3 client with the account's root credentials."""
+        return _client(service, self.endpoint_url, config)
+
+    def segments(self) -> list[xray.Segment]:
+        """What the X-Ray collector has received."""
+        return xray.read(self.directory)
+
+    def stop(self) -> None:
+        """End every process of the stack."""
+        if self.page is not None:
+            self.page.stop()
+        self.emulator.stop()
+        self.collector.stop()
+
+
+def create(
+    directory: Path,
+    *,
+    port: int | None = None,
+    variables: Mapping[str, Any] | None = None,
+    environment: Path = LOCAL_ENVIRONMENT,
+) -> Stack:
+    """Start the emulator and the collector, apply the real Terraform, and return the stack.
+
+    `variables` go to the local environment on top of what the stack itself decides. Another `environment` is one
+    that takes the same variables, such as an earlier release's. Leaves nothing running when anything fails, Ctrl-C
+    included.
+    """
+    _check_prerequisites(directory)
+    directory.mkdir(parents=True)
+    port = processes.require_free(port) if port else processes.free_port()
+    collector_port = processes.free_port(socket.SOCK_DGRAM)
+    endpoint_url = f"http://{LOOPBACK}:{port}"
+    with contextlib.ExitStack() as undo:
+        collector = xray.start(collector_port, directory)
+        undo.callback(collector.stop)
+        with step("starting the local AWS"):
+            emulated_aws = emulator.start(port, directory)
+        undo.callback(emulated_aws.stop)
+        name = "thumbs"
+        queue_url, queue_arn = _create_alerts_queue(_client("sqs", endpoint_url), name)
+        root = Root(environment, directory)
+        with step("terraform init"):
+            root.init()
+        with step("terraform apply"):
+            root.apply(
+                {
+                    "name": name,
+                    "endpoint_url": endpoint_url,
+                    "xray_daemon_address": f"{LOOPBACK}:{collector_port}",
+                    # Copies, so that a build in the middle of an apply does not change what is planned.
+                    "function_archive": str(shutil.copy(ARCHIVES / "thumbnailer.zip", directory)),
+                    "layer_archive": str(shutil.copy(ARCHIVES / "layer.zip", directory)),
+                    "alert_subscriptions": {"subscriber": {"protocol": "sqs", "endpoint": queue_arn}},
+                    **(variables or {}),
+                }
+            )
+            outputs = root.outputs()
+        undo.pop_all()
+    return Stack(directory, endpoint_url, emulator.REGION, outputs, queue_url, emulated_aws, collector)
+
+
+@contextlib.contextmanager
+def temporary(*, variables: Mapping[str, Any] | None = None, environment: Path = LOCAL_ENVIRONMENT) -> Iterator[Stack]:
+    """A stack for the length of a `with` block; nothing of it is left behind."""
+    with terminate_as_interrupt(), tempfile.TemporaryDirectory(prefix="thumbnail-pipeline-") as scratch:
+        stack = create(Path(scratch) / "stack", variables=variables, environment=environment)
+        try:
+            yield stack
+        finally:
+            stack.stop()
+
+
+@contextlib.contextmanager
+def terminate_as_interrupt() -> Iterator[None]:
+    """Let the first SIGINT, SIGTERM or SIGHUP unwind, so that every `finally` runs.
+
+    Later ones are ignored: whoever presses Ctrl-C again must not cut short what the first one set off.
+    """
+
+    def interrupt(*_: object) -> None:
+        for number in previous:
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    endings = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    previous = {number: signal.getsignal(number) for number in endings}
+    try:
+        for number in endings:
+            signal.signal(number, interrupt)
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def step(what: str) -> Iterator[None]:
+    """Say what is being done, and how long it took."""
+    sys.stderr.write(f"  {what} … ")
+    sys.stderr.flush()
+    started = time.monotonic()
+    try:
+        yield
+    except BaseException:
+        sys.stderr.write("failed\n")
+        raise
+    sys.stderr.write(f"{time.monotonic() - started:.1f} s\n")
+
+
+def save(stack: Stack, file: Path) -> None:
+    """Write what other tools, and a later `load`, need."""
+    document = {
+        "endpoint_url": stack.endpoint_url,
+        "region": stack.region,
+        "outputs": dict(stack.outputs),
+        "alerts_queue_url": stack.alerts_queue_url,
+        "directory": str(stack.directory),
+        "emulator": vars(stack.emulator),
+        "collector": vars(stack.collector),
+        "page": stack.page and vars(stack.page),
+        "page_url": stack.page_url,
+    }
+    file.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+
+
+def load(file: Path) -> Stack:
+    """Read what `save` wrote. Raises LocalStackError where no stack is up."""
+    if not file.exists():
+        raise LocalStackError("no local stack is up: start one with 'make up'")
+    document = json.loads(file.read_text(encoding="utf-8"))
+    return Stack(
+        directory=Path(document["directory"]),
+        endpoint_url=document["endpoint_url"],
+        region=document["region"],
+        outputs=document["outputs"],
+        alerts_queue_url=document["alerts_queue_url"],
+        emulator=Process(**document["emulator"]),
+        collector=Process(**document["collector"]),
+        page=Process(**document["page"]) if document["page"] else None,
+        page_url=document["page_url"],
+    )
+
+
+def _client(service: str, endpoint_url: str, config: Config | None = None) -> Any:  # noqa: ANN401 - boto3's own signature
+    session = boto3.session.Session(
+        aws_access_key_id=emulator.ROOT_CREDENTIALS["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=emulator.ROOT_CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+        region_name=emulator.REGION,
+    )
+    return session.client(service, endpoint_url=endpoint_url, config=config)  # type: ignore[call-overload]
+
+
+def _create_alerts_queue(sqs: SQSClient, name: str) -> tuple[str, str]:
+    """Create the queue that stands in for a person's inbox, before Terraform subscribes it."""
+    queue_name = f"{name}-alerts-subscriber"
+    arn = f"arn:aws:sqs:{emulator.REGION}:{_ACCOUNT}:{queue_name}"
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "sns.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": arn,
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    created = sqs.create_queue(QueueName=queue_name, Attributes={"Policy": policy})
+    return created["QueueUrl"], arn
+
+
+def _check_prerequisites(directory: Path) -> None:
+    check_version()
+    for name in ("thumbnailer.zip", "layer.zip"):
+        if not (ARCHIVES / name).exists():
+            raise LocalStackError(f"{ARCHIVES / name} is missing: build it with 'make package'")
+    existing = next(parent for parent in (directory, *directory.parents) if parent.exists())
+    free = shutil.disk_usage(existing).free
+    if free < _DISK_NEEDED:
+        raise LocalStackError(
+            f"only {free / 2**30:.1f} GiB are free where {directory} goes: "
+            f"a local stack needs {_DISK_NEEDED / 2**30:.0f} GiB"
+        )

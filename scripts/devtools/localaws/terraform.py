@@ -1,0 +1,136 @@
+"""The real Terraform, driven from a script."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from devtools.localaws.errors import LocalStackError
+from devtools.localaws.processes import environment_without_aws
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_OLDEST = (1, 9)
+_MIRROR_VARIABLE = "TERRAFORM_PROVIDER_MIRROR"
+# Terraform's implied mirror directories come first, then where images and packages put such a tree.
+# https://developer.hashicorp.com/terraform/cli/config/config-file#implied-local-mirror-directories
+_MIRROR_PLACES = (
+    Path.home() / ".terraform.d" / "plugins",
+    Path.home() / ".local" / "share" / "terraform" / "plugins",
+    Path("/usr/local/share/terraform/plugins"),
+    Path("/usr/share/terraform/plugins"),
+)
+_MIRROR_PARENTS = (Path("/opt"), Path("/usr/local/share"))
+# After the second signal Terraform itself allows the provider five seconds.
+_PATIENCE_SECONDS = (0.5, 10)
+# <mirror>/<registry host>/<namespace>/<type>
+_PROVIDER_IN_MIRROR = "*/hashicorp/aws"
+
+
+def check_version() -> None:
+    """Raise LocalStackError unless a Terraform that is new enough is on PATH."""
+    if shutil.which("terraform") is None:
+        raise LocalStackError("terraform is not on PATH: install Terraform 1.9 or newer")
+    printed = subprocess.run(
+        ["terraform", "version", "-json"], capture_output=True, text=True, check=False, env=_environment()
+    ).stdout
+    version = re.search(r'"terraform_version":\s*"((\d+)\.(\d+)[^"]*)"', printed)
+    if version is None or (int(version[2]), int(version[3])) < _OLDEST:
+        found = version[1] if version else "of an unknown version"
+        raise LocalStackError(f"terraform {found} is too old: install Terraform 1.9 or newer")
+
+
+def provider_mirror() -> Path | None:
+    """Return a filesystem mirror that holds the AWS provider, or None: then the registry serves it."""
+    named = os.environ.get(_MIRROR_VARIABLE)
+    if named:
+        if not any(Path(named).glob(_PROVIDER_IN_MIRROR)):
+            raise LocalStackError(
+                f"{_MIRROR_VARIABLE}={named} holds no AWS provider: unset it or name a directory with one"
+            )
+        return Path(named)
+    found_elsewhere = (place for parent in _MIRROR_PARENTS for place in sorted(parent.glob("*")))
+    for place in (*_MIRROR_PLACES, *_MIRROR_PARENTS, *found_elsewhere):
+        if any(place.glob(_PROVIDER_IN_MIRROR)):
+            return place
+    return None
+
+
+@dataclass(frozen=True)
+class Root:
+    """A root module, with the state and the plug-ins of this one run kept in `directory`."""
+
+    module: Path
+    directory: Path
+
+    def init(self, *, backend: bool = True) -> None:
+        """Install the provider, and with `backend` point the local backend at our own state file."""
+        mirror = provider_mirror()
+        self.run(
+            "init",
+            "-input=false",
+            f"-backend-config=path={self.directory / 'terraform.tfstate'}" if backend else "-backend=false",
+            *([f"-plugin-dir={mirror}"] if mirror else []),
+        )
+
+    def apply(self, variables: Mapping[str, Any]) -> None:
+        """Apply with `variables`, which stay in a file beside the state for later plans."""
+        values = self.directory / "local.tfvars.json"
+        values.write_text(json.dumps(variables, indent=2) + "\n", encoding="utf-8")
+        self.run("apply", "-input=false", "-auto-approve", "-no-color", "-parallelism=20", f"-var-file={values}")
+
+    def outputs(self) -> dict[str, Any]:
+        """The outputs by name."""
+        raw: dict[str, dict[str, Any]] = json.loads(self.run("output", "-json"))
+        return {name: output["value"] for name, output in raw.items()}
+
+    def run(self, subcommand: str, *arguments: str) -> str:
+        """Run one subcommand and return what it printed. Raises LocalStackError with what it complained of."""
+        command = ["terraform", f"-chdir={self.module}", subcommand, *arguments]
+        environment = {**_environment(), "TF_DATA_DIR": str(self.directory / "terraform")}
+        # In a session of its own, so that Ctrl-C reaches us alone and we end it in order.
+        with subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment,
+            start_new_session=True,
+        ) as process:
+            try:
+                stdout, stderr = process.communicate()
+            except BaseException:
+                _end(process)
+                raise
+        with (self.directory / "terraform.log").open("a", encoding="utf-8") as log:
+            log.write(f"$ {' '.join(command)}\n{stdout}{stderr}\n")
+        if process.returncode != 0:
+            raise LocalStackError(f"terraform {subcommand} failed:\n{stderr.strip()}")
+        return stdout
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """Let Terraform go in order: the first signal makes it wait for what it is creating, the second leave."""
+    for patience in _PATIENCE_SECONDS:
+        process.send_signal(signal.SIGINT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.communicate(timeout=patience)
+            return
+    os.killpg(process.pid, signal.SIGKILL)
+
+
+def _environment() -> dict[str, str]:
+    environment = {**environment_without_aws(), "TF_IN_AUTOMATION": "true", "CHECKPOINT_DISABLE": "true"}
+    # Terraform warns on every call when this names a file that is not there.
+    if not Path(environment.get("TF_CLI_CONFIG_FILE", "/")).is_file():
+        environment.pop("TF_CLI_CONFIG_FILE", None)
+    return environment

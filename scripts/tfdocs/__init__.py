@@ -1,1 +1,0 @@
-"""Writes the tables of inputs and outputs of the Terraform module into its README."""

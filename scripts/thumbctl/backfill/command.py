@@ -1,0 +1,197 @@
+"""`thumbctl backfill`: thumbnails for what is in the bucket already, as far as they are missing or out of date."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+from rich.table import Table
+
+from thumbctl import stack as stacks
+from thumbctl.backfill import enqueue, manifests
+from thumbctl.backfill.enqueue import (
+    DryRunOption,
+    ExcludeOption,
+    IncludeOption,
+    InQueueOption,
+    LimitOption,
+    Manner,
+    MaxDeadOption,
+    RateOption,
+    WaitOption,
+)
+from thumbctl.backfill.guard import MESSAGES_AT_A_TIME, Bounds
+from thumbctl.backfill.job import EXCLUDED, SCHEMA, Checkpoints, Wish
+from thumbctl.backfill.ranges import Listing
+from thumbctl.bulk import journal, messages
+from thumbctl.conventions import JsonOption, StackOption, YesOption, console, write_json
+from thumbctl.costs import command as estimate
+from thumbctl.costs.estimate import Job
+from thumbnail_pipeline.reconciliation.judgement import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from thumbctl.backfill.enqueue import Tally
+    from thumbctl.backfill.job import Source
+    from thumbctl.costs.estimate import Estimate
+    from thumbctl.stack import Stack
+    from thumbnail_pipeline.listing import Listed
+
+__all__ = ["backfill"]
+
+_MEANINGS: Final[Mapping[str, str]] = {
+    Verdict.MISSING: "no row: nobody heard of them",
+    Verdict.CHANGED: "thumbnails of other bytes",
+    Verdict.RESTYLED: "thumbnails of other settings",
+    Verdict.FAILED: "failed for good",
+    Verdict.CURRENT: "up to date",
+    Verdict.CLAIMED: "being worked on",
+    EXCLUDED: "left out by --include and --exclude",
+}
+
+
+def backfill(
+    prefix: Annotated[
+        str | None, typer.Option("--prefix", metavar="TEXT", help="Only keys that begin so; without it, all watched.")
+    ] = None,
+    include: IncludeOption = None,
+    exclude: ExcludeOption = None,
+    inventory: Annotated[
+        str | None,
+        typer.Option(
+            "--inventory",
+            metavar="MANIFEST",
+            help="Read the objects from an S3 Inventory, s3://…/manifest.json or a file, instead of listing them.",
+        ),
+    ] = None,
+    failed: Annotated[bool, typer.Option("--failed", help="What failed for good too.")] = False,  # noqa: FBT002 - a switch
+    force: Annotated[bool, typer.Option("--force", help="All of them, up to date or not.")] = False,  # noqa: FBT002 - a switch
+    limit: LimitOption = None,
+    rate: RateOption = None,
+    in_queue: InQueueOption = MESSAGES_AT_A_TIME,
+    max_failed: Annotated[
+        float,
+        typer.Option(
+            "--max-failed", min=0, max=100, metavar="PERCENT", help="Stop when more of the last images failed."
+        ),
+    ] = 10,
+    max_dead: MaxDeadOption = Bounds.dead,
+    wait: WaitOption = True,  # noqa: FBT002 - a switch
+    dry_run: DryRunOption = False,  # noqa: FBT002 - a switch
+    restart: Annotated[bool, typer.Option("--restart", help="Begin anew, though a run was interrupted.")] = False,  # noqa: FBT002 - a switch
+    yes: YesOption = False,  # noqa: FBT002 - a switch
+    stack: StackOption = None,
+    as_json: JsonOption = False,  # noqa: FBT002 - a switch
+) -> None:
+    """Have thumbnails made of objects that are there already, as far as they are missing or out of date.
+
+    It lists the bucket, looks at the catalog, says how many images are out of date and what they cost, and asks. With
+    `--yes` it sends as it lists. Uploads do not wait for it: they have a queue of their own. Ctrl-C pauses; the same
+    command goes on where it stopped, and after it is through, begins anew. It stops by itself when too many images fail
+    or messages become dead letters. Exit code 1: it stopped so; 130: paused.
+    """
+    found = stacks.find(stack)
+    prefix = _prefix(found, prefix)
+    found.require_own_release()
+    fingerprint = found.deployed().settings.fingerprint
+    wish = Wish(tuple(include or ()), tuple(exclude or ()), _verdicts(failed=failed, force=force))
+    bucket, s3 = found.outputs["source_bucket"], enqueue.patient(found, "s3")
+    source: Source = Listing(s3, bucket, prefix)
+    asked: dict[str, Any] = {"prefix": prefix, "include": wish.include, "exclude": wish.exclude}
+    asked |= {"sent": sorted(wish.sent), "settings": fingerprint}
+    if inventory:
+        source = read = manifests.read(s3, inventory, bucket=bucket, prefix=prefix)
+        asked["inventory"] = [inventory, read.created]
+
+    def body(listed: Listed) -> str:
+        return messages.body(bucket, listed.key, size=listed.size, etag=listed.etag, forced=force)
+
+    with journal.opened(journal.file_of("backfill", found.title, asked), SCHEMA) as connection:
+        checkpoints = Checkpoints(connection)
+        if dry_run:
+            checkpoints = checkpoints.copy()
+        before = checkpoints.counts()
+        if restart or not (before and checkpoints.remaining()):
+            checkpoints.begin(source.parts())
+            before = {}
+        else:
+            typer.echo(
+                f"Going on with a job that was interrupted: {sum(before.values()):,} objects are dealt with already.",
+                err=True,
+            )
+        expected = None
+        if dry_run or not yes:
+            copy = checkpoints.copy()
+            would_be_sent = enqueue.tally(source, enqueue.rows_of(found), wish, fingerprint, copy, limit)
+            counts = _since(before, copy.counts())
+            cost = _estimate(found, would_be_sent, examined=sum(counts.values()), inventory=bool(inventory))
+            _show(counts, wish, cost, as_json=as_json)
+            if dry_run or cost is None:
+                return
+            estimate.ask(cost, yes=yes)
+            expected = would_be_sent.objects
+        manner = Manner(limit, rate, Bounds(in_queue, max_failed, max_dead), wait)
+        ending = enqueue.send(found, source, wish, fingerprint, checkpoints, body, manner, expected)
+        counts = _since(before, checkpoints.counts())
+        if not as_json and yes:
+            console().print(_table(counts, wish))
+    enqueue.tell(ending, {"objects": counts}, go_on="The same command goes on where this one stopped.", as_json=as_json)
+
+
+def _prefix(stack: Stack, given: str | None) -> str:
+    watched: str = stack.outputs["source_prefix"]
+    if given is not None and not given.startswith(watched):
+        raise typer.BadParameter(f"the stack watches only keys that begin with {watched!r}", param_hint="--prefix")
+    return watched if given is None else given
+
+
+def _verdicts(*, failed: bool, force: bool) -> frozenset[Verdict]:
+    """What is to be sent. Whatever is being worked on is left to who does."""
+    if force:
+        return frozenset(Verdict) - {Verdict.CLAIMED}
+    return Wish().sent | ({Verdict.FAILED} if failed else set())
+
+
+def _since(before: Mapping[str, int], now: Mapping[str, int]) -> dict[str, int]:
+    return {what: now[what] - before.get(what, 0) for what in _MEANINGS if now.get(what, 0) > before.get(what, 0)}
+
+
+def _estimate(stack: Stack, would_be_sent: Tally, *, examined: int, inventory: bool) -> Estimate | None:
+    if not would_be_sent.objects:
+        return None
+    job = Job(
+        "backfill",
+        would_be_sent.objects,
+        would_be_sent.bytes,
+        examined=examined,
+        rewritten=would_be_sent.rewritten,
+        inventory=inventory,
+    )
+    return estimate.of_stack(stack, job)
+
+
+def _show(counts: Mapping[str, int], wish: Wish, cost: Estimate | None, *, as_json: bool) -> None:
+    """What was found, and what it would cost."""
+    if as_json:
+        sent = sum(number for what, number in counts.items() if what in wish.sent)
+        write_json([{"state": "looked", "would_send": sent, "objects": counts, "estimate": cost and cost.as_json()}])
+        return
+    out = console()
+    out.print(_table(counts, wish))
+    out.print()
+    if cost:
+        estimate.summarise(cost)
+    else:
+        out.print("Nothing has to be sent.")
+
+
+def _table(counts: Mapping[str, int], wish: Wish) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("Objects", justify="right")
+    table.add_column("Verdict")
+    table.add_column("Meaning")
+    table.add_column("Message")
+    for what, number in counts.items():
+        table.add_row(f"{number:,}", what, _MEANINGS[what], "one each" if what in wish.sent else "")
+    return table

@@ -1,0 +1,255 @@
+"""What `backfill` and `retry` have in common: how they send to the backfill queue, watch what comes of it, and end."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
+
+import typer
+from botocore.config import Config
+
+from devtools.localaws.stack import terminate_as_interrupt
+from thumbctl.backfill.guard import MESSAGES_AT_A_TIME, Bounds, Guard, Seen, Tripped, Valve
+from thumbctl.backfill.job import PARTS_AT_A_TIME, Backfill
+from thumbctl.bulk.pace import Pace
+from thumbctl.bulk.sender import MESSAGES_A_CALL, Message, Sender
+from thumbctl.conventions import ExitCode, complain, console, counted, progress, write_json
+from thumbnail_pipeline.reconciliation.judgement import Verdict
+from thumbnail_pipeline.rows import Rows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from mypy_boto3_sqs import SQSClient
+
+    from thumbctl.backfill.job import Checkpoints, Found, Source, Wish
+    from thumbctl.stack import Stack
+    from thumbnail_pipeline.listing import Listed
+
+_LOOK_SECONDS: Final = 3
+# SQS may take so long to count what was sent last.
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_GetQueueAttributes.html
+_SETTLED_SECONDS: Final = 60
+
+# A throttled call is no reason to stop, and every thread has a connection of its own.
+_PATIENT: Final = Config(retries={"mode": "standard", "total_max_attempts": 10}, max_pool_connections=PARTS_AT_A_TIME)
+
+IncludeOption: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--include", metavar="GLOB", help="Only keys that match: `*.jpg` or `album/*`, where `*` matches `/` too."
+    ),
+]
+ExcludeOption: TypeAlias = Annotated[
+    list[str] | None, typer.Option("--exclude", metavar="GLOB", help="No keys that match, though --include does.")
+]
+LimitOption: TypeAlias = Annotated[
+    int | None, typer.Option("--limit", min=1, metavar="N", help="Send so many messages, and stop.")
+]
+RateOption: TypeAlias = Annotated[
+    float | None, typer.Option("--rate", min=0.1, metavar="N", help="Send at most so many messages a second.")
+]
+InQueueOption: TypeAlias = Annotated[
+    int,
+    typer.Option(
+        "--in-queue",
+        min=MESSAGES_A_CALL,
+        max=100_000,  # of the 120,000 that SQS lets be worked on at a time
+        metavar="N",
+        help="Wait while about so many messages are in the backfill queue.",
+    ),
+]
+MaxDeadOption: TypeAlias = Annotated[
+    int, typer.Option("--max-dead", min=0, metavar="N", help="Stop when there are more new dead letters.")
+]
+WaitOption: TypeAlias = Annotated[
+    bool, typer.Option("--wait/--no-wait", help="Watch until the function is through with what was sent.")
+]
+DryRunOption: TypeAlias = Annotated[bool, typer.Option("--dry-run", help="Send nothing, and say what would be sent.")]
+
+
+class State(StrEnum):
+    """How a run ended."""
+
+    FINISHED = "finished"
+    """Everything is dealt with."""
+    LIMITED = "limited"
+    """--limit was reached."""
+    PAUSED = "paused"
+    """Somebody pressed Ctrl-C."""
+    STOPPED = "stopped"
+    """Too much went wrong."""
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How to send."""
+
+    limit: int | None = None
+    rate: float | None = None
+    bounds: Bounds = field(default_factory=Bounds)
+    wait: bool = True
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a run ended, and what was seen last."""
+
+    state: State
+    sent: int
+    seen: Seen | None
+    reason: str = ""
+    """Why it was stopped."""
+
+    def as_json(self) -> dict[str, Any]:
+        seen = self.seen and {"in_queue": self.seen.in_queue, "dead": self.seen.dead} | {
+            "followed": {"decided": self.seen.decided, "failed": self.seen.failed}
+        }
+        return {"state": self.state, "sent": self.sent, "reason": self.reason or None, "seen": seen}
+
+
+@dataclass
+class Tally:
+    """What would be sent."""
+
+    objects: int = 0
+    bytes: int = 0
+    rewritten: int = 0
+    """Of which there are thumbnails already."""
+
+    def __post_init__(self) -> None:
+        self._lock = threading.Lock()
+
+    def add(self, found: Sequence[Found]) -> None:
+        with self._lock:
+            self.objects += len(found)
+            self.bytes += sum(each.listed.size for each in found)
+            self.rewritten += sum(each.verdict not in {Verdict.MISSING, Verdict.FAILED} for each in found)
+
+
+def patient(stack: Stack, service: str) -> Any:  # noqa: ANN401 - boto3's own signature
+    """A client for many calls at a time."""
+    return stack.client(service, _PATIENT)
+
+
+def rows_of(stack: Stack) -> Rows:
+    """The rows of a stack's images."""
+    outputs = stack.outputs
+    return Rows(patient(stack, "dynamodb"), outputs["table_name"], outputs["source_bucket"], thumbnails=False)
+
+
+def tally(
+    source: Source, rows: Rows, wish: Wish, settings_fingerprint: str, checkpoints: Checkpoints, limit: int | None
+) -> Tally:
+    """Go through what is left as if it were sent, and change nothing but `checkpoints`."""
+    would_be_sent = Tally()
+    valve = Valve(limit)
+    before = sum(checkpoints.counts().values())
+    with progress() as bar:
+        task = bar.add_task("Looking for what is out of date", total=None)
+
+        def watch() -> None:
+            valve.make_room(MESSAGES_AT_A_TIME, taken=valve.taken)
+            bar.update(task, completed=sum(checkpoints.counts().values()) - before)
+
+        Backfill(source, rows, wish, settings_fingerprint, checkpoints, would_be_sent.add, valve).run(watch)
+    return would_be_sent
+
+
+def send(
+    stack: Stack,
+    source: Source,
+    wish: Wish,
+    settings_fingerprint: str,
+    checkpoints: Checkpoints,
+    body: Callable[[Listed], str],
+    manner: Manner,
+    expected: int | None,
+) -> Ending:
+    """Go through what is left and send the messages that `body` makes, about `expected`, until one of the ways to end.
+
+    Where the run is interrupted, everything that was sent is written down before it ends.
+    """
+    rows = rows_of(stack)
+    sqs: SQSClient = patient(stack, "sqs")
+    valve = Valve(manner.limit)
+    sender = Sender(sqs, stack.outputs["backfill_queue_url"], Pace(manner.rate, sleep=valve.sleep))
+    seen, state, reason, looked_at = None, State.FINISHED, "", 0.0
+    try:
+        with terminate_as_interrupt(), progress() as bar:
+            guard = Guard(sqs, stack.client("lambda"), rows, stack.outputs, manner.bounds)
+            task = bar.add_task("Sending", total=expected)
+
+            def deliver(found: Sequence[Found]) -> None:
+                sender.send([Message(body(each.listed)) for each in found])
+                guard.follow(found)
+
+            def watch() -> None:
+                nonlocal seen, looked_at
+                if time.monotonic() - looked_at >= _LOOK_SECONDS:
+                    taken = valve.taken
+                    seen = guard.look()
+                    valve.make_room(manner.bounds.in_queue - seen.in_queue, taken=taken)
+                    looked_at = time.monotonic()
+                bar.update(task, completed=valve.taken, description=_doing(seen))
+
+            Backfill(source, rows, wish, settings_fingerprint, checkpoints, deliver, valve).run(watch)
+            state = State.LIMITED if checkpoints.remaining() else State.FINISHED
+            if manner.wait and valve.taken:
+                bar.update(task, completed=valve.taken)
+                for seen in _until_settled(guard):
+                    bar.update(task, description=_doing(seen))
+    except KeyboardInterrupt:
+        state = State.PAUSED if checkpoints.remaining() else state
+    except Tripped as tripped:
+        state, reason = State.STOPPED, str(tripped)
+    return Ending(state, valve.taken, seen, reason)
+
+
+def _until_settled(guard: Guard) -> Iterator[Seen]:
+    """Look until the function is through with what was sent, as far as can be told."""
+    begun, empty = time.monotonic(), 0
+    while True:
+        seen = guard.look()
+        yield seen
+        empty = empty + 1 if seen.in_queue == 0 else 0
+        if empty > 1 and (not seen.undecided or time.monotonic() - begun > _SETTLED_SECONDS):
+            return
+        time.sleep(_LOOK_SECONDS)
+
+
+def _doing(seen: Seen | None) -> str:
+    if seen is None:
+        return "Sending"
+    failed = f", {seen.failed} of the last {seen.decided} failed" if seen.failed else ""
+    return f"Sending, {seen.in_queue:,} in the queue{failed}"
+
+
+def tell(ending: Ending, more: Mapping[str, Any], *, go_on: str, as_json: bool) -> None:
+    """Say how a run ended, and exit accordingly.
+
+    `more` is what scripts hear besides, `go_on` what the same command does then.
+    """
+    if as_json:
+        write_json([{**ending.as_json(), **more}])
+    else:
+        console().print(" ".join(_sentences(ending, go_on)), markup=False, soft_wrap=True)
+    if ending.state is State.STOPPED:
+        complain(ending.reason)
+        raise typer.Exit(ExitCode.WRONG)
+    if ending.state is State.PAUSED:
+        raise typer.Exit(ExitCode.INTERRUPTED)
+
+
+def _sentences(ending: Ending, go_on: str) -> Iterator[str]:
+    seen = ending.seen
+    yield f"{counted(ending.sent, 'message')} sent, {ending.state}."
+    if seen and seen.decided:
+        yield f"Of {counted(seen.decided, 'image')} followed last, {seen.failed} failed."
+    if ending.state is not State.FINISHED:
+        yield go_on
+    if ending.sent and seen and seen.in_queue:
+        yield "The function goes on with what is in the queue: 'thumbctl pause backfill' holds it."

@@ -1,0 +1,131 @@
+"""`thumbctl retry`: has images that failed for good tried again."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+from rich.table import Table
+
+from thumbctl import stack as stacks
+from thumbctl.backfill import enqueue
+from thumbctl.backfill.enqueue import (
+    DryRunOption,
+    InQueueOption,
+    LimitOption,
+    Manner,
+    MaxDeadOption,
+    RateOption,
+    WaitOption,
+)
+from thumbctl.backfill.guard import MESSAGES_AT_A_TIME, Bounds
+from thumbctl.backfill.job import Checkpoints, Wish
+from thumbctl.bulk import messages
+from thumbctl.conventions import (
+    JsonOption,
+    KeysOption,
+    ReasonsOption,
+    SinceOption,
+    StackOption,
+    YesOption,
+    ask,
+    console,
+    write_json,
+)
+from thumbctl.looking.failed import failures
+from thumbnail_pipeline.listing import Listed
+from thumbnail_pipeline.reconciliation.judgement import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
+
+    from thumbctl.looking.failed import Failed
+    from thumbctl.stack import Stack
+
+__all__ = ["retry"]
+
+
+@dataclass(frozen=True)
+class _Failures:
+    """What is failed, as one part and the newest first: what fails again meanwhile is behind whoever reads."""
+
+    stack: Stack
+    reasons: Sequence[str]
+    since: datetime | None
+
+    def parts(self) -> list[str]:
+        return ["failures"]
+
+    def objects(self, part: str, position: str) -> Iterator[tuple[str, Listed]]:  # noqa: ARG002 - there is one part
+        for each in self:
+            # The index does not tell how large an image is.
+            yield each.key, Listed(each.key, 0, each.etag or "", None)
+
+    def __iter__(self) -> Iterator[Failed]:
+        dynamodb = enqueue.patient(self.stack, "dynamodb")
+        outputs = self.stack.outputs
+        found = failures(dynamodb, outputs["table_name"], outputs["failures_index_name"], since=self.since)
+        return (each for each in found if not self.reasons or each.reason in self.reasons)
+
+
+def retry(
+    reasons: ReasonsOption = None,
+    keys: KeysOption = None,
+    since: SinceOption = None,
+    limit: LimitOption = None,
+    rate: RateOption = None,
+    in_queue: InQueueOption = MESSAGES_AT_A_TIME,
+    max_dead: MaxDeadOption = Bounds.dead,
+    wait: WaitOption = True,  # noqa: FBT002 - a switch
+    dry_run: DryRunOption = False,  # noqa: FBT002 - a switch
+    yes: YesOption = False,  # noqa: FBT002 - a switch
+    stack: StackOption = None,
+    as_json: JsonOption = False,  # noqa: FBT002 - a switch
+) -> None:
+    """Try images again that failed for good, the newest first: after a fix, or with other limits.
+
+    Those that `thumbctl failures` lists with the same options. What fails again stays failed, and is not tried twice by
+    one run. What was uploaded anew meanwhile is left to its own event. Exit code 1: it stopped by itself, for messages
+    became dead letters; 130: interrupted.
+    """
+    found = stacks.find(stack)
+    wish = Wish(include=tuple(keys or ()), sent=frozenset({Verdict.FAILED}))
+    source = _Failures(found, tuple(reasons or ()), since)
+    is_named = wish.names()
+    counts = dict(Counter(each.reason for each in source if is_named(each.key)).most_common())
+    if dry_run or not counts:
+        _show(counts, as_json=as_json)
+        return
+    if not as_json:
+        _show(counts, as_json=False)
+    number = min(sum(counts.values()), limit or sum(counts.values()))
+    ask(f"Try {number:,} again?", yes=yes)
+    checkpoints = Checkpoints.in_memory()
+    checkpoints.begin(source.parts())
+
+    def body(listed: Listed) -> str:
+        return messages.body(found.outputs["source_bucket"], listed.key, etag=listed.etag or None)
+
+    manner = Manner(limit, rate, Bounds(in_queue, dead=max_dead), wait)
+    fingerprint = found.deployed().settings.fingerprint
+    ending = enqueue.send(found, source, wish, fingerprint, checkpoints, body, manner, number)
+    go_on = "The same command tries again what is failed then."
+    enqueue.tell(ending, {"failed": counts}, go_on=go_on, as_json=as_json)
+
+
+def _show(counts: Mapping[str, int], *, as_json: bool) -> None:
+    if as_json:
+        write_json([{"state": "looked", "would_send": sum(counts.values()), "failed": counts}])
+        return
+    if not counts:
+        console().print("Nothing of that is failed.")
+        return
+    table = Table(box=None, pad_edge=False)
+    table.add_column("Images", justify="right")
+    table.add_column("Reason")
+    for reason, number in counts.items():
+        table.add_row(f"{number:,}", escape(reason))
+    console().print(table)

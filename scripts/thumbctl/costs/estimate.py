@@ -1,0 +1,277 @@
+"""What a bulk job costs and how long it takes, before it begins."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from thumbctl.backfill.guard import MESSAGES_AT_A_TIME
+from thumbctl.costs.capacity import INVOCATIONS_A_POLLER, Capacity, Demand
+from thumbctl.costs.limits import Limits
+from thumbctl.costs.model import BUCKET_KEY_MISSES, MESSAGES_A_REQUEST, Line, Model, Workload, by_service, total
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import date
+
+_KEYS_A_LISTING = 1000
+# An eventually consistent read of a row of up to 4 KB; one that is not there costs as much.
+_UNITS_A_LOOK = 0.5
+_GB = 2**30
+_GIGABIT = 1e9
+# What was measured on an imitation of Lambda may take half or twice as long on Lambda.
+_OFF = 2
+
+_PROTOCOL = "guarantees.md#2-it-converges"
+_S3_PRICES = "https://aws.amazon.com/s3/pricing/"
+_BUCKET_KEY = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-key.html"
+_LISTING = "https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html"
+_UNITS = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html"
+
+# The module's variable that bounds each kind's invocations at a time, and what it is by default.
+_SETTINGS: Mapping[str, tuple[str, int]] = {
+    "import": ("maximum_concurrency", 20),
+    "backfill": ("backfill.maximum_concurrency", 10),
+}
+# And where its pollers are provisioned.
+_POLLERS: Mapping[str, str] = {"import": "pollers.maximum", "backfill": "backfill.pollers.maximum"}
+
+
+@dataclass(frozen=True)
+class Job:
+    """A bulk job; `import` uploads new sources, `backfill` has those looked at that are there.
+
+    objects    whose thumbnails are made
+    bytes      of all of them together
+    examined   of an import, how many more are in the bucket already and are compared, none where it is None; of a
+               backfill, how many are listed and have their row looked up, as many as objects where it is None
+    rewritten  how many of the objects have thumbnails already: uploads that replace others, rows out of date or forced
+    inventory  whether a backfill reads an inventory instead of listing the bucket
+    """
+
+    kind: Literal["import", "backfill"]
+    objects: int
+    bytes: int
+    examined: int | None = None
+    rewritten: int = 0
+    inventory: bool = False
+
+    @property
+    def looks(self) -> int:
+        """How many objects are examined."""
+        everything = self.objects if self.kind == "backfill" else 0
+        return everything if self.examined is None else self.examined
+
+    @property
+    def queued(self) -> int:
+        """How many messages are in the queue at a time at most: S3 sends all, a backfill waits for room."""
+        return min(self.objects, MESSAGES_AT_A_TIME) if self.kind == "backfill" else self.objects
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The answer: `once` to do it, `monthly` for as long as what it makes is kept."""
+
+    job: Job
+    workload: Workload
+    once: tuple[Line, ...]
+    monthly: tuple[Line, ...]
+    capacity: Capacity
+    prices_date: date
+    region: str
+
+    @classmethod
+    def of(
+        cls,
+        job: Job,
+        workload: Workload,
+        *,
+        retention_days: float = 4,
+        pollers: int | None = None,
+        model: Model | None = None,
+    ) -> Estimate:
+        """Work it out from the checked-in figures, or another `model`.
+
+        The queue keeps messages for `retention_days`, and has so many provisioned `pollers` at least, where it has any.
+        The sources are as large as those of the job.
+        """
+        model = model or Model.load()
+        workload = replace(workload, source_bytes=job.bytes / job.objects if job.objects else None)
+        setting, _ = _SETTINGS[job.kind]
+        if pollers:
+            setting = f"{INVOCATIONS_A_POLLER} * {_POLLERS[job.kind]}"
+        return cls(
+            job,
+            workload,
+            _once(model, job, workload),
+            _monthly(model, job, workload),
+            Capacity(
+                demand=_demand(model, job, workload),
+                limits=Limits.load(),
+                setting=setting,
+                concurrency=workload.maximum_concurrency,
+                queued=job.queued,
+                retention_days=retention_days,
+                pollers=pollers,
+            ),
+            model.prices.date,
+            model.prices.region,
+        )
+
+    @property
+    def dollars(self) -> float:
+        """To do it."""
+        return total(self.once)
+
+    @property
+    def monthly_dollars(self) -> float:
+        """For each month that it is kept."""
+        return total(self.monthly)
+
+    @property
+    def seconds(self) -> float:
+        """From the first message to the last image."""
+        return self.capacity.seconds
+
+    @property
+    def upload_seconds(self) -> float:
+        """How long the sources of an import are on their way at a gigabit a second, which `seconds` leaves out."""
+        return self.job.bytes * 8 / _GIGABIT if self.job.kind == "import" else 0
+
+    @property
+    def dollars_between(self) -> tuple[float, float]:
+        """What it costs where Lambda takes half as long as reckoned, and twice as long."""
+        compute = sum(line.dollars for line in self.once if line.what == "compute")
+        return self.dollars - compute + compute / _OFF, self.dollars - compute + compute * _OFF
+
+    @property
+    def seconds_between(self) -> tuple[float, float]:
+        """How long it takes then."""
+        demand = self.capacity.demand
+        faster, slower = (replace(demand, seconds=each) for each in (demand.seconds / _OFF, demand.seconds * _OFF))
+        return replace(self.capacity, demand=faster).seconds, replace(self.capacity, demand=slower).seconds
+
+    def as_json(self) -> dict[str, Any]:
+        """For scripts: dollars and seconds, by what."""
+        capacity = self.capacity
+        return {
+            "job": asdict(self.job),
+            "dollars": self.dollars,
+            "dollars_between": self.dollars_between,
+            "dollars_by_service": by_service(self.once),
+            "dollars_a_month": self.monthly_dollars,
+            "seconds": self.seconds,
+            "seconds_between": self.seconds_between,
+            "upload_seconds_at_a_gigabit": self.upload_seconds,
+            "images_a_second": capacity.images_a_second,
+            "concurrency": {capacity.setting: capacity.concurrency, "good": capacity.good},
+            "lines": [_line_as_json(each) for each in self.once],
+            "limits": [
+                {
+                    "service": each.service,
+                    "what": each.what,
+                    "demand": each.demand,
+                    "limit": each.most,
+                    "share": each.share,
+                    "saturates_at": each.saturates_at,
+                    "page": each.limit.page,
+                }
+                for each in capacity.usages
+            ],
+            "verdict": capacity.verdict,
+            "prices": {"date": self.prices_date.isoformat(), "region": self.region},
+            "limits_date": capacity.limits.date.isoformat(),
+        }
+
+
+def default_workload(kind: Literal["import", "backfill"]) -> Workload:
+    """What the Terraform module makes of a job of that kind where nobody says otherwise."""
+    _, concurrency = _SETTINGS[kind]
+    return Workload(Model.load().renditions, maximum_concurrency=concurrency)
+
+
+def _line_as_json(line: Line) -> dict[str, Any]:
+    return {
+        "service": line.service,
+        "what": line.what,
+        "amount": line.amount,
+        "unit": line.price.unit,
+        "dollars": line.dollars,
+        "rule": line.rule,
+    }
+
+
+def _once(model: Model, job: Job, workload: Workload) -> tuple[Line, ...]:
+    if job.kind == "import":
+        return (*_uploads(model, job, workload), *model.once(job.objects, workload))
+    sends = math.ceil(job.objects / MESSAGES_A_REQUEST)
+    return (*_looks(model, job, workload), *model.once(job.objects, workload, sends=sends))
+
+
+def _uploads(model: Model, job: Job, workload: Workload) -> tuple[Line, ...]:
+    """What comes on top of making the thumbnails of uploads.
+
+    An upload of a key that had one before bets on being the first and loses: every thumbnail is refused, the row is
+    read and claimed, and every thumbnail is written anew.
+    """
+    prices = model.prices
+    refused = job.rewritten * len(workload.renditions)
+    return (
+        Line("S3", "PUT of the source", job.objects, prices.s3_put, _S3_PRICES),
+        Line("S3", "LIST of what is there", _listings(job.objects + job.looks), prices.s3_put, _LISTING),
+        Line("S3", "HEAD of what is there", job.looks, prices.s3_get, _S3_PRICES),
+        Line("S3", "PUT refused, of keys that had thumbnails", refused, prices.s3_put, _PROTOCOL),
+        Line("DynamoDB", "rows read, of such keys", job.rewritten, prices.dynamodb_read, _PROTOCOL),
+        _claims(model, job, workload),
+        Line("KMS", "data keys of uploads, at best", job.objects * BUCKET_KEY_MISSES, prices.kms_request, _BUCKET_KEY),
+    )
+
+
+def _looks(model: Model, job: Job, workload: Workload) -> tuple[Line, ...]:
+    """What comes on top of making the thumbnails in a backfill: the operator's look at all, the function's at each."""
+    prices = model.prices
+    if job.inventory:
+        listed = Line("S3", "listed in an inventory", job.looks, prices.s3_inventory, _S3_PRICES)
+    else:
+        listed = Line("S3", "LIST of what is there", _listings(job.looks), prices.s3_put, _LISTING)
+    return (
+        listed,
+        Line("DynamoDB", "rows looked up", job.looks * _UNITS_A_LOOK, prices.dynamodb_read, _UNITS),
+        Line("DynamoDB", "rows read by the function", job.objects, prices.dynamodb_read, _PROTOCOL),
+        _claims(model, job, workload),
+    )
+
+
+def _listings(keys: int) -> int:
+    return math.ceil(keys / _KEYS_A_LISTING)
+
+
+def _claims(model: Model, job: Job, workload: Workload) -> Line:
+    units = job.rewritten * model.row_units(workload)
+    return Line("DynamoDB", "claims of rows that are there", units, model.prices.dynamodb_write, _PROTOCOL)
+
+
+def _monthly(model: Model, job: Job, workload: Workload) -> tuple[Line, ...]:
+    kept = model.kept(job.objects - job.rewritten, workload)
+    if job.kind == "backfill":
+        return kept
+    return (Line("S3", "sources", job.bytes / _GB, model.prices.s3_storage, _S3_PRICES), *kept)
+
+
+def _demand(model: Model, job: Job, workload: Workload) -> Demand:
+    rewritten = job.rewritten / job.objects if job.objects else 0
+    units = model.row_units(workload)
+    importing = job.kind == "import"
+    puts = 1 + (rewritten if importing else 0)
+    return Demand(
+        images=job.objects,
+        seconds=model.billed_ms(workload) / 1000,
+        batch=workload.batch,
+        puts=puts,
+        gets=1,
+        reads=rewritten if importing else 1,
+        writes=units * (1 + rewritten) + workload.failed,
+        failures=workload.failed,
+        kms=1 + len(workload.renditions) * puts + (1 if importing else 0),
+    )

@@ -1,0 +1,113 @@
+"""`thumbctl doctor`: is a deployed stack what it should be, as seen from outside?"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+from botocore.exceptions import ClientError
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from thumbctl import stack as stacks
+from thumbctl.conventions import ExitCode, JsonOption, StackOption, console, write_json
+from thumbctl.doctor import canary
+from thumbctl.doctor.checks import CHECKS, Evidence, Finding, Outcome
+from thumbctl.errors import ThumbctlError, is_denied, sentence
+from thumbctl.words import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from thumbctl.doctor.checks import Check
+    from thumbctl.stack import Stack
+
+__all__ = ["doctor"]
+
+_WITHIN_SECONDS: Final = 60.0
+_STYLES: Final = {Outcome.OK: "green", Outcome.WARN: "yellow", Outcome.FAIL: "red"}
+
+
+def doctor(
+    stack: StackOption = None,
+    fly_canary: Annotated[  # noqa: FBT002 - a switch
+        bool,
+        typer.Option(
+            "--canary/--no-canary",
+            help="Whether to upload a small image, wait for its thumbnails, and delete it again.",
+        ),
+    ] = True,
+    within: Annotated[
+        float, typer.Option("--within", metavar="SECONDS", min=1, help="How long the canary may take, each way.")
+    ] = _WITHIN_SECONDS,
+    as_json: JsonOption = False,  # noqa: FBT002 - a switch
+) -> None:
+    """Check a deployed stack from outside, from its notification to its alarms, and send a canary through it.
+
+    Every check is ok, a warning or a failure, in one sentence with the remedy. What you are not allowed to look at is a
+    warning. The canary is an image below `.thumbctl-canary/`; but for it, nothing is changed.
+
+    Exit code 1: a check fails.
+    """
+    found = stacks.find(stack)
+    if not as_json:
+        console().print(escape(found.title), style="bold")
+    failed = False
+    checks: dict[str, Check] = dict(CHECKS)
+    if fly_canary:
+        checks["canary"] = lambda seen: _canary(seen.stack, within)
+    for name, finding in _findings(found, checks):
+        failed |= finding.outcome is Outcome.FAIL
+        if as_json:
+            write_json([{"check": name, **asdict(finding)}])
+        else:
+            console().print(_line(name, finding))
+    if failed:
+        raise typer.Exit(ExitCode.WRONG)
+
+
+def _findings(stack: Stack, checks: dict[str, Check]) -> Iterator[tuple[str, Finding]]:
+    evidence = Evidence(stack)
+    for name, check in checks.items():
+        with Console(stderr=True).status(f"{name} …"):
+            finding = _checked(check, evidence)
+        yield name, finding
+
+
+def _checked(check: Check, evidence: Evidence) -> Finding:
+    try:
+        return check(evidence)
+    except ClientError as error:
+        if is_denied(error):
+            return Finding(Outcome.WARN, f"It could not be checked: {sentence(error)}")
+        return Finding(Outcome.FAIL, sentence(error), "'terraform apply' makes what is missing.")
+    except ThumbctlError as error:
+        return Finding(Outcome.FAIL, str(error))
+
+
+def _canary(stack: Stack, within: float) -> Finding:
+    try:
+        flight = canary.fly(stack, within)
+    except canary.CanaryDied as error:
+        return Finding(
+            Outcome.FAIL,
+            f"The canary did not get through: {error}.",
+            "See what waits with 'thumbctl status', and allow more time with --within.",
+        )
+    return Finding(
+        Outcome.OK,
+        f"A canary had its {flight.thumbnails} thumbnails after {flight.ready_seconds:.1f} seconds, and they were gone"
+        f" {flight.gone_seconds:.1f} seconds after it was deleted.",
+    )
+
+
+def _line(name: str, finding: Finding) -> Table:
+    """One check; a table of its own, so that it is seen as soon as it is done."""
+    line = Table.grid(padding=(0, 2))
+    line.add_column(width=4, no_wrap=True, style=_STYLES[finding.outcome])
+    line.add_column(width=12, no_wrap=True)
+    line.add_column(overflow="fold")
+    line.add_row(finding.outcome, name, escape(printable(" ".join(filter(None, (finding.says, finding.remedy))))))
+    return line

@@ -1,0 +1,361 @@
+"""Brings files into a bucket, each once: what is there already, with the same bytes, is left alone.
+
+Whether an object is there is read off a listing that goes along with the files, in the order of keys: a call for a
+thousand of them. Every write is on the condition that this is still so, so whoever writes at the same time is noticed.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import mimetypes
+import os
+import time
+import zlib
+from collections import Counter
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Final, Protocol
+
+from awscrt import checksums
+from botocore.exceptions import ClientError
+
+from thumbctl.importing.files import LeftOut, Problem, Source, problem_of
+from thumbctl.importing.transfer import Stored
+from thumbnail_pipeline import listing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from mypy_boto3_s3 import S3Client
+
+    from thumbctl.bulk.pace import Pace
+    from thumbctl.importing.import_journal import Entry, ImportJournal
+    from thumbnail_pipeline.listing import Listed
+
+_JOURNAL_SECONDS = 1.0
+_GRACE_SECONDS = 10.0
+_BYTES_IN_FLIGHT = 256 * 2**20
+_ATTEMPTS = 5
+_BLOCK_BYTES = 2**20
+
+# A condition failed, another write of the key was faster, what was to be replaced is gone.
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
+_NOT_SO: Final = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"})
+# What is wrong with the credentials or the key comes as 400, like what is wrong with one file.
+# https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html#ErrorCodeList
+_OF_EVERY_FILE: Final = ("ExpiredToken", "InvalidToken", "TokenRefreshRequired", "KMS.")
+_CHANGED: Final = frozenset({"BadDigest", "XAmzContentSHA256Mismatch", "IncompleteBody"})
+
+
+class Puts(Protocol):
+    """What uploads a file: bulk.transfer.Transfer."""
+
+    def put(self, file: Path, key: str, *, size: int, headers: Mapping[str, str]) -> Stored:
+        """Put the `size` bytes of `file` at `key`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """A file whose bytes are in the bucket."""
+
+    source: Source
+    stored: Stored
+    uploaded: bool
+    """Whether by this; otherwise they were there."""
+
+
+@dataclass
+class Tally:
+    """What came of the files so far."""
+
+    uploaded: int = 0
+    uploaded_bytes: int = 0
+    there: int = 0
+    there_bytes: int = 0
+    failed: Counter[Problem] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True, slots=True)
+class There:
+    """An object in the way, as far as it is known."""
+
+    etag: str
+    size: int
+
+
+class Beside:
+    """A listing of a bucket that goes along with keys in ascending order."""
+
+    def __init__(self, s3: S3Client, bucket: str, prefix: str) -> None:
+        self._s3 = s3
+        self._bucket = bucket
+        self._prefix = prefix
+        self._objects: dict[str, Listed] = {}
+        self._until = ""
+        self._last = ""
+        self._complete = False
+
+    def knows(self, key: str) -> bool:
+        """Whether `of` this key says all that there is: not where more than a thousand others lie before it."""
+        if key > self._until and not self._complete:
+            page = listing.objects(self._s3, self._bucket, prefix=self._prefix, after=self._last)
+            self._objects = {each.key: each for each in islice(page, listing.KEYS_A_CALL)}
+            self._complete = len(self._objects) < listing.KEYS_A_CALL
+            self._until = max(self._objects, default="")
+        self._last = key
+        return self._complete or key <= self._until
+
+    def of(self, key: str) -> There | None:
+        """The object that was listed under `key`."""
+        listed = self._objects.get(key)
+        return There(listed.etag, listed.size) if listed else None
+
+
+class Uploads:
+    """Imports into one bucket."""
+
+    def __init__(self, s3: S3Client, bucket: str, prefix: str, puts: Puts, *, at_once: int, pace: Pace) -> None:
+        """`s3` looks and `puts` writes, from `at_once` threads."""
+        self._s3 = s3
+        self._bucket = bucket
+        self._prefix = prefix
+        self._puts = puts
+        self._at_once = at_once
+        self._pace = pace
+
+    def missing(self, journal: ImportJournal) -> Iterator[Source]:
+        """Yield what `run` would upload, without doing so."""
+        beside = Beside(self._s3, self._bucket, self._prefix)
+        for entry in journal.entries():
+            there = beside.of(entry.source.key) if beside.knows(entry.source.key) else self._look(entry.source.key)
+            if there and there.etag == entry.etag:
+                continue
+            with contextlib.suppress(OSError):
+                if there and self._identical(entry.source, there):
+                    continue
+            yield entry.source
+
+    def run(
+        self,
+        journal: ImportJournal,
+        tally: Tally,
+        *,
+        left_out: Callable[[LeftOut], None],
+        meanwhile: Callable[[], None],
+    ) -> None:
+        """Bring every file of the journal's run, and keep `tally`; `left_out` hears of those that could not be.
+
+        `meanwhile` is called about once a second. However this ends, what was brought is in the journal. After an error
+        of all files (ClientError, BotoCoreError, BulkError) or Ctrl-C, what is under way comes to its end first.
+        """
+        flight = _Flight(journal, tally, left_out, meanwhile)
+        threads = ThreadPoolExecutor(self._at_once)
+        try:
+            beside = Beside(self._s3, self._bucket, self._prefix)
+            for entry in journal.entries():
+                key = entry.source.key
+                known = beside.knows(key)
+                there = beside.of(key) if known else None
+                if there and there.etag == entry.etag:
+                    tally.there += 1
+                    tally.there_bytes += entry.source.size
+                    flight.turn()
+                    continue
+                while flight.full(entry.source, 2 * self._at_once):
+                    flight.land()
+                self._pace.take()
+                flight.begin(entry.source, threads.submit(self._bring, entry, there, known=known))
+            while flight.under_way:
+                flight.land()
+        except BaseException:
+            threads.shutdown(wait=False, cancel_futures=True)
+            flight.end(_GRACE_SECONDS)
+            raise
+        finally:
+            flight.write()
+        threads.shutdown()
+
+    def _bring(self, entry: Entry, there: There | None, *, known: bool) -> Brought | LeftOut:
+        source = entry.source
+        try:
+            return self._brought(source, there if known else self._look(source.key))
+        except OSError as error:
+            return LeftOut(source.path, problem_of(error), error.strerror or str(error))
+        except ClientError as error:
+            code, status = error.response["Error"]["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"]
+            if code in _CHANGED:
+                return LeftOut(source.path, Problem.CHANGED)
+            if status == 400 and not code.startswith(_OF_EVERY_FILE):  # noqa: PLR2004 - HTTP's
+                return LeftOut(source.path, Problem.REFUSED, f"{code}: {error.response['Error'].get('Message', '')}")
+            raise
+
+    def _brought(self, source: Source, there: There | None) -> Brought | LeftOut:
+        for _ in range(_ATTEMPTS):
+            if there and (stored := self._identical(source, there)):
+                return Brought(source, stored, uploaded=False)
+            with Path(source.path).open("rb") as file:
+                checksum = _sha256(file)
+                status = os.fstat(file.fileno())
+            if (status.st_size, status.st_mtime_ns) != (source.size, source.mtime_ns):
+                return LeftOut(source.path, Problem.CHANGED)
+            headers = {
+                "Content-Type": content_type(source.path),
+                # S3 takes no other bytes than these.
+                "x-amz-checksum-sha256": checksum,
+                **({"If-Match": f'"{there.etag}"'} if there else {"If-None-Match": "*"}),
+            }
+            try:
+                stored = self._puts.put(Path(source.path), source.key, size=source.size, headers=headers)
+            except ClientError as error:
+                if error.response["Error"]["Code"] not in _NOT_SO:
+                    raise
+                there = self._look(source.key)
+            else:
+                return Brought(source, stored, uploaded=True)
+        return LeftOut(source.path, Problem.CONTENDED, source.key)
+
+    def _look(self, key: str) -> There | None:
+        head = self._head(key)
+        return There(head["ETag"].strip('"'), head["ContentLength"]) if head else None
+
+    def _identical(self, source: Source, there: There) -> Stored | None:
+        """The object, if it has the file's bytes: as many, and with the checksum that S3 made when it took them."""
+        if there.size != source.size:
+            return None
+        head = self._head(source.key)
+        if not head or head["ETag"].strip('"') != there.etag:
+            return None
+        for name, checksum in _CHECKSUMS.items():
+            # That of an upload in parts may be one of their checksums, with their number behind it, and equals none.
+            # https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
+            if name in head:
+                with Path(source.path).open("rb") as file:
+                    same = checksum(file) == head[name]
+                return Stored(there.etag, head.get("VersionId")) if same else None
+        return None
+
+    def _head(self, key: str) -> Mapping[str, Any] | None:
+        try:
+            return self._s3.head_object(Bucket=self._bucket, Key=key, ChecksumMode="ENABLED")
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:  # noqa: PLR2004 - HTTP's
+                return None
+            raise
+
+
+class _Flight:
+    """What is under way, and what has landed and is not in the journal yet."""
+
+    def __init__(
+        self, journal: ImportJournal, tally: Tally, left_out: Callable[[LeftOut], None], meanwhile: Callable[[], None]
+    ) -> None:
+        self.under_way: dict[Future[Brought | LeftOut], int] = {}
+        self._journal = journal
+        self._tally = tally
+        self._left_out = left_out
+        self._meanwhile = meanwhile
+        self._landed: list[tuple[str, Stored]] = []
+        self._turned = time.monotonic()
+
+    def full(self, source: Source, most: int) -> bool:
+        """Whether `source` has to wait: until there are less than `most`, and room for its bytes."""
+        if not self.under_way:
+            return False
+        return len(self.under_way) >= most or sum(self.under_way.values()) + source.size > _BYTES_IN_FLIGHT
+
+    def begin(self, source: Source, future: Future[Brought | LeftOut]) -> None:
+        self.under_way[future] = source.size
+        self.turn()
+
+    def land(self) -> None:
+        """Wait for one, or a second. Raises what ended it, where that is an error of all files."""
+        done, _ = wait(self.under_way, timeout=_JOURNAL_SECONDS, return_when=FIRST_COMPLETED)
+        for future in done:
+            del self.under_way[future]
+            self._take(future.result())
+        self.turn()
+
+    def turn(self) -> None:
+        """Once a second: write the journal, and let others have a turn."""
+        if time.monotonic() - self._turned >= _JOURNAL_SECONDS:
+            self.write()
+            self._meanwhile()
+            self._turned = time.monotonic()
+
+    def write(self) -> None:
+        self._journal.record(self._landed)
+        self._landed.clear()
+
+    def end(self, seconds: float) -> None:
+        """Wait for what is under way, and take what comes in that time; the first error has been told."""
+        # What was cancelled before it began is never reported as done.
+        done, _ = wait([each for each in self.under_way if not each.cancelled()], timeout=seconds)
+        for future in done:
+            if not future.exception():
+                self._take(future.result())
+
+    def _take(self, came: Brought | LeftOut) -> None:
+        if isinstance(came, LeftOut):
+            self._tally.failed[came.problem] += 1
+            self._left_out(came)
+            return
+        self._landed.append((came.source.key, came.stored))
+        if came.uploaded:
+            self._tally.uploaded += 1
+            self._tally.uploaded_bytes += came.source.size
+        else:
+            self._tally.there += 1
+            self._tally.there_bytes += came.source.size
+
+
+def content_type(path: str) -> str:
+    """What a file's name says that it is: for whoever is served the original, since the function looks at the bytes."""
+    guessed, encoding = _TYPES.guess_type(path, strict=False)
+    return guessed if guessed and not encoding else "application/octet-stream"
+
+
+# Not the machine's own table, with which an import would depend on where it ran.
+_TYPES = mimetypes.MimeTypes()
+for _name in ("avif", "heic", "heif", "jxl", "webp"):
+    _TYPES.add_type(f"image/{_name}", f".{_name}")
+
+
+def _blocks(file: IO[bytes]) -> Iterator[bytes]:
+    file.seek(0)
+    while block := file.read(_BLOCK_BYTES):
+        yield block
+
+
+def _hashed(algorithm: str) -> Callable[[IO[bytes]], str]:
+    def checksum(file: IO[bytes]) -> str:
+        digest = hashlib.new(algorithm, usedforsecurity=False)
+        for block in _blocks(file):
+            digest.update(block)
+        return base64.b64encode(digest.digest()).decode()
+
+    return checksum
+
+
+def _summed(function: Callable[[bytes, int], int], length: int) -> Callable[[IO[bytes]], str]:
+    def checksum(file: IO[bytes]) -> str:
+        value = 0
+        for block in _blocks(file):
+            value = function(block, value)
+        return base64.b64encode(value.to_bytes(length)).decode()
+
+    return checksum
+
+
+_sha256 = _hashed("sha256")
+# As HeadObject names them; each is base64 of the bytes, the highest first.
+_CHECKSUMS: Final[Mapping[str, Callable[[IO[bytes]], str]]] = {
+    "ChecksumSHA256": _sha256,
+    "ChecksumSHA1": _hashed("sha1"),
+    "ChecksumCRC64NVME": _summed(checksums.crc64nvme, 8),
+    "ChecksumCRC32C": _summed(checksums.crc32c, 4),
+    "ChecksumCRC32": _summed(zlib.crc32, 4),
+}

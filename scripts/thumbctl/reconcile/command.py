@@ -1,0 +1,261 @@
+"""`thumbctl reconcile`: proof that every object has its thumbnails and every thumbnail its object."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+from botocore.config import Config
+from rich.markup import escape
+from rich.table import Table
+
+from devtools.localaws.stack import terminate_as_interrupt
+from thumbctl import stack as stacks
+from thumbctl.backfill.guard import MESSAGES_AT_A_TIME
+from thumbctl.bulk.pace import Pace
+from thumbctl.bulk.sender import Sender
+from thumbctl.conventions import (
+    ExitCode,
+    JsonOption,
+    StackOption,
+    YesOption,
+    ask,
+    complain,
+    console,
+    counted,
+    progress,
+    write_json,
+)
+from thumbctl.reconcile.repair import ONCE, Repair
+from thumbnail_pipeline.reconciliation.comparison import CONNECTIONS, GRACE, Estate
+from thumbnail_pipeline.reconciliation.comparison import reconcile as examine_all
+from thumbnail_pipeline.reconciliation.findings import Kind, Tally
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from thumbctl.stack import Stack
+    from thumbnail_pipeline.reconciliation.findings import Examined, Finding
+
+__all__ = ["reconcile"]
+
+# A throttled call is no reason to give up.
+_PATIENT: Final = Config(retries={"mode": "standard", "total_max_attempts": 10}, max_pool_connections=CONNECTIONS)
+_EXAMPLES: Final = 3
+
+_MEANINGS: Final[Mapping[Kind, str]] = {
+    Kind.MISSING: "nobody heard of the object",
+    Kind.CHANGED: "thumbnails of other bytes",
+    Kind.RESTYLED: "thumbnails of other settings",
+    Kind.THUMBNAIL_MISSING: "a thumbnail is gone",
+    Kind.THUMBNAIL_ALTERED: "a thumbnail has other bytes than were stored",
+    Kind.VANISHED: "the object is gone, its row is not",
+    Kind.ORPHAN: "a thumbnail that no row lists",
+    Kind.PENDING: "young, or being worked on; a message that died is in the dead-letter queue",
+    Kind.FOREIGN: "no thumbnail of the pipeline; left alone",
+}
+
+
+@dataclass
+class _Report:
+    """What came out, in as little room however much was found."""
+
+    tally: Tally = field(default_factory=Tally)
+    examples: dict[Kind, list[Finding]] = field(default_factory=lambda: defaultdict(list))
+    place: str = ""
+    """Where to go on."""
+    finished: bool = False
+
+    def add(self, examined: Examined) -> None:
+        self.tally.add(examined)
+        self.place = examined.place or self.place
+        for finding in examined.findings:
+            if len(self.examples[finding.kind]) < _EXAMPLES:
+                self.examples[finding.kind].append(finding)
+
+
+def reconcile(
+    prefix: Annotated[
+        str | None, typer.Option("--prefix", metavar="TEXT", help="Only keys that begin so; without it, all watched.")
+    ] = None,
+    repair: Annotated[bool, typer.Option("--repair", help="Mend what is wrong, too.")] = False,  # noqa: FBT002 - a switch
+    grace: Annotated[
+        int,
+        typer.Option(
+            "--grace", min=0, metavar="SECONDS", help="How long something may take before it counts as wrong."
+        ),
+    ] = int(GRACE.total_seconds()),
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, metavar="N", help="Stop when so many things are wrong.")
+    ] = None,
+    after: Annotated[
+        str, typer.Option("--after", metavar="KEY", help="Go on where an earlier run said that it stopped.")
+    ] = "",
+    yes: YesOption = False,  # noqa: FBT002 - a switch
+    stack: StackOption = None,
+    as_json: JsonOption = False,  # noqa: FBT002 - a switch
+) -> None:
+    """Prove that every object has its thumbnails and every thumbnail its object, or show where that is not so.
+
+    It lists both buckets and looks at the catalog, in one pass, however many objects there are. What seems wrong is
+    looked at a second time. It reads no image and, without `--repair`, changes nothing.
+
+    `--repair` has the function make what is missing, out of date or altered, and remove what outlived its object, by
+    messages to the backfill queue; and it deletes thumbnails that no row lists. A run does at most 10,000 of each. Run
+    it again when the queue is empty.
+
+    Exit code 1: something was wrong, mended or not; 130: interrupted.
+    """
+    found = stacks.find(stack)
+    estate, timeout_seconds = _estate(found, prefix)
+    mender = None
+    if repair:
+        if grace < timeout_seconds:
+            raise typer.BadParameter(
+                f"an invocation may take {timeout_seconds} s, and what it has just written is not to be deleted: allow"
+                " at least that with --repair",
+                param_hint="--grace",
+            )
+        ask(_question(estate), yes=yes)
+        mender = _repair(found, estate)
+    report = _Report()
+    try:
+        with terminate_as_interrupt():
+            _walk(estate, report, mender, after, timedelta(seconds=grace), limit, as_json=as_json)
+    except KeyboardInterrupt:
+        complain("Interrupted: what follows is of the part that was looked at.")
+    _tell(found, report, mender, as_json=as_json)
+    if not report.finished:
+        there = f": --after {shlex.quote(report.place)} goes on there" if report.place else ""
+        complain(f"The rest was not looked at{there}.")
+    if report.tally.wrong:
+        raise typer.Exit(ExitCode.WRONG)
+    if not report.finished:
+        raise typer.Exit(ExitCode.INTERRUPTED)
+
+
+def _estate(stack: Stack, prefix: str | None) -> tuple[Estate, int]:
+    """What is to be looked at, and how many seconds an invocation of the function may take."""
+    watched = stack.outputs["source_prefix"]
+    if prefix is not None and not prefix.startswith(watched):
+        raise typer.BadParameter(f"the stack watches only keys that begin with {watched!r}", param_hint="--prefix")
+    stack.require_own_release()
+    deployed = stack.deployed()
+    estate = Estate(
+        s3=stack.client("s3", _PATIENT),
+        dynamodb=stack.client("dynamodb", _PATIENT),
+        source_bucket=stack.outputs["source_bucket"],
+        thumbnails_bucket=stack.outputs["thumbnails_bucket"],
+        catalog_table=stack.outputs["table_name"],
+        settings=deployed.settings,
+        prefix=watched if prefix is None else prefix,
+        propagates_deletions=stack.outputs["propagate_deletions"],
+    )
+    return estate, deployed.timeout_seconds
+
+
+def _question(estate: Estate) -> str:
+    retired = ", ".join(f"{name}/" for name in estate.retired())
+    also = f" That includes what lies under {retired}, which no deployed rendition has." if retired else ""
+    return (
+        f"While it goes, have the function make what is missing under {estate.prefix!r} of {estate.source_bucket}, and"
+        f" have the thumbnails in {estate.thumbnails_bucket} deleted that no row lists?{also}"
+    )
+
+
+def _repair(stack: Stack, estate: Estate) -> Repair:
+    sender = Sender(stack.client("sqs", _PATIENT), stack.outputs["backfill_queue_url"], Pace(None))
+    return Repair(
+        stack.client("s3", ONCE),
+        estate.source_bucket,
+        estate.thumbnails_bucket,
+        sender,
+        most=MESSAGES_AT_A_TIME,
+    )
+
+
+def _walk(
+    estate: Estate,
+    report: _Report,
+    mender: Repair | None,
+    after: str,
+    grace: timedelta,
+    limit: int | None,
+    *,
+    as_json: bool,
+) -> None:
+    with progress() as bar:
+        task = bar.add_task("Checking", total=None)
+        try:
+            for examined in examine_all(estate, after=after, grace=grace):
+                report.add(examined)
+                if as_json:
+                    write_json(finding.as_json() for finding in examined.findings)
+                if mender:
+                    mender.mend(examined)
+                bar.update(task, completed=report.tally.checked)
+                if limit is not None and report.tally.wrong >= limit:
+                    return
+            report.finished = True
+        finally:
+            if mender:
+                mender.flush()
+
+
+def _tell(stack: Stack, report: _Report, mender: Repair | None, *, as_json: bool) -> None:
+    tally = report.tally
+    if as_json:
+        summary: dict[str, Any] = {**tally.as_json(), "completeness": tally.completeness, "finished": report.finished}
+        if not report.finished:
+            summary["after"] = report.place
+        if mender:
+            summary["repaired"] = mender.done.as_json()
+        write_json([{"summary": summary}])
+        return
+    if tally.found:
+        console().print(_table(stack, report))
+    for sentence in _sentences(tally, mender):
+        console().print(sentence, markup=False, soft_wrap=True)
+
+
+def _table(stack: Stack, report: _Report) -> Table:
+    table = Table(title=escape(stack.title), title_justify="left", box=None, pad_edge=False)
+    table.add_column("Found")
+    table.add_column("", justify="right")
+    table.add_column("Meaning")
+    table.add_column("For example", overflow="fold")
+    for kind in Kind:
+        number = report.tally.found[kind]
+        if number:
+            examples = ", ".join(_shown(finding) for finding in report.examples[kind])
+            more = " …" if number > len(report.examples[kind]) else ""
+            style = "red" if kind.is_wrong else ""
+            table.add_row(kind, f"{number:,}", _MEANINGS[kind], escape(examples + more), style=style)
+    return table
+
+
+def _shown(finding: Finding) -> str:
+    return finding.thumbnail.key if finding.thumbnail else finding.key
+
+
+def _sentences(tally: Tally, mender: Repair | None) -> Iterable[str]:
+    failed = ", ".join(f"{number:,} {reason}" for reason, number in tally.failed.most_common())
+    yield (
+        f"{tally.checked:,} objects: {tally.current:,} current, {tally.failed.total():,} failed for good"
+        f"{f' ({failed})' if failed else ''}, {tally.pending:,} pending, {tally.incomplete:,} incomplete."
+    )
+    # Rounded down: what is not all of it must not look so.
+    percent = math.floor(tally.completeness * 1000) / 1000
+    yield f"{percent:g} % of what is due is complete."
+    if mender:
+        done = mender.done
+        kept = f", {done.kept:,} kept, for they have changed" if done.kept else ""
+        sent, deleted = counted(done.sent, "message"), counted(done.deleted, "thumbnail")
+        yield f"{sent} sent to the backfill queue, {deleted} deleted{kept}."
+        if done.left:
+            yield f"{done.left:,} are left: repair again when the queue is empty, or use 'thumbctl backfill'."
