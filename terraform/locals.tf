@@ -12,6 +12,17 @@ locals {
     region     = data.aws_region.current.id # `name` is deprecated in version 6 of the provider, `region` new there
   }
 
+  # What the functions' own settings take; a test holds the two together.
+  bounds = {
+    renditions = 10                        # as many as fit into a function's environment, the rest of it included
+    name       = "[a-z0-9][a-z0-9-]{0,31}" # begins every key of a thumbnail
+    side       = 16383                     # the longest that a WebP file can have
+    pixels     = 200000000                 # beyond it, no memory of Lambda's would do
+    fits       = ["contain", "cover", "pad"]
+    crops      = ["centre", "attention", "entropy"]
+    efforts    = { webp = 6, jpeg = 2, png = 9, avif = 10, gif = 0 } # by format, how much its encoder can try
+  }
+
   uploads_bucket = {
     mode       = var.uploads_bucket.mode
     name       = coalesce(var.uploads_bucket.name, local.names["uploads_bucket"])

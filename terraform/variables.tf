@@ -42,8 +42,8 @@ variable "renditions" {
   ]
 
   validation {
-    condition     = length(var.renditions) >= 1 && length(var.renditions) <= 10
-    error_message = "renditions must list 1 to 10 thumbnails."
+    condition     = length(var.renditions) >= 1 && length(var.renditions) <= local.bounds.renditions
+    error_message = "renditions must list 1 to ${local.bounds.renditions} thumbnails."
   }
 
   validation {
@@ -52,28 +52,27 @@ variable "renditions" {
   }
 
   validation {
-    condition     = alltrue([for rendition in var.renditions : can(regex("^[a-z0-9][a-z0-9-]{0,31}$", rendition.name))])
+    condition     = alltrue([for rendition in var.renditions : can(regex("^${local.bounds.name}$", rendition.name))])
     error_message = "A rendition's name must be 1 to 32 lower-case letters, digits and hyphens, and not begin with a hyphen."
   }
 
   validation {
-    # The longest side that a WebP file can have.
     condition = alltrue(flatten([
       for rendition in var.renditions : [
-        for side in [rendition.width, rendition.height] : side >= 1 && side <= 16383 && floor(side) == side
+        for side in [rendition.width, rendition.height] : side >= 1 && side <= local.bounds.side && floor(side) == side
       ]
     ]))
-    error_message = "A rendition's width and height must be whole numbers from 1 to 16383."
+    error_message = "A rendition's width and height must be whole numbers from 1 to ${local.bounds.side}."
   }
 
   validation {
-    condition     = alltrue([for rendition in var.renditions : contains(["contain", "cover", "pad"], rendition.fit)])
-    error_message = "A rendition's fit must be contain, cover or pad."
+    condition     = alltrue([for rendition in var.renditions : contains(local.bounds.fits, rendition.fit)])
+    error_message = "A rendition's fit must be one of ${join(", ", local.bounds.fits)}."
   }
 
   validation {
-    condition     = alltrue([for rendition in var.renditions : contains(["webp", "jpeg", "png", "avif", "gif"], rendition.format)])
-    error_message = "A rendition's format must be webp, jpeg, png, avif or gif."
+    condition     = alltrue([for rendition in var.renditions : contains(keys(local.bounds.efforts), rendition.format)])
+    error_message = "A rendition's format must be one of ${join(", ", keys(local.bounds.efforts))}."
   }
 
   validation {
@@ -82,8 +81,8 @@ variable "renditions" {
   }
 
   validation {
-    condition     = alltrue([for rendition in var.renditions : contains(["centre", "attention", "entropy"], rendition.crop)])
-    error_message = "A rendition's crop must be centre, attention or entropy."
+    condition     = alltrue([for rendition in var.renditions : contains(local.bounds.crops, rendition.crop)])
+    error_message = "A rendition's crop must be one of ${join(", ", local.bounds.crops)}."
   }
 
   validation {
@@ -92,14 +91,14 @@ variable "renditions" {
   }
 
   validation {
-    # How much each encoder can try. Where effort is not set, lookup() never runs.
+    # Where effort is not set, lookup() never runs.
     condition = alltrue([
       for rendition in var.renditions : rendition.effort == null ? true : (
         rendition.effort >= 0 && floor(rendition.effort) == rendition.effort &&
-        rendition.effort <= lookup({ webp = 6, jpeg = 2, png = 9, avif = 10, gif = 0 }, rendition.format, 0)
+        rendition.effort <= lookup(local.bounds.efforts, rendition.format, 0)
       )
     ])
-    error_message = "A rendition's effort must be a whole number from 0 to 6 for webp, 2 for jpeg, 9 for png, 10 for avif and 0 for gif."
+    error_message = "A rendition's effort must be a whole number from 0 to ${join(", ", [for format, effort in local.bounds.efforts : "${effort} for ${format}"])}."
   }
 }
 
@@ -120,9 +119,8 @@ variable "limits" {
   }
 
   validation {
-    # What the function's own settings take; beyond it no memory of Lambda's would do.
-    condition     = var.limits.pixels <= 200000000
-    error_message = "limits.pixels must be 200 million or less: the function refuses to start with more."
+    condition     = var.limits.pixels <= local.bounds.pixels
+    error_message = "limits.pixels must be ${local.bounds.pixels} or less: the function refuses to start with more."
   }
 }
 
@@ -243,12 +241,6 @@ variable "thumbnails_bucket" {
   validation {
     condition     = var.thumbnails_bucket.kms_key_arn == null ? true : can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$", var.thumbnails_bucket.kms_key_arn))
     error_message = "thumbnails_bucket.kms_key_arn must be the ARN of a key, not of an alias: policies name keys."
-  }
-
-  validation {
-    # Names that nobody gave, but the module makes up, included. A thumbnail that lands in the watched bucket is an upload.
-    condition     = coalesce(var.thumbnails_bucket.name, local.names["thumbnails_bucket"]) != local.uploads_bucket.name
-    error_message = "thumbnails_bucket must not be the uploads bucket: every thumbnail would trigger the function again, for ever. Name another one."
   }
 }
 

@@ -25,7 +25,7 @@ out of date, and a backfill renders exactly those again."""
 MOST_PIXELS: Final = 200_000_000
 """The most that `limits.pixels` can allow: at 19 bytes a pixel, the hungriest format takes 3.8 GB for it."""
 
-NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 """What a rendition can be called."""
 
 EXTENSIONS: Final = {"webp": "webp", "jpeg": "jpg", "png": "png", "avif": "avif", "gif": "gif"}
@@ -40,7 +40,7 @@ Truncated = Literal["fail", "render"]
 _COLOUR = re.compile(r"#[0-9a-f]{6}")
 _HIGHEST_EFFORT: Final = {"webp": 6, "jpeg": 2, "png": 9, "avif": 10, "gif": 0}
 _LONGEST_SIDE: Final = 16_383  # of a WebP file, the smallest bound among the formats written
-_MOST_RENDITIONS: Final = 32
+_MOST_RENDITIONS: Final = 10
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ def _rendition(value: object, where: str) -> Rendition:
     name = given.get("name")
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise ValueError(
-            f"{where}.name must be 1 to 64 letters, digits, '-' or '_', beginning with a letter or digit: "
+            f"{where}.name must be 1 to 32 lower-case letters, digits and hyphens, and not begin with a hyphen: "
             "it becomes the first part of the thumbnail's key."
         )
     where = f"{where} ({name})"

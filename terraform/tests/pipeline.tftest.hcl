@@ -64,7 +64,7 @@ run "defaults" {
   }
 
   assert {
-    condition     = output.function_sha256 == filebase64sha256("./tests/fixtures/archive.zip")
+    condition     = output.function_sha256 == filebase64sha256("./tests/fixtures/thumbnailer.zip")
     error_message = "Tools must be able to tell whether the code that runs is the one that was deployed."
   }
 }

@@ -292,3 +292,17 @@ run "keys_of_others" {
     error_message = "The keys that others encrypt with must be usable as well, and no further one."
   }
 }
+
+run "thumbnails_never_go_to_the_uploads_bucket" {
+  command = plan
+
+  module {
+    source = "./modules/thumbnailer"
+  }
+
+  variables {
+    thumbnails = { bucket_arn = "arn:aws:s3:::uploads", bucket_name = "uploads" }
+  }
+
+  expect_failures = [var.thumbnails]
+}

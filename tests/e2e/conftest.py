@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def deployment() -> Iterator[Deployment]:
-    """The stack that production's module makes, with a shorter deadline so that a killed worker is soon over."""
-    with stack.temporary(variables={"timeout_seconds": 6}) as applied:
+    """The stack that production's module makes, with a shorter deadline so that a killed worker is soon over.
+
+    It has a reconciler too, whose time does not come.
+    """
+    with stack.temporary(inputs={"timeout_seconds": 6, "reconcile": {"schedule": "rate(365 days)"}}) as applied:
         yield Deployment(applied)

@@ -23,34 +23,31 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.e2e
 
-# What the local environment says of the emulator, for a root that knows nothing of it.
-OVERRIDE: Final = """
-provider "aws" {
-  region                      = "us-east-1"
-  access_key                  = "test"
-  secret_key                  = "test"
-  skip_credentials_validation = true
-  skip_metadata_api_check     = true
-  skip_region_validation      = true
-  skip_requesting_account_id  = true
-  s3_use_path_style           = true
-
-  endpoints {
-    %(endpoints)s
-  }
-}
-
-module "thumbnails" {
-  saved_searches         = false
-  deletion_protection    = false
-  plaintext_source_cidrs = ["127.0.0.0/8", "::1/128"]
-  timeout_seconds        = 10
-  function_environment   = { AWS_ENDPOINT_URL = "%(url)s" }
-}
-"""
 SERVICES: Final = (
     "cloudwatch", "dynamodb", "events", "iam", "kms", "lambda", "logs", "s3", "scheduler", "sns", "sqs", "ssm", "sts",
 )  # fmt: skip
+# As the local environment has it.
+SIZES: Final = {
+    "saved_searches": False,
+    "deletion_protection": False,
+    "plaintext_source_cidrs": ["127.0.0.0/8", "::1/128"],
+    "timeout_seconds": 10,
+}
+
+
+def emulated(url: str) -> dict[str, Any]:
+    """What the local environment says of the emulator, for a root that knows nothing of it."""
+    return {
+        "region": emulator.REGION,
+        "access_key": "test",
+        "secret_key": "test",
+        "skip_credentials_validation": True,
+        "skip_metadata_api_check": True,
+        "skip_region_validation": True,
+        "skip_requesting_account_id": True,
+        "s3_use_path_style": True,
+        "endpoints": dict.fromkeys(SERVICES, url),
+    }
 
 
 @pytest.fixture(scope="module")
@@ -81,12 +78,18 @@ def example(url: str, tmp_path_factory: pytest.TempPathFactory) -> Callable[...,
     shutil.copytree(REPOSITORY / "terraform", terraform, ignore=shutil.ignore_patterns(".terraform*"))
 
     def apply(name: str, **variables: str) -> dict[str, Any]:
-        directory = terraform / "examples" / name
-        endpoints = "\n    ".join(f'{service} = "{url}"' for service in SERVICES)
-        (directory / "emulator_override.tf").write_text(OVERRIDE % {"endpoints": endpoints, "url": url})
-        root = Root(directory, tmp_path_factory.mktemp(name))
+        root = Root(terraform / "examples" / name, tmp_path_factory.mktemp(name))
+        root.override(
+            {
+                "variable": {
+                    each: {"default": value} for each, value in {"archives": str(ARCHIVES), **variables}.items()
+                },
+                "provider": {"aws": emulated(url)},
+                "module": {"thumbnails": {**SIZES, "function_environment": {"AWS_ENDPOINT_URL": url}}},
+            }
+        )
         root.init(backend=False)
-        root.apply({"archives": str(ARCHIVES), **variables})
+        root.apply()
         return root.outputs()
 
     return apply

@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 from botocore.exceptions import ClientError
 
-from devtools.localaws.stack import REPOSITORY
-from devtools.localaws.terraform import Root
 from support.deployment import eventually
 from support.pictures import picture
 from support.roles import Role
@@ -32,8 +30,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.e2e
 
 ACCOUNT: Final = "000000000000"
-RECONCILER: Final = "reconciler-alone"
-CURSOR: Final = f"/thumbnail-pipeline/{RECONCILER}/reconcile"
+RECONCILER: Final = "thumbs-reconciler"
+CURSOR: Final = "/thumbnail-pipeline/thumbs/reconcile"
 
 # A capability, an action of it, and what it is allowed on; see `named`.
 Name = tuple[str, str, str]
@@ -412,62 +410,9 @@ RECONCILER_UNENFORCED: Final[dict[Name, str]] = {
 
 
 @pytest.fixture(scope="module")
-def reconciler(deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Role]:
-    """The role of the function that looks whether everything is there: its module alone, put beside the stack."""
-    directory = tmp_path_factory.mktemp("reconciler")
-    (directory / "main.tf.json").write_text(json.dumps(reconciler_alone(deployment)))
-    root = Root(directory, directory)
-    root.init(backend=False)
-    root.apply({})
-    yield Role(deployment.stack, RECONCILER)
-    # What else is left of it does nothing, and goes with the emulator.
-    deployment.lambda_.delete_function(FunctionName=RECONCILER)
-
-
-def reconciler_alone(deployment: Deployment) -> dict[str, Any]:
-    """A root module that wires the reconciler to the stack as terraform/main.tf does."""
-    stack, outputs = deployment.stack, deployment.outputs
-    function = deployment.lambda_.get_function_configuration(FunctionName=outputs["function_name"])
-    told = function["Environment"]["Variables"]
-    uploads, thumbnails = outputs["source_bucket"], outputs["thumbnails_bucket"]
-    services = ["iam", "kms", "lambda", "logs", "scheduler", "ssm", "sts"]
-    provider = {
-        "region": stack.region,
-        "access_key": "test",
-        "secret_key": "test",
-        "skip_credentials_validation": True,
-        "skip_metadata_api_check": True,
-        "skip_requesting_account_id": True,
-        "endpoints": dict.fromkeys(services, stack.endpoint_url),
-    }
-    module = {
-        "source": str(REPOSITORY / "terraform" / "modules" / "reconciler"),
-        "names": {
-            "function": RECONCILER,
-            "schedule_group": RECONCILER,
-            "schedule_role": f"{RECONCILER}-schedule",
-            "cursor_parameter": CURSOR,
-        },
-        "aws": {"account_id": ACCOUNT, "dns_suffix": "amazonaws.com", "partition": "aws", "region": stack.region},
-        "package": {
-            "function_archive": str(stack.directory / "thumbnailer.zip"),
-            "runtime": function["Runtime"],
-            "architecture": function["Architectures"][0],
-        },
-        "layer_arn": function["Layers"][0]["Arn"],
-        "schedule": "rate(365 days)",
-        "settings": told["SETTINGS"],
-        "uploads": {"bucket_arn": f"arn:aws:s3:::{uploads}", "bucket_name": uploads, "prefix": ""},
-        "thumbnails": {"bucket_arn": f"arn:aws:s3:::{thumbnails}", "bucket_name": thumbnails},
-        "propagate_deletions": True,
-        "catalog": {"table_arn": outputs["table_arn"], "table_name": outputs["table_name"]},
-        "metrics_function": outputs["function_name"],
-        "kms_key_arn": outputs["kms_key_arn"],
-        "log_kms_key_arn": outputs["kms_key_arn"],
-        "logs": {"group_name": f"/aws/lambda/{RECONCILER}", "retention_days": 1},
-        "environment": {"AWS_ENDPOINT_URL": stack.endpoint_url},
-    }
-    return {"provider": {"aws": provider}, "module": {"reconciler": module}}
+def reconciler(deployment: Deployment) -> Role:
+    """The role of the function that looks whether everything is there."""
+    return Role(deployment.stack, RECONCILER)
 
 
 @pytest.fixture(scope="module")

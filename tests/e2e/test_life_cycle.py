@@ -7,36 +7,42 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import shutil
 import subprocess
+import sys
 import tarfile
 import zipfile
 from dataclasses import dataclass
 from fnmatch import fnmatch
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from typer.testing import CliRunner
 
 from devtools.docs.tf_module import Module
-from devtools.localaws import stack
+from devtools.localaws import emulator, stack
 from devtools.localaws.errors import LocalStackError
 from devtools.localaws.stack import REPOSITORY
 from devtools.localaws.terraform import Root
 from support.deployment import Deployment, eventually
 from support.pictures import picture
+from thumbctl.app import app
+from thumbnail_pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
 pytestmark = pytest.mark.e2e
 
 MODULE = REPOSITORY / "terraform"
 UPGRADING = REPOSITORY / "docs" / "upgrading.md"
 
-# Before there was a backfill queue and a reconciler.
-EARLIER = "b123d9a65719528e0d689049fdb561ffcae38031"
+# Release 0.1.0: the first, from which every later one is upgraded.
+EARLIER = "19c594878d60e527a067e9301e65d9115e663a1a"
+EARLIER_INPUTS = {"deletion_protection": True, "reconcile": {"schedule": "rate(365 days)"}}
 
 # Of somebody else.
 KEY = "arn:aws:kms:us-east-1:000000000000:key/11111111-2222-3333-4444-555555555555"
@@ -77,7 +83,7 @@ CHANGES: dict[str, Any] = {
     "maximum_concurrency": 3,
     "backfill": {"maximum_concurrency": 3},
     "reserved_concurrency": 7,
-    "reconcile": {"schedule": "rate(1 day)"},
+    "reconcile": {"schedule": "rate(300 days)"},
     "max_receive_count": 4,
     "retry_first_seconds": 2,
     "retention": {
@@ -129,7 +135,7 @@ REPLACEMENTS: list[dict[str, dict[str, Any]]] = [
     {
         "`uploads_bucket`": {"uploads_bucket": {"name": "other-uploads"}},
         "`kms_key_arn`": {"kms_key_arn": KEY},
-        "`layer_archive`, `runtime`, `architecture`": {"runtime": "python3.12", "architecture": "x86_64"},
+        "`archives`, `runtime`, `architecture`": {"runtime": "python3.12", "architecture": "x86_64"},
         "`alert_subscriptions`": {
             "alert_subscriptions": {"subscriber": {"protocol": "email", "endpoint": "on-call@example.com"}}
         },
@@ -150,6 +156,8 @@ class Change:
     actions: tuple[str, ...]
     attributes: frozenset[str]
     """Those that get another value, or one that is not known yet."""
+    before: str
+    """Its address in the state so far, which is another one where it moved."""
 
     @classmethod
     def read(cls, planned: Mapping[str, Any]) -> Change:
@@ -158,7 +166,13 @@ class Change:
         before, after = change["before"] or {}, change["after"] or {}
         unknown = {name for name, value in (change["after_unknown"] or {}).items() if "true" in json.dumps(value)}
         known = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
-        return cls(planned["address"], planned["type"], tuple(change["actions"]), frozenset(known | unknown))
+        return cls(
+            planned["address"],
+            planned["type"],
+            tuple(change["actions"]),
+            frozenset(known | unknown),
+            planned.get("previous_address", planned["address"]),
+        )
 
     @property
     def destroys(self) -> bool:
@@ -177,27 +191,28 @@ class Life:
 
     deployment: Deployment
     root: Root
+    blocks: Mapping[str, Any]
+    """What the root has from the stack that it goes on with; see `Root.override`."""
 
     @property
     def _plan(self) -> Path:
         return self.root.directory / "plan"
 
-    @property
-    def _variables(self) -> str:
-        return f"-var-file={self.root.directory / 'local.tfvars.json'}"
-
     def plan(self, inputs: Mapping[str, Any], *options: str) -> list[Change]:
         """Plan an apply with these inputs of the module; what it would change, the emulator's drift left out."""
-        # An override file reaches what the local environment has no variable for.
-        # https://developer.hashicorp.com/terraform/language/files/override
-        override = {"module": {"pipeline": dict(inputs)}}
-        (self.root.module / "override.tf.json").write_text(json.dumps(override), encoding="utf-8")
-        self.root.run("plan", "-input=false", self._variables, f"-out={self._plan}", *options)
-        document = json.loads(self.root.run("show", "-json", str(self._plan)))
-        changes = [Change.read(each) for each in document["resource_changes"]]
+        pipeline = {**self.blocks["module"]["pipeline"], **inputs}
+        self.root.override({**self.blocks, "module": {"pipeline": pipeline}})
+        self.root.run("plan", "-input=false", f"-out={self._plan}", *options)
         return [
-            each for each in changes if each.actions not in {("no-op",), ("read",)} and not each.only_of_the_emulator
+            each
+            for each in self.planned()
+            if each.actions not in {("no-op",), ("read",)} and not each.only_of_the_emulator
         ]
+
+    def planned(self) -> list[Change]:
+        """Everything that the last plan is about, also what it leaves as it is."""
+        document = json.loads(self.root.run("show", "-json", str(self._plan)))
+        return [Change.read(each) for each in document["resource_changes"]]
 
     def apply(self) -> None:
         """Apply what was planned last."""
@@ -205,7 +220,7 @@ class Life:
 
     def destroy(self) -> None:
         """Destroy all of it."""
-        self.root.run("destroy", "-input=false", "-auto-approve", "-no-color", "-parallelism=20", self._variables)
+        self.root.run("destroy", "-input=false", "-auto-approve", "-no-color", "-parallelism=20")
 
 
 @dataclass(frozen=True)
@@ -218,51 +233,88 @@ class Stage:
 
 
 @pytest.fixture(scope="module")
-def earlier_module(tmp_path_factory: pytest.TempPathFactory) -> Path | None:
-    """The module of the earlier release, or None where the history does not reach back to it."""
-    archived = subprocess.run(
-        ["git", "-C", REPOSITORY, "archive", EARLIER, "terraform"], capture_output=True, check=False
-    )
-    if archived.returncode != 0:
-        return None
+def earlier(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The local environment of the earlier release beside its module, with the function that it built."""
     directory = tmp_path_factory.mktemp("earlier")
+    archived = subprocess.run(
+        ["git", "-C", REPOSITORY, "archive", EARLIER, "terraform", "functions", "scripts"],
+        capture_output=True,
+        check=True,
+    )
     with tarfile.open(fileobj=io.BytesIO(archived.stdout)) as files:
         files.extractall(directory, filter="data")
-    return directory / "terraform"
+    function = directory / "function.zip"
+    subprocess.run(
+        [sys.executable, "-m", "bundle", "function", function],
+        env={**os.environ, "PYTHONPATH": str(directory / "scripts")},
+        cwd=directory,
+        check=True,
+    )
+    # What a stack says and reads today, in the words of then. Of the layer nothing has changed.
+    environment = directory / "terraform" / "environments" / "local"
+    words = {"name": "thumbs", "function_archive": str(function), "layer_archive": str(stack.ARCHIVES / "layer.zip")}
+    for file, blocks in {
+        "today.tf.json": {
+            "variable": {"archives": {"type": "string"}},
+            "output": {"pipeline": {"value": "${module.pipeline}"}},
+        },
+        "earlier_override.tf.json": {"variable": {name: {"default": value} for name, value in words.items()}},
+    }.items():
+        (environment / file).write_text(json.dumps(blocks), encoding="utf-8")
+    return environment
 
 
 @pytest.fixture(scope="module")
-def begun(earlier_module: Path | None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Life]:
-    """A protected deployment by the earlier release, with an image that is done and a dead letter."""
-    # A copy, for override files, and so that an edit in the middle of all this does not change what is planned.
+def begun(earlier: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Life]:
+    """A protected deployment by the earlier release, with an image that is done, one that failed and a dead letter."""
+    # A copy, so that an edit in the middle of all this does not change what is planned.
     present = shutil.copytree(
         MODULE, tmp_path_factory.mktemp("present") / "terraform", ignore=shutil.ignore_patterns(".terraform*")
     )
-    local = Path("environments") / "local"
-    with stack.temporary(
-        variables={"deletion_protection": True}, environment=(earlier_module or present) / local
-    ) as applied:
+    with stack.temporary(inputs=EARLIER_INPUTS, environment=earlier) as applied:
         deployment = Deployment(applied)
         deployment.upload("photos/before.png", picture())
+        deployment.upload("photos/broken.png", b"no image")
         deployment.row_when("photos/before.png", "READY")
+        deployment.row_when("photos/broken.png", "FAILED")
         deployment.sqs.send_message(QueueUrl=deployment.outputs["dlq_url"], MessageBody="a dead letter")
-        root = Root(present / local, applied.directory)
+        blocks = json.loads((applied.directory / "root" / "override.tf.json").read_text(encoding="utf-8"))
+        blocks["module"]["pipeline"]["source"] = str(present)
+        root = Root.copied(present / "environments" / "local", applied.directory)
+        root.override(blocks)
         root.init()
-        yield Life(deployment, root)
+        yield Life(deployment, root, blocks)
+
+
+@dataclass(frozen=True)
+class Upgrade:
+    """What the present module plans over the state of the earlier one."""
+
+    there: frozenset[str]
+    """The addresses of what there was."""
+    planned: list[Change]
+    everything: list[Change]
+    """What it leaves as it is as well."""
+    rows: Mapping[str, Mapping[str, Any]]
+    """Rows of the catalog before it."""
 
 
 @pytest.fixture(scope="module")
-def upgrade(begun: Life) -> list[Change]:
-    """What the present module plans over the state of the earlier one, while an image waits."""
+def upgrade(begun: Life) -> Upgrade:
+    """While an image waits."""
     pause(begun.deployment)
     begun.deployment.upload("photos/waits-for-the-upgrade.png", picture())
-    return begun.plan({})
+    listed = begun.root.run("state", "list").splitlines()
+    there = frozenset(address for address in listed if ".data." not in address)
+    rows = {key: begun.deployment.row(key) or {} for key in ("photos/before.png", "photos/broken.png")}
+    planned = begun.plan({})
+    return Upgrade(there, planned, begun.planned(), rows)
 
 
 @pytest.fixture(scope="module")
-def upgraded(begun: Life, upgrade: list[Change]) -> Life:
+def upgraded(begun: Life, upgrade: Upgrade) -> Life:
     """Once that is done."""
-    assert upgrade
+    assert upgrade.planned
     begun.apply()
     return begun
 
@@ -285,10 +337,9 @@ def pause(deployment: Deployment) -> None:
 
 
 def rebuilt(name: str, directory: Path) -> Path:
-    """An archive that does the same, and has other bytes."""
-    copy = directory / f"rebuilt-{name}"
-    shutil.copy(stack.ARCHIVES / name, copy)
-    with zipfile.ZipFile(copy, "a") as archive:
+    """A folder of archives, of which this one does the same, and has other bytes."""
+    copy = shutil.copytree(stack.ARCHIVES, directory / "rebuilt")
+    with zipfile.ZipFile(copy / name, "a") as archive:
         archive.comment = b"built again"
     return copy
 
@@ -305,7 +356,7 @@ def refused(changed: Stage) -> str:
 def destroyed(refused: str, changed: Stage) -> Life:
     """For good, after protection was lifted from what it protects."""
     assert refused
-    protected = ("catalog", "ingest.module.bucket", "thumbnails.module.bucket")
+    protected = ("catalog", "ingest.module.bucket", "thumbnails_bucket")
     changed.life.plan(
         {**changed.inputs, "deletion_protection": False},
         *(f"-target=module.pipeline.module.{module}" for module in protected),
@@ -315,12 +366,54 @@ def destroyed(refused: str, changed: Stage) -> Life:
     return changed.life
 
 
-def test_an_upgrade_destroys_nothing(earlier_module: Path | None, upgrade: list[Change]) -> None:
-    if earlier_module is None:
-        pytest.skip(f"there is no commit {EARLIER[:7]} here to upgrade from: git fetch --unshallow gets it")
-    assert [each.address for each in upgrade if each.destroys] == []
-    # It is an upgrade: something that holds data comes to it.
-    assert any(each.type in HOLD_DATA and each.actions == ("create",) for each in upgrade)
+def test_an_upgrade_destroys_nothing(upgrade: Upgrade) -> None:
+    assert [each.address for each in upgrade.planned if each.destroys] == []
+    assert [each.address for each in upgrade.planned if each.actions == ("create",)] == []
+
+
+def test_an_upgrade_finds_all_that_there_was(upgrade: Upgrade) -> None:
+    """What moved is known by where it was; nothing else would be found again."""
+    assert {each.type for each in upgrade.everything} >= {*HOLD_DATA, "aws_lambda_function", "aws_iam_role"}
+    assert upgrade.there - {each.before for each in upgrade.everything} == set()
+    moved = {each.before: each.address for each in upgrade.everything if each.before != each.address}
+    pipeline = "module.pipeline.module"
+    assert (
+        moved.items()
+        >= {
+            f'{pipeline}.thumbnails.module.bucket["on"].aws_s3_bucket.this': (
+                f'{pipeline}.thumbnails_bucket["on"].aws_s3_bucket.this'
+            ),
+            f"{pipeline}.thumbnailer.aws_lambda_function.this": (
+                f"{pipeline}.thumbnailer.module.function.aws_lambda_function.this"
+            ),
+            f'{pipeline}.reconciler["on"].aws_iam_role.this': (
+                f'{pipeline}.reconciler["on"].module.function.aws_iam_role.this'
+            ),
+        }.items()
+    )
+
+
+def test_no_row_is_out_of_date_after_an_upgrade(
+    upgrade: Upgrade, upgraded: Life, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    deployment = upgraded.deployment
+    deployment.row_when("photos/waits-for-the-upgrade.png", "READY")
+    assert {key: deployment.row(key) for key in upgrade.rows} == upgrade.rows
+    function = deployment.lambda_.get_function_configuration(FunctionName=deployment.outputs["function_name"])
+    settings = Settings.from_json(function["Environment"]["Variables"]["SETTINGS"])
+    assert {row["settings_fingerprint"] for row in upgrade.rows.values()} == {settings.fingerprint}
+    for name, value in {
+        **emulator.ROOT_CREDENTIALS,
+        "AWS_DEFAULT_REGION": deployment.stack.region,
+        "AWS_ENDPOINT_URL": deployment.stack.endpoint_url,
+        "XDG_STATE_HOME": str(tmp_path),
+    }.items():
+        monkeypatch.setenv(name, value)
+    for command in (["backfill", "--yes"], ["reconcile", "--grace", "0"]):
+        result = CliRunner().invoke(app, [*command, "--stack", "thumbs", "--json"])
+        assert result.exit_code == 0, result.output
+    assert deployment.backlog(deployment.outputs["backfill_queue_url"]) == 0
+    assert {key: deployment.row(key) for key in upgrade.rows} == upgrade.rows
 
 
 def test_an_upgrade_loses_no_image(upgraded: Life) -> None:
@@ -366,7 +459,7 @@ def test_what_is_only_planned_is_changed_in_place(changed: Stage) -> None:
 def test_every_input_is_changed_or_told_to_make_something_anew() -> None:
     module = Module.read(MODULE)
     told = {name for together in REPLACEMENTS for row in together for name in re.findall(r"`(\w+)`", row)}
-    seen = CHANGES.keys() | PLANNED_CHANGES.keys() | told | {"function_archive", "deletion_protection"}
+    seen = CHANGES.keys() | PLANNED_CHANGES.keys() | told | {"deletion_protection"}
     assert {each.name for group in module.groups for each in group.inputs} == seen
 
 

@@ -30,13 +30,13 @@ def test_missing_and_null_fields_take_their_defaults() -> None:
 
 def test_every_field_is_read() -> None:
     fields = {
-        "name": "Hero_2", "width": 1280, "height": 720, "fit": "cover", "format": "avif", "quality": 55,
+        "name": "hero-2", "width": 1280, "height": 720, "fit": "cover", "format": "avif", "quality": 55,
         "crop": "attention", "background": "#AbCdEf", "enlarge": True, "effort": 9,
     }  # fmt: skip
     limits = {"bytes": 1, "pixels": 2, "side": 3, "frames": 4, "animated_pixels": 5}
     settings = read(renditions=[fields], limits=limits, animation="animate", truncated="render")
     assert settings == Settings(
-        (Rendition("Hero_2", 1280, 720, "cover", "avif", 55, "attention", "#abcdef", enlarge=True, effort=9),),
+        (Rendition("hero-2", 1280, 720, "cover", "avif", 55, "attention", "#abcdef", enlarge=True, effort=9),),
         Limits(1, 2, 3, 4, 5),
         "animate",
         "render",
@@ -48,7 +48,9 @@ def test_every_field_is_read() -> None:
     [
         ({"name": "a/b"}, "renditions[0].name must be"),
         ({"name": ""}, "renditions[0].name must be"),
-        ({"name": "n" * 65}, "renditions[0].name must be"),
+        ({"name": "-a"}, "renditions[0].name must be"),
+        ({"name": "Hero_2"}, "renditions[0].name must be"),
+        ({"name": "n" * 33}, "renditions[0].name must be"),
         ({"width": 0}, "renditions[0] (small).width must be a whole number from 1 to 16383"),
         ({"width": "256"}, "renditions[0] (small).width must be a whole number"),
         ({"width": True}, "renditions[0] (small).width must be a whole number"),
@@ -79,8 +81,8 @@ def test_a_wrong_rendition_is_named(change: dict[str, Any], said: str) -> None:
         ("", "The settings are not JSON"),
         ("[" * 100_000, "The settings are not JSON"),
         ("[]", "settings must be an object, not a list"),
-        ("{}", "renditions must be a list of 1 to 32"),
-        ('{"renditions": []}', "renditions must be a list of 1 to 32"),
+        ("{}", "renditions must be a list of 1 to 10"),
+        ('{"renditions": []}', "renditions must be a list of 1 to 10"),
         ('{"renditions": [null]}', "renditions[0] must be an object, not null"),
         ('{"rendition": []}', "settings has an unknown field 'rendition'"),
         (json.dumps({"renditions": [SMALL, SMALL]}), "two entries named 'small'"),
@@ -115,6 +117,41 @@ def test_the_fingerprint_changes_with_whatever_changes_bytes_and_with_nothing_el
     assert dataclasses.replace(base, limits=Limits(pixels=1)).fingerprint == base.fingerprint
     # Rows in catalogs carry it: the same settings must have the same fingerprint in every process.
     assert base.fingerprint == "a3c2fb8eec32fe9e"
+
+
+GOLDEN = {
+    "the module's own renditions": (
+        {
+            "renditions": [
+                {"name": "large", "width": 1280, "height": 1280},
+                {"name": "medium", "width": 512, "height": 512},
+                {"name": "small", "width": 128, "height": 128, "fit": "cover"},
+            ]
+        },
+        "18d51def991719ff",
+    ),
+    "a value of every field": (
+        {
+            "renditions": [
+                {
+                    "name": "hero", "width": 2048, "height": 1024, "fit": "pad", "format": "jpeg", "quality": 90,
+                    "crop": "attention", "background": "#AABBCC", "enlarge": True, "effort": 2,
+                },
+                {"name": "icon", "width": 64, "height": 64, "fit": "cover", "format": "png"},
+            ],
+            "limits": {"pixels": 1000},
+            "animation": "animate",
+            "truncated": "render",
+        },
+        "9ed9d3ef67288314",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("document", "fingerprint"), GOLDEN.values(), ids=GOLDEN)
+def test_a_fingerprint_stays_what_it_was_in_release_0_1_0(document: dict[str, Any], fingerprint: str) -> None:
+    """Rows in catalogs carry it: another one for the same settings would have everything rendered anew."""
+    assert Settings.from_json(json.dumps(document)).fingerprint == fingerprint
 
 
 def test_a_rendition_knows_its_key_and_content_type() -> None:

@@ -79,7 +79,7 @@ def test_a_full_disk_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
 
 def test_missing_archives_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(stack, "ARCHIVES", tmp_path)
-    with pytest.raises(LocalStackError, match=r"function\.zip is missing: build it with 'make package'"):
+    with pytest.raises(LocalStackError, match=r"thumbnailer\.zip is missing: build it with 'make package'"):
         stack.create(tmp_path / "stack")
 
 

@@ -70,14 +70,14 @@ def create(
     directory: Path,
     *,
     port: int | None = None,
-    variables: Mapping[str, Any] | None = None,
+    inputs: Mapping[str, Any] | None = None,
     environment: Path = LOCAL_ENVIRONMENT,
 ) -> Stack:
     """Start the emulator and the collector, apply the real Terraform, and return the stack.
 
-    `variables` go to the local environment on top of what the stack itself decides. Another `environment` is one
-    that takes the same variables, such as an earlier release's. Leaves nothing running when anything fails, Ctrl-C
-    included.
+    `inputs` are those of the module that are to be other than the local environment says. Another `environment` is
+    one of the same variables and output, such as an earlier release's. Leaves nothing running when anything fails,
+    Ctrl-C included.
     """
     _check_prerequisites(directory)
     directory.mkdir(parents=True)
@@ -90,34 +90,41 @@ def create(
         with step("starting the local AWS"):
             emulated_aws = emulator.start(port, directory)
         undo.callback(emulated_aws.stop)
-        name = "thumbs"
-        queue_url, queue_arn = _create_alerts_queue(_client("sqs", endpoint_url), name)
-        root = Root(environment, directory)
+        queue_url, queue_arn = _create_alerts_queue(_client("sqs", endpoint_url))
+        # Copies, so that a build or an edit in the middle of an apply does not change what is planned.
+        archives = shutil.copytree(ARCHIVES, directory / "archives")
+        root = Root.copied(environment, directory)
+        variables = {
+            "endpoint_url": endpoint_url,
+            "xray_daemon_address": f"{LOOPBACK}:{collector_port}",
+            "archives": str(archives),
+        }
+        root.override(
+            {
+                "variable": {name: {"default": value} for name, value in variables.items()},
+                "module": {
+                    "pipeline": {
+                        "source": str(environment.parents[1]),
+                        "alert_subscriptions": {"subscriber": {"protocol": "sqs", "endpoint": queue_arn}},
+                        **(inputs or {}),
+                    }
+                },
+            }
+        )
         with step("terraform init"):
             root.init()
         with step("terraform apply"):
-            root.apply(
-                {
-                    "name": name,
-                    "endpoint_url": endpoint_url,
-                    "xray_daemon_address": f"{LOOPBACK}:{collector_port}",
-                    # Copies, so that a build in the middle of an apply does not change what is planned.
-                    "function_archive": str(shutil.copy(ARCHIVES / "thumbnailer.zip", directory)),
-                    "layer_archive": str(shutil.copy(ARCHIVES / "layer.zip", directory)),
-                    "alert_subscriptions": {"subscriber": {"protocol": "sqs", "endpoint": queue_arn}},
-                    **(variables or {}),
-                }
-            )
-            outputs = root.outputs()
+            root.apply()
+            outputs = root.outputs()["pipeline"]
         undo.pop_all()
     return Stack(directory, endpoint_url, emulator.REGION, outputs, queue_url, emulated_aws, collector)
 
 
 @contextlib.contextmanager
-def temporary(*, variables: Mapping[str, Any] | None = None, environment: Path = LOCAL_ENVIRONMENT) -> Iterator[Stack]:
+def temporary(*, inputs: Mapping[str, Any] | None = None, environment: Path = LOCAL_ENVIRONMENT) -> Iterator[Stack]:
     """A stack for the length of a `with` block; nothing of it is left behind."""
     with terminate_as_interrupt(), tempfile.TemporaryDirectory(prefix="thumbnail-pipeline-") as scratch:
-        stack = create(Path(scratch) / "stack", variables=variables, environment=environment)
+        stack = create(Path(scratch) / "stack", inputs=inputs, environment=environment)
         try:
             yield stack
         finally:
@@ -204,9 +211,9 @@ def _client(service: str, endpoint_url: str, config: Config | None = None) -> An
     return session.client(service, endpoint_url=endpoint_url, config=config)  # type: ignore[call-overload]
 
 
-def _create_alerts_queue(sqs: SQSClient, name: str) -> tuple[str, str]:
+def _create_alerts_queue(sqs: SQSClient) -> tuple[str, str]:
     """Create the queue that stands in for a person's inbox, before Terraform subscribes it."""
-    queue_name = f"{name}-alerts-subscriber"
+    queue_name = "thumbs-alerts-subscriber"
     arn = f"arn:aws:sqs:{emulator.REGION}:{_ACCOUNT}:{queue_name}"
     statement = {
         "Effect": "Allow",
@@ -221,7 +228,7 @@ def _create_alerts_queue(sqs: SQSClient, name: str) -> tuple[str, str]:
 
 def _check_prerequisites(directory: Path) -> None:
     check_version()
-    for name in ("thumbnailer.zip", "layer.zip"):
+    for name in ("thumbnailer.zip", "reconciler.zip", "layer.zip"):
         if not (ARCHIVES / name).exists():
             raise LocalStackError(f"{ARCHIVES / name} is missing: build it with 'make package'")
     existing = next(parent for parent in (directory, *directory.parents) if parent.exists())

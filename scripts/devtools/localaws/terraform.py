@@ -72,6 +72,22 @@ class Root:
     module: Path
     directory: Path
 
+    @classmethod
+    def copied(cls, source: Path, directory: Path) -> Root:
+        """Return a copy of the root module `source` below `directory`, in place of an earlier copy there."""
+        shutil.rmtree(directory / "root", ignore_errors=True)
+        ignored = shutil.ignore_patterns(".terraform*", "*.tfstate*")
+        return cls(shutil.copytree(source, directory / "root", ignore=ignored), directory)
+
+    def override(self, blocks: Mapping[str, Any]) -> None:
+        """Have these arguments of the root's blocks instead of what its files say, in Terraform's JSON.
+
+            root.override({"module": {"pipeline": {"memory_mb": 512}}})
+
+        https://developer.hashicorp.com/terraform/language/files/override
+        """
+        (self.module / "override.tf.json").write_text(json.dumps(blocks, indent=2) + "\n", encoding="utf-8")
+
     def init(self, *, backend: bool = True) -> None:
         """Install the provider, and with `backend` point the local backend at our own state file."""
         mirror = provider_mirror()
@@ -82,11 +98,9 @@ class Root:
             *([f"-plugin-dir={mirror}"] if mirror else []),
         )
 
-    def apply(self, variables: Mapping[str, Any]) -> None:
-        """Apply with `variables`, which stay in a file beside the state for later plans."""
-        values = self.directory / "local.tfvars.json"
-        values.write_text(json.dumps(variables, indent=2) + "\n", encoding="utf-8")
-        self.run("apply", "-input=false", "-auto-approve", "-no-color", "-parallelism=20", f"-var-file={values}")
+    def apply(self) -> None:
+        """Apply it as it stands."""
+        self.run("apply", "-input=false", "-auto-approve", "-no-color", "-parallelism=20")
 
     def outputs(self) -> dict[str, Any]:
         """The outputs by name."""

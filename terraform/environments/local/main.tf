@@ -1,8 +1,31 @@
-# The whole pipeline on one machine, against an emulator of AWS. Whatever is not like in production is a variable in
-# this directory, and says why.
+# The whole pipeline on one machine, against an emulator of AWS. What a stack, a demo or a test has other than this, it
+# writes into an override file beside a copy of it; see devtools.localaws.
+# https://developer.hashicorp.com/terraform/language/files/override
+
+terraform {
+  backend "local" {}
+}
+
+variable "endpoint_url" {
+  description = "URL of the emulator, for Terraform and for the functions."
+  type        = string
+  default     = "http://127.0.0.1:4566"
+}
+
+variable "xray_daemon_address" {
+  description = "Host and port that the functions send their traces to. Lambda runs an X-Ray daemon beside a function; the emulator runs none."
+  type        = string
+  default     = "127.0.0.1:2000"
+}
+
+variable "archives" {
+  description = "Folder of the archives. The emulator runs them with an interpreter of this machine, so they must be built for that one."
+  type        = string
+  default     = "../../../build/local"
+}
 
 provider "aws" {
-  region     = var.region
+  region     = "us-east-1"
   access_key = "test" # what the emulator takes for the account's root
   secret_key = "test"
 
@@ -36,44 +59,30 @@ provider "aws" {
 module "pipeline" {
   source = "../.."
 
-  name                   = var.name
-  function_archive       = var.function_archive
-  layer_archive          = var.layer_archive
-  runtime                = var.runtime
-  architecture           = var.architecture
-  renditions             = var.renditions
-  limits                 = var.limits
-  animation              = var.animation
-  truncated              = var.truncated
-  source_prefix          = var.source_prefix
-  batching               = var.batching
-  parallelism            = var.parallelism
-  memory_mb              = var.memory_mb
-  timeout_seconds        = var.timeout_seconds
-  propagate_deletions    = var.propagate_deletions
-  cache_control          = var.cache_control
-  maximum_concurrency    = var.maximum_concurrency
-  backfill               = var.backfill
-  reserved_concurrency   = var.reserved_concurrency
-  reconcile              = var.reconcile
-  max_receive_count      = var.max_receive_count
-  retry_first_seconds    = var.retry_first_seconds
-  retention              = var.retention
-  alert_subscriptions    = var.alert_subscriptions
-  alarm_thresholds       = var.alarm_thresholds
-  saved_searches         = var.saved_searches
-  digest_window_seconds  = var.digest_window_seconds
-  runbook_url            = var.runbook_url
-  debug_sample_rate      = var.debug_sample_rate
-  log_level              = var.log_level
-  deletion_protection    = var.deletion_protection
-  plaintext_source_cidrs = var.plaintext_source_cidrs
+  name     = "thumbs"
+  archives = { folder = var.archives }
 
-  function_environment = merge(
-    {
-      AWS_ENDPOINT_URL        = var.endpoint_url
-      AWS_XRAY_DAEMON_ADDRESS = var.xray_daemon_address
-    },
-    var.function_environment,
-  )
+  # Nobody waits long to see a retry, a dead letter, a crashed worker's images or the next digest.
+  retry_first_seconds   = 1
+  max_receive_count     = 3
+  timeout_seconds       = 10
+  digest_window_seconds = 60
+
+  # All invocations share this machine's processors.
+  maximum_concurrency = 2
+  backfill            = { maximum_concurrency = 2 }
+
+  deletion_protection    = false                      # it is thrown away with everything in it
+  saved_searches         = false                      # the emulator knows neither saved queries nor X-Ray groups
+  plaintext_source_cidrs = ["127.0.0.0/8", "::1/128"] # the emulator speaks HTTP
+
+  function_environment = {
+    AWS_ENDPOINT_URL        = var.endpoint_url
+    AWS_XRAY_DAEMON_ADDRESS = var.xray_daemon_address
+  }
+}
+
+output "pipeline" {
+  description = "What the module tells."
+  value       = module.pipeline
 }

@@ -1,56 +1,54 @@
+# Production. Edit it: what a deployment is told stands here, and every input of the module can be added
+# (terraform/README.md lists them). The bucket of the state is the account's own, and named once:
+#   terraform init -backend-config=bucket=<bucket> -backend-config=region=<region>
+
+terraform {
+  required_version = ">= 1.10" # the first whose S3 backend locks with a file
+
+  backend "s3" {
+    key          = "thumbnail-pipeline/prod.tfstate"
+    encrypt      = true
+    use_lockfile = true
+  }
+}
+
+variable "name" {
+  description = "Name of the deployment; everything is named after it."
+  type        = string
+}
+
+variable "region" {
+  description = "AWS region to deploy to."
+  type        = string
+}
+
+variable "on_call" {
+  description = "E-mail address that hears of failures and alarms, once its owner has confirmed it."
+  type        = string
+}
+
 provider "aws" {
   region = var.region
 
   default_tags {
-    tags = {
-      Application = "thumbnail-pipeline"
-      Deployment  = var.name
-      ManagedBy   = "terraform"
-    }
+    tags = { Application = "thumbnail-pipeline", Deployment = var.name, ManagedBy = "terraform" }
   }
 }
 
 module "pipeline" {
   source = "../.."
 
-  name                  = var.name
-  function_archive      = var.function_archive
-  layer_archive         = var.layer_archive
-  alert_subscriptions   = var.alert_subscriptions
-  chat_channels         = var.chat_channels
-  alarm_thresholds      = var.alarm_thresholds
-  runbook_url           = var.runbook_url
-  digest_window_seconds = var.digest_window_seconds
+  name                = var.name
+  archives            = { folder = "${path.module}/../../../build/lambda" }
+  alert_subscriptions = { on_call = { protocol = "email", endpoint = var.on_call } }
 
-  renditions           = var.renditions
-  source_prefix        = var.source_prefix
-  uploads_bucket       = var.uploads_bucket
-  thumbnails_bucket    = var.thumbnails_bucket
-  distribution_arns    = var.distribution_arns
-  uploads_transition   = var.uploads_transition
-  propagate_deletions  = var.propagate_deletions
-  cache_control        = var.cache_control
-  cors                 = var.cors
-  cdn                  = var.cdn
-  memory_mb            = var.memory_mb
-  timeout_seconds      = var.timeout_seconds
-  batching             = var.batching
-  snap_start           = var.snap_start
-  parallelism          = var.parallelism
-  maximum_concurrency  = var.maximum_concurrency
-  pollers              = var.pollers
-  backfill             = var.backfill
-  reserved_concurrency = var.reserved_concurrency
-  reconcile            = var.reconcile
-  retention            = var.retention
-  tracing              = var.tracing
-  log_level            = var.log_level
-  debug_sample_rate    = var.debug_sample_rate
-  deletion_protection  = var.deletion_protection
+  maximum_concurrency = 50
+  backfill            = { maximum_concurrency = 10 }
+  retention           = { log_days = 90 }
+  deletion_protection = true
+}
 
-  kms_key_arn              = var.kms_key_arn
-  log_kms_key_arn          = var.log_kms_key_arn
-  alert_topics             = var.alert_topics
-  permissions_boundary_arn = var.permissions_boundary_arn
-  vpc                      = var.vpc
+output "pipeline" {
+  description = "What the module tells: terraform output -json pipeline."
+  value       = module.pipeline
 }

@@ -9,9 +9,8 @@ provider "aws" {
 module "thumbnails" {
   source = "../.."
 
-  name             = "thumbs-complete"
-  function_archive = "${var.archives}/function.zip"
-  layer_archive    = "${var.archives}/layer.zip"
+  name     = "thumbs-complete"
+  archives = { folder = var.archives }
 
   renditions = [
     { name = "hero", width = 2048, height = 2048, format = "avif", quality = 60 },

@@ -12,9 +12,8 @@ resource "aws_s3_bucket_notification" "uploads" {
 module "thumbnails" {
   source = "../.."
 
-  name             = "thumbs-existing"
-  function_archive = "${var.archives}/function.zip"
-  layer_archive    = "${var.archives}/layer.zip"
+  name     = "thumbs-existing"
+  archives = { folder = var.archives }
 
   source_prefix  = "photos/"
   uploads_bucket = { mode = "eventbridge", name = var.bucket_name }

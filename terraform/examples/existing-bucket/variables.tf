@@ -1,5 +1,5 @@
 variable "archives" {
-  description = "Directory of the two archives that `make package` builds."
+  description = "Folder of the archives that `make package` builds."
   type        = string
   default     = "../../../build/lambda"
 }

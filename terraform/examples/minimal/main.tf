@@ -5,9 +5,8 @@ provider "aws" {
 module "thumbnails" {
   source = "../.."
 
-  name             = "thumbs-minimal"
-  function_archive = "${var.archives}/function.zip"
-  layer_archive    = "${var.archives}/layer.zip"
+  name     = "thumbs-minimal"
+  archives = { folder = var.archives }
 }
 
 output "source_bucket" {

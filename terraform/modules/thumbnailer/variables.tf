@@ -107,6 +107,12 @@ variable "thumbnails" {
     bucket_arn  = string
     bucket_name = string
   })
+
+  validation {
+    # A thumbnail that lands in the watched bucket is an upload, and gets thumbnails of its own, for ever.
+    condition     = var.thumbnails.bucket_name != var.uploads.bucket_name
+    error_message = "Thumbnails cannot go to the uploads bucket: every thumbnail would trigger the function again. Name another bucket in thumbnails_bucket."
+  }
 }
 
 variable "propagate_deletions" {
