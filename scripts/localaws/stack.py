@@ -87,15 +87,15 @@ def create(
     with contextlib.ExitStack() as undo:
         collector = xray.start(collector_port, directory)
         undo.callback(collector.stop)
-        with step("starting the local AWS"):
+        with step("starting the local AWS", usually=3):
             emulated_aws = emulator.start(port, directory)
         undo.callback(emulated_aws.stop)
         name = "thumbs"
         queue_url, queue_arn = _create_alerts_queue(_client("sqs", endpoint_url), name)
         root = Root(environment, directory)
-        with step("terraform init"):
+        with step("terraform init", usually=3):
             root.init()
-        with step("terraform apply"):
+        with step("terraform apply", usually=60):
             root.apply(
                 {
                     "name": name,
@@ -148,9 +148,9 @@ def terminate_as_interrupt() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def step(what: str) -> Iterator[None]:
-    """Say what is being done, and how long it took."""
-    sys.stderr.write(f"  {what} … ")
+def step(what: str, *, usually: int) -> Iterator[None]:
+    """Say what is being done, how many seconds that usually takes, and how long it took."""
+    sys.stderr.write(f"  {what} (usually {usually} s) … ")
     sys.stderr.flush()
     started = time.monotonic()
     try:
