@@ -21,3 +21,16 @@ def deployment() -> Iterator[Deployment]:
     """
     with stack.temporary(inputs={"timeout_seconds": 6, "reconcile": {"schedule": "rate(365 days)"}}) as applied:
         yield Deployment(applied)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _empty_queues(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Modules that share the stack find its queues empty, whatever another has left or a late worker gives up."""
+    tests = (each for each in request.session.items if each.path == request.path)
+    if not any("deployment" in each.fixturenames for each in tests):  # type: ignore[attr-defined]
+        yield
+        return
+    shared: Deployment = request.getfixturevalue("deployment")
+    shared.empty_queues()
+    yield
+    shared.empty_queues()

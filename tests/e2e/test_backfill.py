@@ -40,8 +40,7 @@ def _operator(deployment: Deployment, monkeypatch: pytest.MonkeyPatch, tmp_path:
     monkeypatch.setenv("THUMBCTL_STACK", "thumbs")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     yield
-    for name in ("queue_url", "backfill_queue_url", "dlq_url"):
-        deployment.sqs.purge_queue(QueueUrl=deployment.outputs[name])
+    deployment.empty_queues()
 
 
 def run(*arguments: str) -> dict[str, Any]:

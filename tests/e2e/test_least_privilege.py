@@ -41,8 +41,7 @@ Name = tuple[str, str, str]
 def function(deployment: Deployment) -> Iterator[Role]:
     """The role of the function that renders; what the test left in the queues is gone after it."""
     yield deployment.role
-    for queue in ("queue_url", "backfill_queue_url", "dlq_url"):
-        deployment.sqs.purge_queue(QueueUrl=deployment.outputs[queue])
+    deployment.empty_queues()
 
 
 def named(deployment: Deployment, permissions: Iterable[Permission]) -> dict[Name, Permission]:

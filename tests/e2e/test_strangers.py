@@ -135,8 +135,7 @@ def colleague(deployment: Deployment) -> Iterator[Somebody]:
 @pytest.fixture(autouse=True)
 def _nothing_left_over(deployment: Deployment) -> Iterator[None]:
     yield
-    for queue in QUEUES:
-        deployment.sqs.purge_queue(QueueUrl=deployment.outputs[queue])
+    deployment.empty_queues()
 
 
 def assert_refused(call: Callable[..., Any], *arguments: Any, **named: Any) -> None:

@@ -167,6 +167,11 @@ class Deployment:
         attributes = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
         return sum(int(attributes[name]) for name in names)
 
+    def empty_queues(self) -> None:
+        """Remove every message, seen and unseen, and every dead letter."""
+        for name in ("queue_url", "backfill_queue_url", "dlq_url"):
+            self.sqs.purge_queue(QueueUrl=self.outputs[name])
+
     def dead_letters(self) -> list[str]:
         """The bodies of the dead letters, which stay where they are."""
         return [message["Body"] for message in self._look_into(self.outputs["dlq_url"], visibility=0)]

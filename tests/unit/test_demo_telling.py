@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -182,6 +183,23 @@ def test_a_key_is_printed_as_it_is_and_cannot_steer_the_terminal() -> None:
 def test_the_table_has_sizes_bytes_and_time() -> None:
     line = next(line for line in told(result(outcome("a.jpg"))).splitlines() if line.startswith(" a.jpg"))
     assert line.split() == ["a.jpg", "READY", "80x60", "jpeg", "40x30", "1.2", "kB", "99", "B", "7"]
+
+
+def change(old: str, new: str) -> Alert:
+    said = {"AlarmName": "t-x", "OldStateValue": old, "NewStateValue": new, "AlarmDescription": "Look. Then mend.\nSo."}
+    return Alert(f'{new}: "t-x" in US East', json.dumps(said), "now")
+
+
+def test_an_alarm_is_a_line() -> None:
+    assert "\n  ALARM t-x: Look\n" in told(result(outcome(), alerts=(change("OK", "ALARM"),)))
+    assert "\n  <b>subject\n" in told(result(outcome()))
+
+
+def test_that_a_new_alarm_is_quiet_is_no_news() -> None:
+    assert not change("INSUFFICIENT_DATA", "OK").is_news
+    assert change("ALARM", "OK").is_news
+    assert change("INSUFFICIENT_DATA", "ALARM").is_news
+    assert Alert("2 failed: corrupt", "[2]", "now").is_news
 
 
 def test_an_unmet_expectation_stands_out_in_the_table() -> None:

@@ -179,7 +179,7 @@ _FAULTS = [("SlowDown", 503), ("InternalServerError", 500), ("AccessDenied", 403
 faults = st.lists(st.none() | st.none() | st.sampled_from(_FAULTS), max_size=8)
 
 
-@settings(max_examples=600, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=600, suppress_health_check=list(HealthCheck))
 @example(several=[through_event_bridge("half \ud800")], failing=[])
 @example(several=[notification(record("k" * 1025, name="ObjectRemoved:Delete"))], failing=[])
 @example(several=["[" * 5_000], failing=[])

@@ -61,9 +61,7 @@ def tell(out: Console, result: Result) -> None:
         number = len(result.alerts)
         out.print(_heading(f"{number} alert{'' if number == 1 else 's'} reached the subscriber"))
         for alert in result.alerts:
-            out.print(Text(f"  {printable(alert.subject)}", style="yellow"))
-            for line in alert.message.splitlines():
-                out.print(Text(f"    {printable(line)}"), soft_wrap=True)
+            out.print(Text(f"  {printable(alert.line)}", style="yellow"), soft_wrap=True)
     if result.traces:
         spans = sum(len(trace.spans) for trace in result.traces)
         out.print()

@@ -45,6 +45,31 @@ class Alert:
     message: str
     sent_at: str
 
+    @property
+    def line(self) -> str:
+        """What it says, in a line: of an alarm its state, its name and the first sentence of its description."""
+        change = _change(self.message)
+        if change is None:
+            return self.subject
+        sentence = change.get("AlarmDescription", "").partition(". ")[0]
+        return f"{change['NewStateValue']} {change['AlarmName']}: {sentence}"
+
+    @property
+    def is_news(self) -> bool:
+        """Whether it tells of something: an alarm that was just created turns OK without having been anything else."""
+        change = _change(self.message)
+        states = change and (change.get("OldStateValue"), change["NewStateValue"])
+        return states != ("INSUFFICIENT_DATA", "OK")
+
+
+def _change(message: str) -> dict[str, str] | None:
+    """What CloudWatch says of an alarm, or None where the message is another."""
+    try:
+        change = json.loads(message)
+    except ValueError:
+        return None
+    return change if isinstance(change, dict) and {"AlarmName", "NewStateValue"} <= change.keys() else None
+
 
 @dataclass(frozen=True)
 class Thumbnails:
@@ -92,15 +117,17 @@ class Inbox:
     queue_url: str
 
     def take(self) -> Iterator[Alert]:
-        """Take out every alert that has arrived."""
+        """Take out every alert that has arrived, and return those that are news."""
         while messages := self.sqs.receive_message(QueueUrl=self.queue_url, MaxNumberOfMessages=10).get("Messages"):
             for message in messages:
                 envelope = json.loads(message["Body"])
-                yield Alert(
+                alert = Alert(
                     subject=envelope.get("Subject") or "",
                     message=envelope["Message"],
                     sent_at=envelope.get("Timestamp") or "",
                 )
+                if alert.is_news:
+                    yield alert
                 self.sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=message["ReceiptHandle"])
 
 

@@ -33,6 +33,7 @@ _QUIET_SECONDS = 2.0
 
 def run(samples: Sequence[Sample], page: Path, out: Console) -> Result:
     """Run `samples` through a local stack of their own; write `page`, print the result and return it."""
+    out.print(f"{len(samples)} images through the module of production, in a local AWS: one or two minutes")
     with stack.temporary() as running:
         pipeline = Pipeline.of(running)
         result = pipeline.process(samples, out)

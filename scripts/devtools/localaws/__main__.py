@@ -26,7 +26,7 @@ def _up(port: int | None) -> None:
         created = stack.create(_HOME, port=port)
         undo.callback(created.stop)
         stack.save(created, _STACK_FILE)
-        with stack.step("starting the page"):
+        with stack.step("starting the page", usually=2):
             page, page_url = server.start(_STACK_FILE)
         undo.pop_all()
         created = replace(created, page=page, page_url=page_url)

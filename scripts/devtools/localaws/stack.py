@@ -87,7 +87,7 @@ def create(
     with contextlib.ExitStack() as undo:
         collector = xray.start(collector_port, directory)
         undo.callback(collector.stop)
-        with step("starting the local AWS"):
+        with step("starting the local AWS", usually=3):
             emulated_aws = emulator.start(port, directory)
         undo.callback(emulated_aws.stop)
         queue_url, queue_arn = _create_alerts_queue(_client("sqs", endpoint_url))
@@ -111,9 +111,9 @@ def create(
                 },
             }
         )
-        with step("terraform init"):
+        with step("terraform init", usually=3):
             root.init()
-        with step("terraform apply"):
+        with step("terraform apply", usually=60):
             root.apply()
             outputs = root.outputs()["pipeline"]
         undo.pop_all()
@@ -155,9 +155,9 @@ def terminate_as_interrupt() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def step(what: str) -> Iterator[None]:
-    """Say what is being done, and how long it took."""
-    sys.stderr.write(f"  {what} … ")
+def step(what: str, *, usually: int) -> Iterator[None]:
+    """Say what is being done, how many seconds that usually takes, and how long it took."""
+    sys.stderr.write(f"  {what} (usually {usually} s) … ")
     sys.stderr.flush()
     started = time.monotonic()
     try:
