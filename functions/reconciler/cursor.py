@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from thumbnail_pipeline.reconciliation.findings import Tally
+from thumbnail_pipeline.reconciliation.findings import PassTally
 
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
@@ -29,7 +29,7 @@ class Cursor:
 
     after: str = ""
     """A place (see `alignment.Sight`); empty at the beginning."""
-    tally: Tally = field(default_factory=Tally)
+    tally: PassTally = field(default_factory=PassTally)
 
 
 class CursorParameter:
@@ -50,7 +50,7 @@ class CursorParameter:
             document = json.loads(value)
             if any(document[name] != expected for name, expected in self._about.items()):
                 return Cursor()
-            return Cursor(str(document["after"]), Tally.from_json(document["tally"]))
+            return Cursor(str(document["after"]), PassTally.from_json(document["tally"]))
         except (ValueError, LookupError, TypeError, AttributeError):
             return Cursor()
 

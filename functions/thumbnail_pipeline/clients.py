@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
 
-    from thumbnailer.capacity import Capacity
-
 _ATTEMPTS = 3
 _CONNECT_SECONDS = 1
 
@@ -79,12 +77,15 @@ class Clients:
     _deadline: float
 
     @classmethod
-    def connect(cls, capacity: Capacity, deadline: float) -> Clients:
-        """Make the clients, such that one call takes `deadline` seconds at most."""
+    def connect(cls, *, deadline: float, s3_connections: int, dynamodb_connections: int) -> Clients:
+        """Make the clients. One call, retries included, takes `deadline` seconds at most.
+
+        The connections are those that are kept open, so that none is made anew; more calls than that at a time wait.
+        """
         session = boto3.session.Session()
         return cls(
-            s3=session.client("s3", config=_client_config(deadline, capacity.connections)),
-            dynamodb=session.client("dynamodb", config=_client_config(deadline, capacity.images)),
+            s3=session.client("s3", config=_client_config(deadline, s3_connections)),
+            dynamodb=session.client("dynamodb", config=_client_config(deadline, dynamodb_connections)),
             _deadline=deadline,
         )
 

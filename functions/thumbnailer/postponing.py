@@ -29,7 +29,7 @@ def delay(attempt: int, first_seconds: float) -> int:
     return round(_random.uniform(longest / 2, longest))
 
 
-class Queue:
+class WorkQueue:
     """The work queue, as the function may use it; or any other that feeds the function."""
 
     def __init__(self, clients: Clients, first_seconds: float) -> None:

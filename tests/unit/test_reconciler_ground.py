@@ -12,9 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from moto import mock_aws
 
+from support.rows import row
+from thumbnail_pipeline.images import StoredThumbnail
 from thumbnail_pipeline.listing import Listed, objects
 from thumbnail_pipeline.reconciliation.judgement import Verdict, judge
-from thumbnail_pipeline.rows import Known, Rows, survey
+from thumbnail_pipeline.rows import Row, Rows, survey
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -132,8 +134,8 @@ def test_rows_are_read_by_key(dynamodb: DynamoDBClient) -> None:
     put_row(dynamodb, "b", status={"S": "FAILED"}, reason={"S": "corrupt"}, claim={"S": "2"})
     found = Rows(dynamodb, TABLE, BUCKET).of(["a", "b", "c"])
     assert found == {
-        "a": Known("READY", "e", "f", thumbnails={"small/a.webp": "t"}),
-        "b": Known("FAILED", reason="corrupt", claimed=True),
+        "a": row("READY", "e", "f", key="a", thumbnails=(StoredThumbnail("small/a.webp", "t"),)),
+        "b": row("FAILED", reason="corrupt", key="b", claimed=True),
     }
 
 
@@ -167,11 +169,11 @@ class _SlowRows(Rows):
         self.at_once = self.most_at_once = 0
         self._lock = threading.Lock()
 
-    def of(self, keys: Any, *, consistent: bool = False) -> dict[str, Known]:  # noqa: ARG002
+    def of(self, keys: Any, *, consistent: bool = False) -> dict[str, Row]:  # noqa: ARG002
         with self._lock:
             self.at_once += 1
             self.most_at_once = max(self.most_at_once, self.at_once)
-        found = {key: Known("READY", key) for key in keys if int(key) % 2 == 0}
+        found = {key: row("READY", key) for key in keys if int(key) % 2 == 0}
         with self._lock:
             self.at_once -= 1
         return found
@@ -209,25 +211,25 @@ def test_a_survey_runs_no_further_ahead_than_it_may() -> None:
     ("known", "verdict"),
     [
         (None, Verdict.MISSING),
-        (Known("READY", "e", "f"), Verdict.CURRENT),
-        (Known("READY", "e", "g"), Verdict.RESTYLED),
-        (Known("READY", "e", None), Verdict.RESTYLED),
-        (Known("READY", "x", "f"), Verdict.CHANGED),
-        (Known("READY", None, "f"), Verdict.CHANGED),
-        (Known("FAILED", "e", "g"), Verdict.FAILED),
-        (Known("FAILED", None), Verdict.FAILED),
-        (Known("FAILED", "x"), Verdict.CHANGED),
-        (Known("DELETED"), Verdict.MISSING),
-        (Known(None), Verdict.MISSING),
-        (Known("READY", "e", "f", claimed=True), Verdict.CLAIMED),
-        (Known(None, claimed=True), Verdict.CLAIMED),
+        (row("READY", "e", "f"), Verdict.CURRENT),
+        (row("READY", "e", "g"), Verdict.RESTYLED),
+        (row("READY", "e", None), Verdict.RESTYLED),
+        (row("READY", "x", "f"), Verdict.CHANGED),
+        (row("READY", None, "f"), Verdict.CHANGED),
+        (row("FAILED", "e", "g"), Verdict.FAILED),
+        (row("FAILED", None), Verdict.FAILED),
+        (row("FAILED", "x"), Verdict.CHANGED),
+        (row("DELETED"), Verdict.MISSING),
+        (row(None), Verdict.MISSING),
+        (row("READY", "e", "f", claimed=True), Verdict.CLAIMED),
+        (row(None, claimed=True), Verdict.CLAIMED),
     ],
 )
-def test_an_object_is_judged_by_its_row(known: Known | None, verdict: Verdict) -> None:
+def test_an_object_is_judged_by_its_row(known: Row | None, verdict: Verdict) -> None:
     assert judge(listed("a"), known, "f") is verdict
 
 
 @given(st.sampled_from(["READY", "FAILED", "DELETED", None]), st.text(max_size=2), st.booleans())
 def test_only_ready_of_the_same_bytes_and_settings_is_current(status: str | None, etag: str, claimed: bool) -> None:  # noqa: FBT001
-    verdict = judge(listed("a"), Known(status, etag, "f", claimed=claimed), "f")
+    verdict = judge(listed("a"), row(status, etag, "f", claimed=claimed), "f")
     assert (verdict is Verdict.CURRENT) == (status == "READY" and etag == "e" and not claimed)

@@ -26,7 +26,7 @@ from thumbctl.bulk.sender import Sender
 from thumbctl.render import DEFAULT
 from thumbctl.stack import Deployed, Stack
 from thumbnail_pipeline.messages import ObjectEvent, parse
-from thumbnailer.catalog import FAILURE_SHARDS
+from thumbnail_pipeline.rows import FAILURE_SHARDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from thumbnail_pipeline.listing import Listed
-    from thumbnail_pipeline.rows import Known
+    from thumbnail_pipeline.rows import Row
 
 _ENDS = frozenset(EXTENSIONS.values())
 _LAST_END = f".{max(_ENDS)}"
@@ -32,12 +32,14 @@ class Sight:
 
     key: str
     object: Listed | None
-    row: Known | None
+    row: Row | None
     """None as well where nobody has looked, for want of an object."""
     thumbnails: Mapping[str, Listed]
     """By key, in every rendition that there is or was."""
     gone_since: datetime | None = None
     """When the object was deleted, where its bucket remembers that."""
+    is_changing: bool = False
+    """Whether its row was written while the buckets were looked at."""
     place: str | None = None
     """Where a walk that ends after this one can go on: all keys and positions up to here are over, and no others."""
 
@@ -57,7 +59,7 @@ def source_key_of(thumbnail_key: str) -> str | None:
 
 
 def align(
-    sources: Iterable[tuple[Listed, Known | None]], listings: Sequence[Iterable[Listed]], *, prefix: str = ""
+    sources: Iterable[tuple[Listed, Row | None]], listings: Sequence[Iterable[Listed]], *, prefix: str = ""
 ) -> Iterator[Sight | Foreign]:
     """Walk the `sources` and the `listings` of the thumbnails bucket, one for each rendition, all in the order of keys.
 
@@ -93,7 +95,7 @@ class _Held:
 
     key: str
     object: Listed | None
-    row: Known | None
+    row: Row | None
     thumbnails: dict[str, Listed] = field(default_factory=dict)
     end: str = field(init=False)
     """The last position that a thumbnail of it can have."""
@@ -102,10 +104,10 @@ class _Held:
         self.end = self.key + _LAST_END
 
 
-_Step = tuple[str, "tuple[Listed, Known | None] | None", "Listed | None"]
+_Step = tuple[str, "tuple[Listed, Row | None] | None", "Listed | None"]
 
 
-def _merged(sources: Iterable[tuple[Listed, Known | None]], listings: Sequence[Iterable[Listed]]) -> Iterator[_Step]:
+def _merged(sources: Iterable[tuple[Listed, Row | None]], listings: Sequence[Iterable[Listed]]) -> Iterator[_Step]:
     """Either side's next one, in the order of positions."""
 
     def of_sources() -> Iterator[_Step]:

@@ -16,7 +16,7 @@ from thumbnail_pipeline import listing
 from thumbnail_pipeline.reconciliation.alignment import Foreign, Sight, align
 from thumbnail_pipeline.reconciliation.findings import Examined, Finding, Kind, examine
 from thumbnail_pipeline.reconciliation.judgement import Verdict, judge
-from thumbnail_pipeline.rows import KEYS_A_CALL, Known, Rows, survey
+from thumbnail_pipeline.rows import KEYS_A_CALL, Rows, survey
 from thumbnail_pipeline.settings import NAME
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
 
+    from thumbnail_pipeline.rows import Row
     from thumbnail_pipeline.settings import Settings
 
 _Item = TypeVar("_Item")
@@ -167,23 +168,18 @@ def _look_again(estate: Estate, threads: ThreadPoolExecutor, sights: Sequence[Si
 
     seen = list(threads.map(look, sights))
     after = _rows_now(estate, threads, keys)
-    return [
-        sight
-        if before.get(sight.key) == (now := after.get(sight.key))
-        else replace(sight, row=replace(now or Known(None), claimed=True))
-        for sight in seen
-    ]
+    return [replace(each, is_changing=before.get(each.key) != after.get(each.key)) for each in seen]
 
 
-def _rows_now(estate: Estate, threads: ThreadPoolExecutor, keys: Sequence[str]) -> Mapping[str, Known]:
+def _rows_now(estate: Estate, threads: ThreadPoolExecutor, keys: Sequence[str]) -> Mapping[str, Row]:
     pages = [keys[begin : begin + KEYS_A_CALL] for begin in range(0, len(keys), KEYS_A_CALL)]
-    found: dict[str, Known] = {}
+    found: dict[str, Row] = {}
     for rows in threads.map(lambda page: estate.rows.of(page, consistent=True), pages):
         found |= rows
     return found
 
 
-def _seen_now(estate: Estate, sight: Sight, row: Known | None) -> Sight:
+def _seen_now(estate: Estate, sight: Sight, row: Row | None) -> Sight:
     listed = listing.find(estate.s3, estate.source_bucket, sight.key)
     # A look costs a call: those that decide something, and no others.
     keys: set[str] = set()
@@ -191,7 +187,7 @@ def _seen_now(estate: Estate, sight: Sight, row: Known | None) -> Sight:
     if verdict in {None, Verdict.CURRENT, Verdict.FAILED}:
         keys |= sight.thumbnails.keys()
     if verdict is Verdict.CURRENT and row is not None:
-        keys |= row.thumbnails.keys()
+        keys |= {each.key for each in row.thumbnails}
     found = {key: listing.find(estate.s3, estate.thumbnails_bucket, key) for key in sorted(keys)}
     return replace(
         sight,

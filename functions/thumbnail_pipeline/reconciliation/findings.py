@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from thumbnail_pipeline.outcomes import Status
 from thumbnail_pipeline.reconciliation.judgement import Verdict, judge
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class Finding:
         return {"kind": self.kind, "key": self.key, **shown, "detail": self.detail}
 
 
-class Outcome(StrEnum):
+class Standing(StrEnum):
     """What an object counts as."""
 
     CURRENT = "current"
@@ -79,7 +80,7 @@ class Outcome(StrEnum):
 class Examined:
     """A source key, or something foreign, when it has been looked at."""
 
-    outcome: Outcome | None
+    standing: Standing | None
     """None where there is no object."""
     findings: tuple[Finding, ...] = ()
     object: Listed | None = None
@@ -94,7 +95,7 @@ class Examined:
 
 
 @dataclass
-class Tally:
+class PassTally:
     """How many of what there are."""
 
     checked: int = 0
@@ -107,14 +108,14 @@ class Tally:
 
     def add(self, examined: Examined) -> None:
         self.found.update(finding.kind for finding in examined.findings)
-        if examined.outcome is None:
+        if examined.standing is None:
             return
         self.checked += 1
-        if examined.outcome is Outcome.CURRENT:
+        if examined.standing is Standing.CURRENT:
             self.current += 1
-        elif examined.outcome is Outcome.PENDING:
+        elif examined.standing is Standing.PENDING:
             self.pending += 1
-        elif examined.outcome is Outcome.FAILED:
+        elif examined.standing is Standing.FAILED:
             self.failed[examined.reason or "unknown"] += 1
 
     @property
@@ -147,7 +148,7 @@ class Tally:
         }
 
     @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> Tally:
+    def from_json(cls, document: Mapping[str, Any]) -> PassTally:
         """Raises LookupError, TypeError or ValueError for what `as_json` has not written."""
         checked, current, pending = (int(document[name]) for name in ("checked", "current", "pending"))
         found = Counter({Kind(kind): int(number) for kind, number in document["found"].items()})
@@ -162,42 +163,42 @@ def examine(
     What was written after `young_since` may still be on its way through the queue, and counts as pending until it is
     done. Where deletions are not propagated, what has outlived its object is right.
     """
-    if sight.row is not None and sight.row.claimed:
-        outcome = Outcome.PENDING if sight.object else None
+    if sight.is_changing or (sight.row is not None and sight.row.claimed):
+        standing = Standing.PENDING if sight.object else None
         detail = "an event is being applied; if its worker died, its message comes back, or is a dead letter"
-        return _pending(sight, outcome, detail)
+        return _pending(sight, standing, detail)
     if sight.object is None:
         # A tombstone is of a deletion that was propagated, and what is left of that is wrong.
-        if not propagates_deletions and (sight.row is None or sight.row.status != "DELETED"):
+        if not propagates_deletions and (sight.row is None or sight.row.status is not Status.DELETED):
             return Examined(None, place=sight.place)
         return _without_object(sight, young_since)
     verdict = judge(sight.object, sight.row, settings_fingerprint)
     if verdict in _OUT_OF_DATE and _is_young(sight.object.modified, young_since):
-        return _pending(sight, Outcome.PENDING, f"{verdict} by now, and uploaded only a short while ago")
+        return _pending(sight, Standing.PENDING, f"{verdict} by now, and uploaded only a short while ago")
     findings = [*_about_the_row(sight, sight.object, verdict)]
     # Whose thumbnails they are is open until the row is decided. Where the catalog is lost, none must be.
     if verdict not in _OUT_OF_DATE:
         findings += _unlisted(sight, young_since)
     if verdict is Verdict.FAILED:
         reason = sight.row.reason if sight.row else None
-        return Examined(Outcome.FAILED, tuple(findings), sight.object, reason, sight.place)
+        return Examined(Standing.FAILED, tuple(findings), sight.object, reason, sight.place)
     is_whole = verdict is Verdict.CURRENT and not any(each.kind in BROKEN for each in findings)
-    outcome = Outcome.CURRENT if is_whole else Outcome.INCOMPLETE
-    return Examined(outcome, tuple(findings), sight.object, place=sight.place)
+    standing = Standing.CURRENT if is_whole else Standing.INCOMPLETE
+    return Examined(standing, tuple(findings), sight.object, place=sight.place)
 
 
 _OUT_OF_DATE = frozenset({Verdict.MISSING, Verdict.CHANGED, Verdict.RESTYLED})
 
 
-def _pending(sight: Sight, outcome: Outcome | None, detail: str) -> Examined:
-    return Examined(outcome, (Finding(Kind.PENDING, sight.key, detail),), place=sight.place)
+def _pending(sight: Sight, standing: Standing | None, detail: str) -> Examined:
+    return Examined(standing, (Finding(Kind.PENDING, sight.key, detail),), place=sight.place)
 
 
 def _without_object(sight: Sight, young_since: datetime) -> Examined:
     if _is_young(sight.gone_since, young_since):
         return _pending(sight, None, "its object was deleted only a short while ago")
     findings = [*_unlisted(sight, young_since)]
-    if sight.row is not None and sight.row.status in {"READY", "FAILED"}:
+    if sight.row is not None and sight.row.status in {Status.READY, Status.FAILED}:
         findings.append(Finding(Kind.VANISHED, sight.key, f"the object is gone, and its row says {sight.row.status}"))
     return Examined(None, tuple(findings), place=sight.place)
 
@@ -220,12 +221,12 @@ def _about_the_row(sight: Sight, listed: Listed, verdict: Verdict) -> Iterator[F
         )
         yield Finding(Kind.RESTYLED, sight.key, detail)
     elif verdict is Verdict.CURRENT:
-        for key, etag in row.thumbnails.items():
-            found = sight.thumbnails.get(key)
+        for stored in row.thumbnails:
+            found = sight.thumbnails.get(stored.key)
             if found is None:
-                yield Finding(Kind.THUMBNAIL_MISSING, sight.key, f"{key} is not there")
-            elif found.etag != etag:
-                detail = f"{key} has the ETag {found.etag}, and its row says {etag}"
+                yield Finding(Kind.THUMBNAIL_MISSING, sight.key, f"{stored.key} is not there")
+            elif found.etag != stored.etag:
+                detail = f"{stored.key} has the ETag {found.etag}, and its row says {stored.etag}"
                 yield Finding(Kind.THUMBNAIL_ALTERED, sight.key, detail, found)
 
 
@@ -234,7 +235,7 @@ def _unlisted(sight: Sight, young_since: datetime) -> Iterator[Finding]:
 
     Bytes that the row does not know are no image's either, unless there is an object, of which they will be replaced.
     """
-    listed = sight.row.thumbnails if sight.row else {}
+    listed = {each.key: each.etag for each in sight.row.thumbnails} if sight.row else {}
     for key, thumbnail in sight.thumbnails.items():
         if key in listed and (sight.object or listed[key] == thumbnail.etag):
             continue
