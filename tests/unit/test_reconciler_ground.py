@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from moto import mock_aws
 
 from support.rows import row
+from thumbnail_pipeline import ordering
 from thumbnail_pipeline.images import StoredThumbnail
 from thumbnail_pipeline.listing import Listed, objects
 from thumbnail_pipeline.reconciliation.judgement import Verdict, judge
@@ -59,8 +60,9 @@ def put_row(dynamodb: DynamoDBClient, key: str, **attributes: Any) -> None:
         "source_key": {"S": key},
         "source_bucket": {"S": BUCKET},
         "status": {"S": "READY"},
-        "sequencer": {"S": "1"},
-        "claim": {"S": "1"},
+        "sequencer": {"S": ordering.normalise("1")},
+        "claim": {"S": ordering.normalise("1")},
+        "fence": {"N": "1"},
         **attributes,
     }
     dynamodb.put_item(TableName=TABLE, Item=item)
@@ -131,7 +133,7 @@ def _content(key: str) -> dict[str, Any]:
 def test_rows_are_read_by_key(dynamodb: DynamoDBClient) -> None:
     thumbnail = {"M": {"key": {"S": "small/a.webp"}, "etag": {"S": "t"}, "width": {"N": "8"}}}
     put_row(dynamodb, "a", etag={"S": "e"}, settings_fingerprint={"S": "f"}, renditions={"L": [thumbnail]})
-    put_row(dynamodb, "b", status={"S": "FAILED"}, reason={"S": "corrupt"}, claim={"S": "2"})
+    put_row(dynamodb, "b", status={"S": "FAILED"}, reason={"S": "corrupt"}, claim={"S": ordering.normalise("2")})
     found = Rows(dynamodb, TABLE, BUCKET).of(["a", "b", "c"])
     assert found == {
         "a": row("READY", "e", "f", key="a", thumbnails=(StoredThumbnail("small/a.webp", "t"),)),
