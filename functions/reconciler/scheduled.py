@@ -1,4 +1,4 @@
-"""The pass in pieces: what one invocation has not the time for, the next one of the schedule does."""
+"""A scheduled pass over both buckets, in pieces: where one invocation runs out of time, the next one goes on."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _MOST_FINDINGS_LOGGED = 100
 
 @dataclass(frozen=True)
 class Scheduled:
-    """What a cold start makes."""
+    """What a warm function keeps between invocations."""
 
     config: ReconcilerConfig
     estate: Estate
@@ -54,9 +54,9 @@ class Scheduled:
         return cls(config, estate, cursor)
 
     def run(self, context: LambdaContext) -> dict[str, Any]:
-        """Go on with the pass for as long as there is time, and at its end publish what it came to.
+        """Go on with the pass for as long as there is time, and when it is complete, publish its metrics.
 
-        Return how far it has come, for whoever invokes the function by hand.
+        Return the counts so far, for whoever invokes the function by hand.
         """
         begun = self.cursor.read()
         tally = begun.tally

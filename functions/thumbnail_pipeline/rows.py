@@ -145,7 +145,7 @@ class Rows:
     """The catalog's rows of the images of one bucket, read-only."""
 
     def __init__(self, dynamodb: DynamoDBClient, table: str, bucket: str, *, thumbnails: bool = True) -> None:
-        """Without `thumbnails`, rows are told to have none: they are most of a row, and of the time to read it."""
+        """Without `thumbnails`, rows come without theirs, which are most of a row and of the time to read it."""
         self._dynamodb = dynamodb
         self._attributes = (*_ATTRIBUTES, _THUMBNAILS) if thumbnails else _ATTRIBUTES
         self._table = table

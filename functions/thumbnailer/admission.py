@@ -32,12 +32,12 @@ class Patience:
     """How long images may take, in seconds."""
 
     left: Callable[[], float]
-    """What is left of the invocation now, less what its end needs."""
+    """What is left of the invocation now, without the reserve for its end."""
     enough: float
-    """An image that had this much to itself and did not get done never will."""
+    """An image that has had this much and is not done never will be."""
 
     def require(self) -> None:
-        """Raise OutOfTime where nothing is left: an image is begun only if it can be finished."""
+        """Raise OutOfTime where nothing is left, so that no image is begun that cannot be finished."""
         if self.left() <= 0:
             raise OutOfTime("the invocation had no time left for it")
 

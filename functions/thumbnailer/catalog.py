@@ -74,7 +74,12 @@ class State:
 
 
 class Catalog:
-    """The table, as the function may use it."""
+    """The catalog's table. A row is read as a whole, and written only under one of the conditions above.
+
+    catalog = Catalog(dynamodb, "thumbs-catalog")
+    claimed = catalog.claim(image, event.sequencer)
+    row = catalog.commit(claimed, state)
+    """
 
     def __init__(self, dynamodb: DynamoDBClient, table: str) -> None:
         self._dynamodb = dynamodb

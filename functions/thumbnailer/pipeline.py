@@ -1,7 +1,7 @@
-"""One event's way: fetch → render → store → commit, and the ordering rule on that way.
+"""Applies one event: fetch → render → store → commit, in the order that the ordering rule allows.
 
-What is to be shown at the end of it, however often and in whatever order messages come: the catalog row
-and the thumbnails are those of the newest state of the source, and no thumbnail belongs to nothing.
+However often and in whatever order messages come, at the end the catalog row and the thumbnails are those of the newest
+state of the source, and no thumbnail belongs to nothing.
 
 The usual case, an image that nobody has processed before, costs one GET, one PUT per rendition and one
 DynamoDB write. It bets on being first: the thumbnails are written only where there are none, and the row
@@ -45,18 +45,18 @@ _MOST_RACES = 5
 
 
 class Workshop(Protocol):
-    """What an invocation lends to the images on their way, each of which is in a thread of its own."""
+    """What the images of an invocation share, each of which is in a thread of its own: memory, processors, writers."""
 
     def hold(self, source_bytes: int) -> AbstractContextManager[None]:
-        """Room for a source, for as long as the block needs it. Raises OutOfTime."""
+        """Hold memory for a source for as long as the block lasts. Raises OutOfTime."""
 
     def render(self, source: bytes, attempt: int) -> Rendered:
         """Render the bytes of a source, delivered for the `attempt`-th time. Raises Permanent and Transient."""
 
     def side_by_side(self, work: Callable[[_Item], _Done], items: Sequence[_Item]) -> list[_Done]:
-        """Do `work` on all `items` at a time, and raise what one of them raised only when all are over.
+        """Do `work` on all `items` at the same time; wait for all of them, and then raise what one of them raised.
 
-        What is still on its way when others are told of a failure could land after they have tidied up.
+        A write that outlives the failure of another could land after what was written has been tidied up.
         """
 
 
@@ -77,7 +77,7 @@ class Outcome:
 
 
 class _Decision(NamedTuple):
-    """What became of an event, and the row that it rests on: None where none is known of."""
+    """What became of an event, and the row that it was decided by; None where no row is known."""
 
     outcome: Outcome
     row: Row | None
@@ -94,7 +94,11 @@ class _Result:
 
 
 class Pipeline:
-    """Applies events to the thumbnails bucket and the catalog."""
+    """Applies events to the thumbnails bucket and the catalog.
+
+    pipeline = Pipeline(config, storage, catalog, workshop)
+    outcome = pipeline.apply(event, attempt=1)
+    """
 
     def __init__(self, config: ThumbnailerConfig, storage: Storage, catalog: Catalog, workshop: Workshop) -> None:
         self._config = config

@@ -49,7 +49,7 @@ class Occupied(Exception):
 
 @dataclass(frozen=True)
 class FetchedSource:
-    """What S3 says of a source object; its bytes are kept no longer than they are needed."""
+    """What S3 said of a source when it was read; its bytes are not kept with it."""
 
     size: int
     """Bytes."""
@@ -68,7 +68,12 @@ class CurrentVersion:
 
 
 class Storage:
-    """The two buckets, as the function may use them."""
+    """Both buckets: sources are read, thumbnails are found, written and deleted.
+
+    storage = Storage(s3, "thumbs-thumbnails", cache_control="max-age=3600")
+    source, data = storage.fetch(event, most_bytes=64 * 2**20)
+    stored = storage.write("small/cat.jpg.webp", thumbnail, "image/webp", replacing=None)
+    """
 
     def __init__(self, s3: S3Client, thumbnails_bucket: str, cache_control: str = "") -> None:
         self._s3 = s3
@@ -183,8 +188,9 @@ class Storage:
 
 
 def _read(body: StreamingBody, announced: int | None, most_bytes: int) -> bytes:
-    """Read all of it; nothing where it is announced as more than allowed, and one byte more than allowed tells where
-    it turns out to be, because a proxy on the way left the announcement out.
+    """Read the body, or nothing of one that is announced as too long.
+
+    Where a proxy on the way left the announcement out, one byte more than allowed shows that it is too long.
     """
     if announced is None:
         return body.read(most_bytes + 1)

@@ -133,7 +133,7 @@ class Worker:
         return [message.id for message in returned]
 
     def _tell(self, messages: Sequence[_Message]) -> None:
-        """See to it that people hear of what has failed; where they cannot, its messages must come back."""
+        """Tell people what has failed. Where they cannot be told, the messages of these failures must come back."""
         by_reason: defaultdict[str, list[Failure]] = defaultdict(list)
         for message in messages:
             for failure in message.failures:
@@ -150,7 +150,7 @@ class Worker:
 
 @dataclass(frozen=True)
 class _Workshop:
-    """What an invocation lends to the images on their way; see `pipeline.Workshop`."""
+    """See `pipeline.Workshop`."""
 
     admission: Admission
     patience: Patience

@@ -12,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from moto import mock_aws
 
+from support.memory_aws import MemoryS3
 from support.rows import row
 from thumbnail_pipeline import ordering
 from thumbnail_pipeline.images import StoredThumbnail
-from thumbnail_pipeline.listing import Listed, objects
+from thumbnail_pipeline.listing import Listed, objects, top_level
 from thumbnail_pipeline.reconciliation.judgement import Verdict, judge
 from thumbnail_pipeline.rows import Row, Rows, survey
 
@@ -105,26 +106,13 @@ def test_objects_within_bounds(s3: S3Client, bounds: dict[str, str], expected: l
 
 
 def test_a_listing_goes_on_to_its_last_page() -> None:
-    pages = iter(
-        [
-            {"Contents": [_content("a"), _content("b")], "IsTruncated": True, "NextContinuationToken": "more"},
-            {"IsTruncated": True, "NextContinuationToken": "yet more"},
-            {"Contents": [_content("c")], "IsTruncated": False},
-        ]
-    )
-    asked = []
-
-    class S3:
-        def list_objects_v2(self, **request: Any) -> Any:
-            asked.append(request.get("ContinuationToken"))
-            return next(pages)
-
-    assert [each.key for each in objects(S3(), BUCKET)] == ["a", "b", "c"]  # type: ignore[arg-type]
-    assert asked == [None, "more", "yet more"]
-
-
-def _content(key: str) -> dict[str, Any]:
-    return {"Key": key, "Size": 1, "ETag": '"e"'}
+    s3 = MemoryS3()
+    s3.create_bucket(Bucket=BUCKET)
+    for key in KEYS:
+        s3.put_object(Bucket=BUCKET, Key=key, Body=b"")
+    s3.keys_a_page = 2
+    assert [each.key for each in objects(s3, BUCKET)] == sorted(KEYS)  # type: ignore[arg-type]
+    assert list(top_level(s3, BUCKET)) == ["a", "a b+c%", "a/", "b/", "c\x01d"]  # type: ignore[arg-type]
 
 
 # Rows

@@ -28,12 +28,12 @@ _LAST_END = f".{max(_ENDS)}"
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """All that is seen of one source key. Either there is an object, or thumbnails have outlived it."""
+    """One source key: its object, its row and its thumbnails. Where there is no object, thumbnails have outlived it."""
 
     key: str
     object: Listed | None
     row: Row | None
-    """None as well where nobody has looked, for want of an object."""
+    """None where there is none, and in the first look also where there is no object."""
     thumbnails: Mapping[str, Listed]
     """By key, in every rendition that there is or was."""
     gone_since: datetime | None = None
@@ -41,7 +41,7 @@ class Sight:
     is_changing: bool = False
     """Whether its row was written while the buckets were looked at."""
     place: str | None = None
-    """Where a walk that ends after this one can go on: all keys and positions up to here are over, and no others."""
+    """Where another walk can go on if this one ends here: all before it is done. None where it cannot end here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ def align(
 
 @dataclass(slots=True)
 class _Held:
-    """A source key of which more may be seen."""
+    """A source key that the walk may still find thumbnails of."""
 
     key: str
     object: Listed | None
@@ -108,7 +108,7 @@ _Step = tuple[str, "tuple[Listed, Row | None] | None", "Listed | None"]
 
 
 def _merged(sources: Iterable[tuple[Listed, Row | None]], listings: Sequence[Iterable[Listed]]) -> Iterator[_Step]:
-    """Either side's next one, in the order of positions."""
+    """The sources and the thumbnails as one sequence, in the order of positions."""
 
     def of_sources() -> Iterator[_Step]:
         return ((source[0].key, source, None) for source in sources)

@@ -1,6 +1,6 @@
-"""The pass over both buckets and the catalog: what is seen, looked at again where it seems wrong, and told.
+"""Compares both buckets with the catalog; what seems wrong is looked at a second time before it is told.
 
-It reads only: listings of both buckets and rows, never the bytes of an image.
+It only reads, and never the bytes of an image: listings of both buckets, and rows.
 """
 
 from __future__ import annotations
@@ -46,7 +46,12 @@ _SIGHTS_AT_ONCE = 1000
 
 @dataclass(frozen=True)
 class Estate:
-    """What has to fit together: the two buckets, the catalog and the settings that are deployed."""
+    """A deployment as a pass compares it: the two buckets, the catalog and the settings.
+
+    estate = Estate(s3, dynamodb, "thumbs-uploads", "thumbs-thumbnails", "thumbs-catalog", settings, prefix="")
+    for examined in reconcile(estate):
+        ...
+    """
 
     s3: S3Client
     dynamodb: DynamoDBClient
@@ -155,10 +160,9 @@ def _page_ahead(items: Iterable[_Item]) -> Iterator[_Item]:
 
 
 def _look_again(estate: Estate, threads: ThreadPoolExecutor, sights: Sequence[Sight]) -> list[Sight]:
-    """See once more what the listings and the rows have shown at different moments.
+    """Look at both buckets again, between two reads of the row; the first look saw each at a different moment.
 
-    Both buckets are looked at between two reads of the row. Where the reads agree, the row was that all the while;
-    where they do not, somebody is at work.
+    Where the two reads agree, the row was the same all the while. Where they differ, a worker is at it.
     """
     keys = [sight.key for sight in sights]
     before = _rows_now(estate, threads, keys)
@@ -181,7 +185,7 @@ def _rows_now(estate: Estate, threads: ThreadPoolExecutor, keys: Sequence[str]) 
 
 def _seen_now(estate: Estate, sight: Sight, row: Row | None) -> Sight:
     listed = listing.find(estate.s3, estate.source_bucket, sight.key)
-    # A look costs a call: those that decide something, and no others.
+    # Each look is a call: only those that decide something are made.
     keys: set[str] = set()
     verdict = judge(listed, row, estate.settings.fingerprint) if listed else None
     if verdict in {None, Verdict.CURRENT, Verdict.FAILED}:

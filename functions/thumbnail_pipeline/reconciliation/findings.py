@@ -1,4 +1,4 @@
-"""What is wrong with an image, and how many of them are right. Pure."""
+"""What is wrong with one image, and the counts of a whole pass. Pure."""
 
 from __future__ import annotations
 
@@ -42,11 +42,12 @@ class Kind(StrEnum):
 
     @property
     def is_wrong(self) -> bool:
+        """Whether somebody has to mend it."""
         return self not in {Kind.PENDING, Kind.FOREIGN}
 
 
 BROKEN = frozenset({Kind.THUMBNAIL_MISSING, Kind.THUMBNAIL_ALTERED})
-"""What is wrong though the row is current."""
+"""Kinds that can be wrong while the row is current."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +56,10 @@ class Finding:
 
     kind: Kind
     key: str
-    """The source's; of what is foreign, its own in the thumbnails bucket."""
+    """Of the source; of something foreign, its own key in the thumbnails bucket."""
     detail: str
     thumbnail: Listed | None = None
-    """The very one that is meant, where it is there."""
+    """The thumbnail in question, where there is one."""
 
     def as_json(self) -> dict[str, Any]:
         shown = {"thumbnail": self.thumbnail.key} if self.thumbnail else {}
@@ -66,19 +67,21 @@ class Finding:
 
 
 class Standing(StrEnum):
-    """What an object counts as."""
+    """What an object counts as in a pass; each is exactly one of these."""
 
     CURRENT = "current"
     """READY, from its newest bytes and with the settings that are deployed, and every thumbnail is there."""
     FAILED = "failed"
     """Its newest bytes failed for good, and the row has the reason."""
     PENDING = "pending"
+    """Too young to be called wrong, or being worked on."""
     INCOMPLETE = "incomplete"
+    """It should be one of the others, and is not."""
 
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """A source key, or something foreign, when it has been looked at."""
+    """What a pass says of one source key, or of something foreign."""
 
     standing: Standing | None
     """None where there is no object."""
@@ -96,7 +99,12 @@ class Examined:
 
 @dataclass
 class PassTally:
-    """How many of what there are."""
+    """The counts of a pass.
+
+    tally = PassTally()
+    for examined in reconcile(estate):
+        tally.add(examined)
+    """
 
     checked: int = 0
     """Objects, of which each is either current, failed, pending or incomplete."""
@@ -120,7 +128,7 @@ class PassTally:
 
     @property
     def incomplete(self) -> int:
-        """Objects that are not, and should be, decided."""
+        """Objects that should be current or failed, and are neither."""
         return self.checked - self.pending - self.current - self.failed.total()
 
     @property
@@ -158,7 +166,7 @@ class PassTally:
 def examine(
     sight: Sight, settings_fingerprint: str, young_since: datetime, *, propagates_deletions: bool = True
 ) -> Examined:
-    """Say what is wrong with what is seen of a source key.
+    """Say what is wrong with one source key.
 
     What was written after `young_since` may still be on its way through the queue, and counts as pending until it is
     done. Where deletions are not propagated, what has outlived its object is right.
