@@ -25,13 +25,13 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from boto3.dynamodb.types import TypeDeserializer
 from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
 from devtools.localaws import emulator, stack
 from thumbctl.costs.capacity import Ramp, Step, seconds
+from thumbnail_pipeline.rows import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -130,9 +130,8 @@ class Importer:
 
     def rows(self) -> dict[str, Mapping[str, Any]]:
         """What the catalog says, by key."""
-        deserialise = TypeDeserializer().deserialize
         pages = self.stack.client("dynamodb").get_paginator("scan").paginate(TableName=self.stack.outputs["table_name"])
-        rows = [{name: deserialise(value) for name, value in item.items()} for page in pages for item in page["Items"]]
+        rows = [plain(item) for page in pages for item in page["Items"]]
         return {row["source_key"]: row for row in rows}
 
 

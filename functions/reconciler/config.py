@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Config:
+class ReconcilerConfig:
     """What Terraform decided for this function."""
 
     settings: Settings
@@ -32,7 +32,7 @@ class Config:
     """The dimension `Function` of the metrics: the function that renders, beside whose metrics these are shown."""
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str]) -> Config:
+    def from_environment(cls, environment: Mapping[str, str]) -> ReconcilerConfig:
         """Read and validate. Raises Systemic, naming the variable."""
 
         given = Variables(environment)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from reconciler.scheduled import Scheduled
 
 if TYPE_CHECKING:
-    from reconciler.scheduled import LambdaContext
+    from thumbnail_pipeline.environment import LambdaContext
 
 _scheduled = Scheduled.start(os.environ)
 

@@ -13,6 +13,11 @@ https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from thumbnail_pipeline.outcomes import Reason
+
 __all__ = ["OutOfTime", "Permanent", "PipelineError", "Systemic", "Transient"]
 
 
@@ -23,11 +28,12 @@ class PipelineError(Exception):
 class Permanent(PipelineError):
     """The input can never be processed.
 
-    `reason` is a stable code in kebab case, fit for a metric dimension and for people's queries;
     `detail` is one sentence for the person who looks at this one image.
+
+        raise Permanent(Reason.EMPTY, "The object has no bytes.")
     """
 
-    def __init__(self, reason: str, detail: str) -> None:
+    def __init__(self, reason: Reason, detail: str) -> None:
         super().__init__(reason, detail)
         self.reason = reason
         self.detail = detail

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Config:
+class ThumbnailerConfig:
     """What Terraform decided for this function."""
 
     settings: Settings
@@ -45,7 +45,7 @@ class Config:
     """How much of its work an invocation does at a time."""
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str]) -> Config:
+    def from_environment(cls, environment: Mapping[str, str]) -> ThumbnailerConfig:
         """Read and validate. Raises Systemic, naming the variable: no image can be processed without."""
 
         given = Variables(environment)

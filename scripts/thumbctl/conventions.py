@@ -10,7 +10,7 @@ import json
 import re
 import sys
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import boto3
 import typer
@@ -21,6 +21,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from thumbctl.errors import ThumbctlError
 from thumbctl.stack import PARAMETER
+from thumbnail_pipeline.outcomes import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -38,14 +39,6 @@ class ExitCode(enum.IntEnum):
     """After Ctrl-C, as shells have it: neither done nor wrong."""
 
 
-# Why an image or a message can fail for good; a test holds them to what the function raises.
-REASONS: Final = (
-    "archived", "corrupt", "crashed", "empty", "key-too-long", "malformed-message", "out-of-memory", "too-large",
-    "too-many-frames", "too-many-pixels", "too-many-scans", "too-slow", "truncated", "unidentified", "unknown-event",
-    "unknown-message", "unsupported-format",
-)  # fmt: skip
-
-
 def complete_stack(incomplete: str) -> list[str]:
     """Names of deployments, for the shell: those that can be had at once, which may be none."""
     impatient = Config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 1})
@@ -60,7 +53,7 @@ def complete_stack(incomplete: str) -> list[str]:
 
 def complete_reason(incomplete: str) -> list[str]:
     """Reasons of failure, for the shell."""
-    return [reason for reason in REASONS if reason.startswith(incomplete)]
+    return [reason for reason in Reason if reason.startswith(incomplete)]
 
 
 StackOption: TypeAlias = Annotated[

@@ -15,8 +15,9 @@ from botocore.exceptions import ClientError
 from support.deployment import eventually
 from support.pictures import picture
 from support.roles import Role
-from thumbctl.bulk import messages
 from thumbctl.errors import is_denied
+from thumbnail_pipeline.images import Image
+from thumbnail_pipeline.messages import backfill_body
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -188,7 +189,7 @@ def waits(deployment: Deployment, key: str, queue: str) -> None:
 
 
 def backfill(deployment: Deployment, key: str) -> None:
-    body = messages.body(deployment.outputs["source_bucket"], key, forced=True)
+    body = backfill_body(Image(deployment.outputs["source_bucket"], key), forced=True)
     deployment.sqs.send_message(QueueUrl=deployment.outputs["backfill_queue_url"], MessageBody=body)
 
 

@@ -14,17 +14,21 @@ from model.history import Broken, play, seeded
 from model.world import Protocol
 from thumbnail_pipeline import ordering
 from thumbnail_pipeline.clients import errors_told_apart
+from thumbnail_pipeline.images import StoredThumbnail
 from thumbnail_pipeline.messages import Change
-from thumbnail_pipeline.ordering import Verdict
+from thumbnail_pipeline.ordering import Order
+from thumbnail_pipeline.outcomes import Status
+from thumbnail_pipeline.rows import Row, key_of
 from thumbnailer import catalog, pipeline
-from thumbnailer.catalog import DELETED, Catalog, Row, Superseded
+from thumbnailer.catalog import Catalog, Superseded
 from thumbnailer.pipeline import Pipeline
-from thumbnailer.storage import Occupied, Storage, StoredThumbnail
+from thumbnailer.storage import Occupied, Storage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from thumbnail_pipeline.messages import Image, ObjectEvent
+    from thumbnail_pipeline.images import Image
+    from thumbnail_pipeline.messages import ObjectEvent
     from thumbnail_pipeline.renderer.rendering import Thumbnail
     from thumbnailer.catalog import State
 
@@ -87,9 +91,9 @@ class LeavesNoTombstone(Catalog):
 
     def commit(self, claimed: Row, state: State) -> Row:
         row = super().commit(claimed, state)
-        if state.status == DELETED:
+        if state.status is Status.DELETED:
             with errors_told_apart("deleting"):
-                self._dynamodb.delete_item(TableName=self._table, Key=catalog._key(claimed.image))
+                self._dynamodb.delete_item(TableName=self._table, Key=key_of(claimed.image))
         return row
 
 
@@ -233,17 +237,17 @@ def test_the_model_catches_thumbnails_without_a_stamp(monkeypatch: pytest.Monkey
     assert_caught(Protocol())
 
 
-@pytest.mark.parametrize("taken_for_newer", [Verdict.STALE, Verdict.SAME])
-def test_the_model_catches_a_judge_that_is_too_lenient(
-    monkeypatch: pytest.MonkeyPatch, taken_for_newer: Verdict
+@pytest.mark.parametrize("taken_for_newer", [Order.STALE, Order.SAME])
+def test_the_model_catches_a_comparison_that_is_too_lenient(
+    monkeypatch: pytest.MonkeyPatch, taken_for_newer: Order
 ) -> None:
-    judge = ordering.judge
+    compare = ordering.compare
 
-    def lenient(sequencer: str, row: Row | None) -> Verdict:
-        verdict = judge(sequencer, row)
-        return Verdict.NEWER if verdict is taken_for_newer else verdict
+    def lenient(sequencer: str, row: Row | None) -> Order:
+        order = compare(sequencer, row)
+        return Order.NEWER if order is taken_for_newer else order
 
-    monkeypatch.setattr(ordering, "judge", lenient)
+    monkeypatch.setattr(ordering, "compare", lenient)
     assert_caught(Protocol())
 
 

@@ -120,7 +120,7 @@ def outcome(source: bytes, number: int) -> str:
     try:
         render(source, chosen)
     except Permanent as error:
-        result = error.reason
+        result: str = error.reason
     else:
         result = "READY"
     taken, peak = time.process_time() - started, memory("VmHWM") - before

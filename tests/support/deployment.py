@@ -8,9 +8,10 @@ import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import psutil
-from boto3.dynamodb.types import TypeDeserializer
 
 from support.roles import Role
+from thumbnail_pipeline.images import Image
+from thumbnail_pipeline.rows import key_of, plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -67,9 +68,9 @@ class Deployment:
 
     def row(self, key: str) -> dict[str, Any] | None:
         """The catalog row as it is now."""
-        name = {"source_key": {"S": key}, "source_bucket": {"S": self.outputs["source_bucket"]}}
-        item = self.dynamodb.get_item(TableName=self.outputs["table_name"], Key=name, ConsistentRead=True).get("Item")
-        return item and {attribute: TypeDeserializer().deserialize(value) for attribute, value in item.items()}
+        named = key_of(Image(self.outputs["source_bucket"], key))
+        item = self.dynamodb.get_item(TableName=self.outputs["table_name"], Key=named, ConsistentRead=True).get("Item")
+        return item and plain(item)
 
     def row_when(
         self, key: str, status: str, *, etag: str | None = None, within: float = PATIENCE_SECONDS

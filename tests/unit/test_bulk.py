@@ -13,11 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thumbctl.bulk import journal, messages
+from thumbctl.bulk import journal
 from thumbctl.bulk.errors import BulkError
 from thumbctl.bulk.pace import Pace
 from thumbctl.bulk.sender import Message, Sender
-from thumbnail_pipeline.messages import Change, ObjectEvent, parse
+from thumbnail_pipeline.images import Image
+from thumbnail_pipeline.messages import Change, ObjectEvent, backfill_body, parse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +37,7 @@ SCHEMA = "CREATE TABLE IF NOT EXISTS done (key TEXT PRIMARY KEY) WITHOUT ROWID;"
     forced=st.booleans(),
 )
 def test_the_function_reads_what_a_backfill_writes(key: str, size: int | None, etag: str | None, forced: bool) -> None:  # noqa: FBT001
-    (event,) = parse(messages.body("uploads", key, size=size, etag=etag, forced=forced))
+    (event,) = parse(backfill_body(Image("uploads", key), size=size, etag=etag, forced=forced))
     assert isinstance(event, ObjectEvent)
     assert event.is_backfill
     assert (event.image.bucket, event.image.key, event.change) == ("uploads", key, Change.CREATED)
@@ -44,7 +45,7 @@ def test_the_function_reads_what_a_backfill_writes(key: str, size: int | None, e
 
 
 def test_the_longest_batch_fits_into_a_call() -> None:
-    longest = messages.body("u" * 63, "\N{SNOWMAN}" * 341, size=2**40, etag="f" * 38, forced=True)
+    longest = backfill_body(Image("u" * 63, "\N{SNOWMAN}" * 341), size=2**40, etag="f" * 38, forced=True)
     # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html
     assert 10 * len(longest) <= 256 * 1024
 

@@ -15,7 +15,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support.memory_sqs import Crash, MemorySQS, Queued
-from thumbctl.bulk import messages
 from thumbctl.bulk.errors import BulkError
 from thumbctl.bulk.pace import Pace
 from thumbctl.bulk.sender import Sender
@@ -33,6 +32,8 @@ from thumbctl.dead_letters.letters import (
     redrive,
 )
 from thumbnail_pipeline.errors import Permanent
+from thumbnail_pipeline.images import Image
+from thumbnail_pipeline.messages import backfill_body
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -198,7 +199,7 @@ def test_where_letters_belong() -> None:
     def letter(body: str, source_arn: str | None) -> Letter:
         return Letter("m", body, datetime.now(UTC), 1, source_arn)
 
-    backfill = messages.body("uploads", "a.jpg")
+    backfill = backfill_body(Image("uploads", "a.jpg"))
     assert ORIGINS.url_of(letter(backfill, "arn:work")) == WORK
     assert ORIGINS.url_of(letter(uploaded("a.jpg"), "arn:backfill")) == BACKFILL
     assert ORIGINS.url_of(letter(backfill, None)) == BACKFILL

@@ -47,11 +47,9 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return layer
 
 
-@pytest.fixture(scope="module")
-def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Both archives where Lambda unpacks them, read-only, beside the SDK that the runtime brings."""
-    root = tmp_path_factory.mktemp("lambda")
-    for name, place in ((FUNCTION, root / "task"), (LAYER, root / "opt")):
+def unpack(root: Path, archive: Path) -> Path:
+    """An archive and the layer where Lambda unpacks them, read-only, beside the SDK that the runtime brings."""
+    for name, place in ((archive, root / "task"), (LAYER, root / "opt")):
         with zipfile.ZipFile(name) as zipped:
             zipped.extractall(place)
     (root / "runtime").mkdir()
@@ -60,6 +58,12 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for directory in [root / "task", root / "opt", *root.glob("task/**/"), *root.glob("opt/**/")]:
         directory.chmod(0o555)
     return root
+
+
+@pytest.fixture(scope="module")
+def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The thumbnailer as Lambda has it."""
+    return unpack(tmp_path_factory.mktemp("lambda"), FUNCTION)
 
 
 def run_unpacked(root: Path, script: str, told: Any = None) -> Any:
@@ -84,27 +88,31 @@ def run_unpacked(root: Path, script: str, told: Any = None) -> Any:
     return json.loads(done.stdout)
 
 
-def test_the_archives_need_nothing_but_the_runtime(unpacked: Path) -> None:
-    script = """
+@pytest.mark.parametrize("function", ["thumbnailer", "reconciler"])
+def test_an_archive_needs_nothing_but_the_layer_and_the_runtime(tmp_path: Path, function: str) -> None:
+    unpacked = unpack(tmp_path, FUNCTION.with_name(f"{function}.zip"))
+    script = f"""
 import importlib, json, pkgutil
-import PIL.features, PIL.Image, aws_xray_sdk.core, pi_heif, reconciler, thumbnailer
+import PIL.features, PIL.Image, aws_xray_sdk.core, pi_heif, {function}, thumbnail_pipeline
 modules = [
-    importlib.import_module(f"{package.__name__}.{found.name}")
-    for package in (thumbnailer, reconciler)
-    for found in pkgutil.iter_modules(package.__path__)
+    importlib.import_module(found.name)
+    for package in ({function}, thumbnail_pipeline)
+    for found in pkgutil.walk_packages(package.__path__, package.__name__ + ".")
 ]
 PIL.Image.init()
 codecs = ["avif", "jpg", "libtiff", "littlecms2", "webp", "zlib"]
-print(json.dumps({
-    "task": sorted({module.__file__ for module in modules}),
+print(json.dumps({{
+    "task": sorted({{module.__file__ for module in modules}}),
     "opt": [PIL.__file__, aws_xray_sdk.__file__, pi_heif.__file__],
-    "codecs": {codec: bool(PIL.features.check(codec)) for codec in codecs},
-}))
+    "codecs": {{codec: bool(PIL.features.check(codec)) for codec in codecs}},
+}}))
 """
     told = run_unpacked(unpacked, script)
-    written = {file for package in ("thumbnailer", "reconciler") for file in FUNCTIONS.glob(f"{package}/[!_]*.py")}
-    assert set(map(Path, told["task"])) == {unpacked / "task" / file.relative_to(FUNCTIONS) for file in written}
-    assert all(file.startswith(f"{unpacked / place}/") for place in ("task", "opt") for file in told[place])
+    packages = (function, "thumbnail_pipeline")
+    written = {file.relative_to(FUNCTIONS) for package in packages for file in FUNCTIONS.glob(f"{package}/**/*.py")}
+    written -= {Path(package) / "__init__.py" for package in packages}
+    assert {Path(file).relative_to(unpacked / "task") for file in told["task"]} == written
+    assert all(file.startswith(f"{unpacked / 'opt'}/") for file in told["opt"])
     assert all(told["codecs"].values()), told["codecs"]
 
 

@@ -25,8 +25,8 @@ from thumbctl.costs.measured import AtMemory, Encoding, Encodings, Measured, Mem
 from thumbctl.costs.model import Line, Model, Stack, Workload, by_service, total
 from thumbctl.costs.prices import Prices
 from thumbctl.render import DEFAULT
+from thumbnail_pipeline.rows import FAILURE_SHARDS
 from thumbnail_pipeline.settings import Rendition
-from thumbnailer.catalog import FAILURE_SHARDS
 
 TERRAFORM = costs_document.REPOSITORY / "terraform"
 PRICES = Prices.load()

@@ -12,6 +12,7 @@ import pytest
 from devtools.localaws.stack import REPOSITORY
 from support import runbook
 from support.runbook import CHANGES
+from thumbnail_pipeline.outcomes import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,8 +24,8 @@ BLOCKS: Final = [(section.name, block) for section in SECTIONS.values() for bloc
 TIERS: Final = {"page": "Pages", "critical": "Critical alarms", "warning": "Warnings"}
 TERRAFORM: Final = REPOSITORY / "terraform"
 OBSERVABILITY: Final = TERRAFORM / "modules" / "observability"
-FUNCTION: Final = REPOSITORY / "functions" / "thumbnailer"
-RECONCILER: Final = REPOSITORY / "functions" / "reconciler"
+FUNCTIONS: Final = REPOSITORY / "functions"
+MODULES: Final = [*FUNCTIONS.rglob("*.py")]
 # In this order in every section, so that nobody has to search at night.
 PARTS: Final = ("What it means.", "What users feel.", "Look first.", "Over when", "Escalate")
 # What changes something, in the words of the AWS CLI and of Terraform.
@@ -49,19 +50,6 @@ def constants(*files: Path) -> Iterator[str]:
                 yield node.arg
 
 
-def reasons() -> Iterator[str]:
-    """The codes with which an image can fail."""
-    for file in FUNCTION.glob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            match node:
-                case ast.Call(func=ast.Name("Permanent"), args=[ast.Constant(str(reason)), *_]):
-                    yield reason
-                case ast.Call(func=ast.Name("Outcome"), args=[_, ast.Name("FAILED"), ast.Constant(str(reason)), *_]):
-                    yield reason
-                case ast.FunctionDef(name="_blame"):
-                    yield from re.findall(r"(?:return|else) '([a-z-]+)'", ast.unparse(node))
-
-
 def first_column(section: str) -> set[str]:
     """The words in the first column of the tables of a section."""
     return {word for cell in SECTIONS[section].first_column for word in re.findall("`([^`]+)`", cell)}
@@ -75,7 +63,9 @@ def test_every_alarm_has_a_section_in_the_chapter_of_its_tier() -> None:
 
 
 def test_digests_lead_to_a_section() -> None:
-    (anchor,) = re.findall(r"runbook_url}#([a-z-]+)", (FUNCTION / "alerts.py").read_text(encoding="utf-8"))
+    (anchor,) = re.findall(
+        r"runbook_url}#([a-z-]+)", (FUNCTIONS / "thumbnailer" / "alerts.py").read_text(encoding="utf-8")
+    )
     assert SECTIONS[anchor].chapter == "News"
 
 
@@ -108,10 +98,10 @@ def test_outputs_that_are_read_exist() -> None:
 
 def test_names_in_snake_case_exist() -> None:
     # Inputs and outputs of the module, and fields of the log and of the catalog's rows.
-    files = [TERRAFORM / "variables.tf", TERRAFORM / "outputs.tf", *FUNCTION.glob("*.py")]
+    files = [TERRAFORM / "variables.tf", TERRAFORM / "outputs.tf", *MODULES]
     known = {word for file in files for word in re.findall(r"\w+", file.read_text(encoding="utf-8"))}
     steps = {f"{name}_ms" for name in ("wait", "fetch", "render", "store", "commit")} & {
-        f"{constant}_ms" for constant in constants(*FUNCTION.glob("*.py"))
+        f"{constant}_ms" for constant in constants(*MODULES)
     }
     named = set(re.findall(r"`([a-z]+(?:_[a-z]+)+)`", re.sub(r"`retention\.(\w+)`", r"`\1`", TEXT)))
     assert len(named) > 10
@@ -121,7 +111,7 @@ def test_names_in_snake_case_exist() -> None:
 def test_fields_of_the_log_that_are_looked_for_are_written() -> None:
     looked_for = set(re.findall(r'"([a-z_]+)":', "\n".join(block for _, block in BLOCKS if "logged" in block)))
     assert {"key", "reason", "detail", "error"} <= looked_for
-    assert looked_for - set(constants(*FUNCTION.glob("*.py"))) == {"_aws"} & looked_for
+    assert looked_for - set(constants(*MODULES)) == {"_aws"} & looked_for
 
 
 def test_metrics_that_are_read_exist() -> None:
@@ -131,7 +121,7 @@ def test_metrics_that_are_read_exist() -> None:
     watched = "".join(file.read_text(encoding="utf-8") for file in OBSERVABILITY.glob("*.tf"))
     # The dashboard and the alarms are held to what AWS and the function emit; what they read, the runbook may.
     assert {name for _, name in read if not re.search(rf'"{name}"', watched)} == set()
-    emitted = set(constants(FUNCTION / "worker.py", FUNCTION / "telemetry.py", *RECONCILER.glob("*.py")))
+    emitted = set(constants(*MODULES))
     assert {name for namespace, name in read if namespace == "ThumbnailPipeline"} <= emitted
 
 
@@ -143,7 +133,7 @@ def test_saved_queries_that_are_named_exist() -> None:
 
 def test_every_reason_is_explained() -> None:
     # A redelivery that finds a failure nobody was told of does not say why.
-    assert set(reasons()) | {"failed"} == first_column("failed-images")
+    assert {*Reason, "failed"} == first_column("failed-images")
 
 
 def test_every_policy_of_the_role_is_explained() -> None:

@@ -38,11 +38,11 @@ IDS = [" ".join(path) for path in COMMANDS]
 
 
 def texts() -> Iterator[tuple[str, str]]:
-    """Whatever may name a command: help, and the remedies in what thumbctl, its machinery and the reconciler say."""
+    """Whatever may name a command: help, and the remedies in what thumbctl and the functions say."""
     for path, command in COMMANDS.items():
         yield f"help of {' '.join(path)}", "\n".join([command.help, *(each.help or "" for each in command.params)])
     yield "help", ROOT.help
-    for folder in ("scripts/thumbctl", "scripts/bulk", "functions/reconciler"):
+    for folder in ("scripts/thumbctl", "functions"):
         for file in (REPOSITORY / folder).rglob("*.py"):
             yield file.name, file.read_text(encoding="utf-8")
 

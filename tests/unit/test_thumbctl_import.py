@@ -99,7 +99,8 @@ class World:
             "claim": "1",
         }
         item |= {"reason": reason} if reason else {}
-        self.dynamodb.put_item(TableName="catalog", Item={name: {"S": value} for name, value in item.items()})
+        stored: Any = {name: {"S": value} for name, value in item.items()}
+        self.dynamodb.put_item(TableName="catalog", Item={**stored, "fence": {"N": "1"}})
 
 
 @pytest.fixture(scope="module")

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 from PIL import Image
 
 from thumbnail_pipeline.errors import Permanent
+from thumbnail_pipeline.outcomes import Reason
 from thumbnail_pipeline.renderer.encoders import MOVING, Timing, encoded, flattened
 from thumbnail_pipeline.renderer.formats import Header, animates, inspect, lacks_end, opened
 from thumbnail_pipeline.renderer.geometry import Cut, cut, scale
@@ -121,15 +122,15 @@ def render(source: bytes, settings: Settings) -> Rendered:
     except Permanent:
         raise
     except MemoryError as error:
-        raise Permanent("out-of-memory", "Rendering needs more memory than there is.") from error
+        raise Permanent(Reason.OUT_OF_MEMORY, "Rendering needs more memory than there is.") from error
     except Exception as error:
         # Decoders raise anything at all on bytes made to hurt: OSError, SyntaxError, struct.error, KeyError …
         raise Permanent(_blame(source, error), f"The image cannot be decoded: {_one_line(error)}.") from error
 
 
 @dataclass(frozen=True)
-class _Source:
-    """The first frame, decoded, and what the file says about it.
+class _FirstFrame:
+    """It decoded, and what the file says about it.
 
     size is that of the picture as stored, in pixels, and scale how much of it was decoded, each way.
     """
@@ -219,7 +220,7 @@ def _drawing(source: bytes, settings: Settings) -> _Drawing:
     return _Drawing(tuple(tuple(each) for each in pictures), timing, facts)
 
 
-def _decoded(source: bytes, header: Header, settings: Settings, notes: list[str]) -> _Source:
+def _decoded(source: bytes, header: Header, settings: Settings, notes: list[str]) -> _FirstFrame:
     """The first frame, decoded no larger than the largest thumbnail needs where the format can do that."""
     image = opened(_mended(source, header, settings, notes), header.format)
     size, scaled = image.size, (1.0, 1.0)
@@ -234,7 +235,7 @@ def _decoded(source: bytes, header: Header, settings: Settings, notes: list[str]
         image, scaled = _smaller(image, source, header, settings, turned=orientation >= _ON_ITS_SIDE)
         _load(image, settings, notes)
         image.info["icc_profile"] = profile
-    return _Source(image, size, scaled, orientation, taken, image.info.get("icc_profile"))
+    return _FirstFrame(image, size, scaled, orientation, taken, image.info.get("icc_profile"))
 
 
 def _smaller(
@@ -326,13 +327,13 @@ def _upright(picture: Image.Image, orientation: int) -> Image.Image:
     return picture.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else picture
 
 
-def _blame(source: bytes, error: Exception) -> str:
+def _blame(source: bytes, error: Exception) -> Reason:
     """What is wrong with a file: half of it is missing, or a kind of pixel is not decoded, or it is broken."""
     if isinstance(error, Image.DecompressionBombError):
-        return "too-many-pixels"
+        return Reason.TOO_MANY_PIXELS
     if "unsupported" in str(error).lower():
-        return "unsupported-format"
-    return "truncated" if lacks_end(source) or _is_cut_short(error) else "corrupt"
+        return Reason.UNSUPPORTED_FORMAT
+    return Reason.TRUNCATED if lacks_end(source) or _is_cut_short(error) else Reason.CORRUPT
 
 
 def _is_cut_short(error: Exception) -> bool:

@@ -23,10 +23,12 @@ from thumbctl.backfill.enqueue import (
 from thumbctl.backfill.guard import MESSAGES_AT_A_TIME, Bounds
 from thumbctl.backfill.job import EXCLUDED, SCHEMA, Checkpoints, Wish
 from thumbctl.backfill.ranges import Listing
-from thumbctl.bulk import journal, messages
+from thumbctl.bulk import journal
 from thumbctl.conventions import JsonOption, StackOption, YesOption, console, write_json
 from thumbctl.costs import command as estimate
 from thumbctl.costs.estimate import Job
+from thumbnail_pipeline.images import Image
+from thumbnail_pipeline.messages import backfill_body
 from thumbnail_pipeline.reconciliation.judgement import Verdict
 
 if TYPE_CHECKING:
@@ -105,7 +107,7 @@ def backfill(
         asked["inventory"] = [inventory, read.created]
 
     def body(listed: Listed) -> str:
-        return messages.body(bucket, listed.key, size=listed.size, etag=listed.etag, forced=force)
+        return backfill_body(Image(bucket, listed.key), size=listed.size, etag=listed.etag, forced=force)
 
     with journal.opened(journal.file_of("backfill", found.title, asked), SCHEMA) as connection:
         checkpoints = Checkpoints(connection)

@@ -153,7 +153,7 @@ class Guard:
         with self._lock:
             room = max(0, _SAMPLE - len(self._following))
             self._following.extend(
-                _Followed(each.listed.key, each.known.processed_at if each.known else None, now) for each in sent[:room]
+                _Followed(each.listed.key, each.row.processed_at if each.row else None, now) for each in sent[:room]
             )
 
     def look(self) -> Seen:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from thumbctl.backfill.guard import Valve
     from thumbnail_pipeline.listing import Listed
-    from thumbnail_pipeline.rows import Known, Rows
+    from thumbnail_pipeline.rows import Row, Rows
 
 # The interpreter has one lock, and most of a part's time is reading what AWS answered: more would hold more pages.
 PARTS_AT_A_TIME: Final = 4
@@ -88,7 +88,7 @@ class Found:
     """An object and what is known of it."""
 
     listed: Listed
-    known: Known | None
+    row: Row | None
     verdict: Verdict
 
 
@@ -214,14 +214,14 @@ class Backfill:
     def _judged(self, page: Sequence[tuple[str, Listed]]) -> Iterator[tuple[str, Found | None]]:
         """Yield the positions of a page, with what was found there where it was asked for."""
         keys = [listed.key for _, listed in page if self._is_named(listed.key)]
-        rows: dict[str, Known] = {}
+        rows: dict[str, Row] = {}
         for first in range(0, len(keys), KEYS_A_CALL):
             rows |= self._rows.of(keys[first : first + KEYS_A_CALL])
         named = set(keys)
         for position, listed in page:
             if listed.key in named:
-                known = rows.get(listed.key)
-                yield position, Found(listed, known, judge(listed, known, self._settings_fingerprint))
+                row = rows.get(listed.key)
+                yield position, Found(listed, row, judge(listed, row, self._settings_fingerprint))
             else:
                 yield position, None
 

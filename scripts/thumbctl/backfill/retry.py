@@ -22,7 +22,6 @@ from thumbctl.backfill.enqueue import (
 )
 from thumbctl.backfill.guard import MESSAGES_AT_A_TIME, Bounds
 from thumbctl.backfill.job import Checkpoints, Wish
-from thumbctl.bulk import messages
 from thumbctl.conventions import (
     JsonOption,
     KeysOption,
@@ -35,7 +34,9 @@ from thumbctl.conventions import (
     write_json,
 )
 from thumbctl.looking.failed import failures
+from thumbnail_pipeline.images import Image
 from thumbnail_pipeline.listing import Listed
+from thumbnail_pipeline.messages import backfill_body
 from thumbnail_pipeline.reconciliation.judgement import Verdict
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def retry(
     checkpoints.begin(source.parts())
 
     def body(listed: Listed) -> str:
-        return messages.body(found.outputs["source_bucket"], listed.key, etag=listed.etag or None)
+        return backfill_body(Image(found.outputs["source_bucket"], listed.key), etag=listed.etag or None)
 
     manner = Manner(limit, rate, Bounds(in_queue, dead=max_dead), wait)
     fingerprint = found.deployed().settings.fingerprint

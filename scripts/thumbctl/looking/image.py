@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from boto3.dynamodb.types import TypeDeserializer
-
 from thumbnail_pipeline import listing
-from thumbnail_pipeline.rows import Known, known
+from thumbnail_pipeline.images import Image
+from thumbnail_pipeline.rows import decoded, key_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,19 +17,10 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
     from thumbctl.stack import Stack
-
-_deserialise = TypeDeserializer().deserialize
+    from thumbnail_pipeline.rows import Row
 
 # https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html
 _MOST_VERSIONS = 1000
-
-
-@dataclass(frozen=True)
-class Row:
-    """A catalog row: `attributes` for people, as JSON has them, and `known` to judge it by."""
-
-    attributes: Mapping[str, Any]
-    known: Known
 
 
 @dataclass(frozen=True)
@@ -60,12 +49,9 @@ class Thumbnail:
 def row(stack: Stack, key: str) -> Row | None:
     """Read the row of the source object at `key` as it is at this moment."""
     dynamodb: DynamoDBClient = stack.client("dynamodb")
-    named = {"source_key": {"S": key}, "source_bucket": {"S": stack.outputs["source_bucket"]}}
+    named = key_of(Image(stack.outputs["source_bucket"], key))
     answer = dynamodb.get_item(TableName=stack.outputs["table_name"], Key=named, ConsistentRead=True)
-    if "Item" not in answer:
-        return None
-    item = answer["Item"]
-    return Row({name: _plain(_deserialise(value)) for name, value in sorted(item.items())}, known(item))
+    return decoded(answer["Item"]) if "Item" in answer else None
 
 
 def source(stack: Stack, key: str) -> Source | None:
@@ -94,15 +80,3 @@ def thumbnails(stack: Stack, listed: Sequence[Mapping[str, Any]]) -> list[Thumbn
         state = "missing" if lying is None else "there" if lying.etag == each["etag"] else "altered"
         found.append(Thumbnail(each, state))
     return found
-
-
-def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever a row can hold
-    """The same as JSON can hold it; the catalog has no binary attributes."""
-    match value:
-        case Decimal():
-            return int(value) if value == value.to_integral_value() else float(value)
-        case list():
-            return [_plain(each) for each in value]
-        case dict():
-            return {name: _plain(each) for name, each in value.items()}
-    return value

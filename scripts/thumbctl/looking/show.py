@@ -16,15 +16,17 @@ from thumbctl.conventions import ExitCode, JsonOption, SinceOption, StackOption,
 from thumbctl.errors import sentence
 from thumbctl.looking import history, image, traces
 from thumbctl.words import bytes_in_words, printable
+from thumbnail_pipeline.outcomes import Status
 from thumbnail_pipeline.reconciliation.findings import Kind
 from thumbnail_pipeline.reconciliation.judgement import Verdict, judge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from thumbctl.looking.image import Row, Source, Thumbnail
+    from thumbctl.looking.image import Source, Thumbnail
     from thumbctl.looking.xray import Trace
     from thumbctl.stack import Stack
+    from thumbnail_pipeline.rows import Row
 
 __all__ = ["show"]
 
@@ -119,10 +121,10 @@ def _verdict(stack: Stack, key: str, row: Row | None, source: Source | None) -> 
     if source and source.current:
         if row is None and not key.startswith(stack.outputs["source_prefix"]):
             return _UNWATCHED
-        return judge(source.current, row.known if row else None, stack.deployed().settings.fingerprint)
-    if row is None or row.known.status == "DELETED":
+        return judge(source.current, row, stack.deployed().settings.fingerprint)
+    if row is None or row.status is Status.DELETED:
         return _DELETED
-    return Verdict.CLAIMED if row.known.claimed else Kind.VANISHED
+    return Verdict.CLAIMED if row.claimed else Kind.VANISHED
 
 
 def _trace(stack: Stack, key: str, row: Row | None) -> tuple[Trace | None, str | None]:
@@ -159,7 +161,7 @@ def _document(story: _Story) -> dict[str, Any]:
         "bucket": story.bucket,
         "verdict": story.verdict,
         "says": _SAYINGS[story.verdict],
-        "row": story.row and story.row.attributes,
+        "row": story.row and dict(sorted(story.row.attributes.items())),
         "source": source and {
             "current": source.current and {"size": source.current.size, "etag": source.current.etag},
             "same_as_row": _same_bytes(story),
@@ -179,9 +181,9 @@ def _document(story: _Story) -> dict[str, Any]:
 
 def _same_bytes(story: _Story) -> bool | None:
     """Whether the row was made of the bytes that are there, where both can be told."""
-    if story.source is None or story.source.current is None or story.row is None or story.row.known.etag is None:
+    if story.source is None or story.source.current is None or story.row is None or story.row.etag is None:
         return None
-    return story.source.current.etag == story.row.known.etag
+    return story.source.current.etag == story.row.etag
 
 
 # ── for people ───────────────────────────────────────────────────────────────────────────────────────

@@ -34,7 +34,7 @@ from thumbctl.conventions import (
 from thumbctl.reconcile.repair import ONCE, Repair
 from thumbnail_pipeline.reconciliation.comparison import CONNECTIONS, GRACE, Estate
 from thumbnail_pipeline.reconciliation.comparison import reconcile as examine_all
-from thumbnail_pipeline.reconciliation.findings import Kind, Tally
+from thumbnail_pipeline.reconciliation.findings import Kind, PassTally
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -65,7 +65,7 @@ _MEANINGS: Final[Mapping[Kind, str]] = {
 class _Report:
     """What came out, in as little room however much was found."""
 
-    tally: Tally = field(default_factory=Tally)
+    tally: PassTally = field(default_factory=PassTally)
     examples: dict[Kind, list[Finding]] = field(default_factory=lambda: defaultdict(list))
     place: str = ""
     """Where to go on."""
@@ -243,7 +243,7 @@ def _shown(finding: Finding) -> str:
     return finding.thumbnail.key if finding.thumbnail else finding.key
 
 
-def _sentences(tally: Tally, mender: Repair | None) -> Iterable[str]:
+def _sentences(tally: PassTally, mender: Repair | None) -> Iterable[str]:
     failed = ", ".join(f"{number:,} {reason}" for reason, number in tally.failed.most_common())
     yield (
         f"{tally.checked:,} objects: {tally.current:,} current, {tally.failed.total():,} failed for good"
