@@ -36,10 +36,10 @@ demo: $(READY) $(LOCAL_ARCHIVES) ## Run the whole pipeline on this machine; IMAG
 	@$(BIN)/python -m devtools.demo $(if $(IMAGES),--images "$$IMAGES")
 
 up: $(READY) $(LOCAL_ARCHIVES) ## Start a local stack that stays, with a live page; see .local/stack.json; PORT=n chooses the port
-	@$(BIN)/python -m devtools.localaws up $(if $(PORT),--port $(PORT))
+	@$(BIN)/python -m devtools.local up $(if $(PORT),--port $(PORT))
 
 down: $(READY) ## End the local stack
-	@$(BIN)/python -m devtools.localaws down
+	@$(BIN)/python -m devtools.local down
 
 gameday: $(READY) ## Be on call for a local stack that breaks; SCENARIO=name, without one lists them; REVEAL=yes, MEND=yes
 	@$(BIN)/python -m devtools.gameday $(if $(SCENARIO),"$$SCENARIO") $(if $(filter yes,$(REVEAL)),--reveal) $(if $(filter yes,$(MEND)),--mend)

@@ -11,8 +11,8 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from botocore.exceptions import EndpointConnectionError
 
+from devtools import local
 from devtools.livepage import server
-from devtools.localaws import __main__ as localaws_main
 from devtools.localaws import processes, stack
 from devtools.localaws.errors import LocalStackError
 
@@ -95,12 +95,12 @@ def test_up_leaves_nothing_running_where_the_page_does_not_start(
     def refuse(_: Path) -> None:
         raise LocalStackError("the page did not start")
 
-    monkeypatch.setattr(localaws_main, "_HOME", tmp_path / "home")
-    monkeypatch.setattr(localaws_main, "_STACK_FILE", tmp_path / "stack.json")
+    monkeypatch.setattr(local, "_HOME", tmp_path / "home")
+    monkeypatch.setattr(local, "_STACK_FILE", tmp_path / "stack.json")
     monkeypatch.setattr(stack, "create", lambda *_, **__: created)
     monkeypatch.setattr(server, "start", refuse)
-    monkeypatch.setattr(sys, "argv", ["localaws", "up"])
-    assert localaws_main.main() == 1
+    monkeypatch.setattr(sys, "argv", ["local", "up"])
+    assert local.main() == 1
     assert (emulator.alive, collector.alive) == (False, False)
 
 

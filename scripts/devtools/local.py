@@ -1,4 +1,4 @@
-"""`python -m localaws up [--port N] | down`: the local stack that stays, in .local/."""
+"""`python -m devtools.local up [--port N] | down`: a local stack with its live page, kept in .local/ until `down`."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _down() -> None:
 
 def main() -> int:
     """Run one of the two commands."""
-    parser = argparse.ArgumentParser(prog="localaws", description=__doc__)
+    parser = argparse.ArgumentParser(prog="devtools.local", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("up").add_argument("--port", type=int, help="the emulator's port; a free one by default")
     commands.add_parser("down")
