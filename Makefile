@@ -79,9 +79,8 @@ package: $(READY) ## Build the archives to deploy, and layer.cdx.json, what is i
 	@$(foreach function,$(FUNCTIONS),$(BIN)/python -m devtools.bundle $(function) build/lambda/$(function).zip $(PACKAGE_FOR) &&) \
 	$(BIN)/python -m devtools.bundle layer build/lambda/layer.zip $(PACKAGE_FOR) $(if $(filter no,$(HEIF)),--without-heif)
 
-docs: $(READY) ## Write the tables of terraform/README.md and the figures of docs/cost.md
-	@$(BIN)/python -m devtools.docs.terraform
-	@$(BIN)/python -m devtools.docs.costs docs
+docs: $(READY) ## Write into the pages what is computed: the tables of terraform/README.md, costs, the graph of imports
+	@$(BIN)/python -m cogapp -r --verbosity=1 README.md docs/*.md terraform/README.md
 
 fmt: $(READY) ## Format Python and Terraform
 	$(BIN)/ruff check --fix-only --quiet

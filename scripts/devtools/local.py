@@ -8,9 +8,9 @@ import shutil
 import sys
 from dataclasses import replace
 
+from devtools.errors import DevtoolsError
 from devtools.livepage import server
 from devtools.localaws import stack
-from devtools.localaws.errors import LocalStackError
 
 _HOME = stack.REPOSITORY / ".local"
 _STACK_FILE = _HOME / "stack.json"
@@ -20,7 +20,7 @@ def _up(port: int | None) -> None:
     if _STACK_FILE.exists():
         running = stack.load(_STACK_FILE)
         if running.emulator.alive:
-            raise LocalStackError(f"a local stack is up at {running.endpoint_url}: end it with 'make down'")
+            raise DevtoolsError(f"a local stack is up at {running.endpoint_url}: end it with 'make down'")
     shutil.rmtree(_HOME, ignore_errors=True)
     with stack.terminate_as_interrupt(), contextlib.ExitStack() as undo:
         created = stack.create(_HOME, port=port)
@@ -53,7 +53,7 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         _up(arguments.port) if arguments.command == "up" else _down()
-    except LocalStackError as error:
+    except DevtoolsError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
     except KeyboardInterrupt:
