@@ -46,8 +46,9 @@ gameday: $(READY) ## Be on call for a local stack that breaks; SCENARIO=name, wi
 
 test: lint security unit e2e ## Run every check and test
 
-lint: $(READY) ## Check style and types
+lint: $(READY) ## Check style, types and who imports whom
 	$(BIN)/ruff check
+	$(BIN)/lint-imports --no-cache
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
