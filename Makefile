@@ -42,10 +42,10 @@ demo: $(RUN) $(LOCAL_ARCHIVES) ## Run the whole pipeline on this machine; IMAGES
 	@$(BIN)/python -m devtools.demo $(if $(IMAGES),--images "$$IMAGES")
 
 up: $(RUN) $(LOCAL_ARCHIVES) ## Start a local stack that stays, with a live page; see .local/stack.json; PORT=n chooses the port
-	@$(BIN)/python -m devtools.localaws up $(if $(PORT),--port $(PORT))
+	@$(BIN)/python -m devtools.local up $(if $(PORT),--port $(PORT))
 
 down: $(RUN) ## End the local stack
-	@$(BIN)/python -m devtools.localaws down
+	@$(BIN)/python -m devtools.local down
 
 gameday: $(RUN) ## Be on call for a local stack that breaks; SCENARIO=name, without one lists them; REVEAL=yes, MEND=yes
 	@$(BIN)/python -m devtools.gameday $(if $(SCENARIO),"$$SCENARIO") $(if $(filter yes,$(REVEAL)),--reveal) $(if $(filter yes,$(MEND)),--mend)
@@ -56,8 +56,9 @@ test: $(DEV) $(CHECKOV)/.ready $(LOCAL_ARCHIVES) ## Run every check and test, si
 check: $(DEV) ## Check style and types, and run the tests that need nothing but Python: a minute
 	@scripts/side-by-side lint pure
 
-lint: $(DEV) ## Check style and types
+lint: $(DEV) ## Check style, types and who imports whom
 	$(BIN)/ruff check
+	$(BIN)/lint-imports --no-cache
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
@@ -100,9 +101,8 @@ package: $(RUN) ## Build the archives to deploy, and layer.cdx.json, what is in 
 	@$(foreach function,$(FUNCTIONS),$(BIN)/python -m devtools.bundle $(function) build/lambda/$(function).zip $(PACKAGE_FOR) &&) \
 	$(BIN)/python -m devtools.bundle layer build/lambda/layer.zip $(PACKAGE_FOR) $(if $(filter no,$(HEIF)),--without-heif)
 
-docs: $(DEV) ## Write the tables of terraform/README.md and the figures of docs/cost.md
-	@$(BIN)/python -m devtools.docs.terraform
-	@$(BIN)/python -m devtools.docs.costs docs
+docs: $(DEV) ## Write into the pages what is computed: the tables of terraform/README.md, costs, the graph of imports
+	@$(BIN)/python -m cogapp -r --verbosity=1 README.md docs/*.md terraform/README.md
 
 fmt: $(DEV) ## Format Python and Terraform
 	$(BIN)/ruff check --fix-only --quiet

@@ -13,7 +13,6 @@ from botocore.exceptions import ClientError
 
 from bench import loopback, memory, throughput
 from bench.contender import Run
-from bench.document import rewritten
 from bench.loopback import Call, Latency, Loopback, Stats
 from bench.share import Shares
 from bench.stage import Stage, Turn, default_memory_mb
@@ -193,8 +192,3 @@ def test_without_control_groups_there_are_no_shares(tmp_path: Path) -> None:
 
 
 # ── the page ─────────────────────────────────────────────────────────────────────────────────────────
-
-
-def test_tables_are_put_between_their_markers_and_others_are_left() -> None:
-    page = "<!-- bench:a -->\nold\n<!-- /bench:a -->\n<!-- bench:b -->\nkept\n<!-- /bench:b -->\n"
-    assert rewritten(page, {"a": "new"}) == page.replace("old", "new")

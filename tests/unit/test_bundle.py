@@ -18,7 +18,8 @@ import pytest
 
 from devtools.bundle import __main__ as command
 from devtools.bundle import archive, build, bytecode, elf
-from devtools.bundle.target import BundleError, Target
+from devtools.bundle.target import Target
+from devtools.errors import DevtoolsError
 from renderer.pictures import DATA, photograph, saved
 from support.pipeline import RENDITIONS, environment
 from thumbnail_pipeline.renderer.rendering import render
@@ -252,7 +253,7 @@ def test_a_native_module_of_another_machine_is_found_out(tmp_path: Path) -> None
 
 @pytest.mark.parametrize(("runtime", "architecture"), [("nodejs22.x", "arm64"), ("python3.13", "sparc")])
 def test_a_target_that_lambda_does_not_have_is_refused(runtime: str, architecture: str) -> None:
-    with pytest.raises(BundleError, match=architecture):
+    with pytest.raises(DevtoolsError, match=architecture):
         Target.of_lambda(runtime, architecture)
 
 
@@ -287,13 +288,13 @@ def test_uv_is_asked_where_path_has_none_that_runs(tmp_path: Path, monkeypatch: 
     [(sys.executable, f"which is cpython {HERE.version}"), ("/no/such/python", "which is no interpreter that runs")],
 )
 def test_a_named_interpreter_must_be_of_the_version(named: str, is_it: str) -> None:
-    with pytest.raises(BundleError, match=f"bytecode for Python 3.99 cannot come from {named}, {is_it}: name "):
+    with pytest.raises(DevtoolsError, match=f"bytecode for Python 3.99 cannot come from {named}, {is_it}: name "):
         bytecode.interpreter(NOBODY_HAS, named)
 
 
 def test_a_module_that_does_not_compile_is_named(tmp_path: Path) -> None:
     (tmp_path / "broken.py").write_text("def")
-    with pytest.raises(BundleError, match=r"cannot compile every module:\n[^$]*broken\.py"):
+    with pytest.raises(DevtoolsError, match=r"cannot compile every module:\n[^$]*broken\.py"):
         bytecode.compile_all(tmp_path, sys.executable)
 
 

@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devtools.docs import costs as command
-from devtools.docs import costs_document
-from devtools.docs.costs_document import Document
+from devtools.docs.cost_figures import FIGURES
+from devtools.localaws.stack import REPOSITORY
 from thumbctl.costs import measured
 from thumbctl.costs.errors import CostsError
 from thumbctl.costs.estimate import Estimate, Job, default_workload
@@ -28,7 +28,7 @@ from thumbctl.render import DEFAULT
 from thumbnail_pipeline.rows import FAILURE_SHARDS
 from thumbnail_pipeline.settings import Rendition
 
-TERRAFORM = costs_document.REPOSITORY / "terraform"
+TERRAFORM = REPOSITORY / "terraform"
 PRICES = Prices.load()
 BOX = Rendition("box", 100, 100)
 # Round figures: an image takes 100 ms, of which 20 are for the encoder, and fills its row's first KB.
@@ -72,36 +72,17 @@ def dollars(images: float, workload: Workload) -> float:
 # ── the documents ────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("path", costs_document.FILES, ids=lambda path: path.name)
-def test_the_document_has_the_figures_as_they_are_now(path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
-    assert text == Document.load().rewritten(text), "run: python -m costs docs"
-
-
-def test_every_block_is_somewhere_in_the_documents() -> None:
-    text = "".join(path.read_text(encoding="utf-8") for path in costs_document.FILES)
-    assert [name for name in Document.load().blocks() if f"<!-- costs:{name} -->" not in text] == []
-
-
-def test_an_unknown_block_is_named() -> None:
-    with pytest.raises(CostsError, match="no block costs:nonsense: use one of avif"):
-        Document.load().rewritten("<!-- costs:nonsense -->\n<!-- costs:end -->\n")
-
-
-def test_text_around_blocks_stays() -> None:
-    text = "before\n<!-- costs:avif -->\nold\n<!-- costs:end -->\nbetween\n<!-- costs:end -->\n"
-    rewritten = Document.load().rewritten(text)
-    assert rewritten.startswith("before\n<!-- costs:avif -->\nAVIF takes")
-    assert rewritten.endswith("\n<!-- costs:end -->\nbetween\n<!-- costs:end -->\n")
-
-
 def test_rules_and_decisions_that_lines_point_to_exist() -> None:
-    here = Document.load()
     jobs = (Estimate.of(Job(kind, 1, 1), PLAIN) for kind in ("import", "backfill"))
     bulk = (line for estimate in jobs for line in (*estimate.once, *estimate.monthly))
-    lines = (*here.model.once(1, here.workload), *here.model.idle(here.stack), *here.model.in_use(here.stack), *bulk)
+    lines = (
+        *FIGURES.model.once(1, FIGURES.workload),
+        *FIGURES.model.idle(FIGURES.stack),
+        *FIGURES.model.in_use(FIGURES.stack),
+        *bulk,
+    )
     local = {line.rule.partition("#")[0] for line in lines if not line.rule.startswith("https://")}
-    assert [each for each in local if not (costs_document.REPOSITORY / "docs" / each).exists()] == []
+    assert [each for each in local if not (REPOSITORY / "docs" / each).exists()] == []
 
 
 def test_the_table_is_printed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,7 +93,7 @@ def test_the_table_is_printed(capsys: pytest.CaptureFixture[str], monkeypatch: p
 
 def test_what_the_page_says_of_limits_in_passing_is_so() -> None:
     limits = Limits.load()
-    text = " ".join((costs_document.REPOSITORY / "docs" / "capacity.md").read_text(encoding="utf-8").split())
+    text = " ".join((REPOSITORY / "docs" / "capacity.md").read_text(encoding="utf-8").split())
     for words in (
         f"begins with {limits.lambda_first_batches.value} batches at a time",
         f"and adds {limits.lambda_more_batches.value} a minute",
@@ -124,7 +105,7 @@ def test_what_the_page_says_of_limits_in_passing_is_so() -> None:
         f" {limits.sqs_retention_days.value - 1} at most",
         f"nothing for more than {limits.sqs_retention_days.value} days",
         f"`backfill.maximum_concurrency`, {default_workload('backfill').maximum_concurrency} by default",
-        f"those that were measured ({Document.load().model.measured.per_image.source_bytes / 1e6:.2f} MB)",
+        f"those that were measured ({FIGURES.model.measured.per_image.source_bytes / 1e6:.2f} MB)",
     ):
         assert words in text
 
@@ -142,7 +123,7 @@ def terraform_default(variable: str, field: str = "default") -> str:
 
 
 def test_the_workload_is_that_of_the_module() -> None:
-    workload = Document.load().workload
+    workload = FIGURES.workload
     assert str(workload.memory_mb) == terraform_default("memory_mb")
     assert workload.architecture == terraform_default("architecture")
     assert str(workload.batch) == terraform_default("batching", "size")

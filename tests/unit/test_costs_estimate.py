@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from moto import mock_aws
 
-from devtools.docs.costs_document import REPOSITORY
+from devtools.localaws.stack import REPOSITORY
 from support.notifications import notification, record, sqs_record
 from support.pictures import picture
 from support.pipeline import UPLOADS, Bench, FakeContext

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from devtools.errors import DevtoolsError
 from devtools.gameday import __main__ as command
 from devtools.gameday import game
-from devtools.gameday.errors import GamedayError
 from devtools.gameday.inbox import Inbox, Mail
 from devtools.gameday.scenarios import SCENARIOS, Scenario
 from devtools.livepage.queues import Queues
@@ -248,7 +248,7 @@ def test_an_interrupted_game_is_mended(stack: Any, messages: list[dict[str, Any]
 def test_nothing_is_broken_while_an_alarm_is_on(stack: Any) -> None:
     stack.in_alarm = [{"AlarmName": "thumbs-dead-letters"}]
     trouble = Trouble(looks=1)
-    with pytest.raises(GamedayError, match=r"still in alarm: thumbs-dead-letters\."):
+    with pytest.raises(DevtoolsError, match=r"still in alarm: thumbs-dead-letters\."):
         game.play(trouble.scenario, stack, print)
     assert trouble.state == "whole"
 
@@ -256,7 +256,7 @@ def test_nothing_is_broken_while_an_alarm_is_on(stack: Any) -> None:
 def test_one_game_at_a_time(home: Path) -> None:
     file = home / "gameday.json"
     with game.registered(Trouble(0).scenario, file):
-        with pytest.raises(GamedayError, match="a game is on: end it with 'make gameday MEND=yes'"):
+        with pytest.raises(DevtoolsError, match="a game is on: end it with 'make gameday MEND=yes'"):
             game.registered(Trouble(0).scenario, file).__enter__()
         assert game.name_of_the_one_that_is_on(file) == "trouble"
     assert not file.exists()
@@ -282,5 +282,5 @@ def test_mending_from_elsewhere_lets_the_game_unwind(home: Path) -> None:
 def test_a_game_that_was_killed_cannot_mend(home: Path) -> None:
     file = home / "gameday.json"
     file.write_text(json.dumps({"scenario": "trouble", "process": {"pid": 2**22 - 1, "created": 0.0}}))
-    with pytest.raises(GamedayError, match="start afresh with 'make down' and 'make up'"):
+    with pytest.raises(DevtoolsError, match="start afresh with 'make down' and 'make up'"):
         game.mend(file)

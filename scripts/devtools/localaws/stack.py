@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 
+from devtools.errors import DevtoolsError
 from devtools.localaws import emulator, processes, xray
-from devtools.localaws.errors import LocalStackError
 from devtools.localaws.processes import LOOPBACK, Process
 from devtools.localaws.terraform import Root, check_version
 
@@ -185,9 +185,9 @@ def save(stack: Stack, file: Path) -> None:
 
 
 def load(file: Path) -> Stack:
-    """Read what `save` wrote. Raises LocalStackError where no stack is up."""
+    """Read what `save` wrote. Raises DevtoolsError where no stack is up."""
     if not file.exists():
-        raise LocalStackError("no local stack is up: start one with 'make up'")
+        raise DevtoolsError("no local stack is up: start one with 'make up'")
     document = json.loads(file.read_text(encoding="utf-8"))
     return Stack(
         directory=Path(document["directory"]),
@@ -230,11 +230,11 @@ def _check_prerequisites(directory: Path) -> None:
     check_version()
     for name in ("thumbnailer.zip", "reconciler.zip", "layer.zip"):
         if not (ARCHIVES / name).exists():
-            raise LocalStackError(f"{ARCHIVES / name} is missing: build it with 'make package'")
+            raise DevtoolsError(f"{ARCHIVES / name} is missing: build it with 'make package'")
     existing = next(parent for parent in (directory, *directory.parents) if parent.exists())
     free = shutil.disk_usage(existing).free
     if free < _DISK_NEEDED:
-        raise LocalStackError(
+        raise DevtoolsError(
             f"only {free / 2**30:.1f} GiB are free where {directory} goes: "
             f"a local stack needs {_DISK_NEEDED / 2**30:.0f} GiB"
         )

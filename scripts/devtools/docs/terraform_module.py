@@ -13,7 +13,7 @@ from hcl2.utils import SerializationOptions
 from lark import Token, Tree
 from lark.exceptions import UnexpectedInput
 
-from devtools.docs.tf_errors import TfdocsError
+from devtools.errors import DevtoolsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -69,7 +69,7 @@ class Module:
 
     @classmethod
     def read(cls, directory: Path) -> Module:
-        """From versions.tf, variables.tf and outputs.tf. Raises TfdocsError where one cannot be read."""
+        """From versions.tf, variables.tf and outputs.tf. Raises DevtoolsError where one cannot be read."""
         return cls(
             tuple(_requirements(directory / "versions.tf")),
             tuple(_groups(directory / "variables.tf")),
@@ -116,13 +116,15 @@ def _input(block: Tree[Token], text: str) -> Input:
     try:
         description = json.loads(_given(attributes, "description", name))
     except json.JSONDecodeError as error:
-        raise TfdocsError(f"the description of {name} is no plain string: write one in quotes, on one line") from error
+        raise DevtoolsError(
+            f"the description of {name} is no plain string: write one in quotes, on one line"
+        ) from error
     return Input(name, description, _given(attributes, "type", name), attributes.get("default"))
 
 
 def _given(attributes: Mapping[str, str], which: str, name: str) -> str:
     if which not in attributes:
-        raise TfdocsError(f"{name} has no {which}: callers read it, so write one")
+        raise DevtoolsError(f"{name} has no {which}: callers read it, so write one")
     return attributes[which]
 
 
@@ -144,6 +146,6 @@ def _tree(file: Path) -> Tree[Token]:
     try:
         return hcl2.parses_to_tree(file.read_text(encoding="utf-8"))
     except UnexpectedInput as error:
-        raise TfdocsError(
+        raise DevtoolsError(
             f"{file.name} cannot be read from line {error.line} on: terraform validate says what is wrong with it"
         ) from error

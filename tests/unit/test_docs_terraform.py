@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
-from devtools.docs import terraform as command
-from devtools.docs.tf_errors import TfdocsError
-from devtools.docs.tf_module import Group, Input, Module, Output, Requirement
-from devtools.docs.tf_page import MODULE, PAGE, rewritten, tables
+from devtools.docs.terraform_module import Group, Input, Module, Output, Requirement
+from devtools.docs.terraform_tables import MODULE, tables
+from devtools.errors import DevtoolsError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,13 +83,8 @@ def module(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_page_is_what_the_module_says() -> None:
-    page = PAGE.read_text(encoding="utf-8")
-    assert page == rewritten(page, Module.read(MODULE)), "run: make docs"
-
-
 def test_every_input_and_output_is_on_the_page() -> None:
-    page = PAGE.read_text(encoding="utf-8")
+    page = (MODULE / "README.md").read_text(encoding="utf-8")
     for file, block in (("variables.tf", "variable"), ("outputs.tf", "output")):
         declared = re.findall(rf'^{block} "(\w+)"', (MODULE / file).read_text(encoding="utf-8"), re.MULTILINE)
         assert declared
@@ -99,7 +92,7 @@ def test_every_input_and_output_is_on_the_page() -> None:
 
 
 def test_every_link_of_the_page_leads_somewhere() -> None:
-    page = PAGE.read_text(encoding="utf-8")
+    page = (MODULE / "README.md").read_text(encoding="utf-8")
     headings = re.findall(r"^#+ (.+)$", page, re.MULTILINE)
     anchors = [heading.lower().replace("`", "").replace(",", "").replace(" ", "-") for heading in headings]
     assert len(anchors) == len(set(anchors))
@@ -126,7 +119,7 @@ def test_a_module_is_read_with_its_comments(module: Path) -> None:
 
 
 def test_the_tables_show_all_of_it(module: Path) -> None:
-    lines = tables(Module.read(module)).splitlines()
+    lines = tables(module).splitlines()
     assert r'| `name` | `string` | required | A name such as "a\|b" or \<c\>. |' in lines
     assert "| `limits` | [`map(object)`](#limits) | [below](#limits) | What it costs. |" in lines
     assert "| `tags` | `map(string)` | `null` | Tags. |" in lines
@@ -134,15 +127,6 @@ def test_the_tables_show_all_of_it(module: Path) -> None:
     fence = lines.index("```hcl")
     assert lines[fence - 2] == "#### `limits`"
     assert "\n".join(lines).count(f"```hcl\ntype = {LIMITS_TYPE}\ndefault = {LIMITS_DEFAULT}\n```") == 1
-
-
-def test_only_what_stands_between_the_markers_is_written(module: Path) -> None:
-    page = "before\n<!-- BEGIN_TF_DOCS -->\nold\n<!-- END_TF_DOCS -->\nafter\n"
-    first = rewritten(page, Module.read(module))
-    assert first.startswith("before\n<!-- BEGIN_TF_DOCS -->\n\n## Requirements")
-    assert first.endswith("\n<!-- END_TF_DOCS -->\nafter\n")
-    assert "old" not in first
-    assert rewritten(first, Module.read(module)) == first
 
 
 @pytest.mark.parametrize(
@@ -161,21 +145,5 @@ def test_only_what_stands_between_the_markers_is_written(module: Path) -> None:
 def test_what_cannot_be_told_is_named(module: Path, was: str, becomes: str, error: str) -> None:
     assert VARIABLES.count(was) == 1
     (module / "variables.tf").write_text(VARIABLES.replace(was, becomes))
-    with pytest.raises(TfdocsError, match=f"^{error}"):
+    with pytest.raises(DevtoolsError, match=f"^{error}"):
         Module.read(module)
-
-
-def test_the_command_writes_the_page(
-    module: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    page = module / "README.md"
-    monkeypatch.setattr(command, "MODULE", module)
-    monkeypatch.setattr(command, "PAGE", page)
-    monkeypatch.setattr(sys, "argv", ["tfdocs"])
-    page.write_text("# No place\n")
-    assert command.main() == 1
-    assert capsys.readouterr().err.startswith("error: README.md has no place for the tables: put <!-- BEGIN_TF_DOCS")
-    page.write_text("<!-- BEGIN_TF_DOCS -->\n<!-- END_TF_DOCS -->\n")
-    assert command.main() == 0
-    assert capsys.readouterr().out == f"{module.name}/README.md has the module's inputs and outputs as they are now\n"
-    assert page.read_text() == rewritten(page.read_text(), Module.read(module))

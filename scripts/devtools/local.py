@@ -1,4 +1,4 @@
-"""`python -m localaws up [--port N] | down`: the local stack that stays, in .local/."""
+"""`python -m devtools.local up [--port N] | down`: a local stack with its live page, kept in .local/ until `down`."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import shutil
 import sys
 from dataclasses import replace
 
+from devtools.errors import DevtoolsError
 from devtools.livepage import server
 from devtools.localaws import stack
-from devtools.localaws.errors import LocalStackError
 
 _HOME = stack.REPOSITORY / ".local"
 _STACK_FILE = _HOME / "stack.json"
@@ -20,7 +20,7 @@ def _up(port: int | None) -> None:
     if _STACK_FILE.exists():
         running = stack.load(_STACK_FILE)
         if running.emulator.alive:
-            raise LocalStackError(f"a local stack is up at {running.endpoint_url}: end it with 'make down'")
+            raise DevtoolsError(f"a local stack is up at {running.endpoint_url}: end it with 'make down'")
     shutil.rmtree(_HOME, ignore_errors=True)
     with stack.terminate_as_interrupt(), contextlib.ExitStack() as undo:
         created = stack.create(_HOME, port=port)
@@ -46,14 +46,14 @@ def _down() -> None:
 
 def main() -> int:
     """Run one of the two commands."""
-    parser = argparse.ArgumentParser(prog="localaws", description=__doc__)
+    parser = argparse.ArgumentParser(prog="devtools.local", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("up").add_argument("--port", type=int, help="the emulator's port; a free one by default")
     commands.add_parser("down")
     arguments = parser.parse_args()
     try:
         _up(arguments.port) if arguments.command == "up" else _down()
-    except LocalStackError as error:
+    except DevtoolsError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
     except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""A Chromium for tests: one that is on this machine, or else one that is installed for them."""
+"""A Chromium: one that is on this machine, or else one that is installed for us."""
 
 from __future__ import annotations
 

@@ -1,33 +1,25 @@
-"""The tables of docs/cost.md and docs/capacity.md and the sentence in the README, computed, between their markers.
+"""The figures of docs/cost.md, docs/capacity.md and the README, computed.
 
-<!-- costs:NAME -->
-whatever stands here is replaced by the block NAME
-<!-- costs:end -->
+The pages call this through cog: `<!-- [[[cog from devtools.docs.cost_figures import FIGURES; … ]]] -->`.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
+from devtools.docs.markdown import table
 from thumbctl.costs.capacity import spoken
-from thumbctl.costs.errors import CostsError
 from thumbctl.costs.estimate import Estimate, Job, default_workload
 from thumbctl.costs.model import BUCKET_KEY_MISSES, MEASURED_MEMORY_MB, Line, Model, Stack, Workload, by_service, total
 from thumbctl.render import DEFAULT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from thumbnail_pipeline.settings import Rendition
 
-REPOSITORY = Path(__file__).resolve().parents[3]
-FILES = (REPOSITORY / "docs" / "cost.md", REPOSITORY / "docs" / "capacity.md", REPOSITORY / "README.md")
-
-_BLOCK = re.compile(r"(<!-- costs:(?!end)(\S+) -->\n).*?(<!-- costs:end -->)", re.DOTALL)
 _MILLION = 1_000_000
 _FEW = 10
 _MOST_CONCURRENCY = 1000
@@ -38,57 +30,32 @@ _TEXTS = frozenset(
 
 
 @dataclass(frozen=True)
-class Document:
-    """The blocks, by name, of a model and what is asked of it."""
+class CostFigures:
+    """The figures of a model for a workload and a stack; each public method is one text in Markdown."""
 
     model: Model
     workload: Workload
     stack: Stack
 
     @classmethod
-    def load(cls) -> Document:
+    def load(cls) -> CostFigures:
         """Of the checked-in figures, the module's defaults and the stack that it makes."""
         return cls(Model.load(), Workload(DEFAULT.renditions), Stack())
 
-    def rewritten(self, text: str) -> str:
-        """`text` with every block as it is now. Raises CostsError where it names one that there is not."""
-        blocks = self.blocks()
+    def kept(self) -> str:
+        """What a million images cost in each month that they are kept."""
+        return self._lines(self.model.kept(_MILLION, self.workload))
 
-        def block(match: re.Match[str]) -> str:
-            if match[2] not in blocks:
-                raise CostsError(f"there is no block costs:{match[2]}: use one of {', '.join(sorted(blocks))}")
-            return f"{match[1]}{blocks[match[2]]}\n{match[3]}"
+    def idle(self) -> str:
+        """What a month costs in which nothing happens."""
+        return self._lines(self.model.idle(self.stack))
 
-        return _BLOCK.sub(block, text)
+    def in_use(self) -> str:
+        """What a month costs on top where something happens all the time."""
+        return self._lines(self.model.in_use(self.stack))
 
-    def blocks(self) -> dict[str, str]:
-        """Every block by its name."""
-        return {
-            "summary": self._summary(),
-            "once": self._once(),
-            "dominates": self._dominates(),
-            "levers": self._levers(),
-            "avif": self._avif(),
-            "memory": self._memory(),
-            "kept": self._lines(self.model.kept(_MILLION, self.workload)),
-            "idle": self._lines(self.model.idle(self.stack)),
-            "in-use": self._lines(self.model.in_use(self.stack)),
-            "months": self._months(),
-            "import": self._bulk("import"),
-            "backfill": self._bulk("backfill"),
-            "bulk": self._bulk_jobs(),
-            "off": self._off(),
-            "nothing-to-do": self._nothing_to_do(),
-            "capacity": self._capacity(),
-            "concurrencies": self._concurrencies(),
-            "verdicts": self._verdicts(),
-            "ramp": self._ramp(),
-            "limits": self._limits(),
-            "measured": self._measured(),
-            "prices": self._prices(),
-        }
-
-    def _summary(self) -> str:
+    def summary(self) -> str:
+        """The sentence of the README."""
         once, idle = self._dollars_of(self.workload), total(self.model.idle(self.stack))
         hours = self.model.seconds(_MILLION, self.workload) / 3600
         return (
@@ -97,10 +64,12 @@ class Document:
             f"{self.model.prices.date}: [docs/cost.md](docs/cost.md) says what for, and what changes it."
         )
 
-    def _once(self) -> str:
+    def once(self) -> str:
+        """What a million images cost once, line by line."""
         return self._lines(self.model.once(_MILLION, self.workload), shares=True)
 
-    def _dominates(self) -> str:
+    def dominates(self) -> str:
+        """Which services and lines cost most of it."""
         lines = self.model.once(_MILLION, self.workload)
         services, everything = by_service(lines), total(lines)
         shares = [f"{service} {dollars / everything:.0%}" for service, dollars in services.items() if dollars]
@@ -114,7 +83,8 @@ class Document:
 
     # ── the levers ───────────────────────────────────────────────────────────────────────────────────
 
-    def _levers(self) -> str:
+    def levers(self) -> str:
+        """What a change of one setting costs or saves."""
         workload, prices = self.workload, self.model.prices
 
         def change(changed: Workload) -> float:
@@ -146,9 +116,10 @@ class Document:
             ("one image in a hundred fails", change(replace(workload, failed=0.01))),
         ]
         rows = [[what, f"{'+' if dollars >= 0 else '-'}{_dollars(abs(dollars))}"] for what, dollars in changes]
-        return _table(["with", "dollars per million images"], rows)
+        return table(["with", "dollars per million images"], rows, texts=_TEXTS)
 
-    def _avif(self) -> str:
+    def avif(self) -> str:
+        """When AVIF's compute comes back as storage and transfer."""
         avif = self._as_avif()
         compute = self._line("compute", replace(self.workload, renditions=avif)).dollars - self._line("compute").dollars
         webp_bytes, avif_bytes = (self.model.thumbnail_bytes(each) for each in (self.workload.renditions, avif))
@@ -161,7 +132,8 @@ class Document:
             f"at ten cents a GB, it has come back when every thumbnail was seen {compute / saved_gb / 0.1:.1f} times."
         )
 
-    def _memory(self) -> str:
+    def memory(self) -> str:
+        """Time and price of a million images by memory setting."""
         rows = []
         for each in self.model.measured.memory.settings:
             workload = replace(self.workload, memory_mb=each.memory_mb)
@@ -172,9 +144,10 @@ class Document:
             ms = self.model.billed_ms(workload)
             hours = self.model.seconds(_MILLION, workload) / 3600
             rows.append([f"{each.memory_mb:,}", f"{ms:.0f}", f"{hours:.1f}", *map(_dollars, dollars)])
-        return _table(["memory, MB", "ms an image", "hours a million", "arm64", "x86_64"], rows)
+        return table(["memory, MB", "ms an image", "hours a million", "arm64", "x86_64"], rows, texts=_TEXTS)
 
-    def _months(self) -> str:
+    def months(self) -> str:
+        """What whole months cost, by how many images come in them."""
         trickle = replace(self.workload, batch=1, trace_rate=1)
         cases = [
             (0, "", self.workload),
@@ -187,17 +160,18 @@ class Document:
             [f"{images:,}", how, _dollars(total(self.model.month(images, workload, self.stack)))]
             for images, how, workload in cases
         ]
-        return _table(["images in the month", "that come", "dollars"], rows)
+        return table(["images in the month", "that come", "dollars"], rows, texts=_TEXTS)
 
     # ── bulk jobs ────────────────────────────────────────────────────────────────────────────────────
 
-    def _bulk(self, kind: Literal["import", "backfill"]) -> str:
-        """What comes on top of making the thumbnails of a million images, all of which were there before."""
+    def bulk(self, kind: Literal["import", "backfill"]) -> str:
+        """What a job of this kind costs on top of making the thumbnails of a million images that were there before."""
         alike = {line.what for line in self.model.once(_MILLION, self.workload)} - {"send"}
         job = Job(kind, _MILLION, self._bytes(_MILLION), rewritten=_MILLION)
         return self._lines([line for line in self._estimate(job).once if line.what not in alike])
 
-    def _bulk_jobs(self) -> str:
+    def bulk_jobs(self) -> str:
+        """Price and time of imports and backfills by size."""
         rows = []
         for images in _SIZES:
             for job in self._jobs(images):
@@ -212,9 +186,14 @@ class Document:
                         f"{spoken(good.seconds)} at {good.capacity.concurrency}",
                     ]
                 )
-        return _table(["job", "images", "dollars once", "dollars a month", "by default", "with a good setting"], rows)
+        return table(
+            ["job", "images", "dollars once", "dollars a month", "by default", "with a good setting"],
+            rows,
+            texts=_TEXTS,
+        )
 
-    def _off(self) -> str:
+    def off(self) -> str:
+        """How far off an estimate is when the measured time is."""
         estimate = self._estimate(self._jobs(_MILLION)[0])
         cheap, dear = estimate.dollars_between
         soon, late = estimate.seconds_between
@@ -224,7 +203,8 @@ class Document:
             f" that was measured, and {_dollars(dear)} in {spoken(late)} if it takes twice as long."
         )
 
-    def _nothing_to_do(self) -> str:
+    def nothing_to_do(self) -> str:
+        """What a backfill costs that finds nothing to do."""
         idle, inventory = (
             self._estimate(Job("backfill", 0, 0, examined=_MILLION, inventory=each)).dollars for each in (False, True)
         )
@@ -233,7 +213,8 @@ class Document:
             f" {_dollars(inventory)} where it reads an S3 Inventory."
         )
 
-    def _capacity(self) -> str:
+    def capacity(self) -> str:
+        """How much of each limit of AWS a job uses."""
         usages = self._estimate(self._jobs(_MILLION)[0], _MOST_CONCURRENCY).capacity.usages
         rows = [
             [
@@ -246,9 +227,10 @@ class Document:
             ]
             for each in usages
         ]
-        return _table(["service", "what", "this job", "allowed", "used", "full at"], rows)
+        return table(["service", "what", "this job", "allowed", "used", "full at"], rows, texts=_TEXTS)
 
-    def _concurrencies(self) -> str:
+    def concurrencies(self) -> str:
+        """How long jobs take by concurrency, and what is full first."""
         job = self._jobs(_MILLION)[0]
         concurrencies = sorted({20, 100, self._good_concurrency(job), _MOST_CONCURRENCY})
         rows = []
@@ -261,16 +243,18 @@ class Document:
             rate = of_each[-1].demand.images / of_each[-1].seconds
             rows.append([f"{concurrency:,}", f"{rate:,.0f}", *times, saturates])
         headings = ["at a time", "images a second", *(f"{images:,}" for images in _SIZES), "saturates first"]
-        return _table(headings, rows)
+        return table(headings, rows, texts=_TEXTS)
 
-    def _verdicts(self) -> str:
+    def verdicts(self) -> str:
+        """What holds up three jobs, in words."""
         verdicts = []
         for images, concurrency in ((_MILLION, _MOST_CONCURRENCY), (100 * _MILLION, 20), (1000 * _MILLION, 20)):
             capacity = self._estimate(self._jobs(images)[0], concurrency).capacity
             verdicts.append(f"- **{images:,} images, {concurrency:,} at a time.** {' '.join(capacity.verdict)}")
         return "\n".join(verdicts)
 
-    def _ramp(self) -> str:
+    def ramp(self) -> str:
+        """What a job loses while Lambda's pollers ramp up."""
         job, longer, _ = self._same_job(self._jobs(_MILLION)[0])
         good, of_longer = (self._estimate(each, self._good_concurrency(job)).capacity for each in (job, longer))
         lost = good.ramp_seconds
@@ -280,14 +264,15 @@ class Document:
             f" {lost / of_longer.seconds:.1%} of that of a hundred million."
         )
 
-    def _limits(self) -> str:
+    def limits(self) -> str:
+        """The limits of AWS that capacity is computed from."""
         limits = self._estimate(self._jobs(1)[0]).capacity.limits
         rows = [
             [_link(name.replace("_", " "), each.page), f"{each.value:,.0f}", each.unit, each.remedy]
             for name, each in limits.each().items()
         ]
         heading = f"Read on {limits.date}; where regions differ, the least:"
-        return "\n".join([heading, "", _table(["limit", "value", "of", "with"], rows)])
+        return "\n".join([heading, "", table(["limit", "value", "of", "with"], rows, texts=_TEXTS)])
 
     def _jobs(self, images: int) -> tuple[Job, ...]:
         """An import of new images, a backfill of images without a row, and one of images that have to be made anew."""
@@ -318,7 +303,8 @@ class Document:
 
     # ── what it rests on ─────────────────────────────────────────────────────────────────────────────
 
-    def _measured(self) -> str:
+    def measured(self) -> str:
+        """What the benches measured of one image."""
         measured = self.model.measured
         one = measured.per_image
         calls = ", ".join(f"{number:g} {name}" for name, number in one.calls.items())
@@ -335,9 +321,10 @@ class Document:
             f"- memory settings: {measured.memory.date}, {measured.memory.by}",
             f"- encoders: {measured.encoders.date}, {measured.encoders.by}",
         ]
-        return "\n".join([_table(["one image", "measured"], rows), "", *sources])
+        return "\n".join([table(["one image", "measured"], rows, texts=_TEXTS), "", *sources])
 
-    def _prices(self) -> str:
+    def prices(self) -> str:
+        """The list prices that all is computed from."""
         rows = [
             [
                 _link(name.replace("_", " "), price.page),
@@ -349,7 +336,7 @@ class Document:
             for name, price in self.model.prices.each().items()
         ]
         heading = f"List prices of {self.model.prices.region} on {self.model.prices.date}:"
-        return "\n".join([heading, "", _table(["price", "dollars", "for", "of", "figure"], rows)])
+        return "\n".join([heading, "", table(["price", "dollars", "for", "of", "figure"], rows, texts=_TEXTS)])
 
     # ── parts of them ────────────────────────────────────────────────────────────────────────────────
 
@@ -373,7 +360,7 @@ class Document:
             share = [f"{line.dollars / everything:.1%}"] if shares else []
             rows.append([line.service, what, amount, line.price.unit, _dollars(line.dollars), *share])
         last = ["**all**", "", "", "", f"**{_dollars(everything)}**", *([""] if shares else [])]
-        return _table(headings, [*rows, last])
+        return table(headings, [*rows, last], texts=_TEXTS)
 
 
 def _amount(number: float) -> str:
@@ -388,6 +375,4 @@ def _link(text: str, target: str) -> str:
     return f"[{text}]({target})"
 
 
-def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    rule = ["---" if heading in _TEXTS else "---:" for heading in headings]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (headings, rule, *rows))
+FIGURES = CostFigures.load()

@@ -6,46 +6,36 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from devtools.docs.tf_errors import TfdocsError
+from devtools.docs.markdown import table
+from devtools.docs.terraform_module import Module
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator
 
-    from devtools.docs.tf_module import Group, Input, Module
+    from devtools.docs.terraform_module import Group, Input
 
 MODULE = Path(__file__).resolve().parents[3] / "terraform"
-PAGE = MODULE / "README.md"
-
-# What terraform-docs looks for as well. https://terraform-docs.io/user-guide/configuration/output/
-_BEGIN, _END = "<!-- BEGIN_TF_DOCS -->\n", "<!-- END_TF_DOCS -->"
-_TABLES = re.compile(f"{_BEGIN}.*?{_END}", re.DOTALL)
 _MARKUP = re.compile(r"([\\|*<>\[\]])")
 
 
-def rewritten(page: str, module: Module) -> str:
-    """`page` with the tables of `module` between its markers. Raises TfdocsError where it has none."""
-    if not _TABLES.search(page):
-        raise TfdocsError(f"{PAGE.name} has no place for the tables: put {_BEGIN.strip()} and {_END} into it")
-    return _TABLES.sub(lambda _: f"{_BEGIN}\n{tables(module)}\n{_END}", page)
-
-
-def tables(module: Module) -> str:
-    """What stands between the markers."""
+def tables(directory: Path) -> str:
+    """The tables of the module in `directory`, with their headings. Raises DevtoolsError where it cannot be read."""
+    module = Module.read(directory)
     requirements = ([_code(each.name), each.source or "", each.version] for each in module.requirements)
     outputs = ([_code(each.name), _text(each.description)] for each in module.outputs)
     return "\n".join(
         [
-            *("## Requirements and providers", "", *_table(["name", "source", "version"], requirements), ""),
+            *("", "## Requirements and providers", "", table(["name", "source", "version"], requirements), ""),
             *("## Inputs", ""),
             *(line for group in module.groups for line in _inputs(group)),
-            *("## Outputs", "", *_table(["name", "what it is"], outputs), ""),
+            *("## Outputs", "", table(["name", "what it is"], outputs), ""),
         ]
     )
 
 
 def _inputs(group: Group) -> Iterator[str]:
     rows = ([_code(each.name), _type(each), _default(each), _text(each.description)] for each in group.inputs)
-    yield from (f"### {group.title}", "", *_table(["name", "type", "default", "what it is"], rows), "")
+    yield from (f"### {group.title}", "", table(["name", "type", "default", "what it is"], rows), "")
     for each in group.inputs:
         if "\n" in each.type:
             yield from (f"#### `{each.name}`", "", "```hcl", f"type = {each.type}")
@@ -74,7 +64,3 @@ def _code(text: str) -> str:
 
 def _text(text: str) -> str:
     return _MARKUP.sub(r"\\\1", text)
-
-
-def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    return [f"| {' | '.join(cells)} |" for cells in (headings, ["---"] * len(headings), *rows)]
