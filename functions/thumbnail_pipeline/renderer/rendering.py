@@ -253,7 +253,7 @@ def _smaller(
 
 
 def _mended(source: bytes, header: Header, settings: Settings, notes: list[str]) -> bytes:
-    """A JPEG that stops before its end, with an end, if what is there shall be rendered."""
+    """The source; a JPEG without an end is given one, if the settings want truncated files rendered."""
     if settings.truncated == "fail" or header.jpeg is None or header.jpeg.complete:
         return source
     notes.append(_CUT_SHORT)
