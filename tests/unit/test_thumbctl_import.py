@@ -125,7 +125,7 @@ def world(url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
         pass
     world = World(url, tmp_path)
     monkeypatch.setattr(stacks, "find", lambda _: Found("photos in us-east-1", world.outputs, world.client))
-    monkeypatch.setattr(command, "of_stack", lambda _, job: Estimate.of(job, default_workload(job.kind)))
+    monkeypatch.setattr(command.estimate, "of_stack", lambda _, job: Estimate.of(job, default_workload(job.kind)))
     monkeypatch.setattr(transfer, "_RETRIES", 1)
     return world
 
