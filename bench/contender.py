@@ -173,7 +173,8 @@ def _tutorial(_renders: _Renders) -> Work:
 def _render(renders: _Renders, threads: int, sources: Sequence[str]) -> Work:
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
 
-    from thumbnail_pipeline.renderer.rendering import Settings, render  # noqa: PLC0415
+    from thumbnail_pipeline.renderer.rendering import render  # noqa: PLC0415
+    from thumbnail_pipeline.settings import Settings  # noqa: PLC0415
 
     settings = Settings.from_json(os.environ["SETTINGS"])
     images = [Path(source).read_bytes() for source in sources]

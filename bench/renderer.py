@@ -38,7 +38,8 @@ from bench.corpus import ROOT, Source, sources
 from bench.figures import WIDTH, Figures, Verdict, told
 from thumbnail_pipeline.renderer.encoders import encoded
 from thumbnail_pipeline.renderer.pyramid import decoder_reduction
-from thumbnail_pipeline.renderer.rendering import Rendition, Settings, render
+from thumbnail_pipeline.renderer.rendering import render
+from thumbnail_pipeline.settings import Rendition, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -56,7 +56,7 @@ class Scheduled:
     def run(self, context: LambdaContext) -> dict[str, Any]:
         """Go on with the pass for as long as there is time, and when it is complete, publish its metrics.
 
-        Return the counts so far, for whoever invokes the function by hand.
+        Return the counts so far, for people who invoke the function by hand.
         """
         begun = self.cursor.read()
         tally = begun.tally

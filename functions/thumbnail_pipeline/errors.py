@@ -4,7 +4,7 @@
     ├── Permanent   recorded with a reason, counted, alerted, acknowledged: trying again cannot help
     ├── Transient   this message alone goes back to the queue
     │   └── OutOfTime   untouched, for the invocation is nearly over
-    └── Systemic    the whole invocation fails: nobody's message can succeed until a person acts
+    └── Systemic    the whole invocation fails: no message can succeed until a person acts
 
 Systemic faults must not be reported as batch item failures: partial batch responses switch off the
 back-off of Lambda's pollers, and a broken policy would burn the backlog into the dead-letter queue.

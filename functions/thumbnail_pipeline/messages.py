@@ -60,10 +60,10 @@ class ObjectEvent:
 
 
 def parse(body: str) -> tuple[ObjectEvent | Permanent, ...]:
-    """Return the events in the `body` of a message; in the place of one that cannot be read stands what is wrong.
+    """Return the events in the `body` of a message, and a Permanent error in the place of each unreadable one.
 
-    An `s3:TestEvent` has none. Raises Permanent (`malformed-message`, `unknown-message`) where the message as a whole
-    is not one of S3's.
+    An `s3:TestEvent` has no events. Raises Permanent (`malformed-message`, `unknown-message`) where the message as a
+    whole is not one of S3's.
     """
     message = _json_object(body)
     if notification := Notification.of(message):

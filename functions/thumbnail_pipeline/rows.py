@@ -1,4 +1,4 @@
-"""A row of the catalog: how it is found, what is in it, and how many are read at a time. Only the thumbnailer writes.
+"""Reads rows of the catalog: how one is found, what is in it, and many at a time. Only the thumbnailer writes them.
 
 row = Rows(dynamodb, table, bucket).of([key])[key]
 row.status, row.reason, [each.key for each in row.thumbnails]

@@ -76,7 +76,7 @@ class Admission:
         with contextlib.ExitStack() as held:
             with telemetry.step("wait"):
                 lane = held.enter_context(self._lanes.lane(len(source)))
-                # Whoever waits for much memory keeps the lane: otherwise smaller images could hold it off for ever.
+                # A large image keeps its lane while it waits for memory, or smaller ones could go first for ever.
                 held.enter_context(self._rendering.hold(self._estimate(source)))
             patience.require()
             with telemetry.step("render"):

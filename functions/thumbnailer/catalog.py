@@ -108,9 +108,9 @@ class Catalog:
         return self._claim(image, _CLAIM, f"{_NOBODY_WAS_HERE} OR ({_NOTHING_NEWER})", values)
 
     def claim_as_seen(self, row: Row) -> Row:
-        """Claim an image in the state that `row` shows, to make its thumbnails anew though no event asked for it.
+        """Claim an image in the state that `row` shows, to make its thumbnails anew without a new event.
 
-        Until the commit the row has no settings fingerprint, for its thumbnails may be of two minds.
+        Until the commit the row has no settings fingerprint, for its thumbnails may be made with two settings.
         Raises Superseded where the row has been claimed since.
         """
         return self._claim_as_seen(row, f"{_NEXT_FENCE} REMOVE settings_fingerprint")

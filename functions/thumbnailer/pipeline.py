@@ -196,7 +196,7 @@ class Pipeline:
         return self._create(as_created, attempt, row)
 
     def _backfill(self, event: ObjectEvent, attempt: int, row: Row | None) -> _Decision:
-        """Nobody changed the object: render it only if its row is missing, failed or out of date, or it is forced."""
+        """Render an object that no event is about, if its row is missing, failed or out of date, or if forced."""
         if row is not None and row.claim > row.sequencer:
             return _Decision(Outcome(event.image, Unapplied.STALE), row)
         if self._is_up_to_date(event, row, event.etag):
@@ -223,9 +223,9 @@ class Pipeline:
         return self._commit_claimed(self._catalog.claim_as_seen(row), state, thumbnails)
 
     def _bury(self, event: ObjectEvent, attempt: int, row: Row | None) -> _Decision:
-        """The object is not there: its row and thumbnails outlived it, unless the key holds another by now.
+        """Remove what has outlived its object, unless the key holds another by now.
 
-        Whoever deleted it has an event that does the same; this is for the deletion that nobody told of.
+        An event of the deletion does the same; this is for the deletion whose event was lost.
         """
         if row is None or row.status is Status.DELETED or not self._config.propagates_deletions:
             return _Decision(Outcome(event.image, Unapplied.STALE), row)
@@ -325,11 +325,11 @@ class Pipeline:
             self._catalog.settle(row)
 
     def _sweep(self, event: ObjectEvent, row: Row | None) -> None:
-        """Delete what this message may have left that the image's row does not have.
+        """Delete thumbnails that this message may have written and that the image's row does not list.
 
-        Every message does this for itself before it is acknowledged, for nobody else knows what it wrote: in a
-        delivery that died, in a lost race, or in a write whose answer was lost. Whoever is at work is fenced
-        off first, because what is found may be theirs: they begin anew, and then write under another ETag.
+        Every message does this for itself before it is acknowledged, for only it knows what it wrote: in a delivery
+        that died, in a lost race, or in a write whose answer was lost. Other workers are fenced off first, because what
+        is found may be theirs: they begin anew, and then write under another ETag.
         """
         looked_up = self._workshop.side_by_side(self._storage.find, sorted(self._keys(event.image)))
         found = [each for each in looked_up if each]

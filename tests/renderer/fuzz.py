@@ -22,7 +22,8 @@ from PIL import Image
 
 from renderer.pictures import DATA, photograph, saved, settings
 from thumbnail_pipeline.errors import Permanent
-from thumbnail_pipeline.renderer.rendering import estimate_memory, render
+from thumbnail_pipeline.renderer.memory import estimate_memory
+from thumbnail_pipeline.renderer.rendering import render
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

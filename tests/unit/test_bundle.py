@@ -109,9 +109,8 @@ print(json.dumps({{
 }}))
 """
     told = run_unpacked(unpacked, script)
-    packages = (function, "thumbnail_pipeline")
-    written = {file.relative_to(FUNCTIONS) for package in packages for file in FUNCTIONS.glob(f"{package}/**/*.py")}
-    written -= {Path(package) / "__init__.py" for package in packages}
+    carried = {file.relative_to(unpacked / "task") for file in unpacked.glob("task/**/*.py")}
+    written = carried - {Path(package) / "__init__.py" for package in (function, "thumbnail_pipeline")}
     assert {Path(file).relative_to(unpacked / "task") for file in told["task"]} == written
     assert all(file.startswith(f"{unpacked / 'opt'}/") for file in told["opt"])
     assert all(told["codecs"].values()), told["codecs"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from thumbnail_pipeline.renderer.rendering import Limits, Rendition, Settings
+from thumbnail_pipeline.settings import Limits, Rendition, Settings
 
 if TYPE_CHECKING:
     from thumbnail_pipeline.settings import Format

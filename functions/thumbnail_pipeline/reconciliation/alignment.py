@@ -1,9 +1,9 @@
-"""Which thumbnails there are of which source: both buckets' listings, walked side by side. Pure.
+"""Finds the thumbnails of each source by walking the listings of both buckets side by side. Pure.
 
-A thumbnail lies at `<rendition>/<source key>.<extension>`, so its *position*, which is its key without the rendition,
-comes after the key of its source, but not always right after it: between "a" and "a.webp" may be "a-1", "a-1.webp" and
-"a.gif". A source is therefore held until nothing that follows can be a thumbnail of it. All that are held begin the
-key that is being looked at, so they are never more than a key has characters, however many objects there are.
+A thumbnail lies at `<rendition>/<source key>.<extension>`. Its *position*, the key without the rendition, comes after
+the key of its source, but not always right after it: between "a" and "a.webp" may lie "a-1", "a-1.webp" and "a.gif". A
+source is therefore held until no thumbnail of it can follow. The key of every source that is held is a beginning of
+the position reached, so that no more are held than a key has characters, however many objects there are.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Foreign:
 
 
 def source_key_of(thumbnail_key: str) -> str | None:
-    """Return whose thumbnail lies at a key, or None where it can be nobody's."""
+    """Return the key of the source whose thumbnail lies at this key, or None where it can be no thumbnail."""
     rendition, _, position = thumbnail_key.partition("/")
     source_key, _, extension = position.rpartition(".")
     return source_key if source_key and extension in _ENDS and NAME.fullmatch(rendition) else None

@@ -134,9 +134,7 @@ def _sights(estate: Estate, after: str) -> Iterator[Sight | Foreign]:
 
 
 def _top_level(estate: Estate) -> Iterator[str | Foreign]:
-    """Yield the names of renditions, deployed or not, that the thumbnails bucket has something of, and what is foreign
-    beside them.
-    """
+    """Yield the name of each rendition, deployed or not, that has thumbnails, and whatever else lies beside them."""
     for part in listing.top_level(estate.s3, estate.thumbnails_bucket):
         name, slash, _ = part.partition("/")
         yield name if slash and NAME.fullmatch(name) else Foreign(part)

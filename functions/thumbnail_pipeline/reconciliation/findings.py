@@ -176,7 +176,7 @@ def examine(
         detail = "an event is being applied; if its worker died, its message comes back, or is a dead letter"
         return _pending(sight, standing, detail)
     if sight.object is None:
-        # A tombstone is of a deletion that was propagated, and what is left of that is wrong.
+        # Where there is a tombstone, the deletion was propagated, and thumbnails that are left are wrong.
         if not propagates_deletions and (sight.row is None or sight.row.status is not Status.DELETED):
             return Examined(None, place=sight.place)
         return _without_object(sight, young_since)

@@ -20,7 +20,7 @@ class Verdict(StrEnum):
     FAILED = "failed"
     """These very bytes failed for good, and the row has the reason."""
     MISSING = "missing"
-    """There is no row, or one of a deletion: nobody was told of this object, or its event was lost."""
+    """There is no row, or one of a deletion: no event of this object was sent, or it was lost."""
     CHANGED = "changed"
     """The row was made from other bytes."""
     RESTYLED = "restyled"
@@ -37,7 +37,7 @@ def judge(listed: Listed, row: Row | None, settings_fingerprint: str) -> Verdict
         return Verdict.CLAIMED
     if row.status not in {Status.READY, Status.FAILED}:
         return Verdict.MISSING
-    # Of what is too large to be read, the row may know no ETag.
+    # The row of a source that was too large to be read may have no ETag.
     if row.etag != listed.etag and not (row.status is Status.FAILED and row.etag is None):
         return Verdict.CHANGED
     if row.status is Status.FAILED:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from thumbctl.bulk.queues import depth
+from thumbnail_pipeline.outcomes import Status
 from thumbnail_pipeline.rows import KEYS_A_CALL
 
 if TYPE_CHECKING:
@@ -197,7 +198,7 @@ class Guard:
             for each in page:
                 row = found.get(each.key)
                 if row and row.status and row.processed_at != each.written:
-                    self._failures.append(row.status == "FAILED")
+                    self._failures.append(row.status is Status.FAILED)
                     over.add(each)
         with self._lock:
             self._following = deque(each for each in self._following if each not in over)

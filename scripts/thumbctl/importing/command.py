@@ -37,10 +37,11 @@ from thumbctl.costs import command as estimate
 from thumbctl.costs.estimate import Job
 from thumbctl.errors import ThumbctlError
 from thumbctl.importing import files
-from thumbctl.importing.follow import FAILED, PATIENCE_SECONDS, Follower, Queues
+from thumbctl.importing.follow import PATIENCE_SECONDS, Follower, Queues
 from thumbctl.importing.import_journal import SCHEMA, ImportJournal, Planned
 from thumbctl.importing.transfer import Transfer
 from thumbctl.importing.uploads import Tally, Uploads
+from thumbnail_pipeline.outcomes import Status
 from thumbnail_pipeline.rows import Rows
 
 if TYPE_CHECKING:
@@ -301,7 +302,7 @@ class _Run:
         """What it comes to for a script."""
         if self._state is State.PAUSED:
             return ExitCode.INTERRUPTED
-        failed = follow and any(outcome == FAILED for outcome, _ in self._journal.outcomes())
+        failed = follow and any(outcome == Status.FAILED for outcome, _ in self._journal.outcomes())
         return ExitCode.WRONG if failed or self._stalled or self._problems else ExitCode.FINE
 
     @property
@@ -352,7 +353,7 @@ def _table(tally: Tally, left_out: Counter[Problem], outcomes: Counter[tuple[str
         table.add_row(f"{number:,}", f"left out: {problem}", style="" if problem.harmless else "red")
     for (outcome, reason), number in outcomes.most_common():
         words = f"{outcome or 'not decided yet'}{f': {reason}' if reason else ''}"
-        table.add_row(f"{number:,}", escape(words), style="red" if outcome == FAILED else "")
+        table.add_row(f"{number:,}", escape(words), style="red" if outcome == Status.FAILED else "")
     return table
 
 

@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import IO, TYPE_CHECKING
 
+from thumbnail_pipeline.images import LONGEST_KEY_BYTES
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-
-LONGEST_KEY_BYTES = 1024
-"""https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html"""
 
 _READ_BYTES = 2**20
 

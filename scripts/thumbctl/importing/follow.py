@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from botocore.exceptions import ClientError
 
 from thumbctl.bulk.queues import depth
+from thumbnail_pipeline.outcomes import Status
 from thumbnail_pipeline.rows import KEYS_A_CALL
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from thumbctl.importing.import_journal import ImportJournal
     from thumbnail_pipeline.rows import Row, Rows
 
-READY: Final = "READY"
-FAILED: Final = "FAILED"
 REPLACED: Final = "REPLACED"
 """Somebody has put other bytes there since, or deleted it."""
 
@@ -136,7 +135,7 @@ class Follower:
         if row is None or row.status is None:
             return None
         # Of what is too large to be read, the row may know no ETag.
-        if row.etag == etag or (row.status == FAILED and row.etag is None):
+        if row.etag == etag or (row.status is Status.FAILED and row.etag is None):
             return row.status, row.reason
         # The row is of an earlier state, for which ours is still to come, or of a later one.
         if key not in self._ours or self._ours[key] != row.etag:

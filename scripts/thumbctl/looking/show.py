@@ -16,7 +16,7 @@ from thumbctl.conventions import ExitCode, JsonOption, SinceOption, StackOption,
 from thumbctl.errors import sentence
 from thumbctl.looking import history, image, traces
 from thumbctl.words import bytes_in_words, printable
-from thumbnail_pipeline.outcomes import Status
+from thumbnail_pipeline.outcomes import Status, Undecided
 from thumbnail_pipeline.reconciliation.findings import Kind
 from thumbnail_pipeline.reconciliation.judgement import Verdict, judge
 
@@ -294,6 +294,6 @@ def _history(lines: Sequence[Mapping[str, Any]]) -> Table:
             *(str(line.get(name, "")) for name in ("outcome", "attempt", "milliseconds")),
             ", ".join(f"{name} {str(line[name]).rstrip('.')}" for name in _FURTHER if name in line),
         )
-        bad = line.get("outcome") in {"FAILED", "RETURNED", "SYSTEMIC"}
+        bad = line.get("outcome") in {Status.FAILED, Undecided.RETURNED, Undecided.SYSTEMIC}
         table.add_row(*(escape(printable(cell)) for cell in cells), style="red" if bad else "")
     return table
