@@ -107,7 +107,7 @@ def understood(words: str) -> None:
         path.append(given.pop(0))
         command = command.commands[path[-1]]
     try:
-        command.make_context(" ".join(path), given or ["--json"])
+        command.make_context(" ".join(path), [*(given or ["--json"])])
     except typer.Exit:
         assert given[-1] == "--help"
     except TyperException as error:
