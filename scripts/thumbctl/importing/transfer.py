@@ -1,6 +1,6 @@
 """Puts files into a bucket with the AWS Common Runtime: one request a file, and one signature for all its bytes.
 
-docs/decisions/0070-uploads-by-the-common-runtime.md says why not with boto3, and what that costs.
+docs/decisions/0029-uploads-by-the-common-runtime.md says why not with boto3, and what that costs.
 """
 
 from __future__ import annotations
