@@ -5,8 +5,9 @@ Each variant takes away or turns round one thing that `docs/guarantees.md` says 
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from thumbnailer.catalog import State
 
 _MOST_HISTORIES = 10_000
+# Histories that show what is wrong with a variant of which few do: tried before all others, for they save minutes.
+_TELLING: Final = (4654, 1081, 606, 203, 118, 117)
 _ALWAYS = "fence >= :fence OR fence < :fence"
 
 
@@ -258,7 +261,7 @@ def test_the_model_catches_a_worker_that_does_not_know_its_own_row(monkeypatch: 
 
 def assert_caught(protocol: Protocol) -> None:
     """Some seeded history ends badly, and not because the variant falls over by itself."""
-    endings = (ending(seed, protocol) for seed in range(_MOST_HISTORIES))
+    endings = (ending(seed, protocol) for seed in itertools.chain(_TELLING, range(_MOST_HISTORIES)))
     bad = next((each for each in endings if each), None)
     assert bad is not None, f"{_MOST_HISTORIES} histories, and none of them shows what is wrong"
     assert " met " not in bad, bad
