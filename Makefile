@@ -13,7 +13,7 @@ PORT ?=
 SEED ?=
 SECONDS ?= 600
 HISTORIES ?= 100000
-
+TESTS ?=
 WORKERS ?= logical
 
 # uv sets up two environments: what people run, with what it takes to work on it on top, and checkov.
@@ -44,8 +44,9 @@ demo: $(RUN) $(LOCAL_ARCHIVES) ## Run the whole pipeline on this machine; IMAGES
 up: $(RUN) $(LOCAL_ARCHIVES) ## Start a local stack that stays, with a live page; see .local/stack.json; PORT=n chooses the port
 	@$(BIN)/python -m devtools.local up $(if $(PORT),--port $(PORT))
 
-down: $(RUN) ## End the local stack
+down: $(RUN) ## End the local stack, and the one that `make e2e` keeps
 	@$(BIN)/python -m devtools.local down
+	@PYTHONPATH=tests $(BIN)/python -m support.kept
 
 gameday: $(RUN) ## Be on call for a local stack that breaks; SCENARIO=name, without one lists them; REVEAL=yes, MEND=yes
 	@$(BIN)/python -m devtools.gameday $(if $(SCENARIO),"$$SCENARIO") $(if $(filter yes,$(REVEAL)),--reveal) $(if $(filter yes,$(MEND)),--mend)
@@ -71,8 +72,8 @@ pure: $(DEV) ## Run the tests that need nothing but Python and a second
 unit: $(DEV) $(LOCAL_ARCHIVES) ## Run the tests that need no running stack, Terraform's own among them
 	$(PYTEST) -m 'not e2e'
 
-e2e: $(DEV) $(LOCAL_ARCHIVES) ## Run the tests against really applied local stacks; against the one of `make up` where it is up
-	$(PYTEST) -m e2e --stack-that-is-up
+e2e: $(DEV) $(LOCAL_ARCHIVES) ## Run the tests against really applied stacks, and keep the one they share for the next run; TESTS=file
+	$(PYTEST) -m e2e --keep-stack $(TESTS)
 
 every: $(DEV) $(LOCAL_ARCHIVES) ## Run every test
 	$(PYTEST)
@@ -113,7 +114,7 @@ lock: ## Resolve the requirements anew, with hashes
 	scripts/lock
 
 clean: ## Remove what make made, except a running local stack
-	rm -rf build .uv $(VENV) $(CHECKOV) .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	rm -rf $(filter-out build/e2e,$(wildcard build/*)) .uv $(VENV) $(CHECKOV) .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
 	find terraform -name .terraform -prune -exec rm -rf {} +
 
 # One line with the remedy where the interpreter is missing or too old.

@@ -38,6 +38,11 @@ settings.load_profile("decide")
 botocore.loaders.create_loader = functools.cache(botocore.loaders.create_loader)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add what the suites can be asked for."""
+    parser.addoption("--keep-stack", action="store_true", help="leave the shared stack up, and use one that is")
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what is slow, and keep modules whose tests share something in one process of pytest-xdist.

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from devtools.localaws import stack
 from support.deployment import Deployment
+from support.kept import kept
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+INPUTS: Final = {"timeout_seconds": 6, "reconcile": {"schedule": "rate(365 days)"}}
+
+
 @pytest.fixture(scope="session")
-def deployment() -> Iterator[Deployment]:
+def deployment(request: pytest.FixtureRequest) -> Iterator[Deployment]:
     """The stack that production's module makes, with a shorter deadline so that a killed worker is soon over.
 
     It has a reconciler too, whose time does not come.
     """
-    with stack.temporary(inputs={"timeout_seconds": 6, "reconcile": {"schedule": "rate(365 days)"}}) as applied:
+    if request.config.getoption("--keep-stack"):
+        yield Deployment(kept(INPUTS))
+        return
+    with stack.temporary(inputs=INPUTS) as applied:
         yield Deployment(applied)
 
 
