@@ -1,7 +1,7 @@
-# Where things have been, by release: what was applied by it is found and not made anew.
+# Where things have been in earlier releases: what was applied by them is found, and not made anew.
 # https://developer.hashicorp.com/terraform/language/modules/develop/refactoring
 
-# 0.1.0
+# Since 0.1.0
 
 moved {
   from = module.thumbnails.module.bucket["on"]

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from devtools.localaws.stack import REPOSITORY
-from devtools.localaws.terraform import Root
-
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from terraform.conftest import Tested
 
 # What a resource of each type is known by, and the most characters of it; the rules' addresses are in names.tf, and
 # those of the names that begin with the deployment's here.
@@ -62,17 +60,13 @@ PARTS: Final = (
 Names = set[tuple[str, str]]
 
 
-@pytest.fixture(scope="module")
-def names(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Names]:
+@pytest.fixture
+def names(tested: Tested) -> dict[str, Names]:
     """The types and names of all that the runs of names.tftest.hcl make, by the names of the runs."""
-    root = Root(REPOSITORY / "terraform", tmp_path_factory.mktemp("names"))
-    root.init(backend=False)
-    printed = root.run("test", "-json", "-verbose", "-filter=tests/names.tftest.hcl")
-    told = [json.loads(line) for line in printed.splitlines()]
     return {
-        each["@testrun"]: {named(resource) for resource in managed(each["test_state"]["root_module"])} - {("", "")}
-        for each in told
-        if "test_state" in each
+        run: {named(resource) for resource in managed(state["root_module"])} - {("", "")}
+        for run, state in tested.states.items()
+        if run in {"one", "another", "longest", "longest_but_one_letter"}
     }
 
 

@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, get_args
 
 import hcl2
 import pytest
 from hcl2.utils import SerializationOptions
 
 from devtools.localaws.stack import REPOSITORY
-from devtools.localaws.terraform import Root
+from thumbctl.render import DEFAULT
+from thumbnail_pipeline import settings
+from thumbnail_pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
+
+    from terraform.conftest import Tested
 
 MODULE = REPOSITORY / "terraform"
 RUNS = ["everything", "nothing_but_what_is_required", "what_was_there_before"]
@@ -70,21 +74,10 @@ class Deployed:
         return found
 
 
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Root:
-    root = Root(MODULE, tmp_path_factory.mktemp("structure"))
-    root.init(backend=False)
-    return root
-
-
-@pytest.fixture(scope="module")
-def runs(root: Root) -> dict[str, Deployed]:
+@pytest.fixture(scope="session")
+def runs(tested: Tested) -> dict[str, Deployed]:
     """What each run of structure.tftest.hcl made."""
-    printed = root.run("test", "-filter=tests/structure.tftest.hcl", "-json", "-verbose")
-    messages = [json.loads(line) for line in printed.splitlines()]
-    return {
-        message["@testrun"]: deployed(message["test_state"]) for message in messages if message["type"] == "test_state"
-    }
+    return {run: deployed(tested.states[run]) for run in RUNS}
 
 
 @pytest.fixture(params=RUNS)
@@ -99,7 +92,7 @@ def made(runs: dict[str, Deployed], request: pytest.FixtureRequest) -> Deployed:
     return runs[request.param]
 
 
-def deployed(state: dict[str, Any]) -> Deployed:
+def deployed(state: Mapping[str, Any]) -> Deployed:
     (provider,) = state["provider_schemas"].values()
     taggable = {
         name for name, schema in provider["resource_schemas"].items() if "tags" in schema["block"]["attributes"]
@@ -207,29 +200,44 @@ def listed(value: Any) -> list[Any]:
         ("module.ingest.aws_cloudwatch_event_target.work", "module.ingest.aws_sqs_queue.work"),
         ("module.ingest.aws_cloudwatch_event_target.work", "module.encryption.aws_kms_key_policy.this"),
         # CloudWatch Logs refuses a group whose key it may not use.
-        ("module.thumbnailer.aws_cloudwatch_log_group.this", "module.encryption.aws_kms_key_policy.this"),
-        ("module.reconciler.aws_cloudwatch_log_group.this", "module.encryption.aws_kms_key_policy.this"),
+        (
+            "module.thumbnailer.module.function.aws_cloudwatch_log_group.this",
+            "module.encryption.aws_kms_key_policy.this",
+        ),
+        (
+            "module.reconciler.module.function.aws_cloudwatch_log_group.this",
+            "module.encryption.aws_kms_key_policy.this",
+        ),
         # Lambda would make the group itself, without a key and for ever.
-        ("module.thumbnailer.aws_lambda_function.this", "module.thumbnailer.aws_cloudwatch_log_group.this"),
-        ("module.reconciler.aws_lambda_function.this", "module.reconciler.aws_cloudwatch_log_group.this"),
+        (
+            "module.thumbnailer.module.function.aws_lambda_function.this",
+            "module.thumbnailer.module.function.aws_cloudwatch_log_group.this",
+        ),
+        (
+            "module.reconciler.module.function.aws_lambda_function.this",
+            "module.reconciler.module.function.aws_cloudwatch_log_group.this",
+        ),
         # Lambda refuses a mapping unless the role may read the queue.
         (
             "module.thumbnailer.aws_lambda_event_source_mapping.queue",
-            "module.thumbnailer.aws_iam_role_policy.capability",
+            "module.thumbnailer.module.function.aws_iam_role_policy.capability",
         ),
         # A schedule that begins before the function may do anything begins with a failure.
-        ("module.reconciler.aws_scheduler_schedule.this", "module.reconciler.aws_iam_role_policy.capability"),
+        (
+            "module.reconciler.aws_scheduler_schedule.this",
+            "module.reconciler.module.function.aws_iam_role_policy.capability",
+        ),
     ],
 )
 def test_what_has_to_be_there_first_is(dependencies: dict[str, set[str]], waits: str, for_what: str) -> None:
     assert for_what in dependencies[waits]
 
 
-@pytest.fixture(scope="module")
-def dependencies(root: Root) -> dict[str, set[str]]:
+@pytest.fixture(scope="session")
+def dependencies(graph: str) -> dict[str, set[str]]:
     """What each resource waits for, directly or not."""
     direct: dict[str, set[str]] = {}
-    for waits, for_what in re.findall(r'^\s*"(.+)" -> "(.+)";$', root.run("graph"), re.MULTILINE):
+    for waits, for_what in re.findall(r'^\s*"(.+)" -> "(.+)";$', graph, re.MULTILINE):
         direct.setdefault(waits, set()).add(for_what)
 
     def beyond(resource: str) -> set[str]:
@@ -403,6 +411,48 @@ def test_every_role_is_within_the_boundary(beside: Deployed) -> None:
         ("thumbs-thumbnailer", "thumbs-reconciler", "thumbs-reconciler-schedule", "thumbs-chat-ops"),
         "arn:aws:iam::123456789012:policy/boundary",
     )
+
+
+def test_each_function_begins_in_an_archive_of_its_own(runs: dict[str, Deployed]) -> None:
+    everything = runs["everything"]
+    (layer,) = everything.of("aws_lambda_layer_version")
+    assert layer.values["filename"] == "./tests/fixtures/layer.zip"
+    functions = {each.values["function_name"]: each.values for each in everything.of("aws_lambda_function")}
+    assert functions.keys() == {"thumbs-thumbnailer", "thumbs-reconciler"}
+    for name, values in functions.items():
+        part = name.removeprefix("thumbs-")
+        assert values["handler"] == f"{part}.handler.handler"
+        assert values["filename"] == f"./tests/fixtures/{part}.zip"
+        assert values["layers"] == [layer.values["arn"]]
+        for built, taken in {"runtime": "compatible_runtimes", "architectures": "compatible_architectures"}.items():
+            assert listed(values[built]) == layer.values[taken]
+    # As long as Lambda lets it run, and one at a time: two passes would move each other's cursor.
+    sizes = ("timeout", "memory_size", "reserved_concurrent_executions")
+    assert [functions["thumbs-reconciler"][size] for size in sizes] == [900, 512, 1]
+
+
+def test_renditions_are_the_functions_own_by_default(runs: dict[str, Deployed]) -> None:
+    """Of every field, the default that is written in Terraform is that of the function's settings."""
+    functions = runs["nothing_but_what_is_required"].of("aws_lambda_function")
+    (told,) = [each.values["environment"][0]["variables"]["SETTINGS"] for each in functions]
+    assert Settings.from_json(told) == DEFAULT
+    by_default = asdict(DEFAULT)
+    assert json.loads(told) == by_default | {"renditions": list(by_default["renditions"])}
+
+
+def test_bounds_of_renditions_are_the_functions_own() -> None:
+    document = hcl2.loads((MODULE / "locals.tf").read_text(encoding="utf-8"), serialization_options=_PLAIN_VALUES)
+    (bounds,) = [each["bounds"] for each in document["locals"] if "bounds" in each]
+    assert bounds == {
+        "renditions": settings._MOST_RENDITIONS,
+        "name": settings.NAME.pattern,
+        "side": settings._LONGEST_SIDE,
+        "pixels": settings.MOST_PIXELS,
+        "fits": list(get_args(settings.Fit)),
+        "crops": list(get_args(settings.Crop)),
+        "efforts": settings._HIGHEST_EFFORT,
+    }
+    assert settings._HIGHEST_EFFORT.keys() == set(get_args(settings.Format))
 
 
 def test_both_functions_are_in_the_network(beside: Deployed) -> None:

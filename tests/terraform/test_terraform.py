@@ -4,59 +4,117 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING
+import shutil
+from typing import TYPE_CHECKING, Any
 
+import hcl2
 import pytest
+from hcl2.utils import SerializationOptions
 
 from devtools.localaws.stack import REPOSITORY
 from devtools.localaws.terraform import Root
-from thumbctl.render import DEFAULT
-from thumbnail_pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from terraform.conftest import Tested
+
 MODULE = REPOSITORY / "terraform"
-ROOTS = [MODULE, *sorted(main.parent for main in MODULE.glob("environments/*/main.tf"))]
+ENVIRONMENTS = ("dev", "prod", "local")
 EXAMPLES = sorted(main.parent for main in MODULE.glob("examples/*/main.tf"))
+PAGES = {"project": REPOSITORY / "README.md", "module": MODULE / "README.md"}
+_PLAIN_VALUES = SerializationOptions(with_comments=False, explicit_blocks=False, strip_string_quotes=True)
+
+
+def environment(name: str) -> dict[str, Any]:
+    """The one file of an environment."""
+    directory = MODULE / "environments" / name
+    assert [file.name for file in directory.glob("*.tf*")] == ["main.tf"]
+    text = (directory / "main.tf").read_text(encoding="utf-8")
+    document: dict[str, Any] = hcl2.loads(text, serialization_options=_PLAIN_VALUES)
+    return document
 
 
 def test_everything_is_formatted(tmp_path: Path) -> None:
     Root(MODULE, tmp_path).run("fmt", "-check", "-recursive", "-diff")
 
 
-@pytest.mark.parametrize("module", [*ROOTS, *EXAMPLES], ids=lambda module: str(module.relative_to(REPOSITORY)))
-def test_root_is_valid(module: Path, tmp_path: Path) -> None:
-    root = Root(module, tmp_path)
-    root.init(backend=False)
-    assert "Success" in root.run("validate", "-no-color")
+def test_every_root_and_every_example_is_valid(tmp_path: Path) -> None:
+    """As modules of one root, for which Terraform reads the provider's long schema once."""
+    roots = {f"example-{each.name}": each for each in EXAMPLES}
+    roots |= {name: MODULE / "environments" / name for name in ENVIRONMENTS}
+    for name, page in PAGES.items():
+        example = re.findall(r"```hcl\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)[0]
+        assert "../thumbnail-pipeline/terraform" in example
+        roots[f"readme-{name}"] = tmp_path / name
+        roots[f"readme-{name}"].mkdir()
+        (tmp_path / name / "main.tf").write_text(example.replace("../thumbnail-pipeline", str(REPOSITORY)))
+    variables = {name: [each for file in root.glob("*.tf") for each in declared(file)] for name, root in roots.items()}
+    calls = {
+        name: {"source": str(root), **{each: f"${{var.{each}}}" for each in variables[name]}}
+        for name, root in roots.items()
+    }
+    all_of_them = {each: {} for names in variables.values() for each in names}
+    somebodys = Root(tmp_path / "root", tmp_path)
+    somebodys.module.mkdir()
+    (somebodys.module / "main.tf.json").write_text(json.dumps({"variable": all_of_them, "module": calls}))
+    somebodys.init(backend=False)
+    assert "Success" in somebodys.run("validate", "-no-color")
 
 
-@pytest.mark.parametrize("module", ROOTS, ids=lambda module: str(module.relative_to(REPOSITORY)))
-def test_every_input_is_passed_on(module: Path) -> None:
+def declared(file: Path) -> list[str]:
+    """The variables that a file declares."""
+    document = hcl2.loads(file.read_text(encoding="utf-8"), serialization_options=_PLAIN_VALUES)
+    return [name for each in document.get("variable", []) for name in each]
+
+
+def test_every_input_is_passed_on() -> None:
     """Terraform itself is content with a variable that is declared, checked and then forgotten."""
-    declared = re.findall(r'^variable "(\w+)"', (module / "variables.tf").read_text(), re.MULTILINE)
-    passed_on = "".join(file.read_text() for file in module.glob("*.tf") if file.name != "variables.tf")
-    assert declared
-    assert [name for name in declared if not re.search(rf"\bvar\.{name}\b", passed_on)] == []
+    passed_on = "".join(file.read_text() for file in MODULE.glob("*.tf") if file.name != "variables.tf")
+    inputs = declared(MODULE / "variables.tf")
+    assert len(inputs) > 40
+    assert [name for name in inputs if not re.search(rf"\bvar\.{name}\b", passed_on)] == []
 
 
-def test_environments_differ_in_sizes_alone() -> None:
-    dev, prod = MODULE / "environments" / "dev", MODULE / "environments" / "prod"
-    written = {file.name: file.read_bytes() for file in dev.glob("*.tf")}
-    assert {"main.tf", "outputs.tf", "variables.tf", "versions.tf"} <= written.keys()
-    assert {file.name: file.read_bytes() for file in prod.glob("*.tf")} == written
-    sizes = [
-        set(re.findall(r"^(\w+) += ", (each / "terraform.tfvars").read_text(), re.MULTILINE)) for each in (dev, prod)
-    ]
-    assert sizes[0] == sizes[1] != set()
+def test_dev_and_prod_say_the_same_things_and_differ_in_values() -> None:
+    dev, prod = environment("dev"), environment("prod")
+    for kind in ("variable", "provider", "output"):
+        assert dev[kind] == prod[kind]
+    ours, theirs = (each["module"][0]["pipeline"] for each in (dev, prod))
+    assert ours.keys() == theirs.keys()
+    assert {name for name in ours if ours[name] != theirs[name]} == {
+        "backfill",
+        "deletion_protection",
+        "maximum_concurrency",
+        "retention",
+    }
 
 
-@pytest.mark.parametrize("environment", ["dev", "prod"])
-def test_an_environment_has_a_state_of_its_own_which_is_locked(environment: str) -> None:
-    directory = MODULE / "environments" / environment
-    assert (directory / "backend.tfbackend").read_text() == f'key = "thumbnail-pipeline/{environment}.tfstate"\n'
-    assert re.search(r"^    use_lockfile = true$", (directory / "versions.tf").read_text(), re.MULTILINE)
+@pytest.mark.parametrize("name", ["dev", "prod"])
+def test_an_environment_has_a_state_of_its_own_which_is_locked(name: str) -> None:
+    (backend,) = [each["backend"] for each in environment(name)["terraform"]]
+    assert backend == [{"s3": {"key": f"thumbnail-pipeline/{name}.tfstate", "encrypt": True, "use_lockfile": True}}]
+
+
+@pytest.mark.parametrize("name", ["dev", "prod"])
+def test_an_environment_is_a_page(name: str) -> None:
+    assert len((MODULE / "environments" / name / "main.tf").read_text(encoding="utf-8").splitlines()) <= 60
+
+
+def test_dev_and_prod_can_be_deployed(tmp_path: Path) -> None:
+    """Both planned with a mocked provider: their values keep the module's rules."""
+    values = {"name": "thumbs", "on_call": "ops@example.com"}
+    ours = {"source": str(MODULE), "archives": {"folder": str(MODULE / "tests" / "fixtures")}}
+    root = Root(tmp_path / "root", tmp_path)
+    shutil.copytree(MODULE / "tests" / "mocks", root.module / "tests" / "mocks")
+    calls = {name: environment(name)["module"][0]["pipeline"] | ours for name in ("dev", "prod")}
+    document = {"variable": {name: {"default": value} for name, value in values.items()}, "module": calls}
+    (root.module / "main.tf.json").write_text(json.dumps(document))
+    (root.module / "tests" / "plan.tftest.hcl").write_text(
+        'mock_provider "aws" {\n  source = "./tests/mocks"\n}\n\nrun "plan" {\n  command = plan\n}\n'
+    )
+    root.init(backend=False)
+    assert "1 passed, 0 failed" in root.run("test", "-no-color")
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.name)
@@ -68,47 +126,17 @@ def test_there_are_examples() -> None:
     assert {example.name for example in EXAMPLES} == {"minimal", "complete", "existing-bucket"}
 
 
-def test_module_keeps_its_promises(tmp_path: Path) -> None:
-    root = Root(MODULE, tmp_path)
-    root.init(backend=False)
-    summary = re.search(r"(\d+) passed, (\d+) failed", root.run("test", "-no-color"))
-    assert summary is not None
-    assert int(summary[1]) > 0
-    assert summary[2] == "0"
+def test_module_keeps_its_promises(tested: Tested) -> None:
+    assert tested.passed == {f"tests/{file.name}" for file in MODULE.glob("tests/*.tftest.hcl")}
+    assert len(tested.passed) > 10
 
 
-def test_the_key_is_destroyed_after_all_that_is_encrypted_with_it(tmp_path: Path) -> None:
+def test_the_key_is_destroyed_after_all_that_is_encrypted_with_it(graph: str) -> None:
     """Destroying stops at a bucket with something in it, and nobody could read that without the key."""
-    root = Root(MODULE, tmp_path)
-    root.init(backend=False)
-    edges = re.findall(r'"(\S+)" -> "module\.encryption\.aws_kms_key\.this"', root.run("graph"))
+    edges = re.findall(r'"(\S+)" -> "module\.encryption\.aws_kms_key\.this"', graph)
     holders = {
         "module.catalog.aws_dynamodb_table.this",
         "module.ingest.module.bucket.aws_s3_bucket.this",
-        "module.thumbnails.module.bucket.aws_s3_bucket.this",
+        "module.thumbnails_bucket.aws_s3_bucket.this",
     }
     assert holders <= set(edges)
-
-
-def test_the_command_line_renders_what_the_module_does_by_default() -> None:
-    variable = (MODULE / "variables.tf").read_text().split('variable "renditions"')[1]
-    default = variable.split("default = [")[1].split("]")[0]
-    fields = [dict(re.findall(r'(\w+)\s*=\s*"?([^",\s}]+)', line)) for line in default.split("}") if "{" in line]
-    assert fields
-    text = json.dumps(
-        [{key: int(value) if value.isdecimal() else value for key, value in each.items()} for each in fields]
-    )
-    assert Settings.from_json(f'{{"renditions": {text}}}') == DEFAULT
-
-
-@pytest.mark.parametrize("page", [REPOSITORY / "README.md", MODULE / "README.md"], ids=["project", "module"])
-def test_the_example_of_the_readme_is_valid(page: Path, tmp_path: Path) -> None:
-    example = re.findall(r"```hcl\n(.*?)```", page.read_text(), re.DOTALL)[0]
-    assert "../thumbnail-pipeline/terraform" in example
-    somebodys_root = tmp_path / "root"
-    somebodys_root.mkdir()
-    ours = example.replace("../thumbnail-pipeline", str(REPOSITORY)).replace("build/lambda", "build/local")
-    (somebodys_root / "main.tf").write_text(ours)
-    root = Root(somebodys_root, tmp_path)
-    root.init(backend=False)
-    assert "Success" in root.run("validate", "-no-color")

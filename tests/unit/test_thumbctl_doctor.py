@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
-import re
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
+import hcl2
 import pytest
 from botocore.exceptions import ClientError
 from typer.testing import CliRunner
@@ -194,9 +194,13 @@ def test_a_stack_that_is_well() -> None:
 
 
 def test_outputs_are_those_of_the_parameter() -> None:
-    text = (REPOSITORY / "terraform" / "tools.tf").read_text(encoding="utf-8")
-    (written,) = re.findall(r"jsonencode\(\{\n(.*?)\n  \}\)", text, re.DOTALL)
-    assert set(re.findall(r"^    (\w+) +=", written, re.MULTILINE)) == OUTPUTS
+    tools, outputs = (
+        hcl2.loads((REPOSITORY / "terraform" / file).read_text(encoding="utf-8")) for file in ("tools.tf", "outputs.tf")
+    )
+    (told,) = [each["tools"] for each in tools["locals"]]
+    assert set(told) == OUTPUTS
+    values = {name.strip('"'): block["value"] for each in outputs["output"] for name, block in each.items()}
+    assert {name: values[name] for name in OUTPUTS} == {name: f"${{local.tools.{name}}}" for name in OUTPUTS}
 
 
 def provisioned(pollers: int) -> dict[str, Any]:

@@ -68,8 +68,3 @@ locals {
     })
   }
 }
-
-moved {
-  from = aws_sns_topic.this
-  to   = aws_sns_topic.this["failures"]
-}

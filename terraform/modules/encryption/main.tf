@@ -29,18 +29,3 @@ resource "aws_kms_key_policy" "this" {
   key_id = aws_kms_key.this[each.key].key_id
   policy = local.policy
 }
-
-moved {
-  from = aws_kms_key.this
-  to   = aws_kms_key.this["on"]
-}
-
-moved {
-  from = aws_kms_alias.this
-  to   = aws_kms_alias.this["on"]
-}
-
-moved {
-  from = aws_kms_key_policy.this
-  to   = aws_kms_key_policy.this["on"]
-}

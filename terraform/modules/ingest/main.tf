@@ -42,13 +42,3 @@ resource "aws_s3_bucket_notification" "uploads" {
   # S3 sends a test message at once, and refuses the configuration when the queue or its key turns it away.
   depends_on = [var.granted_kms_key_arn]
 }
-
-moved {
-  from = module.bucket
-  to   = module.bucket["on"]
-}
-
-moved {
-  from = aws_s3_bucket_notification.uploads
-  to   = aws_s3_bucket_notification.uploads["on"]
-}
