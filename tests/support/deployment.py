@@ -15,7 +15,7 @@ from support.roles import Role
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from devtools.localaws.stack import Stack
+    from devtools.localaws.stack import LocalStack
 
 _T = TypeVar("_T")
 
@@ -43,7 +43,7 @@ def _runs_the_function(process: psutil.Process) -> bool:
 class Deployment:
     """Handles on one stack."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: LocalStack) -> None:
         self.stack = stack
         self.outputs = stack.outputs
         self.s3 = stack.client("s3")

@@ -25,7 +25,7 @@ _UNSEEN_SECONDS: Final = 3600
 
 
 @dataclass(frozen=True)
-class Rendition:
+class ListedThumbnail:
     """A thumbnail as the catalog lists it."""
 
     name: str
@@ -36,7 +36,7 @@ class Rendition:
 
 
 @dataclass(frozen=True)
-class Row:
+class Answer:
     """A catalog row: what a demo shows of it."""
 
     status: str
@@ -48,7 +48,7 @@ class Row:
     format: str
     width: int | None
     height: int | None
-    renditions: tuple[Rendition, ...]
+    renditions: tuple[ListedThumbnail, ...]
     attempts: int | None
     milliseconds: int | None
     created_at: str
@@ -59,7 +59,7 @@ class Row:
     warnings: tuple[str, ...]
 
     @classmethod
-    def from_item(cls, item: Mapping[str, Any]) -> Row:
+    def from_item(cls, item: Mapping[str, Any]) -> Answer:
         """Read an item in DynamoDB's own notation; only a READY row has everything."""
         value = {name: TypeDeserializer().deserialize(attribute) for name, attribute in item.items()}
         return cls(
@@ -73,7 +73,7 @@ class Row:
             width=_whole(value.get("width")),
             height=_whole(value.get("height")),
             renditions=tuple(
-                Rendition(
+                ListedThumbnail(
                     name=each["name"],
                     key=each["key"],
                     width=int(each["width"]),
@@ -105,16 +105,16 @@ def _whole(number: Any) -> int | None:  # noqa: ANN401 - DynamoDB's Decimal or n
 
 
 @dataclass(frozen=True)
-class Catalog:
+class CatalogReader:
     """The catalog's rows of one uploads bucket."""
 
     dynamodb: DynamoDBClient
     table: str
     bucket: str
 
-    def rows(self, keys: Sequence[str]) -> dict[str, Row]:
+    def rows(self, keys: Sequence[str]) -> dict[str, Answer]:
         """The rows that there are, by key."""
-        found: dict[str, Row] = {}
+        found: dict[str, Answer] = {}
         for start in range(0, len(keys), _KEYS_A_CALL):
             wanted: Mapping[str, Any] = {
                 self.table: {
@@ -127,13 +127,13 @@ class Catalog:
             while wanted:
                 answer = self.dynamodb.batch_get_item(RequestItems=wanted)
                 for item in answer["Responses"].get(self.table, ()):
-                    found[item["source_key"]["S"]] = Row.from_item(item)
+                    found[item["source_key"]["S"]] = Answer.from_item(item)
                 wanted = answer.get("UnprocessedKeys") or {}
         return found
 
 
 @dataclass(frozen=True)
-class DeadLetters:
+class DeadLetterReader:
     """The dead-letter queue, read without taking anything out of it."""
 
     sqs: SQSClient
