@@ -30,7 +30,7 @@ from bench.figures import NEWEST, WIDTH, Figures, verdict_figures
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bench.figures import Verdict
+    from bench.figures import Goal
 
 _PAGE: Final = Path(__file__).parents[1] / "docs" / "performance.md"
 _SWEEP: Final = ROOT / "sweep.json"
@@ -45,7 +45,7 @@ class Part:
     """So few that all parts together take less than ten minutes."""
     measured: Callable[[int], Any]
     tables: Callable[[Any], list[Figures]]
-    verdicts: Callable[[Any], list[Verdict]]
+    verdicts: Callable[[Any], list[Goal]]
 
     def last(self) -> Any:  # noqa: ANN401 - each part has a document of its own
         """What was measured last."""

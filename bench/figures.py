@@ -45,7 +45,7 @@ class Figures(NamedTuple):
         return table(self.columns, self.rows, texts=self.columns[:1])
 
 
-class Verdict(NamedTuple):
+class Goal(NamedTuple):
     """A figure that matters, and whether it holds its goal; None where it has none."""
 
     what: str
@@ -58,7 +58,7 @@ def told(
     rounds: int,
     measured: Callable[[int], Document],
     tables: Callable[[Document], list[Figures]],
-    verdicts: Callable[[Document], list[Verdict]],
+    verdicts: Callable[[Document], list[Goal]],
 ) -> int:
     """Measure a part, print its tables and goals, and return the exit code: 1 where a goal was missed."""
     console = Console(width=WIDTH)
@@ -69,7 +69,7 @@ def told(
     return int(any(each.held is False for each in found))
 
 
-def verdict_figures(verdicts: Sequence[Verdict]) -> Figures:
+def verdict_figures(verdicts: Sequence[Goal]) -> Figures:
     """The table of them."""
     words = {True: "held", False: "MISSED", None: ""}
     rows = [(each.what, each.measured, each.goal, words[each.held]) for each in verdicts]

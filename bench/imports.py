@@ -36,7 +36,7 @@ from thumbnail_pipeline.rows import plain
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from devtools.localaws.stack import Stack
+    from devtools.localaws.stack import LocalStack
 
 _CORRUPT_EVERY: Final = 50
 _BLOCK: Final = 1000
@@ -66,7 +66,7 @@ def is_corrupt(number: int) -> bool:
 class Importer:
     """Somebody's terminal, in which `thumbctl import` runs as a process of its own."""
 
-    stack: Stack
+    stack: LocalStack
     state: Path
     """Where the journal lies."""
     endpoint_url: str = ""
@@ -136,7 +136,7 @@ class Importer:
 
 
 @contextlib.contextmanager
-def importer(applied: Stack, endpoint_url: str = "") -> Iterator[Importer]:
+def importer(applied: LocalStack, endpoint_url: str = "") -> Iterator[Importer]:
     """A terminal whose processes end with the block."""
     with tempfile.TemporaryDirectory() as state:
         opened = Importer(applied, Path(state), endpoint_url)
@@ -169,7 +169,7 @@ def _rates(moments: Sequence[float]) -> list[float]:
     return [len(block) / max(block[-1] - block[0], 1e-3) for block in blocks]
 
 
-def _modelled(applied: Stack) -> float:
+def _modelled(applied: LocalStack) -> float:
     """Seconds that the capacity model gives the function's work: as many invocations at a time as it may have, and no
     ramp, for the emulator has none.
     """

@@ -21,7 +21,7 @@ from thumbctl.render import DEFAULT
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from bench.contender import Contender, Run
+    from bench.contender import Contender, ContenderRun
     from bench.loopback import Call, Loopback, Stats
 
 __all__ = ["CORE_MB", "Cores", "Stage", "Turn", "default_memory_mb", "function_environment", "two_cores"]
@@ -98,7 +98,7 @@ class Turn(NamedTuple):
     folder: str
     """Of the uploads."""
     images: int
-    run: Run
+    run: ContenderRun
     aws: Stats
     calls: list[Call]
     others: float

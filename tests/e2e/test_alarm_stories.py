@@ -11,7 +11,7 @@ import pytest
 
 from devtools.livepage.alarms import decide, watched
 from devtools.livepage.metricmath import MetricMathError, Series
-from devtools.livepage.metrics import Metrics, Stat, Window
+from devtools.livepage.metrics import MetricStore, Stat, Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -210,7 +210,7 @@ STORIES = {
 }
 
 
-class Story(Metrics):
+class Story(MetricStore):
     """Metrics of the latest hour, minute by minute, as CloudWatch would have them."""
 
     def __init__(self, minutes: Mapping[str, Sequence[float | None]]) -> None:

@@ -25,7 +25,7 @@ from thumbctl.errors import is_denied
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from devtools.localaws.stack import Stack
+    from devtools.localaws.stack import LocalStack
     from support.deployment import Deployment
 
 pytestmark = pytest.mark.e2e
@@ -69,7 +69,7 @@ WITH_A_BUCKET: Final[dict[str, Callable[[Any, str], Any]]] = {
 class Somebody:
     """Somebody with an access key."""
 
-    stack: Stack
+    stack: LocalStack
     key_id: str
     secret: str
 
@@ -95,7 +95,7 @@ def _as_a_proxy_does(request: Any, **_: Any) -> None:
 
 
 @contextmanager
-def administrator(stack: Stack, iam: Any, name: str) -> Iterator[Somebody]:
+def administrator(stack: LocalStack, iam: Any, name: str) -> Iterator[Somebody]:
     """Somebody whose own account lets them do anything."""
     iam.create_user(UserName=name)
     iam.put_user_policy(UserName=name, PolicyName="everything", PolicyDocument=EVERYTHING)

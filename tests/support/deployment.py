@@ -16,7 +16,7 @@ from thumbnail_pipeline.rows import key_of, plain
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from devtools.localaws.stack import Stack
+    from devtools.localaws.stack import LocalStack
 
 _T = TypeVar("_T")
 
@@ -44,7 +44,7 @@ def _runs_the_function(process: psutil.Process) -> bool:
 class Deployment:
     """Handles on one stack."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: LocalStack) -> None:
         self.stack = stack
         self.outputs = stack.outputs
         self.s3 = stack.client("s3")

@@ -15,9 +15,9 @@ from PIL import Image
 from rich.console import Console
 
 from devtools.demo import console, preview, report
-from devtools.demo.catalog import Rendition, Row
-from devtools.demo.evidence import Alert, Thumbnail
-from devtools.demo.outcome import Outcome, Result
+from devtools.demo.catalog import Answer, ListedThumbnail
+from devtools.demo.evidence import Alert, ReadBack
+from devtools.demo.outcome import Result, UploadResult
 from devtools.demo.samples import Sample
 from devtools.demo.upload import Uploaded
 from thumbctl.looking import xray
@@ -32,22 +32,22 @@ def encoded(form: str = "WEBP", size: tuple[int, int] = (40, 30)) -> bytes:
     return out.getvalue()
 
 
-def row(**values: Any) -> Row:
-    base = Row.from_item({"status": {"S": "READY"}})
+def row(**values: Any) -> Answer:
+    base = Answer.from_item({"status": {"S": "READY"}})
     return replace(base, **values)
 
 
-def outcome(key: str = HOSTILE, **values: Any) -> Outcome:
-    rendition = Rendition("small", f"small/{key}.webp", 40, 30, 99)
+def outcome(key: str = HOSTILE, **values: Any) -> UploadResult:
+    rendition = ListedThumbnail("small", f"small/{key}.webp", 40, 30, 99)
     facts = {"format": "jpeg", "width": 80, "height": 60, "size_bytes": 1234, "milliseconds": 7} | values
-    return Outcome(
+    return UploadResult(
         Uploaded(Sample(key, (encoded("JPEG", (80, 60)),), "Some", "about <it>"), key, "e", "v"),
         row(renditions=(rendition,), **facts),
-        thumbnails=(Thumbnail(rendition, encoded(), "image/webp", ""),),
+        thumbnails=(ReadBack(rendition, encoded(), "image/webp", ""),),
     )
 
 
-def result(*outcomes: Outcome, **values: Any) -> Result:
+def result(*outcomes: UploadResult, **values: Any) -> Result:
     sent = {"id": "1", "trace_id": "1-a", "name": HOSTILE, "start_time": 1.0, "end_time": 2.0}
     alert = Alert("<b>subject", HOSTILE, "now")
     base = Result(outcomes, (alert,), xray.assemble([sent]), missing=(), strays=(), seconds=1.0)
@@ -98,7 +98,7 @@ def test_a_colour_from_the_catalog_cannot_add_to_the_style() -> None:
 
 
 def test_a_failure_is_shown_with_reason_and_detail() -> None:
-    failed = Outcome(
+    failed = UploadResult(
         Uploaded(Sample("a.jpg", (b"no image",), "", ""), "a.jpg", "e", "v"),
         row(status="FAILED", reason="unidentified", detail="No image at all."),
     )

@@ -15,7 +15,7 @@ from devtools.gameday import __main__ as command
 from devtools.gameday import game
 from devtools.gameday.inbox import Inbox, Mail
 from devtools.gameday.scenarios import SCENARIOS, Scenario
-from devtools.livepage.queues import Queues
+from devtools.livepage.queues import QueueMetrics
 from devtools.localaws import processes
 from support import runbook
 
@@ -160,7 +160,7 @@ def stack() -> Any:
 def messages(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """What lies in the queue of the subscriber."""
     lying: list[dict[str, Any]] = []
-    monkeypatch.setattr(Queues, "messages", lambda _self, _url: list(lying))
+    monkeypatch.setattr(QueueMetrics, "messages", lambda _self, _url: list(lying))
     return lying
 
 

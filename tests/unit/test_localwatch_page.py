@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from devtools.livepage import panels
 from devtools.livepage.bridge import Alert
 from devtools.livepage.logs import Event
-from devtools.livepage.traces import Traces
+from devtools.livepage.traces import TraceFile
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,7 +43,7 @@ def image_documents(key: str, start: float, trace: str = "1-a") -> list[dict[str
 
 def test_traces_are_read_as_they_come_and_found_by_key(tmp_path: Path) -> None:
     file = tmp_path / "traces.jsonl"
-    traces = Traces(file)
+    traces = TraceFile(file)
     assert traces.find("", 10) == []
     documents = [
         *image_documents("cats/a.png", 100.0),

@@ -54,7 +54,7 @@ def deploy(value: str) -> None:
 def up(process: Process) -> None:
     """What `make up` leaves behind."""
     stack.LOCAL_STACK.parent.mkdir()
-    running = local_stack.Stack(
+    running = local_stack.LocalStack(
         Path(), "http://127.0.0.1:4566", "us-east-1", {"table_name": "local"}, "queue", process, process
     )
     local_stack.save(running, stack.LOCAL_STACK)

@@ -25,7 +25,7 @@ _UNSEEN_SECONDS: Final = 3600
 
 
 @dataclass(frozen=True)
-class Rendition:
+class ListedThumbnail:
     """A thumbnail as the catalog lists it."""
 
     name: str
@@ -36,7 +36,7 @@ class Rendition:
 
 
 @dataclass(frozen=True)
-class Row:
+class Answer:
     """A catalog row: what a demo shows of it."""
 
     status: str
@@ -48,7 +48,7 @@ class Row:
     format: str
     width: int | None
     height: int | None
-    renditions: tuple[Rendition, ...]
+    renditions: tuple[ListedThumbnail, ...]
     attempts: int | None
     milliseconds: int | None
     created_at: str
@@ -59,7 +59,7 @@ class Row:
     warnings: tuple[str, ...]
 
     @classmethod
-    def from_item(cls, item: Mapping[str, Any]) -> Row:
+    def from_item(cls, item: Mapping[str, Any]) -> Answer:
         """Read an item in DynamoDB's own notation; only a READY row has everything."""
         value = plain(item)
         return cls(
@@ -73,7 +73,7 @@ class Row:
             width=value.get("width"),
             height=value.get("height"),
             renditions=tuple(
-                Rendition(each["name"], each["key"], each["width"], each["height"], each["bytes"])
+                ListedThumbnail(each["name"], each["key"], each["width"], each["height"], each["bytes"])
                 for each in value.get("renditions") or ()
             ),
             attempts=value.get("attempts"),
@@ -95,16 +95,16 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Catalog:
+class CatalogReader:
     """The catalog's rows of one uploads bucket."""
 
     dynamodb: DynamoDBClient
     table: str
     bucket: str
 
-    def rows(self, keys: Sequence[str]) -> dict[str, Row]:
+    def rows(self, keys: Sequence[str]) -> dict[str, Answer]:
         """The rows that there are, by key."""
-        found: dict[str, Row] = {}
+        found: dict[str, Answer] = {}
         for start in range(0, len(keys), _KEYS_A_CALL):
             wanted: Mapping[str, Any] = {
                 self.table: {"Keys": [key_of(Image(self.bucket, key)) for key in keys[start : start + _KEYS_A_CALL]]}
@@ -112,13 +112,13 @@ class Catalog:
             while wanted:
                 answer = self.dynamodb.batch_get_item(RequestItems=wanted)
                 for item in answer["Responses"].get(self.table, ()):
-                    found[item["source_key"]["S"]] = Row.from_item(item)
+                    found[item["source_key"]["S"]] = Answer.from_item(item)
                 wanted = answer.get("UnprocessedKeys") or {}
         return found
 
 
 @dataclass(frozen=True)
-class DeadLetters:
+class DeadLetterReader:
     """The dead-letter queue, read without taking anything out of it."""
 
     sqs: SQSClient

@@ -37,7 +37,7 @@ def main() -> int:
         page_process, url = server.start(stack_file)
         try:
             out = console.console()
-            result = run.Pipeline.of(running).process(samples.built_in(), out)
+            result = run.RunningPipeline.of(running).process(samples.built_in(), out)
             demo = running.directory / "report.html"
             report.write(demo, result)
             chromium = browser.launch(playwright)

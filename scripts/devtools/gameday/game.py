@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from devtools.gameday.inbox import Mail
     from devtools.gameday.scenarios import Scenario
-    from devtools.localaws.stack import Stack
+    from devtools.localaws.stack import LocalStack
 
 _SECONDS_BETWEEN_UPLOADS: Final = 1
 _SECONDS_BETWEEN_SIGNS_OF_LIFE: Final = 30
@@ -30,7 +30,7 @@ _MOST_SECONDS_TO_MEND: Final = 60
 _RULE: Final = "─" * 100
 
 
-def play(scenario: Scenario, stack: Stack, say: Callable[[str], None]) -> None:
+def play(scenario: Scenario, stack: LocalStack, say: Callable[[str], None]) -> None:
     """Break the stack and tell what people on call are told, until it is mended or we are interrupted."""
     _require_quiet(stack)
     s3, picture, inbox = stack.client("s3"), _picture(), Inbox(stack)
@@ -122,7 +122,7 @@ def _process(file: Path) -> Process:
     return Process(**json.loads(file.read_text(encoding="utf-8"))["process"])
 
 
-def _require_quiet(stack: Stack) -> None:
+def _require_quiet(stack: LocalStack) -> None:
     """Raise DevtoolsError where an alarm is on: it would not go off again."""
     pages = stack.client("cloudwatch").get_paginator("describe_alarms")
     on = [
@@ -142,7 +142,7 @@ def _shown(mail: Mail, clock: _Clock, *, whole: bool) -> str:
     return f"\n{_RULE}\n{head}\n\n{mail.text}\n{_RULE}\n" if whole else head
 
 
-def _to_do(stack: Stack) -> str:
+def _to_do(stack: LocalStack) -> str:
     return (
         "You are on call. Go by the message, docs/runbook.md and the page, in another terminal:\n"
         f"  {stack.page_url}\n"
@@ -159,7 +159,7 @@ def _told(inbox: Inbox) -> str:
     )
 
 
-def _redrive(stack: Stack) -> int:
+def _redrive(stack: LocalStack) -> int:
     """Move what dead letters there are back to the work queue, which the emulator has no call for."""
     sqs, moved = stack.client("sqs"), 0
     while messages := sqs.receive_message(

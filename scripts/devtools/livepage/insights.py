@@ -139,7 +139,7 @@ _MILLISECONDS: Final = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86
 
 def _commands(query: str) -> Sequence[_Command]:
     try:
-        commands: Sequence[_Command] = _Reader().transform(_PARSER.parse(query))
+        commands: Sequence[_Command] = _CommandReader().transform(_PARSER.parse(query))
     except UnexpectedInput as error:
         where = rest(query, error)
         expected = error.expected if isinstance(error, UnexpectedToken) else ()
@@ -154,7 +154,7 @@ def _commands(query: str) -> Sequence[_Command]:
 
 
 @v_args(inline=True)
-class _Reader(Transformer[Token, Any]):
+class _CommandReader(Transformer[Token, Any]):
     """Makes functions of commands and conditions. Columns and operands come with what they are called."""
 
     def start(self, *commands: _Command) -> tuple[_Command, ...]:

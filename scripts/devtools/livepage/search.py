@@ -46,14 +46,14 @@ _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 def find(query: str, metrics: Iterable[Metric]) -> list[Metric]:
     """Return those of `metrics` that `query` finds. Raises MetricMathError where it is no search."""
     try:
-        accepts = _Reader().transform(_PARSER.parse(query))
+        accepts = _SearchReader().transform(_PARSER.parse(query))
     except UnexpectedInput as error:
         raise MetricMathError(f"SEARCH cannot read {query!r}") from error
     return sorted((each for each in metrics if accepts(each, None)), key=lambda each: (each.name, each.dimensions))
 
 
 @v_args(inline=True)
-class _Reader(Transformer[Token, _Test]):
+class _SearchReader(Transformer[Token, _Test]):
     """Makes a test of a query."""
 
     def start(self, schema: Token | None, terms: _Test | None) -> _Test:

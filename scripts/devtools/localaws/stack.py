@@ -35,7 +35,7 @@ _DISK_NEEDED = 2 * 2**30
 
 
 @dataclass(frozen=True)
-class Stack:
+class LocalStack:
     """A running local stack. Its directory holds logs, traces and Terraform's state."""
 
     directory: Path
@@ -54,7 +54,7 @@ class Stack:
         """A boto3 client with the account's root credentials."""
         return _client(service, self.endpoint_url, config)
 
-    def segments(self) -> list[xray.Segment]:
+    def segments(self) -> list[xray.SegmentDocument]:
         """What the X-Ray collector has received."""
         return xray.read(self.directory)
 
@@ -72,7 +72,7 @@ def create(
     port: int | None = None,
     inputs: Mapping[str, Any] | None = None,
     environment: Path = LOCAL_ENVIRONMENT,
-) -> Stack:
+) -> LocalStack:
     """Start the emulator and the collector, apply the real Terraform, and return the stack.
 
     `inputs` are those of the module that are to be other than the local environment says. Another `environment` is
@@ -117,11 +117,13 @@ def create(
             root.apply()
             outputs = root.outputs()["pipeline"]
         undo.pop_all()
-    return Stack(directory, endpoint_url, emulator.REGION, outputs, queue_url, emulated_aws, collector)
+    return LocalStack(directory, endpoint_url, emulator.REGION, outputs, queue_url, emulated_aws, collector)
 
 
 @contextlib.contextmanager
-def temporary(*, inputs: Mapping[str, Any] | None = None, environment: Path = LOCAL_ENVIRONMENT) -> Iterator[Stack]:
+def temporary(
+    *, inputs: Mapping[str, Any] | None = None, environment: Path = LOCAL_ENVIRONMENT
+) -> Iterator[LocalStack]:
     """A stack for the length of a `with` block; nothing of it is left behind."""
     with terminate_as_interrupt(), tempfile.TemporaryDirectory(prefix="thumbnail-pipeline-") as scratch:
         stack = create(Path(scratch) / "stack", inputs=inputs, environment=environment)
@@ -168,7 +170,7 @@ def step(what: str, *, usually: int) -> Iterator[None]:
     sys.stderr.write(f"{time.monotonic() - started:.1f} s\n")
 
 
-def save(stack: Stack, file: Path) -> None:
+def save(stack: LocalStack, file: Path) -> None:
     """Write what other tools, and a later `load`, need."""
     document = {
         "endpoint_url": stack.endpoint_url,
@@ -184,12 +186,12 @@ def save(stack: Stack, file: Path) -> None:
     file.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
 
 
-def load(file: Path) -> Stack:
+def load(file: Path) -> LocalStack:
     """Read what `save` wrote. Raises DevtoolsError where no stack is up."""
     if not file.exists():
         raise DevtoolsError("no local stack is up: start one with 'make up'")
     document = json.loads(file.read_text(encoding="utf-8"))
-    return Stack(
+    return LocalStack(
         directory=Path(document["directory"]),
         endpoint_url=document["endpoint_url"],
         region=document["region"],

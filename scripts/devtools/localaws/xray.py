@@ -16,7 +16,7 @@ from devtools.localaws import processes
 
 # One subsegment document as X-Ray defines it:
 # https://docs.aws.amazon.com/xray/latest/devguide/xray-api-segmentdocuments.html
-Segment: TypeAlias = dict[str, Any]
+SegmentDocument: TypeAlias = dict[str, Any]
 
 _LARGEST_DATAGRAM = 65_535
 
@@ -32,7 +32,7 @@ def traces_file(directory: Path) -> Path:
     return directory / "traces.jsonl"
 
 
-def read(directory: Path) -> list[Segment]:
+def read(directory: Path) -> list[SegmentDocument]:
     """Every segment document received so far."""
     file = traces_file(directory)
     if not file.exists():
