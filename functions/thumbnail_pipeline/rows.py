@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
 KEYS_A_CALL = 100
 
+# Failures are listed through a sparse index: only FAILED rows carry its keys, and they are spread over
+# this many partitions so that a bulk import of bad images does not throttle the table.
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-indexes-gsi-sharding.html
+FAILURE_SHARDS = 16
+
 _ATTRIBUTES = (
     "source_key",
     "status",

@@ -26,6 +26,7 @@ from botocore.exceptions import ClientError
 
 from thumbnail_pipeline import ordering
 from thumbnail_pipeline.clients import code_of, errors_told_apart
+from thumbnail_pipeline.rows import FAILURE_SHARDS
 from thumbnailer.storage import StoredThumbnail
 
 if TYPE_CHECKING:
@@ -39,11 +40,6 @@ if TYPE_CHECKING:
 READY = "READY"
 FAILED = "FAILED"
 DELETED = "DELETED"
-
-# Failures are listed through a sparse index: only FAILED rows carry its keys, and they are spread over
-# this many partitions so that a bulk import of bad images does not throttle the table.
-# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-indexes-gsi-sharding.html
-FAILURE_SHARDS = 16
 
 _NOBODY_WAS_HERE = "attribute_not_exists(source_key)"
 _NOTHING_NEWER = "sequencer < :sequencer AND claim <= :sequencer"

@@ -17,8 +17,8 @@ from devtools.localaws.terraform import Root
 from support.deployment import eventually
 from support.pictures import picture
 from support.roles import Role
+from thumbctl.aws_errors import is_denied
 from thumbctl.bulk import messages
-from thumbctl.errors import is_denied
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -10,7 +10,7 @@ import pytest
 
 from devtools.localaws.stack import REPOSITORY
 from devtools.localaws.terraform import Root
-from thumbctl.render import DEFAULT
+from thumbctl.defaults import DEFAULT
 from thumbnail_pipeline.settings import Settings
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from moto import mock_aws
 from support.operated import INDEX, TABLE, create_catalog
 from thumbctl.looking import failed
 from thumbnail_pipeline.messages import Image
-from thumbnailer.catalog import FAILED, FAILURE_SHARDS, Catalog, State
+from thumbnail_pipeline.rows import FAILURE_SHARDS
+from thumbnailer.catalog import FAILED, Catalog, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

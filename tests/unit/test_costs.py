@@ -18,15 +18,15 @@ from devtools.docs import costs as command
 from devtools.docs import costs_document
 from devtools.docs.costs_document import Document
 from thumbctl.costs import measured
-from thumbctl.costs.errors import CostsError
 from thumbctl.costs.estimate import Estimate, Job, default_workload
 from thumbctl.costs.limits import Limits
 from thumbctl.costs.measured import AtMemory, Encoding, Encodings, Measured, MemorySettings, PerImage
 from thumbctl.costs.model import Line, Model, Stack, Workload, by_service, total
 from thumbctl.costs.prices import Prices
-from thumbctl.render import DEFAULT
+from thumbctl.defaults import DEFAULT
+from thumbctl.errors import ThumbctlError
+from thumbnail_pipeline.rows import FAILURE_SHARDS
 from thumbnail_pipeline.settings import Rendition
-from thumbnailer.catalog import FAILURE_SHARDS
 
 TERRAFORM = costs_document.REPOSITORY / "terraform"
 PRICES = Prices.load()
@@ -84,7 +84,7 @@ def test_every_block_is_somewhere_in_the_documents() -> None:
 
 
 def test_an_unknown_block_is_named() -> None:
-    with pytest.raises(CostsError, match="no block costs:nonsense: use one of avif"):
+    with pytest.raises(ThumbctlError, match="no block costs:nonsense: use one of avif"):
         Document.load().rewritten("<!-- costs:nonsense -->\n<!-- costs:end -->\n")
 
 
@@ -366,13 +366,13 @@ def test_memory_settings_are_published_by_rising_memory(tmp_path: Path, publishe
 
 
 def test_nothing_to_publish_is_one_sentence(tmp_path: Path, published: Path) -> None:
-    with pytest.raises(CostsError, match=r"neither throughput\.json nor memory\.json in .*: run the benches first"):
+    with pytest.raises(ThumbctlError, match=r"neither throughput\.json nor memory\.json in .*: run the benches first"):
         measured.publish(tmp_path, published)
 
 
 def test_a_figure_that_is_missing_is_named(tmp_path: Path, published: Path) -> None:
     (tmp_path / "throughput.json").write_text(json.dumps({"per_image": {"calls": {}}}))
-    with pytest.raises(CostsError, match=r"throughput\.json has no 'source_bytes': run the bench"):
+    with pytest.raises(ThumbctlError, match=r"throughput\.json has no 'source_bytes': run the bench"):
         measured.publish(tmp_path, published)
 
 

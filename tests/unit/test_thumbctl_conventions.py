@@ -114,7 +114,7 @@ def test_nothing_is_said_where_nothing_can_be_asked(lacking: str, monkeypatch: p
 
 def test_the_reasons_are_those_that_the_function_gives() -> None:
     given: set[str] = set()
-    for file in (REPOSITORY / "functions" / "thumbnailer").glob("*.py"):
+    for file in (REPOSITORY / "functions").rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             match node:
                 case ast.Call(func=ast.Name("Permanent"), args=[ast.Constant(str(reason)), *_]):

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 from thumbctl.costs.capacity import spoken
-from thumbctl.costs.errors import CostsError
 from thumbctl.costs.estimate import Estimate, Job, default_workload
 from thumbctl.costs.model import BUCKET_KEY_MISSES, MEASURED_MEMORY_MB, Line, Model, Stack, Workload, by_service, total
-from thumbctl.render import DEFAULT
+from thumbctl.defaults import DEFAULT
+from thumbctl.errors import ThumbctlError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -51,12 +51,12 @@ class Document:
         return cls(Model.load(), Workload(DEFAULT.renditions), Stack())
 
     def rewritten(self, text: str) -> str:
-        """`text` with every block as it is now. Raises CostsError where it names one that there is not."""
+        """`text` with every block as it is now. Raises ThumbctlError where it names one that there is not."""
         blocks = self.blocks()
 
         def block(match: re.Match[str]) -> str:
             if match[2] not in blocks:
-                raise CostsError(f"there is no block costs:{match[2]}: use one of {', '.join(sorted(blocks))}")
+                raise ThumbctlError(f"there is no block costs:{match[2]}: use one of {', '.join(sorted(blocks))}")
             return f"{match[1]}{blocks[match[2]]}\n{match[3]}"
 
         return _BLOCK.sub(block, text)

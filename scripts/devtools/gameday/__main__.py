@@ -14,6 +14,7 @@ from devtools.gameday.errors import GamedayError
 from devtools.gameday.scenarios import SCENARIOS
 from devtools.localaws import stack
 from devtools.localaws.errors import LocalStackError
+from thumbctl.interrupts import terminate_as_interrupt
 
 if TYPE_CHECKING:
     from devtools.gameday.scenarios import Scenario
@@ -62,7 +63,7 @@ def _play(scenario: Scenario) -> None:
     running = stack.load(_HOME / "stack.json")
     if not running.emulator.alive:
         raise GamedayError("the local stack has died: start it again with 'make up'")
-    with stack.terminate_as_interrupt(), game.registered(scenario, _GAME_FILE):
+    with terminate_as_interrupt(), game.registered(scenario, _GAME_FILE):
         game.play(scenario, running, _say)
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.types import TypeDeserializer
 
-from thumbnailer.catalog import FAILURE_SHARDS, READY
+from thumbnail_pipeline.rows import FAILURE_SHARDS
+from thumbnailer.catalog import READY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

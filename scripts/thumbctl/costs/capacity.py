@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from thumbctl.costs.model import BUCKET_KEY_MISSES
-from thumbnailer.catalog import FAILURE_SHARDS
+from thumbnail_pipeline.rows import FAILURE_SHARDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

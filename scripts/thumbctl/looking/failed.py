@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
-from thumbnailer.catalog import FAILURE_SHARDS
+from thumbnail_pipeline.rows import FAILURE_SHARDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
