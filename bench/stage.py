@@ -16,7 +16,7 @@ import psutil
 from bench import loopback
 from bench.corpus import ROOT, batch
 from devtools.localaws import processes
-from thumbctl.render import DEFAULT
+from thumbctl.defaults import DEFAULT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -28,6 +28,7 @@ from bench.corpus import ROOT, batch
 from bench.figures import WIDTH, Figures, Goal, told
 from bench.stage import CORE_MB, Cores, Stage, two_cores
 from devtools.localaws import processes, xray
+from thumbctl import local
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -263,7 +264,7 @@ def traced(stage: Stage, place: Place) -> int:
     """How many subsegments the function sends to X-Ray of a batch that is traced."""
     directory = ROOT / "xray"
     directory.mkdir(exist_ok=True)
-    xray.traces_file(directory).unlink(missing_ok=True)
+    local.traces_file(directory).unlink(missing_ok=True)
     port = processes.free_port(socket.SOCK_DGRAM)
     collector = xray.start(port, directory)
     environment = stage.environment("traced", place.memory_mb)
@@ -275,10 +276,10 @@ def traced(stage: Stage, place: Place) -> int:
         time.sleep(_COLLECTOR_SECONDS)
     finally:
         collector.stop()
-    return sum(map(_subsegments, xray.read(directory)))
+    return sum(map(_subsegments, local.segments(directory)))
 
 
-def _subsegments(segment: xray.SegmentDocument) -> int:
+def _subsegments(segment: dict[str, Any]) -> int:
     return 1 + sum(map(_subsegments, segment.get("subsegments", [])))
 
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from devtools.errors import DevtoolsError
 from devtools.livepage import server
 from devtools.localaws import stack
+from thumbctl.interrupts import terminate_as_interrupt
 
 _HOME = stack.REPOSITORY / ".local"
 _STACK_FILE = _HOME / "stack.json"
@@ -22,7 +23,7 @@ def _up(port: int | None) -> None:
         if running.emulator.alive:
             raise DevtoolsError(f"a local stack is up at {running.endpoint_url}: end it with 'make down'")
     shutil.rmtree(_HOME, ignore_errors=True)
-    with stack.terminate_as_interrupt(), contextlib.ExitStack() as undo:
+    with terminate_as_interrupt(), contextlib.ExitStack() as undo:
         created = stack.create(_HOME, port=port)
         undo.callback(created.stop)
         stack.save(created, _STACK_FILE)

@@ -34,7 +34,7 @@ _QueueArgument: TypeAlias = Annotated[
 def pause(
     queue: _QueueArgument,
     stack: StackOption = None,
-    as_json: JsonOption = False,  # noqa: FBT002 - a switch
+    as_json: JsonOption = False,
 ) -> None:
     """Let a queue's messages wait: the function takes no more of them until `thumbctl resume`, or `terraform apply`.
 
@@ -46,7 +46,7 @@ def pause(
 def resume(
     queue: _QueueArgument,
     stack: StackOption = None,
-    as_json: JsonOption = False,  # noqa: FBT002 - a switch
+    as_json: JsonOption = False,
 ) -> None:
     """Let the function take a queue's messages again."""
     _switch(stack, queue, on=True, as_json=as_json)

@@ -14,10 +14,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from thumbctl.defaults import DEFAULT
 from thumbnail_pipeline.errors import Permanent
 from thumbnail_pipeline.outcomes import Status
 from thumbnail_pipeline.renderer import rendering
-from thumbnail_pipeline.settings import Rendition, Settings
+from thumbnail_pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -25,15 +26,6 @@ if TYPE_CHECKING:
     from thumbnail_pipeline.renderer.rendering import Facts, Thumbnail
 
 __all__ = ["render"]
-
-# What the Terraform module makes where nobody says otherwise; a test holds the two together.
-DEFAULT = Settings(
-    (
-        Rendition("large", 1280, 1280),
-        Rendition("medium", 512, 512),
-        Rendition("small", 128, 128, fit="cover"),
-    )
-)
 
 
 @dataclass(frozen=True)
@@ -78,9 +70,12 @@ def render(
         Path | None,
         typer.Option(file_okay=False, metavar="DIR", help="Where thumbnails are written; nowhere if not given."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line for each file.")] = False,  # noqa: FBT002 - a switch
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line for each file.")] = False,
 ) -> None:
-    """Render local images as the deployed function would; exit 1 if any cannot be rendered."""
+    """Render local images as the deployed function would.
+
+    Exit code 1: some of them cannot be rendered.
+    """
     console = Console(stderr=True)
     try:
         settings = _settings(renditions) if renditions else DEFAULT

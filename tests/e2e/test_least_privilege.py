@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from support.deployment import eventually
 from support.pictures import picture
 from support.roles import Role
-from thumbctl.errors import is_denied
+from thumbctl.aws_errors import is_denied
 from thumbnail_pipeline.images import Image
 from thumbnail_pipeline.messages import backfill_body
 

@@ -20,7 +20,7 @@ from botocore.exceptions import ClientError
 
 from support.deployment import eventually
 from support.pictures import picture
-from thumbctl.errors import is_denied
+from thumbctl.aws_errors import is_denied
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -11,14 +11,14 @@ from devtools.localaws import stack
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from devtools.localaws.stack import Stack
+    from devtools.localaws.stack import LocalStack
 
 _HOME: Final = stack.REPOSITORY / "build" / "e2e"
 _STACK_FILE: Final = _HOME / "stack.json"
 _MADE_OF: Final = _HOME / "made-of"
 
 
-def kept(inputs: Mapping[str, Any]) -> Stack:
+def kept(inputs: Mapping[str, Any]) -> LocalStack:
     """The stack that an earlier run left, emptied; a new one where there is none or what it is made of has changed."""
     made_of = _digest(inputs)
     if _STACK_FILE.exists() and _MADE_OF.read_text(encoding="utf-8") == made_of:
@@ -50,7 +50,7 @@ def _digest(inputs: Mapping[str, Any]) -> str:
     return digest.hexdigest()
 
 
-def _empty(left: Stack) -> None:
+def _empty(left: LocalStack) -> None:
     """Remove every image, thumbnail, row and message; what was logged stays."""
     outputs, sqs, dynamodb = left.outputs, left.client("sqs"), left.client("dynamodb")
     # Nobody is to take what S3 tells of the deletions.

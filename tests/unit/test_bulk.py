@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from thumbctl.bulk import journal
-from thumbctl.bulk.errors import BulkError
 from thumbctl.bulk.pace import Pace
 from thumbctl.bulk.sender import Message, Sender
+from thumbctl.errors import ThumbctlError
 from thumbnail_pipeline.images import Image
 from thumbnail_pipeline.messages import Change, ObjectEvent, backfill_body, parse
 
@@ -88,14 +88,14 @@ def test_what_is_refused_for_the_moment_is_sent_again_alone() -> None:
 
 def test_what_is_refused_for_good_stops_it() -> None:
     queue = _Queue({"b": True})
-    with pytest.raises(BulkError, match="InternalError"):
+    with pytest.raises(ThumbctlError, match="InternalError"):
         sender(queue).send([Message(body) for body in "abc"])
     assert queue.sent == ["a", "c"]
 
 
 def test_what_is_never_taken_stops_it_in_the_end() -> None:
     queue = _Queue(*[{"b": False}] * 100)
-    with pytest.raises(BulkError, match="took 2 of 3 messages"):
+    with pytest.raises(ThumbctlError, match="took 2 of 3 messages"):
         sender(queue).send([Message(body) for body in "abc"])
     assert len(queue.calls) < 20
 
@@ -169,7 +169,7 @@ def test_a_journal_survives_the_process(tmp_path: Path) -> None:
 
 def test_one_process_at_a_time_has_a_journal(tmp_path: Path) -> None:
     with journal.opened(tmp_path / "job.sqlite", SCHEMA):
-        with pytest.raises(BulkError, match="another process"), journal.opened(tmp_path / "job.sqlite", SCHEMA):
+        with pytest.raises(ThumbctlError, match="another process"), journal.opened(tmp_path / "job.sqlite", SCHEMA):
             pass
         with journal.opened(tmp_path / "other.sqlite", SCHEMA):
             pass

@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 
 from support.memory_aws import MemoryS3, refusal
 from thumbctl.bulk import journal as journals
-from thumbctl.bulk.errors import BulkError
 from thumbctl.bulk.pace import Pace
+from thumbctl.errors import ThumbctlError
 from thumbctl.importing import files, uploads
 from thumbctl.importing.files import LeftOut, Problem
 from thumbctl.importing.import_journal import SCHEMA, ImportJournal, Planned
@@ -459,10 +459,10 @@ def test_an_answer_that_never_comes_stops_in_order(world: World) -> None:
 
     def fail(key: str) -> None:
         if key == "5.jpg":
-            raise BulkError("S3 does not answer")
+            raise ThumbctlError("S3 does not answer")
 
     world.puts.before = fail
-    with pytest.raises(BulkError, match="does not answer"):
+    with pytest.raises(ThumbctlError, match="does not answer"):
         world.run(at_once=1)
     rows = world.rows()
     assert [key for key in rows if rows[key][0]] == [key for key in rows if world.s3.has(key)]

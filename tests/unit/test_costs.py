@@ -18,13 +18,13 @@ from devtools.docs import costs as command
 from devtools.docs.cost_figures import FIGURES
 from devtools.localaws.stack import REPOSITORY
 from thumbctl.costs import measured
-from thumbctl.costs.errors import CostsError
 from thumbctl.costs.estimate import Estimate, Job, default_workload
 from thumbctl.costs.limits import Limits
 from thumbctl.costs.measured import AtMemory, Encoding, Encodings, Measured, MemorySettings, PerImage
 from thumbctl.costs.model import Line, Model, Stack, Workload, by_service, total
 from thumbctl.costs.prices import Prices
-from thumbctl.render import DEFAULT
+from thumbctl.defaults import DEFAULT
+from thumbctl.errors import ThumbctlError
 from thumbnail_pipeline.rows import FAILURE_SHARDS
 from thumbnail_pipeline.settings import Rendition
 
@@ -347,13 +347,13 @@ def test_memory_settings_are_published_by_rising_memory(tmp_path: Path, publishe
 
 
 def test_nothing_to_publish_is_one_sentence(tmp_path: Path, published: Path) -> None:
-    with pytest.raises(CostsError, match=r"neither throughput\.json nor memory\.json in .*: run the benches first"):
+    with pytest.raises(ThumbctlError, match=r"neither throughput\.json nor memory\.json in .*: run the benches first"):
         measured.publish(tmp_path, published)
 
 
 def test_a_figure_that_is_missing_is_named(tmp_path: Path, published: Path) -> None:
     (tmp_path / "throughput.json").write_text(json.dumps({"per_image": {"calls": {}}}))
-    with pytest.raises(CostsError, match=r"throughput\.json has no 'source_bytes': run the bench"):
+    with pytest.raises(ThumbctlError, match=r"throughput\.json has no 'source_bytes': run the bench"):
         measured.publish(tmp_path, published)
 
 

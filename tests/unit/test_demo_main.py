@@ -14,7 +14,7 @@ from devtools.demo import __main__ as demo
 from devtools.demo import run, samples
 from devtools.demo.outcome import Result
 from devtools.errors import DevtoolsError
-from devtools.localaws import stack
+from thumbctl.interrupts import terminate_as_interrupt
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -76,7 +76,7 @@ def test_a_second_interrupt_does_not_cut_the_cleaning_up_short(first: signal.Sig
                 os.kill(os.getpid(), again)
             cleaned_up = True
 
-    with pytest.raises(KeyboardInterrupt), stack.terminate_as_interrupt():
+    with pytest.raises(KeyboardInterrupt), terminate_as_interrupt():
         work()
     assert cleaned_up
     assert signal.getsignal(first) is before

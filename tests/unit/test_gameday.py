@@ -264,8 +264,8 @@ def test_one_game_at_a_time(home: Path) -> None:
 
 def test_mending_from_elsewhere_lets_the_game_unwind(home: Path) -> None:
     script = (
-        "import pathlib, sys, time\nfrom localaws import stack\n"
-        "try:\n  with stack.terminate_as_interrupt():\n    print('on', flush=True)\n    time.sleep(60)\n"
+        "import pathlib, sys, time\nfrom thumbctl.interrupts import terminate_as_interrupt\n"
+        "try:\n  with terminate_as_interrupt():\n    print('on', flush=True)\n    time.sleep(60)\n"
         "except KeyboardInterrupt:\n  print('unwound', flush=True)\n"
     )
     log = home / "log"

@@ -23,7 +23,7 @@ from thumbctl import stack as stacks
 from thumbctl.app import app
 from thumbctl.backfill import enqueue
 from thumbctl.bulk.sender import Sender
-from thumbctl.render import DEFAULT
+from thumbctl.defaults import DEFAULT
 from thumbctl.stack import Deployed, Stack
 from thumbnail_pipeline.messages import ObjectEvent, parse
 from thumbnail_pipeline.rows import FAILURE_SHARDS

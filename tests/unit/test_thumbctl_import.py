@@ -17,9 +17,9 @@ from devtools.localaws import emulator, processes
 from support.memory_aws import refusal
 from thumbctl import stack as stacks
 from thumbctl.app import app
-from thumbctl.bulk.errors import BulkError
 from thumbctl.costs import command as estimate
 from thumbctl.costs.estimate import Estimate, default_workload
+from thumbctl.errors import ThumbctlError
 from thumbctl.importing import command, transfer
 from thumbctl.importing.follow import Follower, Stalled
 from thumbctl.importing.transfer import Transfer
@@ -358,7 +358,7 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch, after: Callable[[str], None]) -> 
             refusal("PutObject", "ExpiredToken", 400),
             "The credentials have expired: log in again, for example with 'aws sso login'.\n",
         ),
-        (BulkError("S3 is not there: look for it."), "S3 is not there: look for it.\n"),
+        (ThumbctlError("S3 is not there: look for it."), "S3 is not there: look for it.\n"),
     ],
 )
 def test_it_goes_on_where_it_was_stopped(

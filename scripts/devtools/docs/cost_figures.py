@@ -13,7 +13,7 @@ from devtools.docs.markdown import table
 from thumbctl.costs.capacity import spoken
 from thumbctl.costs.estimate import Estimate, Job, default_workload
 from thumbctl.costs.model import BUCKET_KEY_MISSES, MEASURED_MEMORY_MB, Line, Model, Stack, Workload, by_service, total
-from thumbctl.render import DEFAULT
+from thumbctl.defaults import DEFAULT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

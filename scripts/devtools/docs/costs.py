@@ -12,8 +12,8 @@ from rich.table import Table
 
 from devtools.docs.cost_figures import FIGURES
 from thumbctl.costs import measured
-from thumbctl.costs.errors import CostsError
 from thumbctl.costs.model import total
+from thumbctl.errors import ThumbctlError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,7 +58,7 @@ def main() -> int:
         commands.add_parser(name, help=about).set_defaults(run=run)
     try:
         parser.parse_args().run()
-    except CostsError as error:
+    except ThumbctlError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
     return 0

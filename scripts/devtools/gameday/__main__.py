@@ -13,6 +13,7 @@ from devtools.errors import DevtoolsError
 from devtools.gameday import game
 from devtools.gameday.scenarios import SCENARIOS
 from devtools.localaws import stack
+from thumbctl.interrupts import terminate_as_interrupt
 
 if TYPE_CHECKING:
     from devtools.gameday.scenarios import Scenario
@@ -61,7 +62,7 @@ def _play(scenario: Scenario) -> None:
     running = stack.load(_HOME / "stack.json")
     if not running.emulator.alive:
         raise DevtoolsError("the local stack has died: start it again with 'make up'")
-    with stack.terminate_as_interrupt(), game.registered(scenario, _GAME_FILE):
+    with terminate_as_interrupt(), game.registered(scenario, _GAME_FILE):
         game.play(scenario, running, _say)
 
 

@@ -9,7 +9,7 @@ from devtools.livepage import dashboard, panels
 from devtools.livepage.dashboard import WidgetData
 from devtools.livepage.metrics import Window
 from devtools.livepage.traces import TraceFile
-from devtools.localaws import xray
+from thumbctl.local import traces_file
 
 if TYPE_CHECKING:
     from devtools.livepage.bridge import Bridge
@@ -30,7 +30,7 @@ class Page:
         self._cloudwatch = stack.client("cloudwatch")
         self._dynamodb = stack.client("dynamodb")
         self._s3 = stack.client("s3")
-        self._traces = TraceFile(xray.traces_file(stack.directory))
+        self._traces = TraceFile(traces_file(stack.directory))
 
     def view(self, minutes: int, text: str) -> View:
         """Return all that is to be seen of the last `minutes`, and of the traces those with `text` in their key."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-import signal
 import socket
 import sys
 import tempfile
@@ -20,6 +19,8 @@ from devtools.errors import DevtoolsError
 from devtools.localaws import emulator, processes, xray
 from devtools.localaws.processes import LOOPBACK, Process
 from devtools.localaws.terraform import Root, check_version
+from thumbctl.interrupts import terminate_as_interrupt
+from thumbctl.local import segments
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -54,9 +55,9 @@ class LocalStack:
         """A boto3 client with the account's root credentials."""
         return _client(service, self.endpoint_url, config)
 
-    def segments(self) -> list[xray.SegmentDocument]:
+    def segments(self) -> list[dict[str, Any]]:
         """What the X-Ray collector has received."""
-        return xray.read(self.directory)
+        return segments(self.directory)
 
     def stop(self) -> None:
         """End every process of the stack."""
@@ -131,29 +132,6 @@ def temporary(
             yield stack
         finally:
             stack.stop()
-
-
-@contextlib.contextmanager
-def terminate_as_interrupt() -> Iterator[None]:
-    """Let the first SIGINT, SIGTERM or SIGHUP unwind, so that every `finally` runs.
-
-    Later ones are ignored: whoever presses Ctrl-C again must not cut short what the first one set off.
-    """
-
-    def interrupt(*_: object) -> None:
-        for number in previous:
-            signal.signal(number, signal.SIG_IGN)
-        raise KeyboardInterrupt
-
-    endings = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    previous = {number: signal.getsignal(number) for number in endings}
-    try:
-        for number in endings:
-            signal.signal(number, interrupt)
-        yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
 
 
 @contextlib.contextmanager

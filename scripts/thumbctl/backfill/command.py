@@ -67,8 +67,8 @@ def backfill(
             help="Read the objects from an S3 Inventory, s3://…/manifest.json or a file, instead of listing them.",
         ),
     ] = None,
-    failed: Annotated[bool, typer.Option("--failed", help="What failed for good too.")] = False,  # noqa: FBT002 - a switch
-    force: Annotated[bool, typer.Option("--force", help="All of them, up to date or not.")] = False,  # noqa: FBT002 - a switch
+    failed: Annotated[bool, typer.Option("--failed", help="What failed for good too.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="All of them, up to date or not.")] = False,
     limit: LimitOption = None,
     rate: RateOption = None,
     in_queue: InQueueOption = MESSAGES_AT_A_TIME,
@@ -79,12 +79,12 @@ def backfill(
         ),
     ] = 10,
     max_dead: MaxDeadOption = Bounds.dead,
-    wait: WaitOption = True,  # noqa: FBT002 - a switch
-    dry_run: DryRunOption = False,  # noqa: FBT002 - a switch
-    restart: Annotated[bool, typer.Option("--restart", help="Begin anew, though a run was interrupted.")] = False,  # noqa: FBT002 - a switch
-    yes: YesOption = False,  # noqa: FBT002 - a switch
+    wait: WaitOption = True,
+    dry_run: DryRunOption = False,
+    restart: Annotated[bool, typer.Option("--restart", help="Begin anew, though a run was interrupted.")] = False,
+    yes: YesOption = False,
     stack: StackOption = None,
-    as_json: JsonOption = False,  # noqa: FBT002 - a switch
+    as_json: JsonOption = False,
 ) -> None:
     """Have thumbnails made of objects that are there already, as far as they are missing or out of date.
 

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 import typer
 from botocore.config import Config
 
-from devtools.localaws.stack import terminate_as_interrupt
 from thumbctl.backfill.guard import MESSAGES_AT_A_TIME, Bounds, Guard, Seen, Tripped, Valve
 from thumbctl.backfill.job import PARTS_AT_A_TIME, Backfill
 from thumbctl.bulk.pace import Pace
 from thumbctl.bulk.sender import MESSAGES_A_CALL, Message, Sender
 from thumbctl.conventions import ExitCode, complain, console, counted, progress, write_json
+from thumbctl.interrupts import terminate_as_interrupt
 from thumbnail_pipeline.reconciliation.judgement import Verdict
 from thumbnail_pipeline.rows import Rows
 

@@ -80,11 +80,11 @@ def retry(
     rate: RateOption = None,
     in_queue: InQueueOption = MESSAGES_AT_A_TIME,
     max_dead: MaxDeadOption = Bounds.dead,
-    wait: WaitOption = True,  # noqa: FBT002 - a switch
-    dry_run: DryRunOption = False,  # noqa: FBT002 - a switch
-    yes: YesOption = False,  # noqa: FBT002 - a switch
+    wait: WaitOption = True,
+    dry_run: DryRunOption = False,
+    yes: YesOption = False,
     stack: StackOption = None,
-    as_json: JsonOption = False,  # noqa: FBT002 - a switch
+    as_json: JsonOption = False,
 ) -> None:
     """Try images again that failed for good, the newest first: after a fix, or with other limits.
 

@@ -66,7 +66,7 @@ def estimate(
     bytes_each: Annotated[
         int | None, typer.Option("--bytes-each", min=1, metavar="BYTES", help="With --objects: how large each is.")
     ] = None,
-    backfill: Annotated[bool, typer.Option("--backfill", help="With --objects: a backfill of them.")] = False,  # noqa: FBT002 - a switch
+    backfill: Annotated[bool, typer.Option("--backfill", help="With --objects: a backfill of them.")] = False,
     stack: Annotated[
         str | None,
         typer.Option(
@@ -76,7 +76,7 @@ def estimate(
             help="The deployment that it is to go through. Without it, one with the Terraform module's defaults.",
         ),
     ] = None,
-    as_json: JsonOption = False,  # noqa: FBT002 - a switch
+    as_json: JsonOption = False,
 ) -> None:
     """Say what an import or a backfill costs, how long it takes, and which of AWS's limits it meets first.
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from thumbctl.costs.measured import Measured
 from thumbctl.costs.prices import Prices
-from thumbctl.render import DEFAULT
+from thumbctl.defaults import DEFAULT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -12,10 +12,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from thumbctl import stack as stacks
+from thumbctl.aws_errors import is_denied, sentence
 from thumbctl.conventions import ExitCode, JsonOption, StackOption, console, write_json
 from thumbctl.doctor import canary
 from thumbctl.doctor.checks import CHECKS, Evidence, Finding, Outcome
-from thumbctl.errors import ThumbctlError, is_denied, sentence
+from thumbctl.errors import ThumbctlError
 from thumbctl.words import printable
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ _STYLES: Final = {Outcome.OK: "green", Outcome.WARN: "yellow", Outcome.FAIL: "re
 
 def doctor(
     stack: StackOption = None,
-    fly_canary: Annotated[  # noqa: FBT002 - a switch
+    fly_canary: Annotated[
         bool,
         typer.Option(
             "--canary/--no-canary",
@@ -42,7 +43,7 @@ def doctor(
     within: Annotated[
         float, typer.Option("--within", metavar="SECONDS", min=1, help="How long the canary may take, each way.")
     ] = _WITHIN_SECONDS,
-    as_json: JsonOption = False,  # noqa: FBT002 - a switch
+    as_json: JsonOption = False,
 ) -> None:
     """Check a deployed stack from outside, from its notification to its alarms, and send a canary through it.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import sys
 import time
 from collections import Counter
@@ -41,6 +40,7 @@ from thumbctl.importing.follow import PATIENCE_SECONDS, Follower, Queues
 from thumbctl.importing.import_journal import SCHEMA, ImportJournal, Planned
 from thumbctl.importing.transfer import Transfer
 from thumbctl.importing.uploads import Tally, Uploads
+from thumbctl.interrupts import interrupt_once
 from thumbnail_pipeline.outcomes import Status
 from thumbnail_pipeline.rows import Rows
 
@@ -86,18 +86,18 @@ def import_files(
             help="Import what it lists: a path a line, or path, tab, key. - is standard input.",
         ),
     ] = None,
-    null: Annotated[bool, typer.Option("-0", "--null", help="The manifest is of 'find -print0'.")] = False,  # noqa: FBT002 - a switch
-    follow: Annotated[bool, typer.Option("--follow", help="Stay until every image is READY or FAILED.")] = False,  # noqa: FBT002 - a switch
+    null: Annotated[bool, typer.Option("-0", "--null", help="The manifest is of 'find -print0'.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", help="Stay until every image is READY or FAILED.")] = False,
     rate: Annotated[
         float | None, typer.Option("--rate", min=0.1, metavar="N", help="Upload at most so many files a second.")
     ] = None,
     concurrency: Annotated[
         int, typer.Option("--concurrency", min=1, max=512, metavar="N", help="Upload so many files at a time.")
     ] = 32,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Upload nothing, and say what would be uploaded.")] = False,  # noqa: FBT002 - a switch
-    yes: YesOption = False,  # noqa: FBT002 - a switch
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Upload nothing, and say what would be uploaded.")] = False,
+    yes: YesOption = False,
     stack: StackOption = None,
-    as_json: JsonOption = False,  # noqa: FBT002 - a switch
+    as_json: JsonOption = False,
 ) -> None:
     """Upload files to where the stack makes thumbnails of them.
 
@@ -131,7 +131,7 @@ def import_files(
             run.tell_what_would_be()
         else:
             run.ask(yes=yes)
-            with _interruptible():
+            with interrupt_once():
                 run.go(follow=follow)
             run.tell(follow=follow)
         raise typer.Exit(run.exit_code(follow=follow))
@@ -178,22 +178,6 @@ def _sources(
     yield from chain.from_iterable(files.below(each, prefix) for each in named)
     if manifest:
         yield from files.listed(manifest, prefix, end=end)
-
-
-@contextlib.contextmanager
-def _interruptible() -> Iterator[None]:
-    """Let the first Ctrl-C unwind, and the second one end the process at once."""
-
-    def unwind(*_: object) -> None:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        raise KeyboardInterrupt
-
-    previous = signal.signal(signal.SIGINT, unwind)
-    try:
-        yield
-    finally:
-        if signal.getsignal(signal.SIGINT) is unwind:
-            signal.signal(signal.SIGINT, previous)
 
 
 class _Run:

@@ -150,7 +150,7 @@ class Uploads:
         """Bring every file of the journal's run, and keep `tally`; `left_out` hears of those that could not be.
 
         `meanwhile` is called about once a second. However this ends, what was brought is in the journal. After an error
-        of all files (ClientError, BotoCoreError, BulkError) or Ctrl-C, what is under way comes to its end first.
+        of all files (ClientError, BotoCoreError, ThumbctlError) or Ctrl-C, what is under way comes to its end first.
         """
         flight = _Flight(journal, tally, left_out, meanwhile)
         threads = ThreadPoolExecutor(self._at_once)

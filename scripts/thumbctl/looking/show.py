@@ -12,8 +12,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from thumbctl import stack as stacks
+from thumbctl.aws_errors import sentence
 from thumbctl.conventions import ExitCode, JsonOption, SinceOption, StackOption, complain, console, write_json
-from thumbctl.errors import sentence
 from thumbctl.looking import history, image, traces
 from thumbctl.words import bytes_in_words, printable
 from thumbnail_pipeline.outcomes import Status, Undecided
@@ -78,7 +78,7 @@ def show(
     key: Annotated[str, typer.Argument(metavar="KEY", help="The key of a source object, as it is in the bucket.")],
     stack: StackOption = None,
     since: SinceOption = None,
-    as_json: JsonOption = False,  # noqa: FBT002 - a switch
+    as_json: JsonOption = False,
 ) -> None:
     """Show everything that is known of one image: row, source, thumbnails, trace, and what the log tells of it.
 

@@ -132,9 +132,9 @@ class Status:
 
 def status(
     stack: StackOption = None,
-    watch: Annotated[bool, typer.Option("--watch", help="Look again and again, until Ctrl-C.")] = False,  # noqa: FBT002 - a switch
+    watch: Annotated[bool, typer.Option("--watch", help="Look again and again, until Ctrl-C.")] = False,
     interval: Annotated[float, typer.Option(min=1, metavar="SECONDS", help="How often, with --watch.")] = 10,
-    as_json: JsonOption = False,  # noqa: FBT002 - a switch
+    as_json: JsonOption = False,
 ) -> None:
     """Show what waits, what was decided, how long the rest takes, and what is wrong.
 

@@ -14,7 +14,6 @@ from botocore.config import Config
 from rich.markup import escape
 from rich.table import Table
 
-from devtools.localaws.stack import terminate_as_interrupt
 from thumbctl import stack as stacks
 from thumbctl.backfill.guard import MESSAGES_AT_A_TIME
 from thumbctl.bulk.pace import Pace
@@ -31,6 +30,7 @@ from thumbctl.conventions import (
     progress,
     write_json,
 )
+from thumbctl.interrupts import terminate_as_interrupt
 from thumbctl.reconcile.repair import ONCE, Repair
 from thumbnail_pipeline.reconciliation.comparison import CONNECTIONS, GRACE, Estate
 from thumbnail_pipeline.reconciliation.comparison import reconcile as examine_all
@@ -83,7 +83,7 @@ def reconcile(
     prefix: Annotated[
         str | None, typer.Option("--prefix", metavar="TEXT", help="Only keys that begin so; without it, all watched.")
     ] = None,
-    repair: Annotated[bool, typer.Option("--repair", help="Mend what is wrong, too.")] = False,  # noqa: FBT002 - a switch
+    repair: Annotated[bool, typer.Option("--repair", help="Mend what is wrong, too.")] = False,
     grace: Annotated[
         int,
         typer.Option(
@@ -96,9 +96,9 @@ def reconcile(
     after: Annotated[
         str, typer.Option("--after", metavar="KEY", help="Go on where an earlier run said that it stopped.")
     ] = "",
-    yes: YesOption = False,  # noqa: FBT002 - a switch
+    yes: YesOption = False,
     stack: StackOption = None,
-    as_json: JsonOption = False,  # noqa: FBT002 - a switch
+    as_json: JsonOption = False,
 ) -> None:
     """Prove that every object has its thumbnails and every thumbnail its object, or show where that is not so.
 
