@@ -26,7 +26,7 @@ _IMPORT, _LOOK, _MEND, _CHECK = "Import & backfill", "Look", "Mend", "Check"
 _COMMANDS: Final = {
     "render": ("thumbctl.render:render", _IMPORT, "Render local images as the deployed function would."),
     "estimate": (
-        "thumbctl.costs.command:estimate",
+        "thumbctl.estimate:estimate",
         _IMPORT,
         "Say what an import or a backfill costs, how long it takes, and which of AWS's limits it meets first.",
     ),

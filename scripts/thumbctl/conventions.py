@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 import typer
 
 from thumbctl.errors import ThumbctlError
-from thumbctl.stack import PARAMETER
 from thumbnail_pipeline.outcomes import Reason
 
 if TYPE_CHECKING:
@@ -44,6 +43,8 @@ def complete_stack(incomplete: str) -> list[str]:
     import botocore.session  # noqa: PLC0415 - see the top of this file
     from botocore.config import Config  # noqa: PLC0415
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+    from thumbctl.stack import PARAMETER  # noqa: PLC0415
 
     impatient = Config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 1})
     folder = PARAMETER.format(name="")

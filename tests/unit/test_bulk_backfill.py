@@ -21,7 +21,7 @@ from thumbnail_pipeline.reconciliation.judgement import Verdict, judge
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from thumbctl.backfill.job import Found
+    from thumbctl.backfill.found import Found
     from thumbnail_pipeline.rows import Row
 
 SETTINGS = "s1"

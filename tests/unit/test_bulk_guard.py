@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from support.rows import row
+from thumbctl.backfill.found import Found
 from thumbctl.backfill.guard import Bounds, Guard, Tripped, Valve
-from thumbctl.backfill.job import Backfill, Checkpoints, Found, Wish
+from thumbctl.backfill.job import Backfill, Checkpoints, Wish
 from thumbnail_pipeline.listing import Listed
 from thumbnail_pipeline.reconciliation.judgement import Verdict
 

@@ -16,7 +16,7 @@ from devtools.localaws.stack import REPOSITORY
 from support.notifications import notification, record, sqs_record
 from support.pictures import picture
 from support.pipeline import UPLOADS, Bench, FakeContext
-from thumbctl.backfill.guard import MESSAGES_AT_A_TIME
+from thumbctl.bulk.queues import MESSAGES_AT_A_TIME
 from thumbctl.costs.estimate import Estimate, Job, default_workload
 from thumbctl.costs.model import Model, Workload, total
 from thumbnail_pipeline.images import Image

@@ -17,7 +17,7 @@ from devtools.localaws import emulator, processes
 from support.memory_aws import refusal
 from thumbctl import stack as stacks
 from thumbctl.app import app
-from thumbctl.costs import command as estimate
+from thumbctl.costs import quote
 from thumbctl.costs.estimate import Estimate, default_workload
 from thumbctl.errors import ThumbctlError
 from thumbctl.importing import command, transfer
@@ -126,7 +126,7 @@ def world(url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
         pass
     world = World(url, tmp_path)
     monkeypatch.setattr(stacks, "find", lambda _: Found("photos in us-east-1", world.outputs, world.client))
-    monkeypatch.setattr(estimate, "of_stack", lambda _, job: Estimate.of(job, default_workload(job.kind)))
+    monkeypatch.setattr(quote, "of_stack", lambda _, job: Estimate.of(job, default_workload(job.kind)))
     monkeypatch.setattr(transfer, "_RETRIES", 1)
     return world
 

@@ -9,23 +9,12 @@ from rich.table import Table
 
 from thumbctl import stack as stacks
 from thumbctl.backfill import enqueue, manifests
-from thumbctl.backfill.enqueue import (
-    DryRunOption,
-    ExcludeOption,
-    IncludeOption,
-    InQueueOption,
-    LimitOption,
-    Manner,
-    MaxDeadOption,
-    RateOption,
-    WaitOption,
-)
-from thumbctl.backfill.guard import MESSAGES_AT_A_TIME, Bounds
+from thumbctl.backfill.enqueue import DryRunOption, ExcludeOption, IncludeOption, Manner, bounded
 from thumbctl.backfill.job import EXCLUDED, SCHEMA, Checkpoints, Wish
 from thumbctl.backfill.ranges import Listing
 from thumbctl.bulk import journal
 from thumbctl.conventions import JsonOption, StackOption, YesOption, console, write_json
-from thumbctl.costs import command as estimate
+from thumbctl.costs import quote
 from thumbctl.costs.estimate import Job
 from thumbnail_pipeline.images import Image
 from thumbnail_pipeline.messages import backfill_body
@@ -53,6 +42,7 @@ _MEANINGS: Final[Mapping[str, str]] = {
 }
 
 
+@bounded(max_failed=10)
 def backfill(
     prefix: Annotated[
         str | None, typer.Option("--prefix", metavar="TEXT", help="Only keys that begin so; without it, all watched.")
@@ -69,17 +59,8 @@ def backfill(
     ] = None,
     failed: Annotated[bool, typer.Option("--failed", help="What failed for good too.")] = False,
     force: Annotated[bool, typer.Option("--force", help="All of them, up to date or not.")] = False,
-    limit: LimitOption = None,
-    rate: RateOption = None,
-    in_queue: InQueueOption = MESSAGES_AT_A_TIME,
-    max_failed: Annotated[
-        float,
-        typer.Option(
-            "--max-failed", min=0, max=100, metavar="PERCENT", help="Stop when more of the last images failed."
-        ),
-    ] = 10,
-    max_dead: MaxDeadOption = Bounds.dead,
-    wait: WaitOption = True,
+    *,
+    manner: Manner,
     dry_run: DryRunOption = False,
     restart: Annotated[bool, typer.Option("--restart", help="Begin anew, though a run was interrupted.")] = False,
     yes: YesOption = False,
@@ -125,15 +106,14 @@ def backfill(
         expected = None
         if dry_run or not yes:
             copy = checkpoints.copy()
-            would_be_sent = enqueue.tally(source, enqueue.rows_of(found), wish, fingerprint, copy, limit)
+            would_be_sent = enqueue.tally(source, enqueue.rows_of(found), wish, fingerprint, copy, manner.limit)
             counts = _since(before, copy.counts())
             cost = _estimate(found, would_be_sent, examined=sum(counts.values()), inventory=bool(inventory))
             _show(counts, wish, cost, as_json=as_json)
             if dry_run or cost is None:
                 return
-            estimate.ask(cost, yes=yes)
+            quote.ask(cost, yes=yes)
             expected = would_be_sent.objects
-        manner = Manner(limit, rate, Bounds(in_queue, max_failed, max_dead), wait)
         ending = enqueue.send(found, source, wish, fingerprint, checkpoints, body, manner, expected)
         counts = _since(before, checkpoints.counts())
         if not as_json and yes:
@@ -170,7 +150,7 @@ def _estimate(stack: Stack, would_be_sent: Tally, *, examined: int, inventory: b
         rewritten=would_be_sent.rewritten,
         inventory=inventory,
     )
-    return estimate.of_stack(stack, job)
+    return quote.of_stack(stack, job)
 
 
 def _show(counts: Mapping[str, int], wish: Wish, cost: Estimate | None, *, as_json: bool) -> None:
@@ -183,7 +163,7 @@ def _show(counts: Mapping[str, int], wish: Wish, cost: Estimate | None, *, as_js
     out.print(_table(counts, wish))
     out.print()
     if cost:
-        estimate.summarise(cost)
+        quote.summarise(cost)
     else:
         out.print("Nothing has to be sent.")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import threading
 import time
 from dataclasses import dataclass, field
@@ -11,9 +13,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 import typer
 from botocore.config import Config
 
-from thumbctl.backfill.guard import MESSAGES_AT_A_TIME, Bounds, Guard, Seen, Tripped, Valve
+from thumbctl.backfill.guard import Bounds, Guard, Seen, Tripped, Valve
 from thumbctl.backfill.job import PARTS_AT_A_TIME, Backfill
 from thumbctl.bulk.pace import Pace
+from thumbctl.bulk.queues import MESSAGES_AT_A_TIME
 from thumbctl.bulk.sender import MESSAGES_A_CALL, Message, Sender
 from thumbctl.conventions import ExitCode, complain, console, counted, progress, write_json
 from thumbctl.interrupts import terminate_as_interrupt
@@ -25,7 +28,8 @@ if TYPE_CHECKING:
 
     from mypy_boto3_sqs import SQSClient
 
-    from thumbctl.backfill.job import Checkpoints, Found, Source, Wish
+    from thumbctl.backfill.found import Found
+    from thumbctl.backfill.job import Checkpoints, Source, Wish
     from thumbctl.stack import Stack
     from thumbnail_pipeline.listing import Listed
 
@@ -45,28 +49,6 @@ IncludeOption: TypeAlias = Annotated[
 ]
 ExcludeOption: TypeAlias = Annotated[
     list[str] | None, typer.Option("--exclude", metavar="GLOB", help="No keys that match, though --include does.")
-]
-LimitOption: TypeAlias = Annotated[
-    int | None, typer.Option("--limit", min=1, metavar="N", help="Send so many messages, and stop.")
-]
-RateOption: TypeAlias = Annotated[
-    float | None, typer.Option("--rate", min=0.1, metavar="N", help="Send at most so many messages a second.")
-]
-InQueueOption: TypeAlias = Annotated[
-    int,
-    typer.Option(
-        "--in-queue",
-        min=MESSAGES_A_CALL,
-        max=100_000,  # of the 120,000 that SQS lets be worked on at a time
-        metavar="N",
-        help="Wait while about so many messages are in the backfill queue.",
-    ),
-]
-MaxDeadOption: TypeAlias = Annotated[
-    int, typer.Option("--max-dead", min=0, metavar="N", help="Stop when there are more new dead letters.")
-]
-WaitOption: TypeAlias = Annotated[
-    bool, typer.Option("--wait/--no-wait", help="Watch until the function is through with what was sent.")
 ]
 DryRunOption: TypeAlias = Annotated[bool, typer.Option("--dry-run", help="Send nothing, and say what would be sent.")]
 
@@ -92,6 +74,73 @@ class Manner:
     rate: float | None = None
     bounds: Bounds = field(default_factory=Bounds)
     wait: bool = True
+
+
+def _manner(
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, metavar="N", help="Send so many messages, and stop.")
+    ] = None,
+    rate: Annotated[
+        float | None, typer.Option("--rate", min=0.1, metavar="N", help="Send at most so many messages a second.")
+    ] = None,
+    in_queue: Annotated[
+        int,
+        typer.Option(
+            "--in-queue",
+            min=MESSAGES_A_CALL,
+            max=100_000,  # of the 120,000 that SQS lets be worked on at a time
+            metavar="N",
+            help="Wait while about so many messages are in the backfill queue.",
+        ),
+    ] = MESSAGES_AT_A_TIME,
+    max_failed: Annotated[
+        float | None,
+        typer.Option(
+            "--max-failed", min=0, max=100, metavar="PERCENT", help="Stop when more of the last images failed."
+        ),
+    ] = None,
+    max_dead: Annotated[
+        int, typer.Option("--max-dead", min=0, metavar="N", help="Stop when there are more new dead letters.")
+    ] = Bounds.dead,
+    wait: Annotated[
+        bool, typer.Option("--wait/--no-wait", help="Watch until the function is through with what was sent.")
+    ] = True,
+) -> Manner:
+    return Manner(limit, rate, Bounds(in_queue, max_failed, max_dead), wait)
+
+
+def bounded(*, max_failed: float | None) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the options that bound a bulk job, and hand them to it as one `Manner`, its parameter `manner`.
+
+    `max_failed`, in percent, is the default of `--max-failed`; None is no bound.
+
+        @bounded(max_failed=10)
+        def backfill(prefix: PrefixOption, manner: Manner) -> None: ...
+    """
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        options = {
+            name: option.replace(kind=option.KEYWORD_ONLY)
+            for name, option in inspect.signature(_manner, eval_str=True).parameters.items()
+        }
+        options["max_failed"] = options["max_failed"].replace(default=max_failed)
+        own = inspect.signature(command, eval_str=True)
+
+        @functools.wraps(command)
+        def with_options(**given: Any) -> None:  # noqa: ANN401 - whatever the command takes
+            command(manner=_manner(**{name: given.pop(name) for name in options}), **given)
+
+        parameters = [
+            each
+            for parameter in own.parameters.values()
+            for each in (options.values() if parameter.name == "manner" else [parameter])
+        ]
+        # Typer reads the one and Python's own tools the other.
+        with_options.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+        with_options.__annotations__ = {each.name: each.annotation for each in parameters}
+        return with_options
+
+    return decorate
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from thumbctl.bulk.queues import depth
+from thumbctl.bulk.queues import MESSAGES_AT_A_TIME, depth
 from thumbnail_pipeline.outcomes import Status
 from thumbnail_pipeline.rows import KEYS_A_CALL
 
@@ -22,11 +22,8 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_sqs import SQSClient
 
-    from thumbctl.backfill.job import Found
+    from thumbctl.backfill.found import Found
     from thumbnail_pipeline.rows import Rows
-
-MESSAGES_AT_A_TIME: Final = 10_000
-"""In the queue, unless somebody wants it otherwise: a minute or two of the function's work."""
 
 # So many images are followed to what becomes of them, and the ratio is that of the last so many: it shows what goes
 # wrong now, however much went well before.

@@ -18,6 +18,7 @@ from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
+from thumbctl.backfill.found import Found
 from thumbctl.bulk.sender import MESSAGES_A_CALL
 from thumbnail_pipeline.reconciliation.judgement import Verdict, judge
 from thumbnail_pipeline.rows import KEYS_A_CALL
@@ -81,15 +82,6 @@ class Wish:
 def _any_of(globs: Iterable[str]) -> re.Pattern[str] | None:
     expression = "|".join(map(fnmatch.translate, globs))
     return re.compile(expression) if expression else None
-
-
-@dataclass(frozen=True)
-class Found:
-    """An object and what is known of it."""
-
-    listed: Listed
-    row: Row | None
-    verdict: Verdict
 
 
 class Checkpoints:

@@ -6,7 +6,7 @@ import math
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from thumbctl.backfill.guard import MESSAGES_AT_A_TIME
+from thumbctl.bulk.queues import MESSAGES_AT_A_TIME
 from thumbctl.costs.capacity import INVOCATIONS_A_POLLER, Capacity, Demand
 from thumbctl.costs.limits import Limits
 from thumbctl.costs.model import BUCKET_KEY_MISSES, MESSAGES_A_REQUEST, Line, Model, Workload, by_service, total

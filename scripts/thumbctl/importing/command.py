@@ -32,7 +32,7 @@ from thumbctl.conventions import (
     progress,
     write_json,
 )
-from thumbctl.costs import command as estimate
+from thumbctl.costs import quote
 from thumbctl.costs.estimate import Job
 from thumbctl.errors import ThumbctlError
 from thumbctl.importing import files
@@ -229,7 +229,7 @@ class _Run:
     def ask(self, *, yes: bool) -> None:
         """Say what the rest costs, and ask."""
         if cost := self._estimate(*self._journal.remaining()):
-            estimate.ask(cost, yes=yes)
+            quote.ask(cost, yes=yes)
 
     def go(self, *, follow: bool) -> None:
         """Upload, and follow, until it is through or somebody presses Ctrl-C."""
@@ -319,11 +319,11 @@ class _Run:
 
     def _estimate(self, files: int, size: int) -> Estimate | None:
         """Say what it costs to import so many files and bytes; None where there are none."""
-        cost = estimate.of_stack(self._stack, Job("import", files, size)) if files else None
+        cost = quote.of_stack(self._stack, Job("import", files, size)) if files else None
         if self._as_json:
             write_json([{"state": "looked", "files": files, "bytes": size, "estimate": cost and cost.as_json()}])
         elif cost:
-            estimate.summarise(cost)
+            quote.summarise(cost)
         return cost
 
 

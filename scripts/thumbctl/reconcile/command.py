@@ -15,8 +15,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from thumbctl import stack as stacks
-from thumbctl.backfill.guard import MESSAGES_AT_A_TIME
 from thumbctl.bulk.pace import Pace
+from thumbctl.bulk.queues import MESSAGES_AT_A_TIME
 from thumbctl.bulk.sender import Sender
 from thumbctl.conventions import (
     ExitCode,
