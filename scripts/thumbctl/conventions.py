@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 import typer
 
 from thumbctl.errors import ThumbctlError
-from thumbnail_pipeline.outcomes import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -59,6 +58,8 @@ def complete_stack(incomplete: str) -> list[str]:
 
 def complete_reason(incomplete: str) -> list[str]:
     """Reasons of failure, for the shell."""
+    from thumbnail_pipeline.outcomes import Reason  # noqa: PLC0415 - see the top of this file
+
     return [reason for reason in Reason if reason.startswith(incomplete)]
 
 

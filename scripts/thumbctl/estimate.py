@@ -19,7 +19,7 @@ from thumbctl.costs.estimate import Estimate, Job, default_workload
 from thumbctl.costs.quote import of_stack, show
 from thumbctl.errors import ThumbctlError
 from thumbctl.importing import files
-from thumbctl.importing.files import Source
+from thumbctl.importing.files import SourceFile
 from thumbnail_pipeline import listing
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def _counted(sizes: Iterable[int]) -> tuple[int, int]:
 def _sizes(path: str) -> Iterator[int]:
     """Bytes of each file that an import of `path` uploads; it tells of those in a folder that it leaves out."""
     for each in files.below(path, ""):
-        if isinstance(each, Source):
+        if isinstance(each, SourceFile):
             yield each.size
         elif each.path in {path, os.path.abspath(path)}:  # noqa: PTH100 - as it is told of
             raise ThumbctlError(f"{path} is {each.problem}: correct what is named.")

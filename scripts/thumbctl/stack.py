@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 PARAMETER: Final = "/thumbnail-pipeline/{name}"
 
 
-class Clients(Protocol):
+class ClientFactory(Protocol):
     """Makes boto3's clients."""
 
     def __call__(self, service: str, config: Config | None = None) -> Any:  # noqa: ANN401 - boto3's own signature
@@ -64,7 +64,7 @@ class Stack:
     """Which one it is, for people."""
     outputs: Mapping[str, Any]
     """Those of the Terraform module, as far as tools need them."""
-    client: Clients
+    client: ClientFactory
     segments: Callable[[], Sequence[Mapping[str, Any]]] | None = None
     """What the X-Ray collector of a local stack has received; None where X-Ray itself has it."""
 

@@ -10,7 +10,7 @@ from support.memory_aws import MemoryS3
 from support.rows import row
 from thumbctl.bulk import journal
 from thumbctl.importing import follow
-from thumbctl.importing.files import Source
+from thumbctl.importing.files import SourceFile
 from thumbctl.importing.follow import Follower, Queues, Stalled
 from thumbctl.importing.import_journal import SCHEMA, ImportJournal, Planned
 from thumbctl.importing.transfer import Stored
@@ -73,7 +73,7 @@ class World:
         return keys
 
     def plan(self, keys: list[str]) -> None:
-        found = (Source(key, f"/{key}", 1, 1) for key in keys)
+        found = (SourceFile(key, f"/{key}", 1, 1) for key in keys)
         assert list(self.journal.plan(found, most_bytes=1, planned=Planned())) == []
 
     def decide(self, key: str, status: str | None = "READY", reason: str | None = None, **values: Any) -> None:

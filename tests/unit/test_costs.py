@@ -19,9 +19,9 @@ from devtools.docs.cost_figures import FIGURES
 from devtools.localaws.stack import REPOSITORY
 from thumbctl.costs import measured
 from thumbctl.costs.estimate import Estimate, Job, default_workload
-from thumbctl.costs.limits import Limits
+from thumbctl.costs.limits import AwsLimits
 from thumbctl.costs.measured import AtMemory, Encoding, Encodings, Measured, MemorySettings, PerImage
-from thumbctl.costs.model import Line, Model, Stack, Workload, by_service, total
+from thumbctl.costs.model import Line, Model, PricedStack, Workload, by_service, total
 from thumbctl.costs.prices import Prices
 from thumbctl.defaults import DEFAULT
 from thumbctl.errors import ThumbctlError
@@ -92,7 +92,7 @@ def test_the_table_is_printed(capsys: pytest.CaptureFixture[str], monkeypatch: p
 
 
 def test_what_the_page_says_of_limits_in_passing_is_so() -> None:
-    limits = Limits.load()
+    limits = AwsLimits.load()
     text = " ".join((REPOSITORY / "docs" / "capacity.md").read_text(encoding="utf-8").split())
     for words in (
         f"begins with {limits.lambda_first_batches.value} batches at a time",
@@ -135,7 +135,7 @@ def test_the_workload_is_that_of_the_module() -> None:
 
 def test_every_price_is_used_and_is_one_of_aws() -> None:
     lines = [
-        *MODEL.month(1, PLAIN, Stack()),
+        *MODEL.month(1, PLAIN, PricedStack()),
         *MODEL.once(1, replace(PLAIN, architecture="x86_64")),
         *Estimate.of(Job("backfill", 1, 1, inventory=True), PLAIN, model=MODEL).once,
     ]
@@ -175,7 +175,7 @@ def test_a_million_images_by_hand(what: str, amount: float, cost: float) -> None
 def test_an_idle_month_by_hand() -> None:
     # A dollar for the key, 2 queues x 5 pollers x 3 receives a minute x 730 hours, alarms, two pages, a dashboard.
     cost = 1 + 2 * 5 * 3 * 60 * 730 * 0.40 / 1e6 + 20 * 0.10 + 2 * 0.50 + 3
-    assert total(MODEL.idle(Stack(alarm_metrics=20))) == pytest.approx(cost)
+    assert total(MODEL.idle(PricedStack(alarm_metrics=20))) == pytest.approx(cost)
 
 
 def test_a_row_is_written_in_whole_units() -> None:
@@ -256,21 +256,21 @@ def test_costs_of_images_add_up(workload: Workload, some: float, others: float) 
 
 @given(workloads, numbers)
 def test_services_add_up_to_all(workload: Workload, images: float) -> None:
-    lines = MODEL.month(images, workload, Stack())
+    lines = MODEL.month(images, workload, PricedStack())
     assert sum(by_service(lines).values()) == pytest.approx(total(lines))
     assert all(each.dollars >= 0 for each in lines)
 
 
 @given(workloads)
 def test_no_images_cost_the_floor(workload: Workload) -> None:
-    assert MODEL.month(0, workload, Stack()) == MODEL.idle(Stack())
+    assert MODEL.month(0, workload, PricedStack()) == MODEL.idle(PricedStack())
     assert total(MODEL.once(0, workload)) == 0
 
 
 @given(workloads, numbers, numbers)
 def test_more_images_cost_more(workload: Workload, some: float, others: float) -> None:
     few, many = sorted([some, others])
-    assert total(MODEL.month(few, workload, Stack())) <= total(MODEL.month(many, workload, Stack()))
+    assert total(MODEL.month(few, workload, PricedStack())) <= total(MODEL.month(many, workload, PricedStack()))
     assert MODEL.seconds(few, workload) <= MODEL.seconds(many, workload)
 
 

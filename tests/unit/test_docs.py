@@ -52,7 +52,7 @@ def anchors(page: Path) -> set[str]:
 
 def code(page: Path) -> Iterator[str]:
     """Every line of code on the page, in a block or between backticks."""
-    for block in re.findall(r"^```\w*\n(.*?)^```", text(page), re.DOTALL | re.MULTILINE):
+    for block in re.findall(r"^```(?!mermaid)\w*\n(.*?)^```", text(page), re.DOTALL | re.MULTILINE):
         yield from block.replace("\\\n", " ").splitlines()
     yield from re.findall(r"`([^`]+)`", prose(page).replace("\n", " "))
 

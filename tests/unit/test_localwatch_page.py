@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from devtools.livepage import panels
-from devtools.livepage.bridge import Alert
+from devtools.livepage.bridge import ReceivedAlert
 from devtools.livepage.logs import Event
 from devtools.livepage.traces import TraceFile
 
@@ -87,5 +87,8 @@ def test_the_newest_images_once_each() -> None:
 
 def test_an_alarm_in_an_alert_is_unwrapped() -> None:
     change = {"AlarmName": "dead-letters", "NewStateReason": "too many", "AlarmDescription": "1. Read some."}
-    assert panels.alert(Alert("ALARM", json.dumps(change), "warning", "now"))["text"] == "too many\n\n1. Read some."
-    assert panels.alert(Alert("3 images failed", "truncated: 3", "failures", "now"))["text"] == "truncated: 3"
+    assert (
+        panels.alert(ReceivedAlert("ALARM", json.dumps(change), "warning", "now"))["text"]
+        == "too many\n\n1. Read some."
+    )
+    assert panels.alert(ReceivedAlert("3 images failed", "truncated: 3", "failures", "now"))["text"] == "truncated: 3"

@@ -12,7 +12,16 @@ from urllib.parse import urlsplit
 from devtools.docs.markdown import table
 from thumbctl.costs.capacity import spoken
 from thumbctl.costs.estimate import Estimate, Job, default_workload
-from thumbctl.costs.model import BUCKET_KEY_MISSES, MEASURED_MEMORY_MB, Line, Model, Stack, Workload, by_service, total
+from thumbctl.costs.model import (
+    BUCKET_KEY_MISSES,
+    MEASURED_MEMORY_MB,
+    Line,
+    Model,
+    PricedStack,
+    Workload,
+    by_service,
+    total,
+)
 from thumbctl.defaults import DEFAULT
 
 if TYPE_CHECKING:
@@ -35,12 +44,12 @@ class CostFigures:
 
     model: Model
     workload: Workload
-    stack: Stack
+    stack: PricedStack
 
     @classmethod
     def load(cls) -> CostFigures:
         """Of the checked-in figures, the module's defaults and the stack that it makes."""
-        return cls(Model.load(), Workload(DEFAULT.renditions), Stack())
+        return cls(Model.load(), Workload(DEFAULT.renditions), PricedStack())
 
     def kept(self) -> str:
         """What a million images cost in each month that they are kept."""

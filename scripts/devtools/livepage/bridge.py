@@ -28,7 +28,7 @@ _BYTES_AROUND_AN_EVENT: Final = 26
 
 
 @dataclass(frozen=True)
-class Alert:
+class ReceivedAlert:
     """A message as it reached the subscriber of the alerts."""
 
     subject: str
@@ -47,14 +47,14 @@ class Bridge:
         self._log = LogFollower(stack.client("logs"), self._log_group)
         self._inbox = stack.alerts_queue_url
         self._unpublished: defaultdict[str, list[MetricDatumTypeDef]] = defaultdict(list)
-        self._alerts: dict[str, Alert] = {}
+        self._alerts: dict[str, ReceivedAlert] = {}
         self.metrics = MetricStore(self._cloudwatch)
         self.alarms = Evaluator(self._cloudwatch, self.metrics)
         self.events: deque[Event] = deque(maxlen=_EVENTS_KEPT)
         """The latest lines of the function's log, the oldest first."""
 
     @property
-    def alerts(self) -> list[Alert]:
+    def alerts(self) -> list[ReceivedAlert]:
         """Every alert that has arrived, the newest first; also those that somebody has taken out since."""
         return list(reversed(self._alerts.values()))
 
@@ -97,10 +97,10 @@ class Bridge:
         self._cloudwatch.put_metric_data(Namespace=namespace, MetricData=data)
 
 
-def _alert(body: str) -> Alert:
+def _alert(body: str) -> ReceivedAlert:
     """https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html"""
     envelope: dict[str, Any] = json.loads(body)
-    return Alert(
+    return ReceivedAlert(
         subject=envelope.get("Subject") or "",
         message=envelope["Message"],
         topic=envelope["TopicArn"].rpartition(":")[2],

@@ -23,8 +23,8 @@ from thumbnail_pipeline.reconciliation.judgement import Verdict
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from thumbctl.backfill.enqueue import Tally
-    from thumbctl.backfill.job import Source
+    from thumbctl.backfill.enqueue import BackfillTally
+    from thumbctl.backfill.job import ObjectSource
     from thumbctl.costs.estimate import Estimate
     from thumbctl.stack import Stack
     from thumbnail_pipeline.listing import Listed
@@ -80,7 +80,7 @@ def backfill(
     fingerprint = found.deployed().settings.fingerprint
     wish = Wish(tuple(include or ()), tuple(exclude or ()), _verdicts(failed=failed, force=force))
     bucket, s3 = found.outputs["source_bucket"], enqueue.patient(found, "s3")
-    source: Source = Listing(s3, bucket, prefix)
+    source: ObjectSource = Listing(s3, bucket, prefix)
     asked: dict[str, Any] = {"prefix": prefix, "include": wish.include, "exclude": wish.exclude}
     asked |= {"sent": sorted(wish.sent), "settings": fingerprint}
     if inventory:
@@ -139,7 +139,7 @@ def _since(before: Mapping[str, int], now: Mapping[str, int]) -> dict[str, int]:
     return {what: now[what] - before.get(what, 0) for what in _MEANINGS if now.get(what, 0) > before.get(what, 0)}
 
 
-def _estimate(stack: Stack, would_be_sent: Tally, *, examined: int, inventory: bool) -> Estimate | None:
+def _estimate(stack: Stack, would_be_sent: BackfillTally, *, examined: int, inventory: bool) -> Estimate | None:
     if not would_be_sent.objects:
         return None
     job = Job(

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
     from thumbctl.backfill.found import Found
-    from thumbctl.backfill.job import Checkpoints, Source, Wish
+    from thumbctl.backfill.job import Checkpoints, ObjectSource, Wish
     from thumbctl.stack import Stack
     from thumbnail_pipeline.listing import Listed
 
@@ -53,7 +53,7 @@ ExcludeOption: TypeAlias = Annotated[
 DryRunOption: TypeAlias = Annotated[bool, typer.Option("--dry-run", help="Send nothing, and say what would be sent.")]
 
 
-class State(StrEnum):
+class RunState(StrEnum):
     """How a run ended."""
 
     FINISHED = "finished"
@@ -147,7 +147,7 @@ def bounded(*, max_failed: float | None) -> Callable[[Callable[..., None]], Call
 class Ending:
     """How a run ended, and what was seen last."""
 
-    state: State
+    state: RunState
     sent: int
     seen: Seen | None
     reason: str = ""
@@ -161,7 +161,7 @@ class Ending:
 
 
 @dataclass
-class Tally:
+class BackfillTally:
     """What would be sent."""
 
     objects: int = 0
@@ -191,10 +191,10 @@ def rows_of(stack: Stack) -> Rows:
 
 
 def tally(
-    source: Source, rows: Rows, wish: Wish, settings_fingerprint: str, checkpoints: Checkpoints, limit: int | None
-) -> Tally:
+    source: ObjectSource, rows: Rows, wish: Wish, settings_fingerprint: str, checkpoints: Checkpoints, limit: int | None
+) -> BackfillTally:
     """Go through what is left as if it were sent, and change nothing but `checkpoints`."""
-    would_be_sent = Tally()
+    would_be_sent = BackfillTally()
     valve = Valve(limit)
     before = sum(checkpoints.counts().values())
     with progress() as bar:
@@ -210,7 +210,7 @@ def tally(
 
 def send(
     stack: Stack,
-    source: Source,
+    source: ObjectSource,
     wish: Wish,
     settings_fingerprint: str,
     checkpoints: Checkpoints,
@@ -226,7 +226,7 @@ def send(
     sqs: SQSClient = patient(stack, "sqs")
     valve = Valve(manner.limit)
     sender = Sender(sqs, stack.outputs["backfill_queue_url"], Pace(manner.rate, sleep=valve.sleep))
-    seen, state, reason, looked_at = None, State.FINISHED, "", 0.0
+    seen, state, reason, looked_at = None, RunState.FINISHED, "", 0.0
     try:
         with terminate_as_interrupt(), progress() as bar:
             guard = Guard(sqs, stack.client("lambda"), rows, stack.outputs, manner.bounds)
@@ -246,15 +246,15 @@ def send(
                 bar.update(task, completed=valve.taken, description=_doing(seen))
 
             Backfill(source, rows, wish, settings_fingerprint, checkpoints, deliver, valve).run(watch)
-            state = State.LIMITED if checkpoints.remaining() else State.FINISHED
+            state = RunState.LIMITED if checkpoints.remaining() else RunState.FINISHED
             if manner.wait and valve.taken:
                 bar.update(task, completed=valve.taken)
                 for seen in _until_settled(guard):
                     bar.update(task, description=_doing(seen))
     except KeyboardInterrupt:
-        state = State.PAUSED if checkpoints.remaining() else state
+        state = RunState.PAUSED if checkpoints.remaining() else state
     except Tripped as tripped:
-        state, reason = State.STOPPED, str(tripped)
+        state, reason = RunState.STOPPED, str(tripped)
     return Ending(state, valve.taken, seen, reason)
 
 
@@ -286,10 +286,10 @@ def tell(ending: Ending, more: Mapping[str, Any], *, go_on: str, as_json: bool) 
         write_json([{**ending.as_json(), **more}])
     else:
         console().print(" ".join(_sentences(ending, go_on)), markup=False, soft_wrap=True)
-    if ending.state is State.STOPPED:
+    if ending.state is RunState.STOPPED:
         complain(ending.reason)
         raise typer.Exit(ExitCode.WRONG)
-    if ending.state is State.PAUSED:
+    if ending.state is RunState.PAUSED:
         raise typer.Exit(ExitCode.INTERRUPTED)
 
 
@@ -298,7 +298,7 @@ def _sentences(ending: Ending, go_on: str) -> Iterator[str]:
     yield f"{counted(ending.sent, 'message')} sent, {ending.state}."
     if seen and seen.decided:
         yield f"Of {counted(seen.decided, 'image')} followed last, {seen.failed} failed."
-    if ending.state is not State.FINISHED:
+    if ending.state is not RunState.FINISHED:
         yield go_on
     if ending.sent and seen and seen.in_queue:
         yield "The function goes on with what is in the queue: 'thumbctl pause backfill' holds it."

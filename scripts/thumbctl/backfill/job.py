@@ -50,7 +50,7 @@ _MOST_WITHOUT_CHECKPOINT: Final = 10_000
 _TICK_SECONDS: Final = 0.5
 
 
-class Source(Protocol):
+class ObjectSource(Protocol):
     """Objects, in parts that are gone through side by side. What a part and a position are is the source's own."""
 
     def parts(self) -> Sequence[str]:
@@ -147,7 +147,7 @@ class Backfill:
 
     def __init__(
         self,
-        source: Source,
+        source: ObjectSource,
         rows: Rows,
         wish: Wish,
         settings_fingerprint: str,

@@ -89,7 +89,7 @@ def fly(
     return Flight(len(made), ready_seconds, seconds_until("DELETED, with its thumbnails gone", is_gone))
 
 
-def _thumbnails(stack: Stack, key: str) -> list[image.Thumbnail]:
+def _thumbnails(stack: Stack, key: str) -> list[image.ThumbnailObject]:
     row = image.row(stack, key)
     renditions: list[Mapping[str, object]] = row.attributes.get("renditions", []) if row else []
     return image.thumbnails(stack, renditions)

@@ -39,7 +39,7 @@ from thumbctl.importing import files
 from thumbctl.importing.follow import PATIENCE_SECONDS, Follower, Queues
 from thumbctl.importing.import_journal import SCHEMA, ImportJournal, Planned
 from thumbctl.importing.transfer import Transfer
-from thumbctl.importing.uploads import Tally, Uploads
+from thumbctl.importing.uploads import Uploads, UploadTally
 from thumbctl.interrupts import interrupt_once
 from thumbnail_pipeline.outcomes import Status
 from thumbnail_pipeline.rows import Rows
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from thumbctl.costs.estimate import Estimate
-    from thumbctl.importing.files import LeftOut, Problem, Source
+    from thumbctl.importing.files import LeftOut, Problem, SourceFile
     from thumbctl.importing.follow import Stalled
     from thumbctl.stack import Stack
 
@@ -59,7 +59,7 @@ _TOLD: Final = 10
 """Of images that failed, people are told so many; scripts of all."""
 
 
-class State(StrEnum):
+class ImportState(StrEnum):
     """How an import ended."""
 
     FINISHED = "finished"
@@ -174,7 +174,7 @@ def _opened(manifest: str | None) -> Iterator[IO[bytes] | None]:
 
 def _sources(
     named: Sequence[str], manifest: IO[bytes] | None, prefix: str, *, end: bytes
-) -> Iterator[Source | LeftOut]:
+) -> Iterator[SourceFile | LeftOut]:
     yield from chain.from_iterable(files.below(each, prefix) for each in named)
     if manifest:
         yield from files.listed(manifest, prefix, end=end)
@@ -197,11 +197,11 @@ class _Run:
         transfer = Transfer(self._s3, self._bucket, connections=concurrency)
         self._uploads = Uploads(self._s3, self._bucket, prefix, transfer, at_once=concurrency, pace=Pace(rate))
         self._planned = Planned()
-        self._tally = Tally()
-        self._state = State.FINISHED
+        self._tally = UploadTally()
+        self._state = ImportState.FINISHED
         self._stalled: Stalled | None = None
 
-    def plan(self, found: Iterator[Source | LeftOut]) -> None:
+    def plan(self, found: Iterator[SourceFile | LeftOut]) -> None:
         """Look at all files, and note them. Raises ThumbctlError where there is none."""
         most_bytes = self._stack.deployed().settings.limits.bytes
         with progress() as bar:
@@ -261,9 +261,9 @@ class _Run:
                 if follow:
                     queues = Queues(self._stack.outputs["queue_url"], self._stack.outputs["dlq_url"])
                     self._stalled = follower.run(self._stack.client("sqs", self._config), queues, show)
-                    self._state = State.STALLED if self._stalled else self._state
+                    self._state = ImportState.STALLED if self._stalled else self._state
             except KeyboardInterrupt:
-                self._state = State.PAUSED
+                self._state = ImportState.PAUSED
 
     def tell(self, *, follow: bool) -> None:
         """Say how it ended."""
@@ -277,14 +277,14 @@ class _Run:
             console().print(_table(self._tally, self._left_out, outcomes))
             for key, outcome, reason in islice(failed, _TOLD):
                 typer.echo(f"{outcome} {reason} {key}")
-            if self._state is State.PAUSED:
+            if self._state is ImportState.PAUSED:
                 typer.echo("Paused. The same command goes on where this one stopped.")
         if self._stalled:
             complain(_why(self._stalled, outcomes[None, None]))
 
     def exit_code(self, *, follow: bool) -> int:
         """What it comes to for a script."""
-        if self._state is State.PAUSED:
+        if self._state is ImportState.PAUSED:
             return ExitCode.INTERRUPTED
         failed = follow and any(outcome == Status.FAILED for outcome, _ in self._journal.outcomes())
         return ExitCode.WRONG if failed or self._stalled or self._problems else ExitCode.FINE
@@ -327,7 +327,7 @@ class _Run:
         return cost
 
 
-def _table(tally: Tally, left_out: Counter[Problem], outcomes: Counter[tuple[str | None, str | None]]) -> Table:
+def _table(tally: UploadTally, left_out: Counter[Problem], outcomes: Counter[tuple[str | None, str | None]]) -> Table:
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(justify="right")
     table.add_column()

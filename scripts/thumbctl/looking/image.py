@@ -24,7 +24,7 @@ _MOST_VERSIONS = 1000
 
 
 @dataclass(frozen=True)
-class Source:
+class SourceObject:
     """What the uploads bucket has, and had, at a key; a bucket without versioning has no past."""
 
     current: listing.Listed | None
@@ -37,7 +37,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Thumbnail:
+class ThumbnailObject:
     """A rendition as its row lists it, and whether it lies in the bucket."""
 
     listed: Mapping[str, Any]
@@ -54,7 +54,7 @@ def row(stack: Stack, key: str) -> Row | None:
     return decoded(answer["Item"]) if "Item" in answer else None
 
 
-def source(stack: Stack, key: str) -> Source | None:
+def source(stack: Stack, key: str) -> SourceObject | None:
     """Look at the versions of a source object, or return None where there never was one that is still kept."""
     s3: S3Client = stack.client("s3")
     # Of all keys that begin with it, a key itself comes first, and of its versions the newest.
@@ -64,19 +64,19 @@ def source(stack: Stack, key: str) -> Source | None:
     latest = next((each for each in versions if each["IsLatest"]), None)
     if latest is not None:
         current = listing.Listed(key, latest["Size"], latest["ETag"].strip('"'), latest["LastModified"])
-        return Source(current, latest["VersionId"], len(versions), latest["LastModified"])
+        return SourceObject(current, latest["VersionId"], len(versions), latest["LastModified"])
     hidden = next((each for each in markers if each["IsLatest"]), None)
     if hidden is not None:
-        return Source(None, hidden["VersionId"], len(versions), hidden["LastModified"])
+        return SourceObject(None, hidden["VersionId"], len(versions), hidden["LastModified"])
     return None
 
 
-def thumbnails(stack: Stack, listed: Sequence[Mapping[str, Any]]) -> list[Thumbnail]:
+def thumbnails(stack: Stack, listed: Sequence[Mapping[str, Any]]) -> list[ThumbnailObject]:
     """Compare the renditions that a row lists with what lies in the thumbnails bucket."""
     s3: S3Client = stack.client("s3")
     found = []
     for each in listed:
         lying = listing.find(s3, stack.outputs["thumbnails_bucket"], each["key"])
         state = "missing" if lying is None else "there" if lying.etag == each["etag"] else "altered"
-        found.append(Thumbnail(each, state))
+        found.append(ThumbnailObject(each, state))
     return found

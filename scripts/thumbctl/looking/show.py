@@ -23,7 +23,7 @@ from thumbnail_pipeline.reconciliation.judgement import Verdict, judge
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from thumbctl.looking.image import Source, Thumbnail
+    from thumbctl.looking.image import SourceObject, ThumbnailObject
     from thumbctl.looking.xray import Trace
     from thumbctl.stack import Stack
     from thumbnail_pipeline.rows import Row
@@ -59,8 +59,8 @@ class _Story:
     key: str
     bucket: str
     row: Row | None
-    source: Source | None
-    thumbnails: Sequence[Thumbnail]
+    source: SourceObject | None
+    thumbnails: Sequence[ThumbnailObject]
     verdict: str
     trace: Trace | None
     no_trace: str | None
@@ -117,7 +117,7 @@ def _story(stack: Stack, key: str, since: datetime) -> _Story:
     )
 
 
-def _verdict(stack: Stack, key: str, row: Row | None, source: Source | None) -> str:
+def _verdict(stack: Stack, key: str, row: Row | None, source: SourceObject | None) -> str:
     if source and source.current:
         if row is None and not key.startswith(stack.outputs["source_prefix"]):
             return _UNWATCHED
@@ -264,7 +264,7 @@ def _moment(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="seconds")
 
 
-def _thumbnails(thumbnails: Sequence[Thumbnail]) -> Table:
+def _thumbnails(thumbnails: Sequence[ThumbnailObject]) -> Table:
     table = Table(box=None, pad_edge=False)
     for heading in ("Rendition", "Pixels", "Size", "In the bucket", "Key"):
         table.add_column(heading, overflow="fold", justify="right" if heading == "Size" else "left")
