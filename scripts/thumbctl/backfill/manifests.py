@@ -117,7 +117,12 @@ class Manifest:
     @staticmethod
     def _parquet_rows(file: IO[bytes]) -> Iterator[Mapping[str, Any]]:
         # It takes as long to load and as much memory as all else together, and few need it.
-        from pyarrow import parquet  # noqa: PLC0415
+        try:
+            from pyarrow import parquet  # noqa: PLC0415
+        except ImportError:
+            raise ThumbctlError(
+                "An inventory in Parquet needs pyarrow: install thumbnail-pipeline[inventory], or have S3 write CSV."
+            ) from None
 
         opened = parquet.ParquetFile(file)
         columns = [name for name in opened.schema_arrow.names if name in _IN_CSV.values()]
