@@ -27,6 +27,7 @@ SLOW: Final = (
     "tests/unit/test_localaws.py",
     "tests/unit/test_sbom.py",
     "tests/unit/test_thumbctl_import.py",
+    "tests/unit/test_wheel.py",
 )
 
 # What decides is the same every time; `make fuzz` and `make model` explore at random.

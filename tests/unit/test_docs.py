@@ -52,14 +52,14 @@ def anchors(page: Path) -> set[str]:
 
 def code(page: Path) -> Iterator[str]:
     """Every line of code on the page, in a block or between backticks."""
-    for block in re.findall(r"^```(?!mermaid)\w*\n(.*?)^```", text(page), re.DOTALL | re.MULTILINE):
-        yield from block.replace("\\\n", " ").splitlines()
+    for language, block in re.findall(r"^```(\w*)\n(.*?)^```", text(page), re.DOTALL | re.MULTILINE):
+        yield from [] if language == "mermaid" else block.replace("\\\n", " ").splitlines()
     yield from re.findall(r"`([^`]+)`", prose(page).replace("\n", " "))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_links_lead_somewhere(page: Path) -> None:
-    for link in re.findall(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)", prose(page)):
+    for link in re.findall(r"\]\(([^)\s]+)\)", prose(page)):
         if not link.startswith("https://"):
             file, _, anchor = link.partition("#")
             target = page.parent / file if file else page

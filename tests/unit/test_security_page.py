@@ -21,6 +21,8 @@ SID: Final = re.compile(r'\bSid\s*=\s*"(\w+)"')
 ROLE_POLICY: Final = re.compile(r'^resource "aws_iam_role_policy" .*?^}', re.DOTALL | re.MULTILINE)
 CAPABILITIES: Final = re.compile(r"^  capabilities = {$(.*?)^  }$", re.DOTALL | re.MULTILINE)
 CAPABILITY: Final = re.compile(r"^    ([\w-]+) = \[$(.*?)^    \]$", re.DOTALL | re.MULTILINE)
+# What every function is given stands one by one.
+COMMON: Final = re.compile(r"^ +([\w-]+) = jsonencode\(\[\{$(.*?)^ +\}\]\)$", re.DOTALL | re.MULTILINE)
 
 
 def sections() -> dict[str, str]:
@@ -49,6 +51,7 @@ def of_roles(part: str) -> dict[str, set[str]]:
     for text in sources(part):
         for capabilities in CAPABILITIES.findall(text):
             found |= {name: set(ACTION.findall(block)) for name, block in CAPABILITY.findall(capabilities)}
+        found |= {name: set(ACTION.findall(block)) for name, block in COMMON.findall(text)}
         for resource in ROLE_POLICY.findall(text):
             for name in re.findall(r'^  name\s*= "([\w-]+)"$', resource, re.MULTILINE):
                 # Where the actions have a name of their own, they stand beside the resource.
