@@ -1,4 +1,4 @@
-"""The graph of imports as a Mermaid diagram; cog puts it into docs/architecture.md.
+"""The graph of imports as a Mermaid diagram; cog puts it into docs/imports.md.
 
 Each root is a frame. In it, a box is a package, a module that nobody imports, or all other modules together. Arrows
 that follow from others are left out. The contracts in pyproject.toml keep them from going in circles or upwards.
