@@ -52,7 +52,7 @@ def tested(module: Root) -> Tested:
         frozenset(
             each["@testfile"]
             for each in messages
-            if each["type"] == "test_file" and each["test_file"]["status"] == "pass"
+            if each["type"] == "test_file" and each["test_file"].get("status") == "pass"
         ),
         {each["@testrun"]: each["test_state"] for each in messages if each["type"] == "test_state"},
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 from typing import TYPE_CHECKING, Any
@@ -50,8 +51,12 @@ def test_every_root_and_every_example_is_valid(tmp_path: Path) -> None:
         roots[f"readme-{name}"].mkdir()
         (tmp_path / name / "main.tf").write_text(example.replace("../thumbnail-pipeline", str(REPOSITORY)))
     variables = {name: [each for file in root.glob("*.tf") for each in declared(file)] for name, root in roots.items()}
+    # By relative paths: what is named by another, Terraform copies away from what it refers to in turn.
     calls = {
-        name: {"source": str(root), **{each: f"${{var.{each}}}" for each in variables[name]}}
+        name: {
+            "source": os.path.relpath(root, tmp_path / "root"),
+            **{each: f"${{var.{each}}}" for each in variables[name]},
+        }
         for name, root in roots.items()
     }
     all_of_them: dict[str, dict[str, str]] = {each: {} for names in variables.values() for each in names}
@@ -108,7 +113,11 @@ def test_dev_and_prod_can_be_deployed(tmp_path: Path) -> None:
     root = Root(tmp_path / "root", tmp_path)
     shutil.copytree(MODULE / "tests" / "mocks", root.module / "tests" / "mocks")
     calls = {name: environment(name)["module"][0]["pipeline"] | ours for name in ("dev", "prod")}
-    document = {"variable": {name: {"default": value} for name, value in values.items()}, "module": calls}
+    document = {
+        "terraform": {"required_providers": {"aws": {"source": "hashicorp/aws"}}},
+        "variable": {name: {"default": value} for name, value in values.items()},
+        "module": calls,
+    }
     (root.module / "main.tf.json").write_text(json.dumps(document))
     (root.module / "tests" / "plan.tftest.hcl").write_text(
         'mock_provider "aws" {\n  source = "./tests/mocks"\n}\n\nrun "plan" {\n  command = plan\n}\n'

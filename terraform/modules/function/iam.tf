@@ -1,25 +1,30 @@
 # One named policy per capability: a reader sees at a glance what the function can do, and a test can take one away.
 
 locals {
-  capabilities = merge(
-    var.capabilities,
-    {
-      logs = jsonencode([{
+  # What every function may do, and with tracing that as well.
+  capabilities = {
+    logs = [
+      {
         Effect   = "Allow"
         Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
         Resource = "${aws_cloudwatch_log_group.this.arn}:*"
-      }])
-    },
-    var.tracing == null ? {} : {
-      trace = jsonencode([{
+      },
+    ]
+
+    trace = [
+      {
         # X-Ray knows no resources to narrow this down to.
         # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsx-ray.html
         Effect   = "Allow"
         Action   = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"]
         Resource = "*"
-      }])
-    },
-  )
+      },
+    ]
+  }
+
+  policies = merge(var.capabilities, {
+    for name, statements in local.capabilities : name => jsonencode(statements) if name != "trace" || var.tracing != null
+  })
 }
 
 resource "aws_iam_role" "this" {
@@ -41,7 +46,7 @@ resource "aws_iam_role" "this" {
 }
 
 resource "aws_iam_role_policy" "capability" {
-  for_each = local.capabilities
+  for_each = local.policies
 
   name   = each.key
   role   = aws_iam_role.this.id
