@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     # What a contender does with a batch: an event in, the ids of messages that must come back out.
     Work: TypeAlias = Callable[[dict[str, Any]], list[str]]
 
-__all__ = ["Contender", "Run"]
+__all__ = ["Contender", "ContenderRun"]
 
 _TIMEOUT_SECONDS = 300
 # Before the machine's other work, so that it gets some thirty times as much of a processor.

@@ -16,7 +16,7 @@ from PIL import Image
 
 from thumbnail_pipeline.renderer.jpeg_scans import JpegLayout
 
-__all__ = ["ROOT", "Source", "batch", "sources"]
+__all__ = ["ROOT", "CorpusImage", "batch", "sources"]
 
 ROOT = Path("build/bench")
 _PACKAGES = ("lomiri-wallpapers-16.04", "lomiri-wallpapers-20.04", "ukui-wallpapers")

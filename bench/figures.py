@@ -12,7 +12,7 @@ from devtools.docs.markdown import table
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["NEWEST", "WIDTH", "Figures", "Verdict", "told", "verdict_figures"]
+__all__ = ["NEWEST", "WIDTH", "Figures", "Goal", "told", "verdict_figures"]
 
 Document = TypeVar("Document")  # what a part writes as JSON
 
