@@ -82,7 +82,7 @@ def on_the_ratio(expression: str, **more: Any) -> dict[str, Any]:
         }
         for name in ("Failed", "Ready")
     ]
-    alarm = on_failures(MetricStore=[*stats, {"Id": "ratio", "Expression": expression}], **more)
+    alarm = on_failures(Metrics=[*stats, {"Id": "ratio", "Expression": expression}], **more)
     for name in ("Namespace", "MetricName", "Dimensions", "Statistic", "Period"):
         del alarm[name]
     return alarm

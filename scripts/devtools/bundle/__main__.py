@@ -13,7 +13,7 @@ from devtools.errors import DevtoolsError
 
 def main() -> int:
     """Build one archive and print its sizes."""
-    parser = argparse.ArgumentParser(prog="bundle", description=build.__doc__)
+    parser = argparse.ArgumentParser(prog="devtools.bundle", description=build.__doc__)
     parser.add_argument("part", choices=[*build.FUNCTIONS, "layer"])
     parser.add_argument("output", type=Path)
     parser.add_argument("--runtime", help="a Lambda runtime; without it, the interpreter that runs this")

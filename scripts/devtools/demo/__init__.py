@@ -6,11 +6,9 @@ Data walks one way, and each module has one job:
     upload.py      puts, overwrites and deletes the objects
     catalog.py     reads the pipeline's answers: catalog rows and dead letters
     evidence.py    reads back what was really made: thumbnails, alerts
-    traces.py      X-Ray documents → traces, mean times, a waterfall
     outcome.py     sample and answer side by side, and what is wrong with them
     console.py     progress and tables for a terminal
     report.py      the same for a browser: one self-contained page, from report.html.j2
     preview.py     any image → a small one that every browser shows
-    words.py       numbers and names from outside, fit to be read
     run.py         all of it, in order
 """

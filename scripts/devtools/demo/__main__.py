@@ -1,4 +1,4 @@
-"""`python -m demo [--images DIR]`: real images through a real stack, told as a table and as a page."""
+"""`python -m devtools.demo [--images DIR]`: real images through a real stack, told as a table and as a page."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _INTERRUPTED = 130  # as shells report it
 
 def main() -> int:
     """Run the demo; zero when everything went as promised."""
-    parser = argparse.ArgumentParser(prog="demo", description=__doc__)
+    parser = argparse.ArgumentParser(prog="devtools.demo", description=__doc__)
     parser.add_argument("--images", type=Path, metavar="DIR", help="your own images; a built-in sample otherwise")
     images: Path | None = parser.parse_args().images
     try:

@@ -1,4 +1,4 @@
-"""`python -m gameday [SCENARIO|surprise] [--reveal | --mend]`: a game day on the local stack."""
+"""`python -m devtools.gameday [SCENARIO|surprise] [--reveal | --mend]`: a game day on the local stack."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _INTERRUPTED: Final = 130  # as shells report it
 
 def main() -> int:
     """List the scenarios, or play, reveal or mend one."""
-    parser = argparse.ArgumentParser(prog="gameday", description=__doc__)
+    parser = argparse.ArgumentParser(prog="devtools.gameday", description=__doc__)
     parser.add_argument("scenario", nargs="?", help="one that is listed without it; with --reveal, the one that is on")
     does = parser.add_mutually_exclusive_group()
     does.add_argument("--reveal", action="store_true", help="tell what a scenario is")
