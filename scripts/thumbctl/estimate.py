@@ -66,6 +66,17 @@ def estimate(
 
     A backfill is taken to make every thumbnail anew, which is the most that it can cost; `thumbctl backfill` finds out
     what has to be made. With `--stack`, renditions, memory, batches and concurrency are those that are deployed.
+
+    Examples:
+
+        # A million images of 3 MB each, without looking at any
+        thumbctl estimate --objects 1000000 --bytes-each 3000000
+
+        # An import of a folder
+        thumbctl estimate photos
+
+        # A backfill of what is in a bucket, through a deployed stack
+        thumbctl estimate s3://my-uploads/2026/ --stack photos
     """
     numbers = (objects, bytes_each)
     if (named and any((*numbers, backfill))) or (not named and not all(numbers)):

@@ -80,6 +80,17 @@ def retry(
     Those that `thumbctl failures` lists with the same options. What fails again stays failed, and is not tried twice by
     one run. What was uploaded anew meanwhile is left to its own event. Exit code 1: it stopped by itself, for messages
     became dead letters; 130: interrupted.
+
+    Examples:
+
+        # How many would be tried again, by reason
+        thumbctl retry --stack photos --dry-run
+
+        # What failed as corrupt in the last two hours
+        thumbctl retry --stack photos --reason corrupt --since 2h
+
+        # One folder, without being asked
+        thumbctl retry --stack photos --key 'holiday/*' --yes
     """
     found = stacks.find(stack)
     wish = Wish(include=tuple(keys or ()), sent=frozenset({Verdict.FAILED}))

@@ -109,6 +109,20 @@ def import_files(
     Ctrl-C pauses. The same command goes on where it was interrupted, however that happened, and uploads nothing twice;
     with `--follow` after everything is uploaded, it only follows. Exit code 1: a file was not imported, or with
     `--follow` an image failed or is never decided; 130: paused.
+
+    Examples:
+
+        # What would be uploaded, and what that costs
+        thumbctl import photos --stack photos --dry-run
+
+        # Upload a folder, and stay until every thumbnail is made
+        thumbctl import photos --stack photos --follow
+
+        # Upload to a folder of the bucket
+        thumbctl import 'photos/**/*.jpg' s3://my-uploads/2026/ --stack photos
+
+        # Upload what another program finds
+        find photos -newer last -print0 | thumbctl import --manifest - -0 --yes
     """
     found = stacks.find(stack)
     named = list(paths or ())
