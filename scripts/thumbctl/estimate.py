@@ -6,13 +6,13 @@ import os
 from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Annotated, Final
-from urllib.parse import urlsplit
 
 import boto3
 import typer
 from rich import filesize
 from rich.console import Console
 
+from thumbctl import addresses
 from thumbctl import stack as stacks
 from thumbctl.conventions import JsonOption  # noqa: TC001 - Typer reads annotations
 from thumbctl.costs.estimate import Estimate, Job, default_workload
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["estimate"]
 
-_S3_URL: Final = "s3://"
 # People are told how far the counting has got after so many objects, a page of a listing.
 _TOLD_EVERY: Final = 1000
 
@@ -93,15 +92,13 @@ def estimate(
 
 def _job(named: Sequence[str], stack: Stack | None) -> Job:
     """What to do with what is named, which is counted and never held, however much it is."""
-    if not any(each.startswith(_S3_URL) for each in named):
+    if not any(map(addresses.is_s3, named)):
         return Job("import", *_counted(chain.from_iterable(map(_sizes, named))))
     if len(named) > 1:
         raise typer.BadParameter("a backfill is of one s3://BUCKET/PREFIX at a time.")
     s3: S3Client = stack.client("s3") if stack else boto3.client("s3")
-    url = urlsplit(named[0])
-    # A key may hold what means something else in other URLs.
-    prefix = named[0].removeprefix(f"{_S3_URL}{url.netloc}").removeprefix("/")
-    listed = listing.objects(s3, url.netloc, prefix=prefix)
+    bucket, prefix = addresses.parsed(named[0])
+    listed = listing.objects(s3, bucket, prefix=prefix)
     return Job("backfill", *_counted(each.size for each in listed))
 
 
