@@ -38,7 +38,7 @@ def pause(
 ) -> None:
     """Let a queue's messages wait: the function takes no more of them until `thumbctl resume`, or `terraform apply`.
 
-    What it has it finishes. Messages wait for as many days as the queue keeps them, and are lost then.
+    It finishes the messages that it has already. Messages that wait longer than the queue keeps them are lost.
 
     Examples:
 

@@ -64,8 +64,8 @@ def failures(
 ) -> None:
     """List the images that are failed now, the newest first.
 
-    Their messages are done with, so nothing happens until the object is uploaded again or its retry is asked for. An
-    image that was mended is not listed any more. `*` in a key pattern matches slashes as well.
+    Nothing more happens to them until they are uploaded again, or `thumbctl retry` is run. An image that was mended is
+    not listed any more. `*` in a key pattern matches slashes as well.
 
     Examples:
 
