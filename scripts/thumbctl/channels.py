@@ -95,6 +95,14 @@ def channels(
     Each tier is a topic of SNS: `failures` has digests of images that failed for good, `warning` has alarms for the
     working day, `critical` wakes somebody up. Who is PENDING has to open the link in the message that SNS sent, and
     hears nothing until then. Exit code 1: a tier has nobody who confirmed.
+
+    Examples:
+
+        # Who hears of what
+        thumbctl channels --stack photos
+
+        # For a script
+        thumbctl channels --stack photos --json
     """
     if context.invoked_subcommand:
         options_go_behind(context, f"channels {context.invoked_subcommand}")
@@ -126,6 +134,14 @@ def send_test(
     `failures`: people get one message that begins with the same words; it has the attribute kind=test.
 
     Exit code 1: a tier has nobody who confirmed, or no alarm that could be tested.
+
+    Examples:
+
+        # Warnings only, which wakes nobody up
+        thumbctl channels test --stack photos --tier warning
+
+        # Every channel; it does page whoever is on call
+        thumbctl channels test --stack photos
     """
     found = stacks.find(stack)
     sts: STSClient = found.client("sts")

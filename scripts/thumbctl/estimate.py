@@ -6,13 +6,13 @@ import os
 from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Annotated, Final
-from urllib.parse import urlsplit
 
 import boto3
 import typer
 from rich import filesize
 from rich.console import Console
 
+from thumbctl import addresses
 from thumbctl import stack as stacks
 from thumbctl.conventions import JsonOption  # noqa: TC001 - Typer reads annotations
 from thumbctl.costs.estimate import Estimate, Job, default_workload
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["estimate"]
 
-_S3_URL: Final = "s3://"
 # People are told how far the counting has got after so many objects, a page of a listing.
 _TOLD_EVERY: Final = 1000
 
@@ -66,6 +65,17 @@ def estimate(
 
     A backfill is taken to make every thumbnail anew, which is the most that it can cost; `thumbctl backfill` finds out
     what has to be made. With `--stack`, renditions, memory, batches and concurrency are those that are deployed.
+
+    Examples:
+
+        # A million images of 3 MB each, without looking at any
+        thumbctl estimate --objects 1000000 --bytes-each 3000000
+
+        # An import of a folder
+        thumbctl estimate photos
+
+        # A backfill of what is in a bucket, through a deployed stack
+        thumbctl estimate s3://my-uploads/2026/ --stack photos
     """
     numbers = (objects, bytes_each)
     if (named and any((*numbers, backfill))) or (not named and not all(numbers)):
@@ -82,15 +92,13 @@ def estimate(
 
 def _job(named: Sequence[str], stack: Stack | None) -> Job:
     """What to do with what is named, which is counted and never held, however much it is."""
-    if not any(each.startswith(_S3_URL) for each in named):
+    if not any(map(addresses.is_s3, named)):
         return Job("import", *_counted(chain.from_iterable(map(_sizes, named))))
     if len(named) > 1:
         raise typer.BadParameter("a backfill is of one s3://BUCKET/PREFIX at a time.")
     s3: S3Client = stack.client("s3") if stack else boto3.client("s3")
-    url = urlsplit(named[0])
-    # A key may hold what means something else in other URLs.
-    prefix = named[0].removeprefix(f"{_S3_URL}{url.netloc}").removeprefix("/")
-    listed = listing.objects(s3, url.netloc, prefix=prefix)
+    bucket, prefix = addresses.parsed(named[0])
+    listed = listing.objects(s3, bucket, prefix=prefix)
     return Job("backfill", *_counted(each.size for each in listed))
 
 

@@ -38,7 +38,15 @@ def pause(
 ) -> None:
     """Let a queue's messages wait: the function takes no more of them until `thumbctl resume`, or `terraform apply`.
 
-    What it has it finishes. Messages wait for as many days as the queue keeps them, and are lost then.
+    It finishes the messages that it has already. Messages that wait longer than the queue keeps them are lost.
+
+    Examples:
+
+        # Stop a backfill from using the function, and nothing else
+        thumbctl pause backfill --stack photos
+
+        # Stop the work on uploads
+        thumbctl pause work --stack photos
     """
     _switch(stack, queue, on=False, as_json=as_json)
 
@@ -48,7 +56,16 @@ def resume(
     stack: StackOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Let the function take a queue's messages again."""
+    """Let the function take a queue's messages again.
+
+    Examples:
+
+        # Go on with uploads
+        thumbctl resume work --stack photos
+
+        # Go on with a backfill
+        thumbctl resume backfill --stack photos
+    """
     _switch(stack, queue, on=True, as_json=as_json)
 
 

@@ -75,6 +75,17 @@ def render(
     """Render local images as the deployed function would.
 
     Exit code 1: some of them cannot be rendered.
+
+    Examples:
+
+        # What would be made of a folder's images; nothing is written
+        thumbctl render photos
+
+        # Look at the thumbnails of one image
+        thumbctl render cat.jpg --out thumbnails
+
+        # Try renditions before they are deployed
+        thumbctl render photos --renditions renditions.json --out thumbnails
     """
     console = Console(stderr=True)
     try:

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import re
-import shlex
 import subprocess
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import pytest
-import typer
-from typer.core import TyperGroup
-from typer.exceptions import TyperException
 
 from devtools.localaws.stack import REPOSITORY
-from thumbctl.app import app
+from support.parsing import understood
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +23,6 @@ PAGES: Final = sorted(
 # These two tell of files and inputs that are gone, and have to.
 CURRENT: Final = [page for page in PAGES if page.name not in {"CHANGELOG.md", "upgrading.md"}]
 PATH: Final = re.compile(r"(?<![\w./-])(?:bench|docs|functions|layers|scripts|terraform|tests)/[\w./*{},-]*")
-ROOT: Final[Any] = typer.main.get_command(app)
 
 
 def name(page: Path) -> str:
@@ -97,23 +92,6 @@ def test_thumbctl_understands_the_commands(page: Path) -> None:
     for line in code(page):
         if called := re.match(r"(?:\$ )?(?:\.venv/bin/)?thumbctl (.+)", line.strip()):
             understood(called[1])
-
-
-def understood(words: str) -> None:
-    """Have thumbctl parse a command, up to where the page goes on to explain it, and run nothing."""
-    given = shlex.split(re.split(r" [|>] |;|  +", words)[0], comments=True)
-    command, path = ROOT, ["thumbctl"]
-    while isinstance(command, TyperGroup) and given and given[0] in command.commands:
-        path.append(given.pop(0))
-        command = command.commands[path[-1]]
-    try:
-        command.make_context(" ".join(path), [*(given or ["--json"])])
-    except typer.Exit:
-        assert given[-1] == "--help"
-    except TyperException as error:
-        # What is only named lacks its arguments, and the files of an example are not there.
-        if not re.search("(?i)missing (parameter|argument)|requires an argument|does not exist", str(error)):
-            pytest.fail(f"thumbctl {words}: {error}")
 
 
 def test_every_decision_is_in_the_index() -> None:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import inspect
 import re
+import shlex
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import typer
+from PIL import Image
 from typer.core import TyperGroup
 from typer.testing import CliRunner
 
 from devtools.localaws.stack import REPOSITORY
+from support.parsing import understood
 from thumbctl.app import Deferred, app
 
 if TYPE_CHECKING:
@@ -75,6 +79,35 @@ def test_help_is_printed(path: tuple[str, ...]) -> None:
     assert result.exit_code == 0, result.output
     assert all(len(line) <= 80 for line in result.stdout.splitlines())
     assert "--json" in result.stdout
+
+
+def examples(command: Any) -> list[str]:
+    """What the help of a command ends in, without the comments."""
+    _, _, block = inspect.cleandoc(command.help).partition("\nExamples:\n\n")
+    return [line.strip() for line in block.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+
+
+@pytest.mark.parametrize(("path", "command"), COMMANDS.items(), ids=IDS)
+def test_help_ends_in_examples_that_are_understood(path: tuple[str, ...], command: Any) -> None:
+    lines = examples(command)
+    assert 2 <= len(lines) <= 4
+    for line in lines:
+        _, _, words = line.rpartition("thumbctl ")
+        assert words.startswith(" ".join(path))
+        understood(words)
+
+
+@pytest.mark.parametrize(
+    "line", [line for name in ("render", "estimate") for line in examples(COMMANDS[name,]) if "--stack" not in line]
+)
+def test_examples_that_need_no_stack_work(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("photos").mkdir()
+    for file in ("cat.jpg", "photos/dog.jpg"):
+        Image.new("RGB", (64, 48)).save(file)
+    Path("renditions.json").write_text('[{"name": "small", "width": 32, "height": 32}]', encoding="utf-8")
+    result = CliRunner().invoke(app, shlex.split(line)[1:])
+    assert result.exit_code == 0, result.output
 
 
 def test_commands_are_listed_in_the_order_of_work() -> None:

@@ -73,6 +73,17 @@ def backfill(
     `--yes` it sends as it lists. Uploads do not wait for it: they have a queue of their own. Ctrl-C pauses; the same
     command goes on where it stopped, and after it is through, begins anew. It stops by itself when too many images fail
     or messages become dead letters. Exit code 1: it stopped so; 130: paused.
+
+    Examples:
+
+        # What is out of date, and what it costs to make it anew
+        thumbctl backfill --stack photos --dry-run
+
+        # One folder, without being asked
+        thumbctl backfill --stack photos --prefix 2026/ --yes
+
+        # From an S3 Inventory, at most 100 images a second
+        thumbctl backfill --inventory s3://lists/photos/manifest.json --rate 100
     """
     found = stacks.find(stack)
     prefix = _prefix(found, prefix)

@@ -20,6 +20,7 @@ from urllib.parse import unquote_plus
 
 from botocore.exceptions import ClientError
 
+from thumbctl import addresses
 from thumbctl.errors import ThumbctlError
 from thumbnail_pipeline.listing import Listed
 
@@ -89,7 +90,7 @@ class Manifest:
     def _opened(self, file: File) -> Iterator[IO[bytes]]:
         """The file, once all of it is there and what S3 wrote."""
         with contextlib.ExitStack() as closing:
-            if self.location.startswith("s3://"):
+            if addresses.is_s3(self.location):
                 body: IO[bytes] = _get(self.s3, self.destination, file.key)
                 opened: IO[bytes] = closing.enter_context(tempfile.TemporaryFile())
                 digest = _digest(body, opened)
@@ -168,8 +169,8 @@ def _require_columns(columns: Sequence[str]) -> None:
 
 
 def _text(s3: S3Client, location: str) -> str:
-    if location.startswith("s3://"):
-        bucket, _, key = location.removeprefix("s3://").partition("/")
+    if addresses.is_s3(location):
+        bucket, key = addresses.parsed(location)
         return str(_get(s3, bucket, key).read(), "utf-8")
     try:
         return Path(location).read_text(encoding="utf-8")

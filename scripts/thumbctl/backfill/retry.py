@@ -77,9 +77,20 @@ def retry(
 ) -> None:
     """Try images again that failed for good, the newest first: after a fix, or with other limits.
 
-    Those that `thumbctl failures` lists with the same options. What fails again stays failed, and is not tried twice by
-    one run. What was uploaded anew meanwhile is left to its own event. Exit code 1: it stopped by itself, for messages
-    became dead letters; 130: interrupted.
+    It tries the images that `thumbctl failures` lists with the same options, each once. An image that fails again stays
+    failed. An image that was uploaded again meanwhile is skipped: its own upload is processed anyway. Exit code 1: it
+    stopped by itself, because messages became dead letters; 130: interrupted.
+
+    Examples:
+
+        # How many would be tried again, by reason
+        thumbctl retry --stack photos --dry-run
+
+        # What failed as corrupt in the last two hours
+        thumbctl retry --stack photos --reason corrupt --since 2h
+
+        # One folder, without being asked
+        thumbctl retry --stack photos --key 'holiday/*' --yes
     """
     found = stacks.find(stack)
     wish = Wish(include=tuple(keys or ()), sent=frozenset({Verdict.FAILED}))

@@ -95,6 +95,14 @@ def dlq(
     Looking hides the letters that are looked at from others for a minute at most, and uses none up.
 
     Exit code 1: there are some.
+
+    Examples:
+
+        # How many there are, and of what kind
+        thumbctl dlq --stack photos
+
+        # Look into more of them
+        thumbctl dlq --stack photos --sample 10000
     """
     if context.invoked_subcommand:
         options_go_behind(context, f"dlq {context.invoked_subcommand}")
@@ -128,6 +136,14 @@ def peek(
 
     Meanwhile, and for a minute at most, others do not see them. SQS counts a look as one more time received. `--since`
     is about when a message was sent first.
+
+    Examples:
+
+        # The first ten
+        thumbctl dlq peek --stack photos --limit 10
+
+        # Those about one folder, sent in the last day
+        thumbctl dlq peek --stack photos --key 'holiday/*' --since 1d
     """
     found = stacks.find(stack)
     selection = Selection(tuple(keys or ()), since)
@@ -166,6 +182,14 @@ def redrive(
     One may be sent twice, which does no harm, for an event that was applied is not applied again.
 
     Letters that come back meanwhile are left for the next time. Exit code 1: some are left that were meant.
+
+    Examples:
+
+        # All of them
+        thumbctl dlq redrive --stack photos
+
+        # Those about one folder, at most ten a second
+        thumbctl dlq redrive --stack photos --key 'holiday/*' --rate 10
     """
     found = stacks.find(stack)
     selection = Selection(tuple(keys or ()), since)
@@ -208,6 +232,14 @@ def purge(
     """Delete letters, once they are in a file that `restore` reads.
 
     Their images stay as they are, without thumbnails or with old ones. Exit code 1: some are left that were meant.
+
+    Examples:
+
+        # All of them, kept in a file with the time in its name
+        thumbctl dlq purge --stack photos
+
+        # Those about one folder, kept in a file of your choice
+        thumbctl dlq purge --stack photos --key 'old/*' --backup old.jsonl
     """
     found = stacks.find(stack)
     selection = Selection(tuple(keys or ()), since)
@@ -243,6 +275,14 @@ def restore(
     """Send the letters of a backup to the queues that they came from.
 
     Who interrupts it can start it again: what is then sent twice does no harm. Exit code 1: SQS does not take some.
+
+    Examples:
+
+        # Send them back
+        thumbctl dlq restore old.jsonl --stack photos
+
+        # Although the function is paused: they wait in its queue
+        thumbctl dlq restore old.jsonl --stack photos --force
     """
     found = stacks.find(stack)
     number = sum(1 for _ in backups.read(file))

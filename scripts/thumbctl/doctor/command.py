@@ -51,6 +51,17 @@ def doctor(
     warning. The canary is an image below `.thumbctl-canary/`; but for it, nothing is changed.
 
     Exit code 1: a check fails.
+
+    Examples:
+
+        # Everything, a canary included
+        thumbctl doctor --stack photos
+
+        # Change nothing at all
+        thumbctl doctor --stack photos --no-canary
+
+        # Allow the canary five minutes, behind a long queue
+        thumbctl doctor --stack photos --within 300
     """
     found = stacks.find(stack)
     if not as_json:

@@ -18,6 +18,7 @@ from rich import filesize
 from rich.markup import escape
 from rich.table import Table
 
+from thumbctl import addresses
 from thumbctl import stack as stacks
 from thumbctl.bulk import journal
 from thumbctl.bulk.pace import Pace
@@ -54,7 +55,6 @@ if TYPE_CHECKING:
 
 __all__ = ["import_files"]
 
-_S3_URL: Final = "s3://"
 _TOLD: Final = 10
 """Of images that failed, people are told so many; scripts of all."""
 
@@ -109,10 +109,24 @@ def import_files(
     Ctrl-C pauses. The same command goes on where it was interrupted, however that happened, and uploads nothing twice;
     with `--follow` after everything is uploaded, it only follows. Exit code 1: a file was not imported, or with
     `--follow` an image failed or is never decided; 130: paused.
+
+    Examples:
+
+        # What would be uploaded, and what that costs
+        thumbctl import photos --stack photos --dry-run
+
+        # Upload a folder, and stay until every thumbnail is made
+        thumbctl import photos --stack photos --follow
+
+        # Upload to a folder of the bucket
+        thumbctl import 'photos/**/*.jpg' s3://my-uploads/2026/ --stack photos
+
+        # Upload what another program finds
+        find photos -newer last -print0 | thumbctl import --manifest - -0 --yes
     """
     found = stacks.find(stack)
     named = list(paths or ())
-    destination = named.pop() if named and named[-1].startswith(_S3_URL) else None
+    destination = named.pop() if named and addresses.is_s3(named[-1]) else None
     if not named and manifest is None:
         raise typer.BadParameter("name folders or files, or a --manifest.")
     if null and manifest is None:
@@ -142,11 +156,11 @@ def _prefix(stack: Stack, destination: str | None) -> str:
     bucket, watched = stack.outputs["source_bucket"], stack.outputs["source_prefix"]
     prefix = watched
     if destination is not None:
-        given, _, prefix = destination.removeprefix(_S3_URL).partition("/")
+        given, prefix = addresses.parsed(destination)
         if given != bucket or not _as_folder(prefix).startswith(watched):
             raise ThumbctlError(
                 f"{destination} is not watched by {stack.title}, and no thumbnails would come of it: import to"
-                f" {_S3_URL}{bucket}/{watched} or below."
+                f" s3://{bucket}/{watched} or below."
             )
     return _as_folder(prefix)
 
@@ -221,7 +235,7 @@ class _Run:
             if self._as_json:
                 write_json([{"state": "missing", "path": source.path, "key": source.key, "bytes": source.size}])
             else:
-                typer.echo(f"{source.path} → {_S3_URL}{self._bucket}/{source.key}")
+                typer.echo(f"{source.path} → s3://{self._bucket}/{source.key}")
         self._estimate(number, size)
         if not self._as_json:
             typer.echo(f"{number:,} to upload, {self._planned.files - number:,} there already.")

@@ -64,8 +64,19 @@ def failures(
 ) -> None:
     """List the images that are failed now, the newest first.
 
-    Their messages are done with, so nothing happens until the object is uploaded again or its retry is asked for. An
-    image that was mended is not listed any more. `*` in a key pattern matches slashes as well.
+    Nothing more happens to them until they are uploaded again, or `thumbctl retry` is run. An image that was mended is
+    not listed any more. `*` in a key pattern matches slashes as well.
+
+    Examples:
+
+        # The newest failures of the last day
+        thumbctl failures --stack photos --since 1d
+
+        # How many there are for each reason
+        thumbctl failures --stack photos --by-reason
+
+        # All corrupt images, as a spreadsheet
+        thumbctl failures --stack photos --reason corrupt --export corrupt.csv
     """
     if by_reason and export:
         raise typer.BadParameter("--by-reason and --export exclude each other")

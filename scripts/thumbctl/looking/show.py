@@ -85,6 +85,14 @@ def show(
     The log is read of the last day, or `--since`. Nothing is changed, and no image is read.
 
     Exit code 1: nobody knows the key, or it has no thumbnails that are current and all there.
+
+    Examples:
+
+        # One image
+        thumbctl show holiday/beach.jpg --stack photos
+
+        # With what the log has of the last week
+        thumbctl show holiday/beach.jpg --stack photos --since 7d
     """
     found = stacks.find(stack)
     story = _story(found, key, since or datetime.now(UTC) - _SINCE)

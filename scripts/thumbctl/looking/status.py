@@ -144,6 +144,14 @@ def status(
 
     Exit code 1: an alarm is on, there are dead letters, or nothing takes messages out of a queue. With `--watch` always
     0.
+
+    Examples:
+
+        # The stack photos, once
+        thumbctl status --stack photos
+
+        # For a script
+        thumbctl status --stack photos --json
     """
     found = stacks.find(stack)
     if watch:

@@ -37,6 +37,14 @@ def trace(
     second, and 5 % of the others. X-Ray keeps traces for 30 days.
 
     Exit code 1: there is no such trace.
+
+    Examples:
+
+        # One image
+        thumbctl trace holiday/beach.jpg --stack photos
+
+        # A whole invocation, by its id from the log
+        thumbctl trace 1-6745a3c1-0123456789abcdef01234567 --stack photos
     """
     found = stacks.find(stack)
     try:

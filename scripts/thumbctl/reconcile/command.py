@@ -110,6 +110,17 @@ def reconcile(
     it again when the queue is empty.
 
     Exit code 1: something was wrong, mended or not; 130: interrupted.
+
+    Examples:
+
+        # Look, and change nothing
+        thumbctl reconcile --stack photos
+
+        # Look at one folder, and mend what is wrong there
+        thumbctl reconcile --stack photos --prefix 2026/ --repair
+
+        # Only see whether anything is wrong
+        thumbctl reconcile --stack photos --limit 1 --json
     """
     found = stacks.find(stack)
     estate, timeout_seconds = _estate(found, prefix)
