@@ -13,11 +13,17 @@ PORT ?=
 SEED ?=
 SECONDS ?= 600
 HISTORIES ?= 100000
+TESTS ?=
+WORKERS ?= logical
 
+# uv sets up two environments: what people run, with what it takes to work on it on top, and checkov.
+UV := .uv/bin/uv
 VENV := .venv
 BIN := $(VENV)/bin
-READY := $(VENV)/.ready
+RUN := $(VENV)/.run
+DEV := $(VENV)/.dev
 CHECKOV := .venv-checkov
+PYTEST := $(BIN)/pytest --numprocesses $(WORKERS) --dist loadgroup
 FUNCTIONS := thumbnailer reconciler
 LOCAL_ARCHIVES := $(patsubst %,build/local/%.zip,$(FUNCTIONS) layer)
 BUNDLER := $(wildcard scripts/devtools/bundle/*.py)
@@ -25,65 +31,81 @@ PACKAGE_FOR = --runtime $(RUNTIME) --architecture $(ARCHITECTURE) $(if $(INTERPR
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo up down gameday test lint security unit e2e model chaos fuzz mutate bench package docs fmt lock clean
+.PHONY: help setup demo up down gameday check test lint security pure unit e2e every model chaos fuzz mutate bench package docs fmt lock clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: $(READY) ## Install everything into .venv
+setup: $(DEV) ## Install everything into .venv; the commands below install what they need themselves
 
-demo: $(READY) $(LOCAL_ARCHIVES) ## Run the whole pipeline on this machine; IMAGES=dir uses your own pictures
+demo: $(RUN) $(LOCAL_ARCHIVES) ## Run the whole pipeline on this machine; IMAGES=dir uses your own pictures
 	@$(BIN)/python -m devtools.demo $(if $(IMAGES),--images "$$IMAGES")
 
-up: $(READY) $(LOCAL_ARCHIVES) ## Start a local stack that stays, with a live page; see .local/stack.json; PORT=n chooses the port
-	@$(BIN)/python -m devtools.localaws up $(if $(PORT),--port $(PORT))
+up: $(RUN) $(LOCAL_ARCHIVES) ## Start a local stack that stays, with a live page; see .local/stack.json; PORT=n chooses the port
+	@$(BIN)/python -m devtools.local up $(if $(PORT),--port $(PORT))
 
-down: $(READY) ## End the local stack
-	@$(BIN)/python -m devtools.localaws down
+down: $(RUN) ## End the local stack, and the one that `make e2e` keeps
+	@$(BIN)/python -m devtools.local down
+	@PYTHONPATH=tests $(BIN)/python -m support.kept
 
-gameday: $(READY) ## Be on call for a local stack that breaks; SCENARIO=name, without one lists them; REVEAL=yes, MEND=yes
+gameday: $(RUN) ## Be on call for a local stack that breaks; SCENARIO=name, without one lists them; REVEAL=yes, MEND=yes
 	@$(BIN)/python -m devtools.gameday $(if $(SCENARIO),"$$SCENARIO") $(if $(filter yes,$(REVEAL)),--reveal) $(if $(filter yes,$(MEND)),--mend)
 
-test: lint security unit e2e ## Run every check and test
+test: $(DEV) $(CHECKOV)/.ready $(LOCAL_ARCHIVES) ## Run every check and test, side by side: 15 minutes
+	@scripts/side-by-side lint security every
 
-lint: $(READY) ## Check style and types
+check: $(DEV) ## Check style and types, and run the tests that need nothing but Python: a minute
+	@scripts/side-by-side lint pure
+
+lint: $(DEV) ## Check style, types and who imports whom
 	$(BIN)/ruff check
+	$(BIN)/lint-imports --no-cache
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
 security: $(CHECKOV)/.ready ## Look for what is insecure in the Terraform code
 	$(CHECKOV)/bin/checkov --config-file .checkov.yaml
 
-unit: $(READY) $(LOCAL_ARCHIVES) ## Run the tests that need no running stack, Terraform's own among them
-	$(BIN)/pytest -m 'not e2e'
+pure: $(DEV) ## Run the tests that need nothing but Python and a second
+	$(PYTEST) -m 'not e2e and not slow'
 
-e2e: $(READY) $(LOCAL_ARCHIVES) ## Run the tests against a really applied local stack
-	$(BIN)/pytest -m e2e
+unit: $(DEV) $(LOCAL_ARCHIVES) ## Run the tests that need no running stack, Terraform's own among them
+	$(PYTEST) -m 'not e2e'
 
-model: $(READY) ## Play HISTORIES=100000 of the ordering rule in every interleaving; SEED=n
-	MODEL_HISTORIES=$(HISTORIES) MODEL_SEED=$(or $(SEED),1) $(BIN)/pytest tests/model/test_model.py
+e2e: $(DEV) $(LOCAL_ARCHIVES) ## Run the tests against really applied stacks, and keep the one they share for the next run; TESTS=file
+	$(PYTEST) -m e2e --keep-stack $(TESTS)
 
-chaos: $(READY) $(LOCAL_ARCHIVES) ## Let a storm rage over a local stack and check every key after it; SEED=n
+every: $(DEV) $(LOCAL_ARCHIVES) ## Run every test
+	$(PYTEST)
+
+# Exploring begins elsewhere each time, and says where.
+model fuzz: SEED := $(or $(SEED),$(shell date +%s))
+
+model: $(DEV) ## Play HISTORIES=100000 of the ordering rule in every interleaving, others each time; SEED=n
+	MODEL_HISTORIES=$(HISTORIES) MODEL_SEED=$(SEED) $(BIN)/pytest tests/model/test_model.py \
+		--hypothesis-profile explore --hypothesis-seed $(SEED)
+
+chaos: $(DEV) $(LOCAL_ARCHIVES) ## Let a storm rage over a local stack and check every key after it; SEED=n
 	PYTHONPATH=tests $(BIN)/python -m chaos $(if $(SEED),--seed $(SEED))
 
-fuzz: $(READY) ## Feed the renderer mutated images for SECONDS=600
-	PYTHONPATH=tests $(BIN)/python -W ignore -m renderer.fuzz --seconds $(SECONDS)
+fuzz: $(DEV) ## Feed the renderer mutated images for SECONDS=600, and every property random examples; SEED=n
+	PYTHONPATH=tests $(BIN)/python -W ignore -m renderer.fuzz --seconds $(SECONDS) --seed $(SEED)
+	$(PYTEST) -m 'hypothesis and not e2e' --hypothesis-profile explore --hypothesis-seed $(SEED)
 
-mutate: $(READY) ## Change the ordering rule in every small way, and list the changes that no test notices
+mutate: $(DEV) ## Change the ordering rule in every small way, and list the changes that no test notices
 	@scripts/mutate
 
-bench: $(READY) $(LOCAL_ARCHIVES) ## Measure it all in ten minutes, into build/bench; two cores, npm and apt-get
+bench: $(DEV) $(LOCAL_ARCHIVES) ## Measure it all in ten minutes, into build/bench; two cores, npm and apt-get
 	@$(BIN)/python -m bench
 
-package: $(READY) ## Build the archives to deploy, and layer.cdx.json, what is in it; RUNTIME=python3.13 ARCHITECTURE=arm64 HEIF=yes INTERPRETER=path
+package: $(RUN) ## Build the archives to deploy, and layer.cdx.json, what is in it; RUNTIME=python3.13 ARCHITECTURE=arm64 HEIF=yes INTERPRETER=path
 	@$(foreach function,$(FUNCTIONS),$(BIN)/python -m devtools.bundle $(function) build/lambda/$(function).zip $(PACKAGE_FOR) &&) \
 	$(BIN)/python -m devtools.bundle layer build/lambda/layer.zip $(PACKAGE_FOR) $(if $(filter no,$(HEIF)),--without-heif)
 
-docs: $(READY) ## Write the tables of terraform/README.md and the figures of docs/cost.md
-	@$(BIN)/python -m devtools.docs.terraform
-	@$(BIN)/python -m devtools.docs.costs docs
+docs: $(DEV) ## Write into the pages what is computed: the tables of terraform/README.md, costs, the graph of imports
+	@$(BIN)/python -m cogapp -r --verbosity=1 README.md docs/*.md terraform/README.md
 
-fmt: $(READY) ## Format Python and Terraform
+fmt: $(DEV) ## Format Python and Terraform
 	$(BIN)/ruff check --fix-only --quiet
 	$(BIN)/ruff format
 	terraform fmt -recursive terraform
@@ -92,30 +114,41 @@ lock: ## Resolve the requirements anew, with hashes
 	scripts/lock
 
 clean: ## Remove what make made, except a running local stack
-	rm -rf build $(VENV) $(CHECKOV) .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	rm -rf $(filter-out build/e2e,$(wildcard build/*)) .uv $(VENV) $(CHECKOV) .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
 	find terraform -name .terraform -prune -exec rm -rf {} +
 
 # One line with the remedy where the interpreter is missing or too old.
-$(READY): requirements-dev.txt pyproject.toml
+$(UV): requirements-uv.txt
 	@command -v $(PYTHON) >/dev/null || { echo 'error: $(PYTHON) is not on PATH: install Python 3.11 or newer' >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo 'error: $(PYTHON) is older than 3.11: install a newer one, or name it with make PYTHON=…' >&2; exit 1; }
-	@echo 'setting up $(VENV) …' >&2
-	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-dev.txt
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(PYTHON) -m pip --version >/dev/null 2>&1 || { echo 'error: $(PYTHON) has no pip: install python3-pip, or name another Python with make PYTHON=…' >&2; exit 1; }
+	@echo 'setting up uv (usually 5 s) …' >&2
+	@rm -rf .uv && $(PYTHON) -m pip install -qq --disable-pip-version-check --no-compile --target .uv --require-hashes --requirement requirements-uv.txt
+	@touch $@
+
+$(RUN): requirements.txt pyproject.toml | $(UV)
+	@echo 'setting up $(VENV) (usually 5 s) …' >&2
+	@$(UV) venv --quiet --clear --python $(PYTHON) $(VENV)
+	@$(UV) pip sync --quiet --python $(VENV) --require-hashes requirements.txt
+	@$(UV) pip install --quiet --python $(VENV) --no-deps --no-build-isolation --editable .
 	@$(BIN)/python -c 'import pathlib, site; pathlib.Path(site.getsitepackages()[0], "developers.pth").write_text("$(CURDIR)/functions\n$(CURDIR)/scripts\n")'
 	@touch $@
 
+$(DEV): requirements-dev.txt $(RUN)
+	@echo 'setting up $(VENV) to work on it (usually 15 s) …' >&2
+	@$(UV) pip install --quiet --python $(VENV) --require-hashes --requirement requirements-dev.txt
+	@touch $@
+
 # checkov pins an AWS SDK of its own, so it has an environment of its own.
-$(CHECKOV)/.ready: requirements-checkov.txt | $(READY)
-	@echo 'setting up $(CHECKOV) …' >&2
-	@$(PYTHON) -m venv $(CHECKOV)
-	@$(CHECKOV)/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-checkov.txt
+$(CHECKOV)/.ready: requirements-checkov.txt | $(UV)
+	@echo 'setting up $(CHECKOV) (usually 5 s) …' >&2
+	@$(UV) venv --quiet --clear --python $(PYTHON) $(CHECKOV)
+	@$(UV) pip sync --quiet --python $(CHECKOV) --require-hashes requirements-checkov.txt
 	@touch $@
 
 # The archives that the local stack runs are built for the interpreter that runs it.
-$(patsubst %,build/local/%.zip,$(FUNCTIONS)): $(READY) $(BUNDLER) $(shell find functions -name '*.py')
+$(patsubst %,build/local/%.zip,$(FUNCTIONS)): $(RUN) $(BUNDLER) $(shell find functions -name '*.py')
 	@$(BIN)/python -m devtools.bundle $(basename $(@F)) $@
 
-build/local/layer.zip: $(READY) $(BUNDLER) $(wildcard layers/imaging/*.txt)
+build/local/layer.zip: $(RUN) $(BUNDLER) $(wildcard layers/imaging/*.txt)
 	@$(BIN)/python -m devtools.bundle layer $@

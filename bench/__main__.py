@@ -20,17 +20,17 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from cogapp import Cog
 from rich.console import Console
 
 from bench import coldstart, memory, plot, renderer, sizes, throughput
 from bench.corpus import ROOT
-from bench.document import rewritten
-from bench.figures import WIDTH, Figures, verdict_figures
+from bench.figures import NEWEST, WIDTH, Figures, verdict_figures
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bench.figures import Verdict
+    from bench.figures import Goal
 
 _PAGE: Final = Path(__file__).parents[1] / "docs" / "performance.md"
 _SWEEP: Final = ROOT / "sweep.json"
@@ -45,7 +45,7 @@ class Part:
     """So few that all parts together take less than ten minutes."""
     measured: Callable[[int], Any]
     tables: Callable[[Any], list[Figures]]
-    verdicts: Callable[[Any], list[Verdict]]
+    verdicts: Callable[[Any], list[Goal]]
 
     def last(self) -> Any:  # noqa: ANN401 - each part has a document of its own
         """What was measured last."""
@@ -103,9 +103,8 @@ def write_docs() -> None:
     found.append(
         Figures("machine", "", ("measured", "with"), [*json.loads((ROOT / "machine.json").read_text()).items()])
     )
-    _PAGE.write_text(
-        rewritten(_PAGE.read_text(encoding="utf-8"), {each.name: each.markdown() for each in found}), encoding="utf-8"
-    )
+    NEWEST.update({each.name: f"{each.markdown()}\n" for each in found})
+    Cog().callable_main(["cog", "-r", str(_PAGE)])
 
 
 def main() -> int:

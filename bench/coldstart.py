@@ -24,7 +24,7 @@ from typing import Any, Final
 from rich.console import Console
 
 from bench.corpus import ROOT
-from bench.figures import Figures, Verdict, told
+from bench.figures import Figures, Goal, told
 from bench.stage import function_environment
 
 __all__ = ["ROUNDS", "measured", "tables", "verdicts"]
@@ -169,12 +169,12 @@ def tables(document: dict[str, Any]) -> list[Figures]:
     return [Figures("coldstart", "Cold start", ("", "CPU ms", "above bare", "clients made"), rows)]
 
 
-def verdicts(document: dict[str, Any]) -> list[Verdict]:
+def verdicts(document: dict[str, Any]) -> list[Goal]:
     """What a cold start may take, and that it needs nobody."""
     over, network = document["handler_over_baseline"], document["network"]
     return [
-        Verdict("cold start over its baseline", f"{over:.2f}", f"≤ {GOAL}", over <= GOAL),
-        Verdict("calls while the handler is imported", str(len(network)), "0", not network),
+        Goal("cold start over its baseline", f"{over:.2f}", f"≤ {GOAL}", over <= GOAL),
+        Goal("calls while the handler is imported", str(len(network)), "0", not network),
     ]
 
 

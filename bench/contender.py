@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     # What a contender does with a batch: an event in, the ids of messages that must come back out.
     Work: TypeAlias = Callable[[dict[str, Any]], list[str]]
 
-__all__ = ["Contender", "Run"]
+__all__ = ["Contender", "ContenderRun"]
 
 _TIMEOUT_SECONDS = 300
 # Before the machine's other work, so that it gets some thirty times as much of a processor.
@@ -38,7 +38,7 @@ _PRIORITY = -15
 
 
 @dataclass(frozen=True)
-class Run:
+class ContenderRun:
     """What one batch took."""
 
     begun: float
@@ -89,14 +89,14 @@ class Contender:
         """The number of its process."""
         return self._process.pid
 
-    def run(self, event: dict[str, Any]) -> Run:
+    def run(self, event: dict[str, Any]) -> ContenderRun:
         """Let it process one batch."""
         _pipe(self._process.stdin).write(json.dumps(event) + "\n")
         _pipe(self._process.stdin).flush()
         answer = _pipe(self._process.stdout).readline()
         if not answer:
             raise SystemExit(f"error: a contender died: its last words are above, its log is {self._log}")
-        return Run(**json.loads(answer))
+        return ContenderRun(**json.loads(answer))
 
     def __enter__(self) -> Contender:
         return self
@@ -173,7 +173,8 @@ def _tutorial(_renders: _Renders) -> Work:
 def _render(renders: _Renders, threads: int, sources: Sequence[str]) -> Work:
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
 
-    from thumbnail_pipeline.renderer.rendering import Settings, render  # noqa: PLC0415
+    from thumbnail_pipeline.renderer.rendering import render  # noqa: PLC0415
+    from thumbnail_pipeline.settings import Settings  # noqa: PLC0415
 
     settings = Settings.from_json(os.environ["SETTINGS"])
     images = [Path(source).read_bytes() for source in sources]
@@ -217,7 +218,7 @@ def main() -> None:
         wall_ms, cpu_ms = (time.monotonic() - begun) * 1000, (time.process_time() - cpu) * 1000
         if failed:
             raise SystemExit(f"{kind} handed back {len(failed)} of its messages")
-        run = Run(begun, wall_ms, cpu_ms, renders.noted, _rss_bytes(), _logged() - logged)
+        run = ContenderRun(begun, wall_ms, cpu_ms, renders.noted, _rss_bytes(), _logged() - logged)
         answers.write(json.dumps(asdict(run)) + "\n")
         answers.flush()
 

@@ -16,7 +16,7 @@ from PIL import Image
 
 from thumbnail_pipeline.renderer.jpeg_scans import JpegLayout
 
-__all__ = ["ROOT", "Source", "batch", "sources"]
+__all__ = ["ROOT", "CorpusImage", "batch", "sources"]
 
 ROOT = Path("build/bench")
 _PACKAGES = ("lomiri-wallpapers-16.04", "lomiri-wallpapers-20.04", "ukui-wallpapers")
@@ -27,24 +27,24 @@ _MIX = {"JPEG baseline": 5, "JPEG progressive": 3, "PNG photograph": 1, "WebP": 
 
 
 @dataclass(frozen=True)
-class Source:
+class CorpusImage:
     """One file to render, and the group that its figures are averaged in."""
 
     path: Path
     group: str
 
 
-def sources() -> list[Source]:
+def sources() -> list[CorpusImage]:
     """The photographs as they came (JPEG, progressive JPEG, PNG), and the same pixels in the other formats."""
     came = _photographs()
     jpegs = [path for path in came if path.suffix == ".jpg"]
     progressive = [path for path in jpegs if JpegLayout.of(path.read_bytes(), 100).progressive]
     baseline = [path for path in jpegs if path not in progressive]
     large = [path for path in progressive if min(Image.open(path).size) >= 2000]
-    found = [Source(path, "JPEG baseline") for path in baseline[:10]]
-    found += [Source(path, "JPEG progressive, 8 x the box or more") for path in large[:10]]
-    found += [Source(path, "JPEG progressive, smaller") for path in progressive if path not in large]
-    found += [Source(path, "PNG drawn, RGBA") for path in came if path.suffix == ".png"]
+    found = [CorpusImage(path, "JPEG baseline") for path in baseline[:10]]
+    found += [CorpusImage(path, "JPEG progressive, 8 x the box or more") for path in large[:10]]
+    found += [CorpusImage(path, "JPEG progressive, smaller") for path in progressive if path not in large]
+    found += [CorpusImage(path, "PNG drawn, RGBA") for path in came if path.suffix == ".png"]
     made = ROOT / "made"
     made.mkdir(parents=True, exist_ok=True)
     for path in (baseline + large)[: _EACH * 2 : 2]:
@@ -63,17 +63,17 @@ def sources() -> list[Source]:
                 picture.thumbnail((3000, 3000))
                 picture.info = {}
                 (picture.quantize(256) if suffix in {"p.png", "gif"} else picture).save(target, **options)
-            found.append(Source(target, group))
+            found.append(CorpusImage(target, group))
     return found
 
 
-def batch() -> list[Source]:
+def batch() -> list[CorpusImage]:
     """Ten photographs, as many as SQS hands out at a time: of each kind, evenly from the smallest to the largest.
 
     Fewer where there are not as many of a kind.
     """
     found = sources()
-    chosen: list[Source] = []
+    chosen: list[CorpusImage] = []
     for group, number in _MIX.items():
         members = sorted((each for each in found if each.group.startswith(group)), key=_pixels)
         steps = [place / (number - 1) for place in range(number)] if number > 1 else [0.5]
@@ -81,7 +81,7 @@ def batch() -> list[Source]:
     return list(dict.fromkeys(chosen))
 
 
-def _pixels(source: Source) -> int:
+def _pixels(source: CorpusImage) -> int:
     with Image.open(source.path) as image:
         return image.width * image.height
 

@@ -7,14 +7,19 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 from rich.console import Console
 from rich.table import Table
 
+from devtools.docs.markdown import table
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["WIDTH", "Figures", "Verdict", "told", "verdict_figures"]
+__all__ = ["NEWEST", "WIDTH", "Figures", "Goal", "told", "verdict_figures"]
 
 Document = TypeVar("Document")  # what a part writes as JSON
 
 WIDTH: Final = 190  # of a terminal: tables are not wrapped
+NEWEST: Final[dict[str, str]] = {}
+"""The tables in Markdown that docs/performance.md takes over, by name. Empty unless it is to be written anew: the
+measurements are not checked in, so all others leave the page as it is."""
 
 
 class Figures(NamedTuple):
@@ -28,20 +33,19 @@ class Figures(NamedTuple):
 
     def rich(self) -> Table:
         """For a terminal."""
-        table = Table(title=self.title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+        shown = Table(title=self.title, title_justify="left", title_style="bold", box=None, pad_edge=False)
         for number, column in enumerate(self.columns):
-            table.add_column(column, justify="right" if number else "left", no_wrap=number == 0)
+            shown.add_column(column, justify="right" if number else "left", no_wrap=number == 0)
         for row in self.rows:
-            table.add_row(*row)
-        return table
+            shown.add_row(*row)
+        return shown
 
     def markdown(self) -> str:
         """For a page."""
-        marks = ["---", *["---:"] * (len(self.columns) - 1)]
-        return "\n".join(f"| {' | '.join(cells)} |" for cells in (self.columns, marks, *self.rows))
+        return table(self.columns, self.rows, texts=self.columns[:1])
 
 
-class Verdict(NamedTuple):
+class Goal(NamedTuple):
     """A figure that matters, and whether it holds its goal; None where it has none."""
 
     what: str
@@ -54,7 +58,7 @@ def told(
     rounds: int,
     measured: Callable[[int], Document],
     tables: Callable[[Document], list[Figures]],
-    verdicts: Callable[[Document], list[Verdict]],
+    verdicts: Callable[[Document], list[Goal]],
 ) -> int:
     """Measure a part, print its tables and goals, and return the exit code: 1 where a goal was missed."""
     console = Console(width=WIDTH)
@@ -65,7 +69,7 @@ def told(
     return int(any(each.held is False for each in found))
 
 
-def verdict_figures(verdicts: Sequence[Verdict]) -> Figures:
+def verdict_figures(verdicts: Sequence[Goal]) -> Figures:
     """The table of them."""
     words = {True: "held", False: "MISSED", None: ""}
     rows = [(each.what, each.measured, each.goal, words[each.held]) for each in verdicts]

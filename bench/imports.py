@@ -25,18 +25,18 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from boto3.dynamodb.types import TypeDeserializer
 from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
 from devtools.localaws import emulator, stack
 from thumbctl.costs.capacity import Ramp, Step, seconds
+from thumbnail_pipeline.rows import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from devtools.localaws.stack import Stack
+    from devtools.localaws.stack import LocalStack
 
 _CORRUPT_EVERY: Final = 50
 _BLOCK: Final = 1000
@@ -66,7 +66,7 @@ def is_corrupt(number: int) -> bool:
 class Importer:
     """Somebody's terminal, in which `thumbctl import` runs as a process of its own."""
 
-    stack: Stack
+    stack: LocalStack
     state: Path
     """Where the journal lies."""
     endpoint_url: str = ""
@@ -130,14 +130,13 @@ class Importer:
 
     def rows(self) -> dict[str, Mapping[str, Any]]:
         """What the catalog says, by key."""
-        deserialise = TypeDeserializer().deserialize
         pages = self.stack.client("dynamodb").get_paginator("scan").paginate(TableName=self.stack.outputs["table_name"])
-        rows = [{name: deserialise(value) for name, value in item.items()} for page in pages for item in page["Items"]]
+        rows = [plain(item) for page in pages for item in page["Items"]]
         return {row["source_key"]: row for row in rows}
 
 
 @contextlib.contextmanager
-def importer(applied: Stack, endpoint_url: str = "") -> Iterator[Importer]:
+def importer(applied: LocalStack, endpoint_url: str = "") -> Iterator[Importer]:
     """A terminal whose processes end with the block."""
     with tempfile.TemporaryDirectory() as state:
         opened = Importer(applied, Path(state), endpoint_url)
@@ -170,7 +169,7 @@ def _rates(moments: Sequence[float]) -> list[float]:
     return [len(block) / max(block[-1] - block[0], 1e-3) for block in blocks]
 
 
-def _modelled(applied: Stack) -> float:
+def _modelled(applied: LocalStack) -> float:
     """Seconds that the capacity model gives the function's work: as many invocations at a time as it may have, and no
     ramp, for the emulator has none.
     """

@@ -18,7 +18,7 @@ from rich.console import Console
 
 from bench.contender import Contender
 from bench.corpus import ROOT
-from bench.figures import Figures, Verdict, told
+from bench.figures import Figures, Goal, told
 from bench.share import Shares
 from bench.stage import CORE_MB, Stage, default_memory_mb, two_cores
 from thumbctl.costs.prices import Prices
@@ -105,13 +105,13 @@ def tables(lines: list[dict[str, Any]]) -> list[Figures]:
     return [Figures("memory", "Memory settings", columns, rows)] if lines else []
 
 
-def verdicts(lines: list[dict[str, Any]]) -> list[Verdict]:
+def verdicts(lines: list[dict[str, Any]]) -> list[Goal]:
     """Whether no setting is cheaper than the default."""
     if not lines:
-        return [Verdict("memory setting", "not measured: no control groups")]
+        return [Goal("memory setting", "not measured: no control groups")]
     found, default = cheapest(lines), default_memory_mb()
     settings = ", ".join(map(str, found))
-    return [Verdict("cheapest memory settings, MB", settings, f"{default}, the default, is one", default in found)]
+    return [Goal("cheapest memory settings, MB", settings, f"{default}, the default, is one", default in found)]
 
 
 def main() -> int:

@@ -24,7 +24,7 @@ _CONTENDERS: Final = {
 _LABEL, _BAR, _VALUE, _ROW, _MARGIN = 300, 420, 180, 30, 24
 
 
-class Bar(NamedTuple):
+class PlotBar(NamedTuple):
     """One line of a panel."""
 
     label: str
@@ -37,7 +37,7 @@ class Panel(NamedTuple):
     """Bars under a title; a line where they should reach, or should end."""
 
     title: str
-    bars: list[Bar]
+    bars: list[PlotBar]
     goal: float | None = None
 
 
@@ -68,7 +68,7 @@ def _throughput(place: dict[str, Any]) -> Panel:
         throughput.SERIAL: _BLUE,
     }
     bars = [
-        Bar(name, each["images_per_second"], f"{each['images_per_second']:.1f}", colours.get(name, _GREY))
+        PlotBar(name, each["images_per_second"], f"{each['images_per_second']:.1f}", colours.get(name, _GREY))
         for name, each in place["contenders"].items()
     ]
     reference = place["contenders"][place["reference"]]["images_per_second"]
@@ -77,14 +77,14 @@ def _throughput(place: dict[str, Any]) -> Panel:
 
 def _coldstart(document: dict[str, Any]) -> Panel:
     colours = {coldstart.HANDLER.name: _GREEN, coldstart.BASELINE.name: _BLUE}
-    bars = [Bar(name, ms, f"{ms:.0f}", colours.get(name, _GREY)) for name, ms in document["cpu_ms"].items()]
+    bars = [PlotBar(name, ms, f"{ms:.0f}", colours.get(name, _GREY)) for name, ms in document["cpu_ms"].items()]
     goal = document["cpu_ms"][coldstart.BASELINE.name] * coldstart.GOAL
     return Panel("Cold start, CPU ms; the handler must not pass the line", bars, goal)
 
 
 def _time(lines: list[dict[str, Any]]) -> Panel:
     bars = [
-        Bar(f"{each['memory_mb']} MB", each["ms_per_image"], f"{each['ms_per_image']:.0f}", _BLUE) for each in lines
+        PlotBar(f"{each['memory_mb']} MB", each["ms_per_image"], f"{each['ms_per_image']:.0f}", _BLUE) for each in lines
     ]
     return Panel("Milliseconds an image, by memory", bars)
 
@@ -93,7 +93,7 @@ def _price(lines: list[dict[str, Any]]) -> Panel:
     price = Prices.load().lambda_arm64
     dollars = [price.of(each["gb_seconds_per_million"]) for each in lines]
     bars = [
-        Bar(f"{each['memory_mb']} MB", value, f"{value:.2f}, peak {each['rss_mb']} MB", _BLUE)
+        PlotBar(f"{each['memory_mb']} MB", value, f"{value:.2f}, peak {each['rss_mb']} MB", _BLUE)
         for each, value in zip(lines, dollars, strict=True)
     ]
     return Panel("Compute, USD a million images, by memory", bars)
@@ -101,7 +101,7 @@ def _price(lines: list[dict[str, Any]]) -> Panel:
 
 def _renderer(document: dict[str, Any]) -> Panel:
     bars = [
-        Bar(f"{line['case']}: {line['group']}"[:42], line["libvips"], f"{line['libvips']:.2f}", _BLUE)
+        PlotBar(f"{line['case']}: {line['group']}"[:42], line["libvips"], f"{line['libvips']:.2f}", _BLUE)
         for line in document["groups"]
     ]
     return Panel("CPU time of the renderer over libvips", bars, 1.0)

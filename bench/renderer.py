@@ -34,11 +34,12 @@ from PIL import Image, ImageCms, ImageDraw, ImageFont, ImageOps
 from rich.console import Console
 from skimage.metrics import structural_similarity
 
-from bench.corpus import ROOT, Source, sources
-from bench.figures import WIDTH, Figures, Verdict, told
+from bench.corpus import ROOT, CorpusImage, sources
+from bench.figures import WIDTH, Figures, Goal, told
 from thumbnail_pipeline.renderer.encoders import encoded
 from thumbnail_pipeline.renderer.pyramid import decoder_reduction
-from thumbnail_pipeline.renderer.rendering import Rendition, Settings, render
+from thumbnail_pipeline.renderer.rendering import render
+from thumbnail_pipeline.settings import Rendition, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -165,7 +166,7 @@ def likeness(data: bytes, wanted: Image.Image) -> float:
     )
 
 
-def compared(case: str, found: list[Source], rounds: int, sharp: Sharp) -> list[dict[str, Any]]:
+def compared(case: str, found: list[CorpusImage], rounds: int, sharp: Sharp) -> list[dict[str, Any]]:
     boxes = BOXES[case]
     times: dict[tuple[str, Path], list[float]] = defaultdict(list)
     made: dict[tuple[str, Path], list[bytes]] = {}
@@ -241,7 +242,7 @@ print(memory("VmHWM") - before)
 """
 
 
-def memory(found: list[Source]) -> list[dict[str, Any]]:
+def memory(found: list[CorpusImage]) -> list[dict[str, Any]]:
     """Bytes of memory added by one image, in a process of its own, for the largest file of each group."""
     lines = []
     for group in dict.fromkeys(each.group for each in found):
@@ -261,7 +262,7 @@ def memory(found: list[Source]) -> list[dict[str, Any]]:
     return lines
 
 
-def efforts(found: list[Source]) -> list[dict[str, Any]]:
+def efforts(found: list[CorpusImage]) -> list[dict[str, Any]]:
     """For each format, effort and size: CPU milliseconds to encode, bytes and SSIM, in the middle of photographs.
 
     AVIF stops at 5: each further effort takes several times as long, for a percent or two of the bytes.
@@ -352,10 +353,10 @@ def tables(document: dict[str, Any]) -> list[Figures]:
     ]
 
 
-def verdicts(document: dict[str, Any]) -> list[Verdict]:
+def verdicts(document: dict[str, Any]) -> list[Goal]:
     """The ratios that have a goal."""
     return [
-        Verdict(
+        Goal(
             f"CPU over {name}, {line['case']}: {line['group']}",
             f"{line[name]:.2f}",
             f"≤ {goal:.2f} x {SLACK}",

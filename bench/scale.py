@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bench import vast
 from bench.corpus import ROOT
-from bench.figures import Figures, Verdict, told
+from bench.figures import Figures, Goal, told
 from bench.vast import Damage, damage
 from devtools.localaws import processes
 from thumbctl.conventions import ExitCode
@@ -43,7 +43,7 @@ _OUT_OF_DATE: Final = frozenset({Damage.MISSING, Damage.RESTYLED})
 
 
 @dataclass(frozen=True)
-class Run:
+class ScaleRun:
     """A command over so many objects."""
 
     command: str
@@ -95,30 +95,30 @@ def tables(document: list[dict[str, Any]]) -> list[Figures]:
     return [Figures("scale", "Bulk work over a bucket that grows", columns, rows)]
 
 
-def verdicts(document: list[dict[str, Any]]) -> list[Verdict]:
+def verdicts(document: list[dict[str, Any]]) -> list[Goal]:
     """Memory within a tenth, time in proportion within a half, and nothing left out or twice."""
     found = []
     for command in _COMMANDS:
         runs = sorted((each for each in _runs(document) if each.command == command), key=lambda run: run.objects)
         memory = runs[-1].peak_mb / runs[0].peak_mb
         goal, held = "0.90 to 1.10", 0.9 <= memory <= 1.1
-        found.append(Verdict(f"{command}: memory, largest over smallest", f"{memory:.2f}", goal, held))
+        found.append(Goal(f"{command}: memory, largest over smallest", f"{memory:.2f}", goal, held))
         # What a process needs to start does not grow; between the larger two it hardly counts.
         *_, second, largest = (runs[0], *runs)
         growth = (largest.cpu_seconds / second.cpu_seconds) / (largest.objects / second.objects)
-        found.append(Verdict(f"{command}: CPU an object, over the next", f"{growth:.2f}", "at most 1.5", growth <= 1.5))
+        found.append(Goal(f"{command}: CPU an object, over the next", f"{growth:.2f}", "at most 1.5", growth <= 1.5))
         right = all(each.messages == each.expected_messages and not each.twice for each in runs)
-        found.append(Verdict(f"{command}: messages", "right" if right else "WRONG", "each once", right))
+        found.append(Goal(f"{command}: messages", "right" if right else "WRONG", "each once", right))
         done = all(each.exit_code != ExitCode.IMPOSSIBLE for each in runs)
-        found.append(Verdict(f"{command}: runs to its end", "yes" if done else "NO", "yes", done))
+        found.append(Goal(f"{command}: runs to its end", "yes" if done else "NO", "yes", done))
     return found
 
 
-def _runs(document: list[dict[str, Any]]) -> list[Run]:
-    return [Run(**each) for each in document]
+def _runs(document: list[dict[str, Any]]) -> list[ScaleRun]:
+    return [ScaleRun(**each) for each in document]
 
 
-def _run(command: str, objects: int) -> Run:
+def _run(command: str, objects: int) -> ScaleRun:
     with _deployment(objects) as url, tempfile.TemporaryDirectory() as home:
         environment = {
             **processes.environment_without_aws(),
@@ -141,7 +141,7 @@ def _run(command: str, objects: int) -> Run:
         seconds = time.monotonic() - begun
         stats = _stats(url)
     sent = {int(times): number for times, number in stats["sent"].items() if times != "0"}
-    run = Run(
+    run = ScaleRun(
         command=command,
         objects=objects,
         seconds=seconds,

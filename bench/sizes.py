@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bench.corpus import ROOT
-from bench.figures import Figures, Verdict, told
+from bench.figures import Figures, Goal, told
 from devtools.bundle import archive
 from devtools.bundle.build import LAMBDA_UNZIPPED_LIMIT
 
@@ -34,7 +34,7 @@ def tables(document: dict[str, Any]) -> list[Figures]:
     return [Figures("sizes", "Archives", ("", "MiB zipped", "MiB unzipped"), rows)]
 
 
-def verdicts(document: dict[str, Any]) -> list[Verdict]:
+def verdicts(document: dict[str, Any]) -> list[Goal]:
     """What they take of Lambda's limit."""
     largest = max(
         sum(unzipped for name, (_, unzipped) in document.items() if name.startswith(folder))
@@ -42,7 +42,7 @@ def verdicts(document: dict[str, Any]) -> list[Verdict]:
     )
     limit = f"{LAMBDA_UNZIPPED_LIMIT / 2**20:.0f} MiB"
     return [
-        Verdict(
+        Goal(
             "function and layer, unzipped", f"{largest / 2**20:.1f} MiB", f"≤ {limit}", largest <= LAMBDA_UNZIPPED_LIMIT
         )
     ]

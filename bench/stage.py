@@ -16,12 +16,12 @@ import psutil
 from bench import loopback
 from bench.corpus import ROOT, batch
 from devtools.localaws import processes
-from thumbctl.render import DEFAULT
+from thumbctl.defaults import DEFAULT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from bench.contender import Contender, Run
+    from bench.contender import Contender, ContenderRun
     from bench.loopback import Call, Loopback, Stats
 
 __all__ = ["CORE_MB", "Cores", "Stage", "Turn", "default_memory_mb", "function_environment", "two_cores"]
@@ -98,7 +98,7 @@ class Turn(NamedTuple):
     folder: str
     """Of the uploads."""
     images: int
-    run: Run
+    run: ContenderRun
     aws: Stats
     calls: list[Call]
     others: float

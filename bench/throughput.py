@@ -25,9 +25,10 @@ from rich.console import Console
 from bench import loopback
 from bench.contender import Contender
 from bench.corpus import ROOT, batch
-from bench.figures import WIDTH, Figures, Verdict, told
+from bench.figures import WIDTH, Figures, Goal, told
 from bench.stage import CORE_MB, Cores, Stage, two_cores
 from devtools.localaws import processes, xray
+from thumbctl import local
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -263,7 +264,7 @@ def traced(stage: Stage, place: Place) -> int:
     """How many subsegments the function sends to X-Ray of a batch that is traced."""
     directory = ROOT / "xray"
     directory.mkdir(exist_ok=True)
-    xray.traces_file(directory).unlink(missing_ok=True)
+    local.traces_file(directory).unlink(missing_ok=True)
     port = processes.free_port(socket.SOCK_DGRAM)
     collector = xray.start(port, directory)
     environment = stage.environment("traced", place.memory_mb)
@@ -275,10 +276,10 @@ def traced(stage: Stage, place: Place) -> int:
         time.sleep(_COLLECTOR_SECONDS)
     finally:
         collector.stop()
-    return sum(map(_subsegments, xray.read(directory)))
+    return sum(map(_subsegments, local.segments(directory)))
 
 
-def _subsegments(segment: xray.Segment) -> int:
+def _subsegments(segment: dict[str, Any]) -> int:
     return 1 + sum(map(_subsegments, segment.get("subsegments", [])))
 
 
@@ -366,20 +367,20 @@ def tables(document: dict[str, Any]) -> list[Figures]:
     return [*found, Figures("per-image", "One image", ("", "on one core"), rows)]
 
 
-def verdicts(document: dict[str, Any]) -> list[Verdict]:
+def verdicts(document: dict[str, Any]) -> list[Goal]:
     """The goal, on each place, and that no connection is made anew."""
     found = []
     for place in document["places"]:
         share, calm = place["of_reference"][HANDLER].values()
         what = f"{place['name']}: handler over {place['reference']}"
         measured = f"{share:.2f}, {calm} of {document['rounds']} rounds calm"
-        found.append(Verdict(what, measured, f"≥ {GOAL:.2f}", share >= GOAL if calm else None))
+        found.append(Goal(what, measured, f"≥ {GOAL:.2f}", share >= GOAL if calm else None))
         share, calm = place["of_reference"][LARGER].values()
         measured = f"{share:.2f}, {calm} of {document['rounds']} rounds calm"
-        found.append(Verdict(f"{place['name']}: the same in batches of 20", measured))
+        found.append(Goal(f"{place['name']}: the same in batches of 20", measured))
         opened = place["contenders"][HANDLER]["connections_later"]
         what = f"{place['name']}: connections opened by a warm batch"
-        found.append(Verdict(what, f"{opened:g}", f"≤ {_NEW_CONNECTIONS}", opened <= _NEW_CONNECTIONS))
+        found.append(Goal(what, f"{opened:g}", f"≤ {_NEW_CONNECTIONS}", opened <= _NEW_CONNECTIONS))
     return found
 
 

@@ -27,7 +27,7 @@ from xml.sax.saxutils import escape
 from aiohttp import web
 
 from devtools.localaws import processes
-from thumbctl.render import DEFAULT
+from thumbctl.defaults import DEFAULT
 from thumbnail_pipeline.messages import ObjectEvent, parse
 
 if TYPE_CHECKING:

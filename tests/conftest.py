@@ -2,7 +2,75 @@
 
 from __future__ import annotations
 
+import functools
+from typing import TYPE_CHECKING, Final
+
+import botocore.loaders
+import pytest
 from aws_xray_sdk.core import xray_recorder
+from hypothesis import settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+HERE: Final = "tests/"
+# What takes Terraform, a process or an archive, or more than a few seconds.
+SLOW: Final = (
+    "tests/terraform/",
+    "tests/model/test_model.py",
+    "tests/model/test_mutants.py",
+    "tests/renderer/test_fuzz.py",
+    "tests/renderer/test_memory.py",
+    "tests/unit/test_bulk_transfer.py",
+    "tests/unit/test_bundle.py",
+    "tests/unit/test_hostile_messages.py",
+    "tests/unit/test_localaws.py",
+    "tests/unit/test_sbom.py",
+    "tests/unit/test_thumbctl_import.py",
+    "tests/unit/test_wheel.py",
+)
+
+# What decides is the same every time; `make fuzz` and `make model` explore at random.
+settings.register_profile("decide", derandomize=True, database=None, deadline=None)
+settings.register_profile("explore", max_examples=2000, deadline=None, print_blob=True)
+settings.load_profile("decide")
+
+# Every boto3 session reads the descriptions of AWS's services anew, and most tests have one of their own.
+botocore.loaders.create_loader = functools.cache(botocore.loaders.create_loader)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add what the suites can be asked for."""
+    parser.addoption("--keep-stack", action="store_true", help="leave the shared stack up, and use one that is")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is slow, and keep modules whose tests share something in one process of pytest-xdist.
+
+    Modules that share a fixture of the session, such as an applied stack, are kept together as well.
+    """
+    groups: dict[str, str] = {}
+    for item in items:
+        module = item.nodeid.partition("::")[0]
+        if module.startswith(SLOW):
+            item.add_marker(pytest.mark.slow)
+        for scope, name in _shared(item):
+            if scope == "session":
+                groups[module] = name
+            else:
+                groups.setdefault(module, module)
+    for item in items:
+        if group := groups.get(item.nodeid.partition("::")[0]):
+            item.add_marker(pytest.mark.xdist_group(group))
+
+
+def _shared(item: pytest.Item) -> Iterator[tuple[str, str]]:
+    """Scope and name of the fixtures of ours that `item` has in common with other tests."""
+    for definitions in item._fixtureinfo.name2fixturedefs.values():  # type: ignore[attr-defined]
+        fixture = definitions[-1]
+        if fixture.baseid.startswith(HERE) and fixture.scope in {"module", "session"}:
+            yield fixture.scope, fixture.argname
 
 
 def pytest_unconfigure() -> None:

@@ -1,1 +1,1 @@
-"""Whether every source object has its thumbnails and every thumbnail its source: the buckets against the catalog."""
+"""The scheduled function that compares the buckets with the catalog: has every source its thumbnails, and no more?"""

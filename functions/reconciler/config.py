@@ -1,4 +1,4 @@
-"""The environment of the scheduled function → one frozen object, validated once at cold start."""
+"""The reconciler's environment, read and checked once at cold start."""
 
 from __future__ import annotations
 
@@ -14,11 +14,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Config:
-    """What Terraform decided for this function."""
+class ReconcilerConfig:
+    """What Terraform decided for the reconciler.
+
+    config = ReconcilerConfig.from_environment(os.environ)
+    """
 
     settings: Settings
-    """Those of the function that renders: what is made with others is out of date."""
+    """Those of the thumbnailer: thumbnails that were made with others are out of date."""
     source_bucket: str
     source_prefix: str
     """Only keys below it are watched; empty for the whole bucket."""
@@ -29,10 +32,10 @@ class Config:
     cursor_parameter: str
     """The SSM parameter that holds how far the pass has come."""
     metrics_function: str
-    """The dimension `Function` of the metrics: the function that renders, beside whose metrics these are shown."""
+    """The value of the metrics' dimension `Function`: the thumbnailer's name, to be shown beside its metrics."""
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str]) -> Config:
+    def from_environment(cls, environment: Mapping[str, str]) -> ReconcilerConfig:
         """Read and validate. Raises Systemic, naming the variable."""
 
         given = Variables(environment)

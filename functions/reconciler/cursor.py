@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from thumbnail_pipeline.reconciliation.findings import Tally
+from thumbnail_pipeline.reconciliation.findings import PassTally
 
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
@@ -25,15 +25,20 @@ def can_hold(place: str) -> bool:
 
 @dataclass(frozen=True)
 class Cursor:
-    """Where to go on, and what was counted before."""
+    """Where a pass goes on, and what it has counted so far."""
 
     after: str = ""
     """A place (see `alignment.Sight`); empty at the beginning."""
-    tally: Tally = field(default_factory=Tally)
+    tally: PassTally = field(default_factory=PassTally)
 
 
 class CursorParameter:
-    """The parameter, which Terraform makes with `{}` in it. One invocation at a time may use it."""
+    """The parameter that holds the cursor. Terraform makes it with `{}`; one invocation at a time may use it.
+
+    parameter = CursorParameter(ssm, name, settings.fingerprint, prefix="photos/")
+    parameter.write(Cursor("photos/m.jpg", tally))
+    parameter.read().after
+    """
 
     def __init__(self, ssm: SSMClient, name: str, settings_fingerprint: str, prefix: str) -> None:
         self._ssm = ssm
@@ -41,27 +46,27 @@ class CursorParameter:
         self._about = {"settings": settings_fingerprint, "prefix": prefix}
 
     def read(self) -> Cursor:
-        """Return where to go on: at the beginning where the last pass is over, or was about other settings.
+        """Return where to go on: at the beginning if the last pass is over, or was about other settings or keys.
 
-        What is no cursor counts as the beginning as well.
+        Whatever is no cursor counts as the beginning as well.
         """
         value = self._ssm.get_parameter(Name=self._name)["Parameter"]["Value"]
         try:
             document = json.loads(value)
             if any(document[name] != expected for name, expected in self._about.items()):
                 return Cursor()
-            return Cursor(str(document["after"]), Tally.from_json(document["tally"]))
+            return Cursor(str(document["after"]), PassTally.from_json(document["tally"]))
         except (ValueError, LookupError, TypeError, AttributeError):
             return Cursor()
 
     def write(self, cursor: Cursor) -> None:
-        """Have the next invocation go on there."""
+        """Let the next invocation go on at `cursor`."""
         self._put(
             json.dumps({**self._about, "after": cursor.after, "tally": cursor.tally.as_json()}, ensure_ascii=False)
         )
 
     def clear(self) -> None:
-        """Have the next invocation begin anew."""
+        """Let the next invocation begin anew."""
         self._put(_NOWHERE)
 
     def _put(self, value: str) -> None:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from reconciler.scheduled import Scheduled
 
 if TYPE_CHECKING:
-    from reconciler.scheduled import LambdaContext
+    from thumbnail_pipeline.environment import LambdaContext
 
 _scheduled = Scheduled.start(os.environ)
 
 
-def handler(event: object, context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - nothing is in it
-    """Go on with the pass over both buckets; what it returns is for whoever invokes it by hand."""
+def handler(event: object, context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - the schedule sends nothing
+    """Go on with the pass over both buckets. Returns its counts, for people who invoke the function by hand."""
     return _scheduled.run(context)

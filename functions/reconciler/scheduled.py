@@ -1,14 +1,14 @@
-"""The pass in pieces: what one invocation has not the time for, the next one of the schedule does."""
+"""A scheduled pass over both buckets, in pieces: where one invocation runs out of time, the next one goes on."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config as ClientConfig
 
-from reconciler.config import Config
+from reconciler.config import ReconcilerConfig
 from reconciler.cursor import Cursor, CursorParameter, can_hold
 from thumbnail_pipeline import telemetry
 from thumbnail_pipeline.reconciliation.comparison import CONNECTIONS, Estate, reconcile
@@ -16,32 +16,26 @@ from thumbnail_pipeline.reconciliation.comparison import CONNECTIONS, Estate, re
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from thumbnail_pipeline.reconciliation.findings import Examined, Tally
+    from thumbnail_pipeline.environment import LambdaContext
+    from thumbnail_pipeline.reconciliation.findings import Examined, PassTally
 
 # Enough for a thousand second looks and the cursor, each call with its retries.
 _MARGIN_MILLISECONDS = 60_000
 _MOST_FINDINGS_LOGGED = 100
 
 
-class LambdaContext(Protocol):
-    """The part of Lambda's context that is used here."""
-
-    def get_remaining_time_in_millis(self) -> int:
-        """How much is left of this invocation's time."""
-
-
 @dataclass(frozen=True)
 class Scheduled:
-    """What a cold start makes."""
+    """What a warm function keeps between invocations."""
 
-    config: Config
+    config: ReconcilerConfig
     estate: Estate
     cursor: CursorParameter
 
     @classmethod
     def start(cls, environment: Mapping[str, str]) -> Scheduled:
         """Read the environment and make the clients; nothing goes over the network."""
-        config = Config.from_environment(environment)
+        config = ReconcilerConfig.from_environment(environment)
         session = boto3.session.Session()
         several = ClientConfig(max_pool_connections=CONNECTIONS, retries={"mode": "standard", "total_max_attempts": 5})
         estate = Estate(
@@ -60,9 +54,9 @@ class Scheduled:
         return cls(config, estate, cursor)
 
     def run(self, context: LambdaContext) -> dict[str, Any]:
-        """Go on with the pass for as long as there is time, and at its end publish what it came to.
+        """Go on with the pass for as long as there is time, and when it is complete, publish its metrics.
 
-        Return how far it has come, for whoever invokes the function by hand.
+        Return the counts so far, for people who invoke the function by hand.
         """
         begun = self.cursor.read()
         tally = begun.tally
@@ -78,7 +72,7 @@ class Scheduled:
         self._publish(tally)
         return _told("The pass is over", tally)
 
-    def _publish(self, tally: Tally) -> None:
+    def _publish(self, tally: PassTally) -> None:
         values = {
             "Completeness": tally.completeness,
             "Incomplete": tally.incomplete,
@@ -101,7 +95,7 @@ def _log(examined: Examined) -> int:
     return len(wrong)
 
 
-def _told(message: str, tally: Tally, **fields: str) -> dict[str, Any]:
+def _told(message: str, tally: PassTally, **fields: str) -> dict[str, Any]:
     told = {**tally.as_json(), "completeness": tally.completeness, **fields}
     telemetry.log("INFO", message, **told)
     return told

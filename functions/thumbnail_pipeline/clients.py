@@ -1,4 +1,4 @@
-"""The clients, made once at cold start, and what their errors mean to the message in hand."""
+"""The AWS clients of a function, and what each of their errors means for the message in hand."""
 
 from __future__ import annotations
 
@@ -21,14 +21,12 @@ if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
 
-    from thumbnailer.capacity import Capacity
-
 _ATTEMPTS = 3
 _CONNECT_SECONDS = 1
 
 
 def _client_config(deadline: float, connections: int) -> ClientConfig:
-    """Let one call, retries included, take `deadline` seconds at most, and keep so many connections open.
+    """Let one call, retries included, take `deadline` seconds at most, and keep `connections` open.
 
     The SDK's own retries cover the blips; what does not answer for longer is retried from the queue, so that one
     slow call does not eat the time of a whole batch.
@@ -68,10 +66,13 @@ _SERVER_ERROR = 500
 
 @dataclass(frozen=True)
 class Clients:
-    """The AWS clients of the function.
+    """The clients of a function, made once at cold start; making them sends nothing over the network.
 
-    Nothing goes over the network when they are made. Those that few invocations need are made when one does, for
-    each costs a cold start several milliseconds.
+        clients = Clients.connect(deadline=18, s3_connections=18, dynamodb_connections=10)
+        with errors_told_apart("reading the source"):
+            clients.s3.get_object(Bucket=bucket, Key=key)
+
+    Those that few invocations need are made on first use, for each costs a cold start several milliseconds.
     """
 
     s3: S3Client
@@ -79,23 +80,26 @@ class Clients:
     _deadline: float
 
     @classmethod
-    def connect(cls, capacity: Capacity, deadline: float) -> Clients:
-        """Make the clients, such that one call takes `deadline` seconds at most."""
+    def connect(cls, *, deadline: float, s3_connections: int, dynamodb_connections: int) -> Clients:
+        """Make the clients. One call, retries included, takes `deadline` seconds at most.
+
+        The connections are those that are kept open, so that none is made anew; more calls than that at a time wait.
+        """
         session = boto3.session.Session()
         return cls(
-            s3=session.client("s3", config=_client_config(deadline, capacity.connections)),
-            dynamodb=session.client("dynamodb", config=_client_config(deadline, capacity.images)),
+            s3=session.client("s3", config=_client_config(deadline, s3_connections)),
+            dynamodb=session.client("dynamodb", config=_client_config(deadline, dynamodb_connections)),
             _deadline=deadline,
         )
 
     @cached_property
     def sns(self) -> SNSClient:
-        """For failures."""
+        """For digests of failures."""
         return boto3.session.Session().client("sns", config=_client_config(self._deadline, 1))
 
     @cached_property
     def sqs(self) -> SQSClient:
-        """For messages that must come back."""
+        """For the delay of messages that must come back."""
         return boto3.session.Session().client("sqs", config=_client_config(self._deadline, 1))
 
 

@@ -1,8 +1,8 @@
-"""Environment variables, read strictly: what is not usable raises Systemic and names the variable."""
+"""What Lambda and Terraform tell a function: its environment, read strictly, and the context of an invocation."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from thumbnail_pipeline.errors import Systemic
 from thumbnail_pipeline.settings import Settings
@@ -11,8 +11,21 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+class LambdaContext(Protocol):
+    """The part that functions use of https://docs.aws.amazon.com/lambda/latest/dg/python-context.html."""
+
+    aws_request_id: str
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Milliseconds until Lambda kills the invocation."""
+
+
 class Variables:
-    """What Terraform and Lambda tell a function. Every method raises Systemic: no image can be processed without."""
+    """Environment variables by name. Every method raises Systemic, naming a variable that cannot be used.
+
+    given = Variables(os.environ)
+    table, days = given.text("CATALOG_TABLE"), given.number("TOMBSTONE_DAYS")
+    """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment

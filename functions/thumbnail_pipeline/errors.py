@@ -4,7 +4,7 @@
     ├── Permanent   recorded with a reason, counted, alerted, acknowledged: trying again cannot help
     ├── Transient   this message alone goes back to the queue
     │   └── OutOfTime   untouched, for the invocation is nearly over
-    └── Systemic    the whole invocation fails: nobody's message can succeed until a person acts
+    └── Systemic    the whole invocation fails: no message can succeed until a person acts
 
 Systemic faults must not be reported as batch item failures: partial batch responses switch off the
 back-off of Lambda's pollers, and a broken policy would burn the backlog into the dead-letter queue.
@@ -12,6 +12,11 @@ https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from thumbnail_pipeline.outcomes import Reason
 
 __all__ = ["OutOfTime", "Permanent", "PipelineError", "Systemic", "Transient"]
 
@@ -23,11 +28,12 @@ class PipelineError(Exception):
 class Permanent(PipelineError):
     """The input can never be processed.
 
-    `reason` is a stable code in kebab case, fit for a metric dimension and for people's queries;
     `detail` is one sentence for the person who looks at this one image.
+
+        raise Permanent(Reason.EMPTY, "The object has no bytes.")
     """
 
-    def __init__(self, reason: str, detail: str) -> None:
+    def __init__(self, reason: Reason, detail: str) -> None:
         super().__init__(reason, detail)
         self.reason = reason
         self.detail = detail

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import ListObjectsV2RequestTypeDef, ObjectTypeDef
+    from mypy_boto3_s3.type_defs import ListObjectsV2RequestPaginateTypeDef, ObjectTypeDef
 
 KEYS_A_CALL = 1000
 
@@ -31,7 +31,7 @@ class Listed:
 
 
 def find(s3: S3Client, bucket: str, key: str) -> Listed | None:
-    """Return the object at `key` as a listing shows it, or None: unlike a HEAD, that takes no leave to read it."""
+    """Return the object at `key`, or None. It is listed, for a HEAD would need the permission to read it."""
     # Of all keys that begin with it, a key itself comes first.
     found = s3.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1).get("Contents", ())
     return next((_listed(each) for each in found if each["Key"] == key), None)
@@ -39,14 +39,9 @@ def find(s3: S3Client, bucket: str, key: str) -> Listed | None:
 
 def top_level(s3: S3Client, bucket: str) -> Iterator[str]:
     """Yield the first part of all keys, each once, with its slash where the key has one."""
-    request: ListObjectsV2RequestTypeDef = {"Bucket": bucket, "Delimiter": "/"}
-    while True:
-        page = s3.list_objects_v2(**request)
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Delimiter="/"):
         yield from (each["Prefix"] for each in page.get("CommonPrefixes", ()))
         yield from (each["Key"] for each in page.get("Contents", ()))
-        if not page.get("IsTruncated"):
-            return
-        request["ContinuationToken"] = page["NextContinuationToken"]
 
 
 def objects(
@@ -56,18 +51,14 @@ def objects(
 
     Memory is that of one page, however many there are.
     """
-    request: ListObjectsV2RequestTypeDef = {"Bucket": bucket, "Prefix": prefix}
+    request: ListObjectsV2RequestPaginateTypeDef = {"Bucket": bucket, "Prefix": prefix}
     if after:
         request["StartAfter"] = after
-    while True:
-        page = s3.list_objects_v2(**request)
+    for page in s3.get_paginator("list_objects_v2").paginate(**request):
         for each in page.get("Contents", ()):
             if until is not None and each["Key"] >= until:
                 return
             yield _listed(each)
-        if not page.get("IsTruncated"):
-            return
-        request["ContinuationToken"] = page["NextContinuationToken"]
 
 
 def _listed(each: ObjectTypeDef) -> Listed:

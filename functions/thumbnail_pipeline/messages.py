@@ -1,7 +1,7 @@
-"""An SQS message's body → the object events in it. Pure: no AWS, no clock.
+"""Messages of the work queue: the body of one → the object events in it, and the body of a backfill's. Pure.
 
-Understands what S3 sends straight to the queue, through SNS and through EventBridge, the `s3:TestEvent`
-that comes whenever a notification is configured, and backfill messages: the same shape, no sequencer.
+Read is what S3 sends straight to the queue, through SNS and through EventBridge, the `s3:TestEvent` that it sends
+whenever a notification is configured, and what a backfill writes: a notification of S3 without a sequencer.
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
 """
@@ -12,26 +12,18 @@ import enum
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote_plus
+from urllib.parse import quote_plus, unquote_plus
 
 from thumbnail_pipeline import ordering
 from thumbnail_pipeline.errors import Permanent
+from thumbnail_pipeline.images import LONGEST_KEY_BYTES, Image
+from thumbnail_pipeline.outcomes import Reason
+from thumbnail_pipeline.sns import Notification
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["LONGEST_KEY_BYTES", "Change", "Image", "ObjectEvent", "parse"]
-
-# https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
-LONGEST_KEY_BYTES = 1024
-
-
-@dataclass(frozen=True)
-class Image:
-    """A source object by name; its catalog row has the same key."""
-
-    bucket: str
-    key: str
+__all__ = ["Change", "ObjectEvent", "backfill_body", "parse"]
 
 
 class Change(enum.Enum):
@@ -59,31 +51,52 @@ class ObjectEvent:
     occurred_at: str
     """ISO 8601, as S3 wrote it; empty where the message has none."""
     forced: bool = False
-    """Whether a backfill is to render the object although its row says that it is up to date."""
+    """Whether the object is to be rendered even if its row says that it is up to date; only a backfill can ask."""
 
     @property
     def is_backfill(self) -> bool:
-        """Whether this is no event of S3 but somebody's wish to have the object looked at."""
+        """Whether this was written by `backfill_body`, and not by S3."""
         return self.sequencer == ordering.LOWEST
 
 
 def parse(body: str) -> tuple[ObjectEvent | Permanent, ...]:
-    """Return the events in a message's `body`, each that cannot be read as the error in its place.
+    """Return the events in the `body` of a message, and a Permanent error in the place of each unreadable one.
 
-    Empty for an `s3:TestEvent`. Raises Permanent (`malformed-message`, `unknown-message`) where the
-    message as a whole is not one of S3's.
+    An `s3:TestEvent` has no events. Raises Permanent (`malformed-message`, `unknown-message`) where the message as a
+    whole is not one of S3's.
     """
     message = _json_object(body)
-    if message.get("Type") == "Notification" and "TopicArn" in message:
-        message = _json_object(message.get("Message"))
+    if notification := Notification.of(message):
+        message = _json_object(notification.message)
     if message.get("Event") == "s3:TestEvent":
         return ()
     if message.get("source") == "aws.s3":
         return (_readable(_from_event_bridge, message),)
     records = message.get("Records")
     if not isinstance(records, list) or not records:
-        raise Permanent("unknown-message", "the message is JSON, but no notification of S3 with Records")
+        raise Permanent(Reason.UNKNOWN_MESSAGE, "the message is JSON, but no notification of S3 with Records")
     return tuple(_readable(_from_notification, record) for record in records)
+
+
+def backfill_body(image: Image, *, size: int | None = None, etag: str | None = None, forced: bool = False) -> str:
+    """Return the body of a message that has the function look at an object.
+
+    With `etag` it is about these very bytes and no others; whatever replaced them has an event of its own. `size`, in
+    bytes, lets the function hold no more memory than it needs. What is up to date is left alone unless `forced`.
+    """
+    described: dict[str, Any] = {"key": quote_plus(image.key)}
+    if size is not None:
+        described["size"] = size
+    if etag is not None:
+        described["eTag"] = etag
+    record: dict[str, Any] = {
+        "eventSource": "thumbnail-pipeline:backfill",
+        "eventName": "ObjectCreated:Backfill",
+        "s3": {"bucket": {"name": image.bucket}, "object": described},
+    }
+    if forced:
+        record["forced"] = True
+    return json.dumps({"Records": [record]}, separators=(",", ":"))
 
 
 def _json_object(text: object) -> dict[str, Any]:
@@ -92,7 +105,7 @@ def _json_object(text: object) -> dict[str, Any]:
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):
-        raise Permanent("malformed-message", "the message is no JSON object")
+        raise Permanent(Reason.MALFORMED_MESSAGE, "the message is no JSON object")
     return document
 
 
@@ -102,7 +115,7 @@ def _readable(read: Callable[[Any], ObjectEvent], record: object) -> ObjectEvent
     except Permanent as error:
         return error
     except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        return Permanent("malformed-message", f"a record lacks or garbles a field: {error!r}")
+        return Permanent(Reason.MALFORMED_MESSAGE, f"a record lacks or garbles a field: {error!r}")
 
 
 # Lifecycle expiry has an event family of its own, with the same two endings.
@@ -120,7 +133,7 @@ def _from_notification(record: dict[str, Any]) -> ObjectEvent:
     name = str(record["eventName"]).removeprefix("s3:")
     change = _CHANGES.get("ObjectCreated" if name.startswith("ObjectCreated:") else name)
     if change is None:
-        raise Permanent("unknown-event", f"{name!r} is no creation or removal of an object")
+        raise Permanent(Reason.UNKNOWN_EVENT, f"{name!r} is no creation or removal of an object")
     s3_object = record["s3"]["object"]
     version_id = s3_object.get("versionId") or None
     if change is Change.REMOVED and name.endswith(":Delete") and version_id:
@@ -147,7 +160,7 @@ def _from_event_bridge(message: dict[str, Any]) -> ObjectEvent:
         versioned = permanently and bool(detail["object"].get("version-id"))
         change = Change.VERSION_REMOVED if versioned else Change.REMOVED
     else:
-        raise Permanent("unknown-event", f"{detail_type!r} is no creation or removal of an object")
+        raise Permanent(Reason.UNKNOWN_EVENT, f"{detail_type!r} is no creation or removal of an object")
     s3_object = detail["object"]
     return _event(
         change,

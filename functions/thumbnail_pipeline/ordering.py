@@ -12,7 +12,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from thumbnailer.catalog import Row
+    from thumbnail_pipeline.rows import Row
 
 # Padded to one width on arrival, so that DynamoDB's own string order is event order in conditions too.
 # S3 documents no maximum; today's values have 16 to 18 digits.
@@ -34,8 +34,8 @@ def normalise(sequencer: str) -> str:
     return sequencer.upper().ljust(_WIDTH, "0")
 
 
-class Verdict(enum.Enum):
-    """What a catalog row says of an event."""
+class Order(enum.Enum):
+    """How an event stands to what its catalog row has seen."""
 
     NEWER = "newer"
     """The event is newer than all that was applied: apply it."""
@@ -45,10 +45,10 @@ class Verdict(enum.Enum):
     """A newer event has been applied, or is being applied and will be retried until it is."""
 
 
-def judge(sequencer: str, row: Row | None) -> Verdict:
-    """Compare an event's normalised `sequencer` with the catalog `row` of its image."""
+def compare(sequencer: str, row: Row | None) -> Order:
+    """Compare an event's normalised `sequencer` with the catalog `row` of its image; None where it has none."""
     if row is None:
-        return Verdict.NEWER
+        return Order.NEWER
     if sequencer < row.claim:
-        return Verdict.STALE
-    return Verdict.SAME if sequencer == row.sequencer else Verdict.NEWER
+        return Order.STALE
+    return Order.SAME if sequencer == row.sequencer else Order.NEWER

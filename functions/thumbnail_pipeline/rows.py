@@ -1,4 +1,8 @@
-"""What the catalog knows of many objects at a time."""
+"""Reads rows of the catalog: how one is found, what is in it, and many at a time. Only the thumbnailer writes them.
+
+row = Rows(dynamodb, table, bucket).of([key])[key]
+row.status, row.reason, [each.key for each in row.thumbnails]
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
-from boto3.dynamodb.types import TypeDeserializer
+from thumbnail_pipeline.images import Image, StoredThumbnail
+from thumbnail_pipeline.outcomes import Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,62 +27,144 @@ if TYPE_CHECKING:
 
     from thumbnail_pipeline.listing import Listed
 
-# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
+FAILURE_SHARDS = 16
+"""Partitions of the sparse index of failures, so that a bulk import of bad images does not throttle the table.
+
+Only FAILED rows carry its keys: `failure_shard`, two decimal digits, and `failed_at`.
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-indexes-gsi-sharding.html
+"""
+
 KEYS_A_CALL = 100
+"""https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html"""
+
+# Failures are listed through a sparse index: only FAILED rows carry its keys, and they are spread over
+# this many partitions so that a bulk import of bad images does not throttle the table.
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-indexes-gsi-sharding.html
+FAILURE_SHARDS = 16
 
 _ATTRIBUTES = (
     "source_key",
+    "source_bucket",
     "status",
     "etag",
     "settings_fingerprint",
     "reason",
     "sequencer",
     "claim",
+    "fence",
     "processed_at",
 )
 _THUMBNAILS = "renditions"
 _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 0.1, 5.0
-_deserialise = TypeDeserializer().deserialize
 
 _Item = TypeVar("_Item")
 
 
-@dataclass(frozen=True)
-class Known:
-    """What a catalog row says, as far as it takes to tell whether it is current."""
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What the catalog says of one image."""
 
-    status: str | None
-    """READY, FAILED or DELETED; None while the first claim on an image is not yet committed."""
+    image: Image
+    status: Status | None
+    """None while the first claim on an image is not yet committed."""
+    sequencer: str
+    """That of the newest event applied; see `ordering`."""
+    claim: str
+    """That of the newest event that anybody is applying."""
+    fence: int
+    """Grows with every claim."""
+    version_id: str | None = None
     etag: str | None = None
+    """Of the source's bytes; None where they were never read."""
     settings_fingerprint: str | None = None
+    """Of the settings that the thumbnails were made with; None while they are being renewed."""
+    thumbnails: tuple[StoredThumbnail, ...] = ()
+    obsolete: tuple[StoredThumbnail, ...] = ()
+    """Thumbnails of an earlier state that may not have been deleted yet."""
     reason: str | None = None
+    """Why it FAILED: one of `Reason`, or of another release's."""
     processed_at: str | None = None
     """When it was last written, ISO 8601."""
-    claimed: bool = False
-    """Whether a newer event than the one that the row shows is being applied."""
-    thumbnails: Mapping[str, str] = field(default_factory=dict)
-    """ETags by key."""
+    attributes: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    """Everything that was read, by attribute name: text, numbers, booleans, lists and objects, as JSON has them."""
+
+    @property
+    def claimed(self) -> bool:
+        """Whether a newer event than the one that the row shows is being applied, or its worker died."""
+        return self.claim > self.sequencer
+
+
+def key_of(image: Image) -> dict[str, Any]:
+    """Return the primary key of an image's row, as DynamoDB writes it."""
+    return {"source_key": {"S": image.key}, "source_bucket": {"S": image.bucket}}
+
+
+def plain(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an item that DynamoDB wrote as JSON has it; the catalog holds neither binary values nor sets.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_AttributeValue.html
+    """
+    return {name: _plain(attribute) for name, attribute in item.items()}
+
+
+def _plain(attribute: Mapping[str, Any]) -> Any:  # noqa: ANN401 - whatever a row can hold
+    ((kind, value),) = attribute.items()
+    match kind:
+        case "N":
+            return float(value) if "." in value else int(value)
+        case "L":
+            return [_plain(each) for each in value]
+        case "M":
+            return plain(value)
+        case "NULL":
+            return None
+    return value
+
+
+def decoded(item: Mapping[str, Any]) -> Row:
+    """Read a row that DynamoDB wrote. Raises LookupError or ValueError for what is no row."""
+    values = plain(item)
+    status = values.get("status")
+    return Row(
+        image=Image(values["source_bucket"], values["source_key"]),
+        status=None if status is None else Status(status),
+        sequencer=values["sequencer"],
+        claim=values["claim"],
+        fence=values["fence"],
+        version_id=values.get("version_id"),
+        etag=values.get("etag"),
+        settings_fingerprint=values.get("settings_fingerprint"),
+        thumbnails=_thumbnails(values.get(_THUMBNAILS)),
+        obsolete=_thumbnails(values.get("obsolete")),
+        reason=values.get("reason"),
+        processed_at=values.get("processed_at"),
+        attributes=values,
+    )
+
+
+def _thumbnails(stored: Sequence[Mapping[str, Any]] | None) -> tuple[StoredThumbnail, ...]:
+    return tuple(StoredThumbnail(each["key"], each["etag"]) for each in stored or ())
 
 
 class Rows:
     """The catalog's rows of the images of one bucket, read-only."""
 
     def __init__(self, dynamodb: DynamoDBClient, table: str, bucket: str, *, thumbnails: bool = True) -> None:
-        """Without `thumbnails`, rows are told to have none: they are most of a row, and of the time to read it."""
+        """Without `thumbnails`, rows come without theirs, which are most of a row and of the time to read it."""
         self._dynamodb = dynamodb
         self._attributes = (*_ATTRIBUTES, _THUMBNAILS) if thumbnails else _ATTRIBUTES
         self._table = table
         self._bucket = bucket
 
-    def of(self, keys: Sequence[str], *, consistent: bool = False) -> dict[str, Known]:
+    def of(self, keys: Sequence[str], *, consistent: bool = False) -> dict[str, Row]:
         """Return the rows that there are of up to a hundred images, by key.
 
         Unless `consistent`, what was written in the last second may be missing, and each costs half.
         """
-        found: dict[str, Known] = {}
+        found: dict[str, Row] = {}
         names = {f"#{index}": name for index, name in enumerate(self._attributes)}
         asked: KeysAndAttributesTypeDef = {
-            "Keys": [{"source_key": {"S": key}, "source_bucket": {"S": self._bucket}} for key in keys],
+            "Keys": [key_of(Image(self._bucket, key)) for key in keys],
             "ConsistentRead": consistent,
             "ProjectionExpression": ", ".join(names),
             "ExpressionAttributeNames": names,
@@ -87,7 +174,8 @@ class Rows:
         while wanted:
             answer = self._dynamodb.batch_get_item(RequestItems=wanted)
             for item in answer["Responses"].get(self._table, ()):
-                found[item["source_key"]["S"]] = known(item)
+                row = decoded(item)
+                found[row.image.key] = row
             wanted = answer.get("UnprocessedKeys") or {}  # type: ignore[assignment] # the same shape
             if wanted:
                 # What was throttled is handed back rather than refused, and the SDK does not ask for it again.
@@ -97,7 +185,7 @@ class Rows:
         return found
 
 
-def survey(objects: Iterable[Listed], rows: Rows, *, at_once: int) -> Iterator[tuple[Listed, Known | None]]:
+def survey(objects: Iterable[Listed], rows: Rows, *, at_once: int) -> Iterator[tuple[Listed, Row | None]]:
     """Yield each object with its row, or None where it has none, in the order of `objects`.
 
     Up to `at_once` hundreds are looked up at a time; no more than that is held.
@@ -105,13 +193,13 @@ def survey(objects: Iterable[Listed], rows: Rows, *, at_once: int) -> Iterator[t
     remaining = iter(objects)
     with ThreadPoolExecutor(at_once) as threads:
 
-        def look_up() -> Iterator[tuple[list[Listed], Future[dict[str, Known]]]]:
+        def look_up() -> Iterator[tuple[list[Listed], Future[dict[str, Row]]]]:
             while page := list(itertools.islice(remaining, KEYS_A_CALL)):
                 yield page, threads.submit(rows.of, [each.key for each in page])
 
         for page, answer in _ahead(look_up(), at_once):
-            known = answer.result()
-            yield from ((each, known.get(each.key)) for each in page)
+            found = answer.result()
+            yield from ((each, found.get(each.key)) for each in page)
 
 
 def _ahead(items: Iterator[_Item], number: int) -> Iterator[_Item]:
@@ -120,17 +208,3 @@ def _ahead(items: Iterator[_Item], number: int) -> Iterator[_Item]:
     while begun:
         yield begun.popleft()
         begun.extend(itertools.islice(items, 1))
-
-
-def known(item: Mapping[str, Any]) -> Known:
-    """What an item of the table says, as DynamoDB writes it."""
-    values = {name: _deserialise(value) for name, value in item.items()}
-    return Known(
-        status=values.get("status"),
-        etag=values.get("etag"),
-        settings_fingerprint=values.get("settings_fingerprint"),
-        reason=values.get("reason"),
-        processed_at=values.get("processed_at"),
-        claimed=values["claim"] > values["sequencer"],
-        thumbnails={each["key"]: each["etag"] for each in values.get(_THUMBNAILS) or ()},
-    )

@@ -1,7 +1,7 @@
-"""What to make of a source: renditions, limits and the two policies, parsed from JSON and validated once.
+"""What to make of a source: renditions, limits and two policies, read from JSON and checked once.
 
-Everything here is a value. A mistake in the settings is found when they are read, with one sentence that
-names the field and the remedy, and never while an image is being rendered.
+A mistake is found when the settings are read, never while an image is rendered, and told in one sentence that names
+the field and the remedy.
 """
 
 from __future__ import annotations
@@ -98,7 +98,14 @@ class Limits:
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything that decides what a source becomes."""
+    """Everything that decides what a source becomes.
+
+        settings = Settings.from_json('{"renditions": [{"name": "small", "width": 256, "height": 256}]}')
+        rendered = render(source, settings)
+
+    animation  animate: an animated source stays one where the format can; first-frame: it becomes a still
+    truncated  what to do with a file that stops half-way: fail, or render what is there
+    """
 
     renditions: tuple[Rendition, ...]
     limits: Limits = Limits()

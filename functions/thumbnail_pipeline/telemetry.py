@@ -50,7 +50,7 @@ _writing = threading.Lock()
 
 @dataclass
 class Record:
-    """What is told of one image: in its trace, in the log and in the metrics."""
+    """What trace, log and metrics say of one image."""
 
     annotations: dict[str, str] = field(default_factory=dict)
     """Indexed by X-Ray, so they stay low in cardinality; what names one image is metadata."""
@@ -92,7 +92,7 @@ def step(name: str) -> Iterator[None]:
 
 
 def in_this_trace(work: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
-    """Return `work` such that, in another thread, what it traces hangs where the caller is now."""
+    """Return `work` for another thread, where what it traces becomes part of the caller's trace."""
     if not _is_traced():
         return work
     parent = _recorder().get_trace_entity()
@@ -174,7 +174,7 @@ def log(level: str, message: str, **fields: object) -> None:
 def _threshold() -> str:
     """LOG_LEVEL, or DEBUG in that share of the invocations which DEBUG_SAMPLE_RATE names.
 
-    Which ones follows from the trace id, so that an invocation is told as a whole or not at all.
+    The trace id decides which, so that all lines of an invocation have one threshold.
     """
     share = zlib.crc32((trace_id() or "").encode()) / 2**32
     return "DEBUG" if share < float(os.environ.get("DEBUG_SAMPLE_RATE", "0")) else os.environ.get("LOG_LEVEL", "INFO")
@@ -184,11 +184,16 @@ def _threshold() -> str:
 
 
 class Metrics:
-    """The metrics of one invocation, written as one document, and one more for each reason of failure."""
+    """The metrics of one invocation: one document, and one more for each reason of failure.
+
+    metrics = Metrics()
+    metrics.add("SourceBytes", 1234)
+    metrics.flush()
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        # These two are always told, so that a ratio of them has data.
+        # These two are always written, so that a ratio of them has data.
         self._sums: Counter[str] = Counter(Ready=0, Failed=0)
         self._highest: dict[str, float] = {}
         self._values: defaultdict[str, list[float]] = defaultdict(list)
@@ -206,12 +211,12 @@ class Metrics:
             self._reasons[reason] += 1
 
     def observe(self, name: str, value: float) -> None:
-        """Note one of many values, of which people want percentiles."""
+        """Note one of many values; CloudWatch makes percentiles of them."""
         with self._lock:
             self._values[name].append(value)
 
     def reach(self, name: str, level: float) -> None:
-        """Note a level, of which the highest is told."""
+        """Note a level; the highest one of the invocation is written."""
         with self._lock:
             self._highest[name] = max(level, self._highest.get(name, level))
 
@@ -228,7 +233,7 @@ class Metrics:
 
 
 def publish(function: str, values: Mapping[str, float]) -> None:
-    """Write metrics that are told of a function as a whole, each one value."""
+    """Write metrics of the function with this name, each a single value."""
     _write(_embedded({"Function": function}, dict(values)))
 
 

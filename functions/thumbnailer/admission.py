@@ -1,27 +1,23 @@
-"""Renders an image so that it cannot hurt its neighbours.
+"""Lets images in: waits for the memory and the processor that each needs, and renders it so that it hurts no other.
 
-At its first delivery an image is rendered here, once a processor and the memory that its header announces are
-free. At every later one it is rendered in a process of its own: whatever killed the worker last time, be it this
-image, then kills that process alone, and becomes a reason for failure instead of a crash.
+At its first delivery an image is rendered in a thread here. At every later one it is rendered in a process of its own:
+whatever ended the worker last time, be it this image, then ends that process alone.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
-import pickle
-import resource
-import subprocess
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from thumbnail_pipeline import telemetry
 from thumbnail_pipeline.errors import OutOfTime, Permanent, Transient
+from thumbnail_pipeline.outcomes import Reason
 from thumbnail_pipeline.renderer.memory import estimate_memory
 from thumbnail_pipeline.renderer.rendering import render
 from thumbnailer.budget import MemoryBudget
 from thumbnailer.lanes import Lanes
+from thumbnailer.rendering_apart import render_apart
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -36,20 +32,26 @@ class Patience:
     """How long images may take, in seconds."""
 
     left: Callable[[], float]
-    """What is left of the invocation now, less what its end needs."""
+    """What is left of the invocation now, without the reserve for its end."""
     enough: float
-    """An image that had this much to itself and did not get done never will."""
+    """An image that has had this much and is not done never will be."""
 
     def require(self) -> None:
-        """Raise OutOfTime where nothing is left: an image is begun only if it can be finished."""
+        """Raise OutOfTime where nothing is left, so that no image is begun that cannot be finished."""
         if self.left() <= 0:
             raise OutOfTime("the invocation had no time left for it")
 
 
-class Isolation:
-    """Where images are held and rendered. `memory_bytes` is what the function has in all."""
+class Admission:
+    """The memory and the processors of a warm function, which the images in flight share.
+
+    admission = Admission(settings, capacity, memory_bytes)
+    with admission.hold(event.size, patience):
+        rendered = admission.render(source, attempt, patience=patience)
+    """
 
     def __init__(self, settings: Settings, capacity: Capacity, memory_bytes: int) -> None:
+        """`memory_bytes` is what the function has in all."""
         self._settings = settings
         self._memory_bytes = memory_bytes
         self._sources = MemoryBudget(capacity.source_bytes)
@@ -74,7 +76,7 @@ class Isolation:
         with contextlib.ExitStack() as held:
             with telemetry.step("wait"):
                 lane = held.enter_context(self._lanes.lane(len(source)))
-                # Whoever waits for much memory keeps the lane: otherwise smaller images could hold it off for ever.
+                # A large image keeps its lane while it waits for memory, or smaller ones could go first for ever.
                 held.enter_context(self._rendering.hold(self._estimate(source)))
             patience.require()
             with telemetry.step("render"):
@@ -90,43 +92,10 @@ class Isolation:
 
     def _render_apart(self, source: bytes, patience: Patience) -> Rendered:
         seconds = patience.left()
-        command = [sys.executable, "-m", "thumbnailer.admission", str(self._memory_bytes)]
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-        task = pickle.dumps((self._settings, source))
         try:
-            finished = subprocess.run(
-                command, input=task, capture_output=True, timeout=max(seconds, 0), check=False, env=environment
-            )
-        except subprocess.TimeoutExpired as error:
+            return render_apart(source, self._settings, memory_bytes=self._memory_bytes, seconds=seconds)
+        except TimeoutError as error:
             if seconds < patience.enough:
                 raise Transient(f"not rendered in the {seconds:.0f} seconds that were left") from error
-            raise Permanent("too-slow", f"It was not rendered within {seconds:.0f} seconds, on its own.") from error
-        if finished.returncode != 0:
-            raise Permanent("crashed", f"The renderer died of it ({_how(finished)}).")
-        result = pickle.loads(finished.stdout)  # noqa: S301 - written by our own process, below
-        if isinstance(result, Permanent):
-            raise result
-        return result  # type: ignore[no-any-return]
-
-
-def _how(finished: subprocess.CompletedProcess[bytes]) -> str:
-    if finished.returncode < 0:
-        return f"signal {-finished.returncode}"
-    return finished.stderr.decode(errors="replace").strip().rpartition("\n")[2] or f"exit code {finished.returncode}"
-
-
-def _main() -> None:
-    """Be the process apart: the task on standard input, the result on standard output."""
-    memory_bytes = int(sys.argv[1])
-    resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
-    settings, source = pickle.load(sys.stdin.buffer)  # noqa: S301 - written by our own process, above
-    result: Rendered | Permanent
-    try:
-        result = render(source, settings)
-    except Permanent as failure:
-        result = failure
-    sys.stdout.buffer.write(pickle.dumps(result))
-
-
-if __name__ == "__main__":
-    _main()
+            detail = f"It was not rendered within {seconds:.0f} seconds, on its own."
+            raise Permanent(Reason.TOO_SLOW, detail) from error

@@ -1,4 +1,4 @@
-"""Digests of failures to the alerts topic: few messages, whatever the number of failures; see `digests`."""
+"""Publishes failures to the alerts topic: a few digests, however many images fail; `digests` decides when."""
 
 from __future__ import annotations
 
@@ -27,7 +27,11 @@ class Failure:
 
 
 class Alerts:
-    """The alerts topic, as the function may use it."""
+    """The alerts topic, for failures.
+
+    alerts = Alerts(clients, topic_arn, Digests(dynamodb, table, window_seconds=900), runbook_url)
+    alerts.tell("corrupt", [Failure("s3://uploads/cat.jpg", "corrupt", "The image cannot be decoded.")])
+    """
 
     def __init__(self, clients: Clients, topic_arn: str, digests: Digests, runbook_url: str) -> None:
         self._clients = clients
@@ -36,9 +40,9 @@ class Alerts:
         self._runbook_url = runbook_url
 
     def tell(self, reason: str, failures: Sequence[Failure]) -> None:
-        """See to it that the topic's subscribers hear of `failures`, all for one reason: now, or in a later digest.
+        """Tell the topic's subscribers of `failures`, all for one reason: at once, or in a later digest.
 
-        Raises Transient where that could not be done; then nothing of it is on record either.
+        Raises Transient where neither could be done; then nothing is on record, and the same may be told again.
         """
         digest = self._digests.add(reason, [f"{failure.subject}: {failure.detail}" for failure in failures])
         if digest is None:
@@ -51,7 +55,7 @@ class Alerts:
         try:
             self._digests.told(digest)
         except PipelineError as error:
-            # The word runs out by itself, and these failures are then told once more.
+            # Our turn runs out by itself, and these failures are then told once more.
             telemetry.log("WARNING", "digest not noted as told", reason=reason, error=str(error))
 
     def _publish(self, digest: Digest) -> None:

@@ -13,9 +13,14 @@ __all__ = ["MemoryBudget"]
 
 
 class MemoryBudget:
-    """Lets work in while there is memory for it, and a piece larger than all of it when it is alone.
+    """A number of bytes that jobs share: each waits until the part that it needs is free.
 
-    Whoever holds a part of one budget may wait for a part of another only if nobody does so the other way round.
+        budget = MemoryBudget(512 * 2**20)
+        with budget.hold(estimate_memory(source, settings)):
+            render(source, settings)
+
+    A job that needs more than the whole budget runs when no other does. A job that holds a part of one budget may wait
+    for another budget only if no job does so the other way round, or both would wait for ever.
     """
 
     def __init__(self, size: int) -> None:

@@ -45,7 +45,7 @@ class Capacity:
     def of(
         cls, memory_bytes: int, *, images: int | None = None, renders: int | None = None, writes: int | None = None
     ) -> Capacity:
-        """Derive it from the function's memory; what is given is taken as it is."""
+        """Derive it from the function's memory in bytes; a number that is given replaces the one derived."""
         processors = max(1, math.ceil(memory_bytes / (_MB_OF_A_PROCESSOR * _MEBIBYTE)))
         free = max(memory_bytes - _OCCUPIED, _MEBIBYTE)
         source_bytes = int(free * _SHARE_OF_SOURCES)
@@ -59,5 +59,5 @@ class Capacity:
 
     @property
     def connections(self) -> int:
-        """HTTP connections that are kept open to S3, so that none is made anew: each image reads, each write writes."""
+        """HTTP connections to keep open to S3: one for each image that is read, and for each write."""
         return self.images + self.writes

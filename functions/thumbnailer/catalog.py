@@ -21,12 +21,13 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from boto3.dynamodb.types import TypeSerializer
 from botocore.exceptions import ClientError
 
 from thumbnail_pipeline import ordering
 from thumbnail_pipeline.clients import code_of, errors_told_apart
-from thumbnailer.storage import StoredThumbnail
+from thumbnail_pipeline.outcomes import Status
+from thumbnail_pipeline.rows import FAILURE_SHARDS, Row, decoded, key_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,16 +35,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import PutItemInputTypeDef
 
-    from thumbnail_pipeline.messages import Image
-
-READY = "READY"
-FAILED = "FAILED"
-DELETED = "DELETED"
-
-# Failures are listed through a sparse index: only FAILED rows carry its keys, and they are spread over
-# this many partitions so that a bulk import of bad images does not throttle the table.
-# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-indexes-gsi-sharding.html
-FAILURE_SHARDS = 16
+    from thumbnail_pipeline.images import Image, StoredThumbnail
 
 _NOBODY_WAS_HERE = "attribute_not_exists(source_key)"
 _NOTHING_NEWER = "sequencer < :sequencer AND claim <= :sequencer"
@@ -57,7 +49,6 @@ _NEXT_FENCE = "SET fence = fence + :one"
 _CONDITION_FAILED = "ConditionalCheckFailedException"
 
 _serialise = TypeSerializer().serialize
-_deserialise = TypeDeserializer().deserialize
 
 
 class Superseded(Exception):
@@ -69,28 +60,10 @@ class Superseded(Exception):
 
 
 @dataclass(frozen=True)
-class Row:
-    """What the ordering rule needs of a catalog row."""
-
-    image: Image
-    status: str | None
-    """READY, FAILED or DELETED; None while the first claim on an image is not yet committed."""
-    sequencer: str
-    claim: str
-    fence: int
-    version_id: str | None = None
-    etag: str | None = None
-    settings_fingerprint: str | None = None
-    thumbnails: tuple[StoredThumbnail, ...] = ()
-    obsolete: tuple[StoredThumbnail, ...] = ()
-    """Thumbnails of an earlier state that may not have been deleted yet."""
-
-
-@dataclass(frozen=True)
 class State:
     """What an event makes of an image: the part of the row that people read."""
 
-    status: str
+    status: Status
     sequencer: str
     version_id: str | None
     etag: str | None
@@ -101,7 +74,12 @@ class State:
 
 
 class Catalog:
-    """The table, as the function may use it."""
+    """The catalog's table. A row is read as a whole, and written only under one of the conditions above.
+
+    catalog = Catalog(dynamodb, "thumbs-catalog")
+    claimed = catalog.claim(image, event.sequencer)
+    row = catalog.commit(claimed, state)
+    """
 
     def __init__(self, dynamodb: DynamoDBClient, table: str) -> None:
         self._dynamodb = dynamodb
@@ -110,8 +88,8 @@ class Catalog:
     def read(self, image: Image) -> Row | None:
         """Return the row as it is now, or None."""
         with errors_told_apart("reading the catalog"):
-            response = self._dynamodb.get_item(TableName=self._table, Key=_key(image), ConsistentRead=True)
-        return _row(image, response["Item"]) if "Item" in response else None
+            response = self._dynamodb.get_item(TableName=self._table, Key=key_of(image), ConsistentRead=True)
+        return decoded(response["Item"]) if "Item" in response else None
 
     def commit_first(self, image: Image, state: State) -> Row:
         """Store the first row of `image` and return it: the one write of the usual case.
@@ -130,9 +108,9 @@ class Catalog:
         return self._claim(image, _CLAIM, f"{_NOBODY_WAS_HERE} OR ({_NOTHING_NEWER})", values)
 
     def claim_as_seen(self, row: Row) -> Row:
-        """Claim an image in the state that `row` shows, to make its thumbnails anew though no event asked for it.
+        """Claim an image in the state that `row` shows, to make its thumbnails anew without a new event.
 
-        Until the commit the row has no settings fingerprint, for its thumbnails may be of two minds.
+        Until the commit the row has no settings fingerprint, for its thumbnails may be made with two settings.
         Raises Superseded where the row has been claimed since.
         """
         return self._claim_as_seen(row, f"{_NEXT_FENCE} REMOVE settings_fingerprint")
@@ -169,7 +147,7 @@ class Catalog:
             try:
                 self._dynamodb.update_item(
                     TableName=self._table,
-                    Key=_key(row.image),
+                    Key=key_of(row.image),
                     UpdateExpression="REMOVE obsolete",
                     ConditionExpression=_STILL_AS_SEEN,
                     ExpressionAttributeValues={":fence": {"N": str(row.fence)}},
@@ -186,7 +164,7 @@ class Catalog:
             try:
                 response = self._dynamodb.update_item(
                     TableName=self._table,
-                    Key=_key(image),
+                    Key=key_of(image),
                     UpdateExpression=update,
                     ConditionExpression=condition,
                     ExpressionAttributeValues={":one": {"N": "1"}, **values},
@@ -197,7 +175,7 @@ class Catalog:
                 if code_of(error) != _CONDITION_FAILED:
                     raise
                 raise Superseded(_row_in_the_way(image, error)) from error
-        return _row(image, response["Attributes"])
+        return decoded(response["Attributes"])
 
     def _put(
         self,
@@ -222,7 +200,7 @@ class Catalog:
             "settings_fingerprint": state.settings_fingerprint,
             "obsolete": [{"key": old.key, "etag": old.etag} for old in obsolete] or None,
         }
-        if state.status == FAILED:
+        if state.status is Status.FAILED:
             item["failure_shard"] = f"{zlib.crc32(image.key.encode()) % FAILURE_SHARDS:02d}"
             item["failed_at"] = state.attributes["processed_at"]
         request: PutItemInputTypeDef = {
@@ -244,18 +222,7 @@ class Catalog:
                 if _shows(row, state):
                     return row
                 raise Superseded(row) from error
-        return Row(
-            image,
-            state.status,
-            state.sequencer,
-            claimed.claim,
-            claimed.fence,
-            state.version_id,
-            state.etag,
-            state.settings_fingerprint,
-            state.thumbnails,
-            obsolete,
-        )
+        return decoded(request["Item"])
 
 
 def _shows(row: Row, state: State) -> bool:
@@ -263,38 +230,14 @@ def _shows(row: Row, state: State) -> bool:
     return all(getattr(row, name) == getattr(state, name) for name in names)
 
 
-def _key(image: Image) -> dict[str, Any]:
-    return {"source_key": {"S": image.key}, "source_bucket": {"S": image.bucket}}
-
-
 def _row_in_the_way(image: Image, error: ClientError) -> Row:
     """The row that made a condition fail."""
     stored: Any = error.response.get("Item")
     if stored:
-        return _row(image, stored)
+        return decoded(stored)
     return _vanished(image)
 
 
 def _vanished(image: Image) -> Row:
     """Stands for a row that was there to be compared and is gone: only the expiry of a tombstone does that."""
     return Row(image, None, ordering.LOWEST, ordering.LOWEST, fence=-1)
-
-
-def _row(image: Image, item: Mapping[str, Any]) -> Row:
-    values = {name: _deserialise(value) for name, value in item.items()}
-    return Row(
-        image=image,
-        status=values.get("status"),
-        sequencer=values["sequencer"],
-        claim=values["claim"],
-        fence=int(values["fence"]),
-        version_id=values.get("version_id"),
-        etag=values.get("etag"),
-        settings_fingerprint=values.get("settings_fingerprint"),
-        thumbnails=_thumbnails(values.get("renditions")),
-        obsolete=_thumbnails(values.get("obsolete")),
-    )
-
-
-def _thumbnails(stored: list[dict[str, Any]] | None) -> tuple[StoredThumbnail, ...]:
-    return tuple(StoredThumbnail(each["key"], each["etag"]) for each in stored or ())

@@ -1,4 +1,4 @@
-"""The function's environment → one frozen object, validated once at cold start."""
+"""The thumbnailer's environment, read and checked once at cold start."""
 
 from __future__ import annotations
 
@@ -15,8 +15,11 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Config:
-    """What Terraform decided for this function."""
+class ThumbnailerConfig:
+    """What Terraform decided for the thumbnailer.
+
+    config = ThumbnailerConfig.from_environment(os.environ)
+    """
 
     settings: Settings
     source_bucket: str
@@ -24,7 +27,7 @@ class Config:
     """Only keys below it are watched; empty for the whole bucket."""
     thumbnails_bucket: str
     cache_control: str
-    """What thumbnails are stored with, for whoever keeps copies of them; empty for nothing."""
+    """The Cache-Control header that thumbnails are stored with; empty for none."""
     propagates_deletions: bool
     """Whether thumbnails go when their source does."""
     catalog_table: str
@@ -36,7 +39,7 @@ class Config:
     tombstone_days: int
     """How long the row of a deleted image stays, to hold off late events."""
     retry_first_seconds: int
-    """How long a message waits at least half of, after its first failure that may pass."""
+    """After the first failure that may pass, a message waits between half of this and all of it."""
     timeout_seconds: int
     """How long an invocation may take."""
     memory_bytes: int
@@ -45,7 +48,7 @@ class Config:
     """How much of its work an invocation does at a time."""
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str]) -> Config:
+    def from_environment(cls, environment: Mapping[str, str]) -> ThumbnailerConfig:
         """Read and validate. Raises Systemic, naming the variable: no image can be processed without."""
 
         given = Variables(environment)

@@ -1,16 +1,16 @@
-"""Who tells people of failures, and when: at most one worker for a reason in a window of time.
+"""Decides when people are told of failures: for each reason once in a window of time, and by one worker.
 
-One row per reason, in a table of its own, holds what has failed and has not been told. Every worker adds to it; the
-first that finds the present window untold takes the word, publishes the total, and takes that off again:
+A table of its own has one row per reason, with what has failed and was not told yet. Every worker adds to it. The first
+that finds the present window untold becomes the speaker: it publishes the total, and then subtracts what it told.
 
     reason    untold  examples        told_in     speaker_until
     corrupt   4117    [three of them]  1955555  -
 
-`told_in` is the newest window, counted from 1970, whose digest is out; `speaker_until` when the one who has the word
-loses it.
+`told_in` is the newest window, counted from 1970, whose digest is out; `speaker_until`, in seconds since 1970, is when
+the speaker loses its turn.
 
-What fails later in a window is told with the first failure of a later one. A worker that dies while it has the word
-loses it after a while; its messages come back, and the failures in them are told then.
+What fails later in a window is told with the first failure of a later window. A speaker that dies loses its turn after
+a minute; its messages come back, and the failures in them are told then.
 """
 
 from __future__ import annotations
@@ -51,19 +51,25 @@ _deserialise = TypeDeserializer().deserialize
 
 @dataclass(frozen=True)
 class Digest:
-    """What there is to tell of one reason, and the word to tell it."""
+    """What its holder, the speaker, has to tell of one reason."""
 
     reason: str
     number: int
     """How many failed since the last digest of this reason."""
     examples: tuple[str, ...]
     added: int
-    """How many of them the one who speaks has added."""
+    """How many of them the speaker itself has added."""
     window: int
 
 
 class Digests:
-    """The table of what has failed, as the function may use it."""
+    """The table of what has failed and was not told.
+
+    digest = digests.add("corrupt", ["s3://uploads/cat.jpg: It cannot be decoded."])
+    if digest:
+        publish(digest)
+        digests.told(digest)
+    """
 
     def __init__(
         self, dynamodb: DynamoDBClient, table: str, window_seconds: int, clock: Callable[[], float] = time.time
@@ -74,7 +80,7 @@ class Digests:
         self._clock = clock
 
     def add(self, reason: str, examples: Sequence[str]) -> Digest | None:
-        """Add one failure for each of `examples`, and return what to tell now; None where it is not for us to speak.
+        """Add one failure for each of `examples`. Return what to tell now, or None where it is not our turn.
 
         Whoever gets a digest must end with `told` or `not_told`.
         """
@@ -103,7 +109,7 @@ class Digests:
         return f"{datetime.fromtimestamp((digest.window + 1) * self._window_seconds, UTC):%H:%M:%S} UTC"
 
     def told(self, digest: Digest) -> None:
-        """The digest is out: its reason is silent for the rest of the window."""
+        """Note that the digest is out, so that its reason is silent for the rest of the window."""
         self._update(
             digest.reason,
             "SET told_in = :window, untold = untold - :number REMOVE speaker_until, examples",
@@ -111,7 +117,7 @@ class Digests:
         )
 
     def not_told(self, digest: Digest) -> None:
-        """Nobody could be told: somebody else may try, and what was added will be added again."""
+        """Note that nobody could be told: another worker may try, and what the speaker added will be added again."""
         self._update(
             digest.reason, "SET untold = untold - :number REMOVE speaker_until, examples", {":number": digest.added}
         )

@@ -10,7 +10,7 @@ from thumbnailer import snapshot
 from thumbnailer.worker import Worker
 
 if TYPE_CHECKING:
-    from thumbnailer.worker import LambdaContext
+    from thumbnail_pipeline.environment import LambdaContext
 
 _worker = Worker.start(os.environ)
 # What a cold start has made stays: the collector need not look at it again and again.

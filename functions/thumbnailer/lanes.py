@@ -1,4 +1,4 @@
-"""Threads that render: one for each processor, for one image after the other."""
+"""Threads that render, one for each processor."""
 
 from __future__ import annotations
 
@@ -17,16 +17,20 @@ __all__ = ["Lanes"]
 
 
 class Lanes:
-    """So many threads, each of which one piece of work has to itself for a while.
+    """A pool of threads; a job owns a thread until it ends.
 
-    Of several lanes, the largest first, because it would otherwise be under way alone at the end of a batch while other
-    processors have nothing to do (Graham, Bounds on Multiprocessing Timing Anomalies, 1969). In threads of their own,
-    because every thread that ever rendered keeps memory that the others cannot use:
+        lanes = Lanes(2)
+        with lanes.lane(len(source)) as thread:
+            rendered = thread.submit(render, source, settings).result()
+
+    Of the jobs that wait for one of several lanes, the largest goes first: it would otherwise run alone at the end of a
+    batch while other processors have nothing to do (Graham, Bounds on Multiprocessing Timing Anomalies, 1969). Nothing
+    else runs in these threads, because each keeps the memory that it has ever rendered with, and no other can use it:
     https://sourceware.org/glibc/manual/latest/html_node/The-GNU-Allocator.html
     """
 
     def __init__(self, number: int) -> None:
-        # One lane is as busy in any order, and small images at the end would all be stored at the very end.
+        # A single lane is busy in any order, and with the largest first, all others would be stored late.
         self._largest_first = number > 1
         self._free: list[Executor] = [ThreadPoolExecutor(1, "lane") for _ in range(number)]
         self._waiting: list[tuple[int, int]] = []
@@ -35,7 +39,7 @@ class Lanes:
 
     @contextlib.contextmanager
     def lane(self, size: int) -> Iterator[Executor]:
-        """Wait for a lane, and keep it for the block; what else is equal, whoever came first."""
+        """Wait for a thread and own it for the block. `size` is that of the job, in bytes; among equals, in turn."""
         with self._changed:
             ticket = (-size if self._largest_first else 0, next(self._arrivals))
             heapq.heappush(self._waiting, ticket)

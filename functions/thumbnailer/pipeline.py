@@ -1,7 +1,7 @@
-"""One event's way: fetch → render → store → commit, and the ordering rule on that way.
+"""Applies one event: fetch → render → store → commit, in the order that the ordering rule allows.
 
-What is to be shown at the end of it, however often and in whatever order messages come: the catalog row
-and the thumbnails are those of the newest state of the source, and no thumbnail belongs to nothing.
+However often and in whatever order messages come, at the end the catalog row and the thumbnails are those of the newest
+state of the source, and no thumbnail belongs to nothing.
 
 The usual case, an image that nobody has processed before, costs one GET, one PUT per rendition and one
 DynamoDB write. It bets on being first: the thumbnails are written only where there are none, and the row
@@ -17,46 +17,46 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from thumbnail_pipeline import ordering, telemetry
 from thumbnail_pipeline.errors import Permanent, Transient
-from thumbnail_pipeline.messages import LONGEST_KEY_BYTES, Change
-from thumbnail_pipeline.ordering import Verdict
-from thumbnailer.catalog import DELETED, FAILED, READY, State, Superseded
+from thumbnail_pipeline.images import LONGEST_KEY_BYTES, thumbnail_key
+from thumbnail_pipeline.messages import Change
+from thumbnail_pipeline.ordering import Order
+from thumbnail_pipeline.outcomes import Reason, Status, Unapplied
+from thumbnailer.catalog import State, Superseded
 from thumbnailer.stamp import stamp
-from thumbnailer.storage import Gone, Occupied, thumbnail_key
+from thumbnailer.storage import Gone, Occupied
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
 
-    from thumbnail_pipeline.messages import Image, ObjectEvent
+    from thumbnail_pipeline.images import Image, StoredThumbnail
+    from thumbnail_pipeline.messages import ObjectEvent
     from thumbnail_pipeline.renderer.rendering import Rendered, Thumbnail
-    from thumbnailer.catalog import Catalog, Row
-    from thumbnailer.config import Config
-    from thumbnailer.storage import Source, Storage, StoredThumbnail
+    from thumbnail_pipeline.rows import Row
+    from thumbnailer.catalog import Catalog
+    from thumbnailer.config import ThumbnailerConfig
+    from thumbnailer.storage import FetchedSource, Storage
 
 _Item = TypeVar("_Item")
 _Done = TypeVar("_Done")
-
-STALE = "STALE"
-DUPLICATE = "DUPLICATE"
-IGNORED = "IGNORED"
 
 # Every lost race means that another worker made progress on the same key; this many in a row is no race.
 _MOST_RACES = 5
 
 
 class Workshop(Protocol):
-    """What an invocation lends to the images on their way, each of which is in a thread of its own."""
+    """What the images of an invocation share, each of which is in a thread of its own: memory, processors, writers."""
 
     def hold(self, source_bytes: int) -> AbstractContextManager[None]:
-        """Room for a source, for as long as the block needs it. Raises OutOfTime."""
+        """Hold memory for a source for as long as the block lasts. Raises OutOfTime."""
 
     def render(self, source: bytes, attempt: int) -> Rendered:
         """Render the bytes of a source, delivered for the `attempt`-th time. Raises Permanent and Transient."""
 
     def side_by_side(self, work: Callable[[_Item], _Done], items: Sequence[_Item]) -> list[_Done]:
-        """Do `work` on all `items` at a time, and raise what one of them raised only when all are over.
+        """Do `work` on all `items` at the same time; wait for all of them, and then raise what one of them raised.
 
-        What is still on its way when others are told of a failure could land after they have tidied up.
+        A write that outlives the failure of another could land after what was written has been tidied up.
         """
 
 
@@ -65,12 +65,10 @@ class Outcome:
     """What became of an event."""
 
     image: Image
-    result: str
-    """READY, FAILED or DELETED where this event decided the image's state; else STALE (a newer event
-    decides), DUPLICATE (it was applied before) or IGNORED (outside the watched prefix, or a deletion that thumbnails
-    outlive)."""
-    reason: str | None = None
-    """Why it FAILED: the code of the Permanent error."""
+    result: Status | Unapplied
+    """The state of the image where this event decided it; else why it did not."""
+    reason: Reason | None = None
+    """Why it FAILED."""
     detail: str | None = None
     report: bool = False
     """Whether people must hear of it."""
@@ -79,7 +77,7 @@ class Outcome:
 
 
 class _Decision(NamedTuple):
-    """What became of an event, and the row that it rests on: None where none is known of."""
+    """What became of an event, and the row that it was decided by; None where no row is known."""
 
     outcome: Outcome
     row: Row | None
@@ -89,16 +87,20 @@ class _Decision(NamedTuple):
 class _Result:
     """What fetching and rendering came to, before anything is stored."""
 
-    source: Source | None
+    source: FetchedSource | None
     rendered: Rendered | None
     failure: Permanent | None
     started: float
 
 
 class Pipeline:
-    """Applies events to the thumbnails bucket and the catalog."""
+    """Applies events to the thumbnails bucket and the catalog.
 
-    def __init__(self, config: Config, storage: Storage, catalog: Catalog, workshop: Workshop) -> None:
+    pipeline = Pipeline(config, storage, catalog, workshop)
+    outcome = pipeline.apply(event, attempt=1)
+    """
+
+    def __init__(self, config: ThumbnailerConfig, storage: Storage, catalog: Catalog, workshop: Workshop) -> None:
         self._config = config
         self._storage = storage
         self._catalog = catalog
@@ -113,12 +115,12 @@ class Pipeline:
             detail = (
                 f"Only images of {self._config.source_bucket} are processed: the function may read no other bucket."
             )
-            return Outcome(event.image, FAILED, "foreign-bucket", detail, report=True)
+            return Outcome(event.image, Status.FAILED, Reason.FOREIGN_BUCKET, detail, report=True)
         if not event.image.key.startswith(self._config.source_prefix):
-            return Outcome(event.image, IGNORED)
+            return Outcome(event.image, Unapplied.IGNORED)
         # S3 does not tell of them then, but some may have been on their way when it was told so.
         if event.change is not Change.CREATED and not self._config.propagates_deletions:
-            return Outcome(event.image, IGNORED)
+            return Outcome(event.image, Unapplied.IGNORED)
         # Only an earlier delivery, or whatever a backfill is to be compared with, is worth a read beforehand.
         row = self._catalog.read(event.image) if attempt > 1 or event.is_backfill else None
         unsure = attempt > 1
@@ -127,7 +129,7 @@ class Pipeline:
             try:
                 if outcome is None:
                     outcome, row = self._apply(event, attempt, row)
-                if unsure and outcome.result != READY:
+                if unsure and outcome.result is not Status.READY:
                     self._sweep(event, row)
             except Superseded as superseded:
                 row, unsure = superseded.row, True
@@ -149,18 +151,18 @@ class Pipeline:
             return self._create(event, attempt, row)
         except Gone:
             # A newer event exists, and it decides.
-            return _Decision(Outcome(event.image, STALE), row)
+            return _Decision(Outcome(event.image, Unapplied.STALE), row)
 
     def _decided(self, event: ObjectEvent, row: Row, attempt: int) -> _Decision | None:
         """Return the decision where `row` already decides on `event`, or None where it must be applied."""
-        verdict = ordering.judge(event.sequencer, row)
-        if verdict is Verdict.NEWER:
+        order = ordering.compare(event.sequencer, row)
+        if order is Order.NEWER:
             return None
-        if verdict is Verdict.STALE:
-            return _Decision(Outcome(event.image, STALE), row)
+        if order is Order.STALE:
+            return _Decision(Outcome(event.image, Unapplied.STALE), row)
         # The delivery that stored the failure may have died before anybody was told.
-        report = attempt > 1 and row.status == FAILED
-        return _Decision(Outcome(event.image, DUPLICATE, report=report), row)
+        report = attempt > 1 and row.status is Status.FAILED
+        return _Decision(Outcome(event.image, Unapplied.DUPLICATE, report=report), row)
 
     # ── the ways of an event ─────────────────────────────────────────────────────────────────────────
 
@@ -194,11 +196,11 @@ class Pipeline:
         return self._create(as_created, attempt, row)
 
     def _backfill(self, event: ObjectEvent, attempt: int, row: Row | None) -> _Decision:
-        """Nobody changed the object: render it only if its row is missing, failed or out of date, or it is forced."""
+        """Render an object that no event is about, if its row is missing, failed or out of date, or if forced."""
         if row is not None and row.claim > row.sequencer:
-            return _Decision(Outcome(event.image, STALE), row)
+            return _Decision(Outcome(event.image, Unapplied.STALE), row)
         if self._is_up_to_date(event, row, event.etag):
-            return _Decision(Outcome(event.image, DUPLICATE), row)
+            return _Decision(Outcome(event.image, Unapplied.DUPLICATE), row)
         try:
             result = self._fetch_and_render(event, attempt)
         except Gone:
@@ -211,23 +213,24 @@ class Pipeline:
                 claimed = self._catalog.claim(event.image, event.sequencer)
                 return self._commit_claimed(claimed, state, thumbnails)
         if self._is_up_to_date(event, row, result.source.etag if result.source else None):
-            return _Decision(Outcome(event.image, DUPLICATE), row)
-        if row.status == READY and row.etag == event.etag and result.failure and result.failure.reason == "archived":
+            return _Decision(Outcome(event.image, Unapplied.DUPLICATE), row)
+        failure = result.failure
+        if row.status is Status.READY and row.etag == event.etag and failure and failure.reason is Reason.ARCHIVED:
             # It could not be read, and is still what its thumbnails show: better those than none.
-            return _Decision(Outcome(event.image, FAILED, "archived", result.failure.detail, report=True), row)
+            return _Decision(Outcome(event.image, Status.FAILED, failure.reason, failure.detail, report=True), row)
         # The row keeps its rank, so that the next real event is the newer.
         state, thumbnails = self._state_of(replace(event, sequencer=row.sequencer), result, attempt)
         return self._commit_claimed(self._catalog.claim_as_seen(row), state, thumbnails)
 
     def _bury(self, event: ObjectEvent, attempt: int, row: Row | None) -> _Decision:
-        """The object is not there: its row and thumbnails outlived it, unless the key holds another by now.
+        """Remove what has outlived its object, unless the key holds another by now.
 
-        Whoever deleted it has an event that does the same; this is for the deletion that nobody told of.
+        An event of the deletion does the same; this is for the deletion whose event was lost.
         """
-        if row is None or row.status == DELETED or not self._config.propagates_deletions:
-            return _Decision(Outcome(event.image, STALE), row)
+        if row is None or row.status is Status.DELETED or not self._config.propagates_deletions:
+            return _Decision(Outcome(event.image, Unapplied.STALE), row)
         if self._storage.current(event.image):
-            return _Decision(Outcome(event.image, STALE), row)
+            return _Decision(Outcome(event.image, Unapplied.STALE), row)
         tombstone = self._tombstone(replace(event, sequencer=row.sequencer), attempt)
         return self._commit_claimed(self._catalog.claim_as_seen(row), tombstone, ())
 
@@ -236,7 +239,7 @@ class Pipeline:
         return (
             not event.forced
             and row is not None
-            and row.status == READY
+            and row.status is Status.READY
             and etag is not None
             and row.etag == etag
             and row.settings_fingerprint == self._config.settings.fingerprint
@@ -262,7 +265,7 @@ class Pipeline:
         for rendition in self._config.settings.renditions:
             if len(thumbnail_key(rendition, image).encode()) > LONGEST_KEY_BYTES:
                 raise Permanent(
-                    "key-too-long",
+                    Reason.KEY_TOO_LONG,
                     f"as rendition {rendition.name!r} its thumbnail's key would pass S3's {LONGEST_KEY_BYTES} bytes",
                 )
 
@@ -322,11 +325,11 @@ class Pipeline:
             self._catalog.settle(row)
 
     def _sweep(self, event: ObjectEvent, row: Row | None) -> None:
-        """Delete what this message may have left that the image's row does not have.
+        """Delete thumbnails that this message may have written and that the image's row does not list.
 
-        Every message does this for itself before it is acknowledged, for nobody else knows what it wrote: in a
-        delivery that died, in a lost race, or in a write whose answer was lost. Whoever is at work is fenced
-        off first, because what is found may be theirs: they begin anew, and then write under another ETag.
+        Every message does this for itself before it is acknowledged, for only it knows what it wrote: in a delivery
+        that died, in a lost race, or in a write whose answer was lost. Other workers are fenced off first, because what
+        is found may be theirs: they begin anew, and then write under another ETag.
         """
         looked_up = self._workshop.side_by_side(self._storage.find, sorted(self._keys(event.image)))
         found = [each for each in looked_up if each]
@@ -368,7 +371,7 @@ class Pipeline:
         if failure:
             attributes |= {"reason": failure.reason, "detail": failure.detail}
         state = State(
-            status=FAILED if failure else READY,
+            status=Status.FAILED if failure else Status.READY,
             sequencer=event.sequencer,
             version_id=source.version_id if source else event.version_id,
             etag=source.etag if source else event.etag,
@@ -380,7 +383,7 @@ class Pipeline:
     def _tombstone(self, event: ObjectEvent, attempt: int) -> State:
         expires = datetime.now(UTC) + timedelta(days=self._config.tombstone_days)
         return State(
-            status=DELETED,
+            status=Status.DELETED,
             sequencer=event.sequencer,
             version_id=event.version_id,
             etag=None,
@@ -420,7 +423,7 @@ def _outcome(image: Image, state: State, thumbnails: Sequence[Thumbnail]) -> Out
         state.status,
         reason=state.attributes.get("reason"),
         detail=state.attributes.get("detail"),
-        report=state.status == FAILED,
+        report=state.status is Status.FAILED,
         source_bytes=state.attributes.get("size_bytes"),
         thumbnail_bytes=sum(len(each.data) for each in thumbnails) if thumbnails else None,
     )

@@ -1,4 +1,4 @@
-"""The queue that the messages come from: when one that failed for the moment comes back."""
+"""When a message that failed in a way that may pass comes back to the function."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ def delay(attempt: int, first_seconds: float) -> int:
     return round(_random.uniform(longest / 2, longest))
 
 
-class Queue:
-    """The work queue, as the function may use it; or any other that feeds the function."""
+class WorkQueue:
+    """The queue that a message came from: the work queue, or the backfill's."""
 
     def __init__(self, clients: Clients, first_seconds: float) -> None:
         self._clients = clients
         self._first_seconds = first_seconds
 
     def postpone(self, record: dict[str, Any], attempt: int) -> None:
-        """Let the message of an SQS `record` come back after its delay.
+        """Let the message of an SQS `record` come back after the delay of its `attempt`.
 
-        Otherwise it would wait for the visibility timeout, which is six times the function's own. Where SQS does
-        not answer, it does wait for that.
+        Without that it comes back after the visibility timeout, six times the function's own timeout; so it does where
+        SQS does not answer.
         """
         # arn:<partition>:sqs:<region>:<account>:<name>
         account, name = record["eventSourceARN"].split(":")[4:6]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def prepare(environment: Mapping[str, str]) -> None:
-    """Register with Lambda what is to be done after a restore, where there will be one.
+    """Have Lambda draw new random numbers after each restore, if the function uses SnapStart.
 
     https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
     https://docs.aws.amazon.com/lambda/latest/dg/snapstart-runtime-hooks-python.html

@@ -1,9 +1,9 @@
 """Makes a thumbnail's bytes, and so its ETag, unlike any that were written before.
 
-An ETag names content. Where an image goes back to earlier content, a worker that was overtaken long ago
-would find the ETag it remembers and take the newer thumbnail for the one it may replace. Whoever replaces
-therefore stamps the bytes with a number that the catalog never gives out twice for an image. The stamp
-sits where each format keeps what decoders skip.
+An ETag names content. Where an image goes back to earlier content, a worker that was overtaken long ago would find the
+ETag it remembers, and would take the newer thumbnail for the one it may replace. A worker that replaces a thumbnail
+therefore stamps its bytes with the fence, a number that the catalog never gives out twice for an image. Each format
+has a place for it that decoders skip.
 """
 
 from __future__ import annotations

@@ -16,7 +16,8 @@ from botocore.exceptions import ClientError
 
 from thumbnail_pipeline.clients import code_of, errors_told_apart
 from thumbnail_pipeline.errors import Permanent
-from thumbnail_pipeline.messages import LONGEST_KEY_BYTES
+from thumbnail_pipeline.images import LONGEST_KEY_BYTES, StoredThumbnail
+from thumbnail_pipeline.outcomes import Reason
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import GetObjectRequestTypeDef
 
-    from thumbnail_pipeline.messages import Image, ObjectEvent
-    from thumbnail_pipeline.settings import Rendition
+    from thumbnail_pipeline.images import Image
+    from thumbnail_pipeline.messages import ObjectEvent
 
 _GONE = frozenset({"404", "405", "412", "MethodNotAllowed", "NoSuchKey", "NoSuchVersion", "PreconditionFailed"})
 _CONDITION_FAILED = frozenset({"404", "412", "NoSuchKey", "PreconditionFailed"})
@@ -47,8 +48,8 @@ class Occupied(Exception):
 
 
 @dataclass(frozen=True)
-class Source:
-    """What S3 says of a source object; its bytes are kept no longer than they are needed."""
+class FetchedSource:
+    """What S3 said of a source when it was read; its bytes are not kept with it."""
 
     size: int
     """Bytes."""
@@ -59,35 +60,27 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Current:
+class CurrentVersion:
     """The version and ETag that a key has now."""
 
     version_id: str | None
     etag: str
 
 
-@dataclass(frozen=True)
-class StoredThumbnail:
-    """A thumbnail as it lies in the thumbnails bucket; `etag` names its very bytes."""
-
-    key: str
-    etag: str
-
-
-def thumbnail_key(rendition: Rendition, image: Image) -> str:
-    """Return where the thumbnail of `image` lies: `<rendition>/<source key>.<extension>`."""
-    return f"{rendition.name}/{image.key}.{rendition.extension}"
-
-
 class Storage:
-    """The two buckets, as the function may use them."""
+    """Both buckets: sources are read, thumbnails are found, written and deleted.
+
+    storage = Storage(s3, "thumbs-thumbnails", cache_control="max-age=3600")
+    source, data = storage.fetch(event, most_bytes=64 * 2**20)
+    stored = storage.write("small/cat.jpg.webp", thumbnail, "image/webp", replacing=None)
+    """
 
     def __init__(self, s3: S3Client, thumbnails_bucket: str, cache_control: str = "") -> None:
         self._s3 = s3
         self._bucket = thumbnails_bucket
         self._headers: _Headers = {"CacheControl": cache_control} if cache_control else {}
 
-    def fetch(self, event: ObjectEvent, *, most_bytes: int) -> tuple[Source, bytes]:
+    def fetch(self, event: ObjectEvent, *, most_bytes: int) -> tuple[FetchedSource, bytes]:
         """Read the very object that `event` speaks of; whatever is there where it names neither version nor ETag.
 
         Raises Gone where that object is not there any more, and Permanent (`too-large`, `archived`) where
@@ -105,17 +98,19 @@ class Storage:
                 if code_of(error) in _GONE:
                     raise Gone(str(error)) from error
                 if code_of(error) == "InvalidObjectState":
-                    raise Permanent("archived", "the object is in an archive tier: restore it first") from error
+                    raise Permanent(Reason.ARCHIVED, "the object is in an archive tier: restore it first") from error
                 if code_of(error) == "InvalidArgument":
-                    raise Permanent("malformed-message", f"S3 does not know such a version or ETag: {error}") from error
+                    raise Permanent(
+                        Reason.MALFORMED_MESSAGE, f"S3 does not know such a version or ETag: {error}"
+                    ) from error
                 raise
             with contextlib.closing(response["Body"]) as body:
                 announced = response.get("ContentLength")
                 data = _read(body, announced, most_bytes)
         size = max(announced or 0, len(data))
         if size > most_bytes:
-            raise Permanent("too-large", f"{size:,} bytes or more; the limit is {most_bytes:,}")
-        source = Source(
+            raise Permanent(Reason.TOO_LARGE, f"{size:,} bytes or more; the limit is {most_bytes:,}")
+        source = FetchedSource(
             size=size,
             etag=response["ETag"].strip('"'),
             version_id=_version(response.get("VersionId")),
@@ -124,7 +119,7 @@ class Storage:
         )
         return source, data
 
-    def current(self, image: Image) -> Current | None:
+    def current(self, image: Image) -> CurrentVersion | None:
         """Return what the key holds now, or None where it holds nothing."""
         with errors_told_apart("looking at the source"):
             try:
@@ -133,7 +128,7 @@ class Storage:
                 if code_of(error) in _GONE:
                     return None
                 raise
-        return Current(_version(response.get("VersionId")), response["ETag"].strip('"'))
+        return CurrentVersion(_version(response.get("VersionId")), response["ETag"].strip('"'))
 
     def write(self, key: str, data: bytes, content_type: str, *, replacing: str | None) -> StoredThumbnail:
         """Store a thumbnail over the one with the ETag `replacing`, or where None, only if there is none.
@@ -193,8 +188,9 @@ class Storage:
 
 
 def _read(body: StreamingBody, announced: int | None, most_bytes: int) -> bytes:
-    """Read all of it; nothing where it is announced as more than allowed, and one byte more than allowed tells where
-    it turns out to be, because a proxy on the way left the announcement out.
+    """Read the body, or nothing of one that is announced as too long.
+
+    Where a proxy on the way left the announcement out, one byte more than allowed shows that it is too long.
     """
     if announced is None:
         return body.read(most_bytes + 1)

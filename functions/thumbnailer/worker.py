@@ -17,25 +17,27 @@ from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from thumbnail_pipeline import telemetry
 from thumbnail_pipeline.clients import Clients
 from thumbnail_pipeline.errors import OutOfTime, Permanent, Systemic, Transient
 from thumbnail_pipeline.messages import parse
-from thumbnailer.admission import Isolation, Patience
+from thumbnail_pipeline.outcomes import Status, Unapplied, Undecided
+from thumbnailer.admission import Admission, Patience
 from thumbnailer.alerts import Alerts, Failure
-from thumbnailer.catalog import DELETED, FAILED, READY, Catalog
-from thumbnailer.config import Config
+from thumbnailer.catalog import Catalog
+from thumbnailer.config import ThumbnailerConfig
 from thumbnailer.digests import Digests
-from thumbnailer.pipeline import DUPLICATE, IGNORED, STALE, Pipeline
-from thumbnailer.postponing import Queue
+from thumbnailer.pipeline import Pipeline
+from thumbnailer.postponing import WorkQueue
 from thumbnailer.storage import Storage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
+    from thumbnail_pipeline.environment import LambdaContext
     from thumbnail_pipeline.messages import ObjectEvent
     from thumbnail_pipeline.renderer.rendering import Rendered
     from thumbnailer.pipeline import Outcome
@@ -50,48 +52,49 @@ _RESERVED_SHARE = 0.3
 _ENOUGH_SHARE = 0.5
 
 # What counts each outcome but FAILED, which is counted by its reason.
-_METRICS = {READY: "Ready", DELETED: "Deleted", STALE: "Stale", DUPLICATE: "Duplicate", IGNORED: "Ignored"}
-
-
-class LambdaContext(Protocol):
-    """What the handler needs of https://docs.aws.amazon.com/lambda/latest/dg/python-context.html."""
-
-    aws_request_id: str
-
-    def get_remaining_time_in_millis(self) -> int:
-        """Milliseconds until Lambda kills the invocation."""
+_METRICS = {
+    Status.READY: "Ready",
+    Status.DELETED: "Deleted",
+    Unapplied.STALE: "Stale",
+    Unapplied.DUPLICATE: "Duplicate",
+    Unapplied.IGNORED: "Ignored",
+}
 
 
 @dataclass(frozen=True)
 class Worker:
     """What a warm function keeps between invocations."""
 
-    config: Config
+    config: ThumbnailerConfig
     storage: Storage
     catalog: Catalog
-    isolation: Isolation
+    admission: Admission
     alerts: Alerts
-    queue: Queue
+    queue: WorkQueue
     _invocations: Iterator[int] = field(default_factory=itertools.count)
 
     @classmethod
     def start(cls, environment: Mapping[str, str]) -> Worker:
         """Read the configuration and make the clients. Raises Systemic."""
-        config = Config.from_environment(environment)
+        config = ThumbnailerConfig.from_environment(environment)
         # Whatever is begun with the reserve untouched can still wait for one call that fails in the end.
-        clients = Clients.connect(config.capacity, deadline=config.timeout_seconds * _RESERVED_SHARE)
+        clients = Clients.connect(
+            deadline=config.timeout_seconds * _RESERVED_SHARE,
+            s3_connections=config.capacity.connections,
+            dynamodb_connections=config.capacity.images,
+        )
         return cls(
             config=config,
             storage=Storage(clients.s3, config.thumbnails_bucket, config.cache_control),
             catalog=Catalog(clients.dynamodb, config.catalog_table),
-            isolation=Isolation(config.settings, config.capacity, config.memory_bytes),
+            admission=Admission(config.settings, config.capacity, config.memory_bytes),
             alerts=Alerts(
                 clients,
                 config.alerts_topic_arn,
                 Digests(clients.dynamodb, config.digests_table, config.digest_window_seconds),
                 config.runbook_url,
             ),
-            queue=Queue(clients, config.retry_first_seconds),
+            queue=WorkQueue(clients, config.retry_first_seconds),
         )
 
     def run(self, records: Sequence[dict[str, Any]], context: LambdaContext) -> list[str]:
@@ -112,7 +115,7 @@ class Worker:
         capacity = self.config.capacity
         try:
             with ThreadPoolExecutor(capacity.writes) as writers, ThreadPoolExecutor(capacity.images) as images:
-                workshop = _Workshop(self.isolation, patience, writers)
+                workshop = _Workshop(self.admission, patience, writers)
                 pipeline = Pipeline(self.config, self.storage, self.catalog, workshop)
                 process = telemetry.in_this_trace(lambda message: message.process(pipeline))
                 # A systemic fault raises here, once those that have begun are through.
@@ -130,7 +133,7 @@ class Worker:
         return [message.id for message in returned]
 
     def _tell(self, messages: Sequence[_Message]) -> None:
-        """See to it that people hear of what has failed; where they cannot, its messages must come back."""
+        """Tell people what has failed. Where they cannot be told, the messages of these failures must come back."""
         by_reason: defaultdict[str, list[Failure]] = defaultdict(list)
         for message in messages:
             for failure in message.failures:
@@ -147,17 +150,17 @@ class Worker:
 
 @dataclass(frozen=True)
 class _Workshop:
-    """What an invocation lends to the images on their way; see `pipeline.Workshop`."""
+    """See `pipeline.Workshop`."""
 
-    isolation: Isolation
+    admission: Admission
     patience: Patience
     writers: ThreadPoolExecutor
 
     def hold(self, source_bytes: int) -> AbstractContextManager[None]:
-        return self.isolation.hold(source_bytes, self.patience)
+        return self.admission.hold(source_bytes, self.patience)
 
     def render(self, source: bytes, attempt: int) -> Rendered:
-        return self.isolation.render(source, attempt, patience=self.patience)
+        return self.admission.render(source, attempt, patience=self.patience)
 
     def side_by_side(self, work: Callable[[_Item], _Done], items: Sequence[_Item]) -> list[_Done]:
         futures = [self.writers.submit(work, item) for item in items]
@@ -225,17 +228,17 @@ class _Message:
                     record.annotations["reason"] = outcome.reason
         except OutOfTime:
             self._metrics.add("HandedBack")
-            self._log_image("INFO", event, record, "HANDED_BACK")
+            self._log_image("INFO", event, record, Undecided.HANDED_BACK)
             return False
         except Systemic as error:
-            self._log_image("ERROR", event, record, "SYSTEMIC", error=str(error))
+            self._log_image("ERROR", event, record, Undecided.SYSTEMIC, error=str(error))
             raise
         except Exception as error:  # noqa: BLE001 - a bug must cost one message, not its neighbours
             # What nobody foresaw is this message's own problem until it is known better: after its last
             # delivery it lies in the dead-letter queue, with its neighbours long done.
             self._metrics.add("Returned")
             known = isinstance(error, Transient)
-            self._log_image("WARNING", event, record, "RETURNED", error=str(error) if known else repr(error))
+            self._log_image("WARNING", event, record, Undecided.RETURNED, error=str(error) if known else repr(error))
             return False
         self._count(event, record, outcome)
         if outcome.report:
@@ -244,13 +247,13 @@ class _Message:
 
     def _count(self, event: ObjectEvent, record: telemetry.Record, outcome: Outcome) -> None:
         metrics, age_ms = self._metrics, None
-        if outcome.result == FAILED:
+        if outcome.result is Status.FAILED:
             metrics.fail(outcome.reason or "unknown")
         else:
             metrics.add(_METRICS[outcome.result])
         if "render" in record.milliseconds:
             metrics.observe("RenderTime", record.milliseconds["render"])
-        if outcome.result == READY:
+        if outcome.result is Status.READY:
             metrics.add("SourceBytes", outcome.source_bytes or 0)
             metrics.add("ThumbnailBytes", outcome.thumbnail_bytes or 0)
             if (age_ms := _age_ms(event)) is not None:

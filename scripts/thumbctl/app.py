@@ -1,45 +1,163 @@
-"""thumbctl: what people who run the pipeline type."""
+"""thumbctl: what people who run the pipeline type.
+
+A command's module is imported when the command is used, and not before: boto3, Pillow and the rest take ten times as
+long to import as the overview takes to print.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import importlib
+import inspect
+import re
+from typing import Any, Final
 
 import typer
-from botocore.exceptions import BotoCoreError, ClientError
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
-from thumbctl import channels
-from thumbctl.backfill.command import backfill
-from thumbctl.backfill.retry import retry
-from thumbctl.bulk.errors import BulkError
 from thumbctl.conventions import ExitCode, complain
-from thumbctl.costs.command import estimate
-from thumbctl.dead_letters import command as dlq
-from thumbctl.doctor.command import doctor
-from thumbctl.errors import ThumbctlError, sentence
-from thumbctl.importing.command import import_files
-from thumbctl.looking.failures import failures
-from thumbctl.looking.show import show
-from thumbctl.looking.status import status
-from thumbctl.looking.trace import trace
-from thumbctl.pause import pause, resume
-from thumbctl.reconcile.command import reconcile
-from thumbctl.render import render
+from thumbctl.errors import ThumbctlError
 
 __all__ = ["app", "main"]
 
+_IMPORT, _LOOK, _MEND, _CHECK = "Import & backfill", "Look", "Mend", "Check"
+
+# In the order of work: where the command's function or Typer is, its panel in the overview, and the first sentence of
+# its help.
+_COMMANDS: Final = {
+    "render": ("thumbctl.render:render", _IMPORT, "Render local images as the deployed function would."),
+    "estimate": (
+        "thumbctl.estimate:estimate",
+        _IMPORT,
+        "Say what an import or a backfill costs, how long it takes, and which of AWS's limits it meets first.",
+    ),
+    "import": (
+        "thumbctl.importing.command:import_files",
+        _IMPORT,
+        "Upload files to where the stack makes thumbnails of them.",
+    ),
+    "backfill": (
+        "thumbctl.backfill.command:backfill",
+        _IMPORT,
+        "Have thumbnails made of objects that are there already, as far as they are missing or out of date.",
+    ),
+    "status": (
+        "thumbctl.looking.status:status",
+        _LOOK,
+        "Show what waits, what was decided, how long the rest takes, and what is wrong.",
+    ),
+    "failures": ("thumbctl.looking.failures:failures", _LOOK, "List the images that are failed now, the newest first."),
+    "show": (
+        "thumbctl.looking.show:show",
+        _LOOK,
+        "Show everything that is known of one image: row, source, thumbnails, trace, and what the log tells of it.",
+    ),
+    "trace": (
+        "thumbctl.looking.trace:trace",
+        _LOOK,
+        "Show where the time of an image went, or of a whole invocation.",
+    ),
+    "retry": (
+        "thumbctl.backfill.retry:retry",
+        _MEND,
+        "Try images again that failed for good, the newest first: after a fix, or with other limits.",
+    ),
+    "dlq": (
+        "thumbctl.dead_letters.command:app",
+        _MEND,
+        "Look at the dead letters: messages that were tried too often, and what becomes of them.",
+    ),
+    "pause": (
+        "thumbctl.pause:pause",
+        _MEND,
+        "Let a queue's messages wait: the function takes no more of them until `thumbctl resume`, or"
+        " `terraform apply`.",
+    ),
+    "resume": ("thumbctl.pause:resume", _MEND, "Let the function take a queue's messages again."),
+    "doctor": (
+        "thumbctl.doctor.command:doctor",
+        _CHECK,
+        "Check a deployed stack from outside, from its notification to its alarms, and send a canary through it.",
+    ),
+    "reconcile": (
+        "thumbctl.reconcile.command:reconcile",
+        _CHECK,
+        "Prove that every object has its thumbnails and every thumbnail its object, or show where that is not so.",
+    ),
+    "channels": ("thumbctl.channels:app", _CHECK, "Show who hears of failures, warnings and pages."),
+}
+
+
+class Deferred(TyperCommand):
+    """A command that the overview lists, and that is imported when somebody uses it."""
+
+    def __init__(self, name: str, where: str, panel: str, sentence: str) -> None:
+        """`where` is `module:name` of a function or a Typer."""
+        super().__init__(name, help=sentence, rich_help_panel=panel)
+        self._where = where
+
+    def load(self) -> Any:  # noqa: ANN401 - a type of Typer's own, which it keeps private
+        """Import the command itself."""
+        module, _, name = self._where.partition(":")
+        found = getattr(importlib.import_module(module), name)
+        if not isinstance(found, typer.Typer):
+            function, found = found, typer.Typer(add_completion=False, rich_markup_mode="markdown")
+            found.command(self.name)(function)
+        return typer.main.get_command(found)
+
+    def make_context(self, *arguments: Any, **more: Any) -> Any:  # noqa: ANN401 - see above
+        return self.load().make_context(*arguments, **more)
+
 
 class _Commands(TyperGroup):
-    """The one place where errors become a sentence and an exit code."""
+    """All commands, and the one place where errors become a sentence and an exit code."""
+
+    def __init__(self, **attributes: Any) -> None:  # noqa: ANN401 - Typer's own
+        super().__init__(**attributes)
+        self.commands = {name: Deferred(name, *described) for name, described in _COMMANDS.items()}
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - a type of Typer's own, which it keeps private
         try:
             return super().invoke(ctx)
-        except (BulkError, ThumbctlError) as error:
-            complain(str(error))
-        except (BotoCoreError, ClientError) as error:
-            complain(sentence(error))
+        except ThumbctlError as error:
+            said = str(error)
+        except Exception as error:
+            # Only what has called AWS has imported this already.
+            from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+            from thumbctl.aws_errors import sentence  # noqa: PLC0415
+
+            if not isinstance(error, (BotoCoreError, ClientError)):
+                raise
+            said = sentence(error)
+        complain(said)
         raise typer.Exit(ExitCode.IMPOSSIBLE)
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401, ARG002 - see above
+        """Print the overview as Typer would, without importing its syntax highlighter and all that it needs."""
+        from rich.console import Console  # noqa: PLC0415 - most commands write no overview
+        from rich.panel import Panel  # noqa: PLC0415
+        from rich.table import Table  # noqa: PLC0415
+
+        options = filter(None, (each.get_help_record(ctx) for each in self.get_params(ctx)))
+        panels: dict[str, dict[str, str]] = {"Options": dict(options)}
+        for name, (_, panel, sentence) in _COMMANDS.items():
+            panels.setdefault(panel, {})[name] = sentence
+        out = Console(highlight=False)
+        out.print(f"\n [yellow]Usage:[/] [bold]{ctx.command_path} \\[OPTIONS] COMMAND \\[ARGS]...[/]\n")
+        out.print(_marked_up(inspect.cleandoc(self.help or "")) + "\n")
+        for title, lines in panels.items():
+            table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+            table.add_column(style="bold cyan", no_wrap=title != "Options", min_width=max(map(len, self.commands)))
+            table.add_column()
+            for name, sentence in lines.items():
+                table.add_row(name, _marked_up(sentence))
+            out.print(Panel(table, title=title, title_align="left", border_style="dim"))
+
+
+def _marked_up(text: str) -> str:
+    """Markdown's paragraphs and `code` as Rich writes them."""
+    joined = re.sub(r"(?<!\n)\n(?!\n)", " ", text)
+    return re.sub(r"`([^`]+)`", r"[bold cyan]\1[/]", joined.replace("[", r"\["))
 
 
 app = typer.Typer(
@@ -59,29 +177,6 @@ def _root() -> None:
 
     Exit codes: 0 all is fine, 1 something is wrong with the stack or an image, 2 the command could not be done.
     """
-
-
-# In the order of work. Help shows a panel where its first command stands.
-_IMPORT, _LOOK, _MEND, _CHECK = "Import & backfill", "Look", "Mend", "Check"
-
-app.command(rich_help_panel=_IMPORT)(render)
-app.command(rich_help_panel=_IMPORT)(estimate)
-app.command("import", rich_help_panel=_IMPORT)(import_files)
-app.command(rich_help_panel=_IMPORT)(backfill)
-
-app.command(rich_help_panel=_LOOK)(status)
-app.command(rich_help_panel=_LOOK)(failures)
-app.command(rich_help_panel=_LOOK)(show)
-app.command(rich_help_panel=_LOOK)(trace)
-
-app.command(rich_help_panel=_MEND)(retry)
-app.add_typer(dlq.app, name="dlq", rich_help_panel=_MEND)
-app.command(rich_help_panel=_MEND)(pause)
-app.command(rich_help_panel=_MEND)(resume)
-
-app.command(rich_help_panel=_CHECK)(doctor)
-app.command(rich_help_panel=_CHECK)(reconcile)
-app.add_typer(channels.app, name="channels", rich_help_panel=_CHECK)
 
 
 def main() -> None:

@@ -81,14 +81,14 @@ class Sent:
     """Whether that gives a message; without one, `what` says why."""
 
 
-app = typer.Typer(invoke_without_command=True)
+app = typer.Typer(invoke_without_command=True, add_completion=False, rich_markup_mode="markdown")
 
 
 @app.callback()
 def channels(
     context: typer.Context,
     stack: StackOption = None,
-    as_json: JsonOption = False,  # noqa: FBT002 - a switch
+    as_json: JsonOption = False,
 ) -> None:
     """Show who hears of failures, warnings and pages.
 
@@ -115,7 +115,7 @@ def send_test(
         list[Tier] | None,
         typer.Option("--tier", metavar="TIER", help="Only failures, warning or critical; may be given more than once."),
     ] = None,
-    as_json: JsonOption = False,  # noqa: FBT002 - a switch
+    as_json: JsonOption = False,
 ) -> None:
     """Send a test through every channel, the way a real alarm goes. It does page whoever is on call.
 

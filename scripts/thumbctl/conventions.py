@@ -1,6 +1,8 @@
 """What every command that looks at a stack has in common: options, exit codes and how it speaks.
 
 People get tables on standard output, scripts `--json` there: one object a line. What is wrong goes to standard error.
+
+Every command imports this file, the overview included: so botocore and Rich are imported where they are used.
 """
 
 from __future__ import annotations
@@ -10,20 +12,17 @@ import json
 import re
 import sys
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
-import boto3
 import typer
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from thumbctl.errors import ThumbctlError
-from thumbctl.stack import PARAMETER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from rich.console import Console
+    from rich.progress import Progress
 
 
 class ExitCode(enum.IntEnum):
@@ -38,20 +37,19 @@ class ExitCode(enum.IntEnum):
     """After Ctrl-C, as shells have it: neither done nor wrong."""
 
 
-# Why an image or a message can fail for good; a test holds them to what the function raises.
-REASONS: Final = (
-    "archived", "corrupt", "crashed", "empty", "key-too-long", "malformed-message", "out-of-memory", "too-large",
-    "too-many-frames", "too-many-pixels", "too-many-scans", "too-slow", "truncated", "unidentified", "unknown-event",
-    "unknown-message", "unsupported-format",
-)  # fmt: skip
-
-
 def complete_stack(incomplete: str) -> list[str]:
     """Names of deployments, for the shell: those that can be had at once, which may be none."""
+    import botocore.session  # noqa: PLC0415 - see the top of this file
+    from botocore.config import Config  # noqa: PLC0415
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+    from thumbctl.stack import PARAMETER  # noqa: PLC0415
+
     impatient = Config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 1})
     folder = PARAMETER.format(name="")
     try:
-        pages = boto3.client("ssm", config=impatient).get_paginator("get_parameters_by_path").paginate(Path=folder)
+        ssm = botocore.session.get_session().create_client("ssm", config=impatient)
+        pages = ssm.get_paginator("get_parameters_by_path").paginate(Path=folder)
         names = [each["Name"].removeprefix(folder) for page in pages for each in page["Parameters"]]
     except (BotoCoreError, ClientError):
         return []
@@ -60,7 +58,9 @@ def complete_stack(incomplete: str) -> list[str]:
 
 def complete_reason(incomplete: str) -> list[str]:
     """Reasons of failure, for the shell."""
-    return [reason for reason in REASONS if reason.startswith(incomplete)]
+    from thumbnail_pipeline.outcomes import Reason  # noqa: PLC0415 - see the top of this file
+
+    return [reason for reason in Reason if reason.startswith(incomplete)]
 
 
 StackOption: TypeAlias = Annotated[
@@ -129,16 +129,28 @@ def options_go_behind(context: typer.Context, command: str) -> None:
 
 def console() -> Console:
     """Standard output, for people."""
+    from rich.console import Console  # noqa: PLC0415 - see the top of this file
+
     return Console(highlight=False, width=None if sys.stdout.isatty() else _UNBOUNDED)
 
 
 def complain(sentence: str) -> None:
     """Say on standard error what is wrong."""
-    Console(stderr=True, highlight=False, markup=False, soft_wrap=True).print(sentence, style="red")
+    typer.secho(sentence, fg="red", err=True)
 
 
 def progress() -> Progress:
     """A bar on standard error for as long as its block lasts; nothing where nobody looks."""
+    from rich.console import Console  # noqa: PLC0415 - see the top of this file
+    from rich.progress import (  # noqa: PLC0415
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )  # fmt: skip
+
     errors = Console(stderr=True)
     return Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["pause", "resume"]
 
 
-class Queue(StrEnum):
+class QueueName(StrEnum):
     """What feeds the function."""
 
     WORK = "work"
@@ -27,14 +27,14 @@ class Queue(StrEnum):
 
 
 _QueueArgument: TypeAlias = Annotated[
-    Queue, typer.Argument(help="work is what is uploaded, backfill what people send.")
+    QueueName, typer.Argument(help="work is what is uploaded, backfill what people send.")
 ]
 
 
 def pause(
     queue: _QueueArgument,
     stack: StackOption = None,
-    as_json: JsonOption = False,  # noqa: FBT002 - a switch
+    as_json: JsonOption = False,
 ) -> None:
     """Let a queue's messages wait: the function takes no more of them until `thumbctl resume`, or `terraform apply`.
 
@@ -46,13 +46,13 @@ def pause(
 def resume(
     queue: _QueueArgument,
     stack: StackOption = None,
-    as_json: JsonOption = False,  # noqa: FBT002 - a switch
+    as_json: JsonOption = False,
 ) -> None:
     """Let the function take a queue's messages again."""
     _switch(stack, queue, on=True, as_json=as_json)
 
 
-def _switch(name: str | None, queue: Queue, *, on: bool, as_json: bool) -> None:
+def _switch(name: str | None, queue: QueueName, *, on: bool, as_json: bool) -> None:
     stack = stacks.find(name)
     functions: LambdaClient = stack.client("lambda")
     state = functions.update_event_source_mapping(UUID=stack.outputs[MAPPINGS[queue]], Enabled=on)["State"]

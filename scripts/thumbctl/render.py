@@ -14,9 +14,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from thumbctl.defaults import DEFAULT
 from thumbnail_pipeline.errors import Permanent
+from thumbnail_pipeline.outcomes import Status
 from thumbnail_pipeline.renderer import rendering
-from thumbnail_pipeline.renderer.rendering import Rendition, Settings
+from thumbnail_pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -24,15 +26,6 @@ if TYPE_CHECKING:
     from thumbnail_pipeline.renderer.rendering import Facts, Thumbnail
 
 __all__ = ["render"]
-
-# What the Terraform module makes where nobody says otherwise; a test holds the two together.
-DEFAULT = Settings(
-    (
-        Rendition("large", 1280, 1280),
-        Rendition("medium", 512, 512),
-        Rendition("small", 128, 128, fit="cover"),
-    )
-)
 
 
 @dataclass(frozen=True)
@@ -51,7 +44,7 @@ class _Outcome:
     """What became of one source: one line of --json."""
 
     source: str
-    status: str
+    status: Status
     reason: str | None
     detail: str | None
     facts: Facts | None
@@ -77,9 +70,12 @@ def render(
         Path | None,
         typer.Option(file_okay=False, metavar="DIR", help="Where thumbnails are written; nowhere if not given."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line for each file.")] = False,  # noqa: FBT002 - a switch
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line for each file.")] = False,
 ) -> None:
-    """Render local images as the deployed function would; exit 1 if any cannot be rendered."""
+    """Render local images as the deployed function would.
+
+    Exit code 1: some of them cannot be rendered.
+    """
     console = Console(stderr=True)
     try:
         settings = _settings(renditions) if renditions else DEFAULT
@@ -105,7 +101,7 @@ def render(
                 sys.stdout.flush()
     if not as_json:
         _report(outcomes)
-    if any(outcome.status == "FAILED" for outcome in outcomes):
+    if any(outcome.status is Status.FAILED for outcome in outcomes):
         raise typer.Exit(1)
 
 
@@ -129,12 +125,12 @@ def _rendered(source: Path, key: str, settings: Settings, out: Path | None) -> _
     try:
         result = rendering.render(source.read_bytes(), settings)
     except Permanent as error:
-        return _Outcome(str(source), "FAILED", error.reason, error.detail, None, (), _since(started))
+        return _Outcome(str(source), Status.FAILED, error.reason, error.detail, None, (), _since(started))
     except OSError as error:
-        return _Outcome(str(source), "FAILED", "unreadable", str(error), None, (), _since(started))
+        return _Outcome(str(source), Status.FAILED, "unreadable", str(error), None, (), _since(started))
     milliseconds = _since(started)
     written = tuple(_write(thumbnail, key, out) for thumbnail in result.thumbnails)
-    return _Outcome(str(source), "READY", None, None, result.facts, written, milliseconds)
+    return _Outcome(str(source), Status.READY, None, None, result.facts, written, milliseconds)
 
 
 def _write(thumbnail: Thumbnail, key: str, out: Path | None) -> _Written:
@@ -166,7 +162,7 @@ def _report(outcomes: list[_Outcome]) -> None:
         table.add_row(outcome.source, *cells, f"{outcome.milliseconds:.0f}")
     console = Console()
     console.print(table)
-    failed = sum(outcome.status == "FAILED" for outcome in outcomes)
+    failed = sum(outcome.status is Status.FAILED for outcome in outcomes)
     console.print(f"{len(outcomes) - failed} rendered, {failed} failed", highlight=False)
 
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-import boto3
+import botocore.session
 from botocore.exceptions import ClientError
 
-from devtools.localaws import stack as local_stack
+from thumbctl import local
 from thumbctl.errors import ThumbctlError
 from thumbnail_pipeline.settings import Settings
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
     from botocore.config import Config
     from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_ssm import SSMClient
 
 # Written by the module's tools.tf; a test holds the two together.
 PARAMETER: Final = "/thumbnail-pipeline/{name}"
-LOCAL_STACK: Final = Path(".local/stack.json")
 
 
-class Clients(Protocol):
+class ClientFactory(Protocol):
     """Makes boto3's clients."""
 
     def __call__(self, service: str, config: Config | None = None) -> Any:  # noqa: ANN401 - boto3's own signature
@@ -64,7 +64,7 @@ class Stack:
     """Which one it is, for people."""
     outputs: Mapping[str, Any]
     """Those of the Terraform module, as far as tools need them."""
-    client: Clients
+    client: ClientFactory
     segments: Callable[[], Sequence[Mapping[str, Any]]] | None = None
     """What the X-Ray collector of a local stack has received; None where X-Ray itself has it."""
 
@@ -103,7 +103,7 @@ def find(name: str | None) -> Stack:
     """Return the deployment of that name; without a name, the local one of this directory."""
     if name:
         return _deployed(name)
-    if LOCAL_STACK.exists():
+    if local.LOCAL_STACK.exists():
         return _local()
     raise ThumbctlError(
         "No stack is named, and none is up in this directory: name one with --stack or THUMBCTL_STACK, or run 'make up'"
@@ -112,15 +112,21 @@ def find(name: str | None) -> Stack:
 
 
 def _deployed(name: str) -> Stack:
-    session = boto3.session.Session()
+    session = botocore.session.get_session()
+    region = session.get_config_variable("region")
     parameter = PARAMETER.format(name=name)
+
+    def client(service: str, config: Config | None = None) -> Any:  # noqa: ANN401 - boto3's own signature
+        return session.create_client(service, config=config)
+
     try:
-        value = session.client("ssm").get_parameter(Name=parameter)["Parameter"]["Value"]
+        ssm: SSMClient = client("ssm")
+        value = ssm.get_parameter(Name=parameter)["Parameter"]["Value"]
     except ClientError as error:
         if error.response["Error"]["Code"] != "ParameterNotFound":
             raise
         raise ThumbctlError(
-            f"There is no stack {name} in {session.region_name}, for there is no SSM parameter {parameter}: correct the"
+            f"There is no stack {name} in {region}, for there is no SSM parameter {parameter}: correct the"
             " name or AWS_DEFAULT_REGION; if it was deployed before the module wrote that parameter, apply it again."
         ) from None
     try:
@@ -130,16 +136,18 @@ def _deployed(name: str) -> Stack:
             f"The SSM parameter {parameter} is no JSON object: somebody changed it, and 'terraform apply' puts it back."
         ) from None
 
-    def client(service: str, config: Config | None = None) -> Any:  # noqa: ANN401 - boto3's own signature
-        return session.client(service, config=config)  # type: ignore[call-overload] # one overload a service
-
-    return Stack(f"{name} in {session.region_name}", outputs, client)
+    return Stack(f"{name} in {region}", outputs, client)
 
 
 def _local() -> Stack:
-    stack = local_stack.load(LOCAL_STACK)
-    if not stack.emulator.alive:
-        raise ThumbctlError(
-            f"The local stack of {LOCAL_STACK} has ended: run 'make up' again, or name another stack with --stack."
-        )
-    return Stack(f"the local stack at {stack.endpoint_url}", Outputs(stack.outputs), stack.client, stack.segments)
+    found = local.read()
+    session = botocore.session.get_session()
+    place = {"region_name": found["region"], "endpoint_url": found["endpoint_url"], **local.CREDENTIALS}
+
+    def client(service: str, config: Config | None = None) -> Any:  # noqa: ANN401 - boto3's own signature
+        return session.create_client(service, config=config, **place)
+
+    def segments() -> Sequence[Mapping[str, Any]]:
+        return local.segments(Path(found["directory"]))
+
+    return Stack(f"the local stack at {found['endpoint_url']}", Outputs(found["outputs"]), client, segments)

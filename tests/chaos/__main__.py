@@ -7,8 +7,8 @@ import sys
 import time
 
 from chaos.storm import Storm, rage
+from devtools.errors import DevtoolsError
 from devtools.localaws import stack
-from devtools.localaws.errors import LocalStackError
 from support.deployment import Deployment
 
 
@@ -24,7 +24,7 @@ def main() -> int:
     try:
         with stack.temporary(inputs={"timeout_seconds": 6, "max_receive_count": 10}) as applied:
             books = rage(storm, Deployment(applied))
-    except LocalStackError as error:
+    except DevtoolsError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
     sys.stdout.write(f"{books}\n")

@@ -2,22 +2,42 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from devtools.localaws import stack
 from support.deployment import Deployment
+from support.kept import kept
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+INPUTS: Final = {"timeout_seconds": 6, "reconcile": {"schedule": "rate(365 days)"}}
+
+
 @pytest.fixture(scope="session")
-def deployment() -> Iterator[Deployment]:
+def deployment(request: pytest.FixtureRequest) -> Iterator[Deployment]:
     """The stack that production's module makes, with a shorter deadline so that a killed worker is soon over.
 
     It has a reconciler too, whose time does not come.
     """
-    with stack.temporary(inputs={"timeout_seconds": 6, "reconcile": {"schedule": "rate(365 days)"}}) as applied:
+    if request.config.getoption("--keep-stack"):
+        yield Deployment(kept(INPUTS))
+        return
+    with stack.temporary(inputs=INPUTS) as applied:
         yield Deployment(applied)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _empty_queues(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Modules that share the stack find its queues empty, whatever another has left or a late worker gives up."""
+    tests = (each for each in request.session.items if each.path == request.path)
+    if not any("deployment" in each.fixturenames for each in tests):  # type: ignore[attr-defined]
+        yield
+        return
+    shared: Deployment = request.getfixturevalue("deployment")
+    shared.empty_queues()
+    yield
+    shared.empty_queues()

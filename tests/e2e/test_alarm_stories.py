@@ -11,7 +11,7 @@ import pytest
 
 from devtools.livepage.alarms import decide, watched
 from devtools.livepage.metricmath import MetricMathError, Series
-from devtools.livepage.metrics import Metrics, Stat, Window
+from devtools.livepage.metrics import MetricStore, Stat, Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -35,7 +35,8 @@ def at(*minutes: int, value: float = 1) -> list[float | None]:
     return [value if minute in minutes else None for minute in range(HOUR)]
 
 
-# By what they are called: a metric's name, after the queue's where that is not the work queue.
+# By what they are called: a metric's name, after the queue's or function's where that is not the work queue or the
+# thumbnailer.
 ORDINARY = {
     "Invocations": throughout(3),
     "Errors": throughout(0),
@@ -206,11 +207,13 @@ STORIES = {
         ORDINARY | {"dead letters Visible": throughout(100)},
         {"dead-letters", "dead-letters-critical"},
     ),
+    "a pass that found something missing": (ORDINARY | {"Incomplete": throughout(3)}, {"incomplete"}),
+    "a pass that fails": (ORDINARY | {"reconciler Errors": throughout(1)}, {"reconciler-errors"}),
     "a subscriber that is gone": (ORDINARY | {"NumberOfNotificationsFailed": at(58)}, {"notifications-failed"}),
 }
 
 
-class Story(Metrics):
+class Story(MetricStore):
     """Metrics of the latest hour, minute by minute, as CloudWatch would have them."""
 
     def __init__(self, minutes: Mapping[str, Sequence[float | None]]) -> None:
@@ -226,6 +229,8 @@ class Story(Metrics):
         for queue, called in {"thumbs-dead-letters": "dead letters", "thumbs-backfill": "backfill"}.items():
             if ("QueueName", queue) in stat.metric.dimensions:
                 name = f"{called} {name.removeprefix('Approximate').removeprefix('NumberOfMessages')}"
+        if ("FunctionName", "thumbs-reconciler") in stat.metric.dimensions:
+            name = f"reconciler {name}"
         latest = self._minutes.get(name, NOTHING)[window.start // 60 : window.end // 60]
         values = [value for value in latest if value is not None]
         if values:

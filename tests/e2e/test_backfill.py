@@ -40,8 +40,7 @@ def _operator(deployment: Deployment, monkeypatch: pytest.MonkeyPatch, tmp_path:
     monkeypatch.setenv("THUMBCTL_STACK", "thumbs")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     yield
-    for name in ("queue_url", "backfill_queue_url", "dlq_url"):
-        deployment.sqs.purge_queue(QueueUrl=deployment.outputs[name])
+    deployment.empty_queues()
 
 
 def run(*arguments: str) -> dict[str, Any]:
@@ -109,7 +108,7 @@ def test_killed_in_the_middle_while_uploads_go_on(deployment: Deployment) -> Non
     keys = [f"killed/{number:02d}.png" for number in range(40)]
     untold(deployment, *keys)
     command = [THUMBCTL, "backfill", "--yes", "--no-wait", "--prefix", "killed/"]
-    with subprocess.Popen([*command, "--rate", "5"], stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen([*command, "--rate", "2"], stdout=subprocess.PIPE, text=True) as process:
         eventually("something is made", lambda: any(deployment.row(key) for key in keys))
         deployment.upload("live.png", picture())
         deployment.row_when("live.png", "READY", within=10)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from devtools.docs.costs_document import Document
+from devtools.docs.cost_figures import FIGURES
 
 if TYPE_CHECKING:
     from support.deployment import Deployment
@@ -23,7 +23,7 @@ def applied(deployment: Deployment, kind: str) -> list[dict[str, Any]]:
 
 
 def test_the_stack_has_what_the_floor_is_made_of(deployment: Deployment) -> None:
-    stack = Document.load().stack
+    stack = FIGURES.stack
     queries = [query for alarm in applied(deployment, "aws_cloudwatch_metric_alarm") for query in alarm["metric_query"]]
     assert stack.alarm_metrics == sum(bool(query["metric"]) for query in queries)
     assert stack.composite_alarms == len(applied(deployment, "aws_cloudwatch_composite_alarm"))
@@ -34,5 +34,5 @@ def test_the_stack_has_what_the_floor_is_made_of(deployment: Deployment) -> None
 def test_the_pollers_are_as_many_as_are_reckoned_with(deployment: Deployment) -> None:
     # Only where maximum_concurrency is set does Lambda keep all five of an idle queue.
     mappings = applied(deployment, "aws_lambda_event_source_mapping")
-    assert len(mappings) == Document.load().stack.queues
+    assert len(mappings) == FIGURES.stack.queues
     assert all(mapping["scaling_config"] for mapping in mappings)

@@ -16,7 +16,7 @@ from support.pictures import picture
 from thumbctl.app import app
 from thumbctl.doctor.canary import FOLDER
 from thumbctl.doctor.checks import CHECKS
-from thumbctl.stack import LOCAL_STACK
+from thumbctl.local import LOCAL_STACK
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -134,7 +134,7 @@ def test_the_doctor_understands_the_mode(client: Callable[..., Any]) -> None:
     seen = checks.Evidence(Stack("thumbs-existing", json.loads(parameter), client))
     for check in ("parameter", "notification", "queue policy"):
         found = checks.CHECKS[check](seen)
-        assert found.outcome is checks.Outcome.OK, found
+        assert found.outcome is checks.CheckOutcome.OK, found
     client("s3").put_bucket_notification_configuration(Bucket="their-photos", NotificationConfiguration={})
     assert "does not send its events to EventBridge" in checks.CHECKS["notification"](seen).says
 

@@ -15,8 +15,9 @@ from botocore.exceptions import ClientError
 from support.deployment import eventually
 from support.pictures import picture
 from support.roles import Role
-from thumbctl.bulk import messages
-from thumbctl.errors import is_denied
+from thumbctl.aws_errors import is_denied
+from thumbnail_pipeline.images import Image
+from thumbnail_pipeline.messages import backfill_body
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -41,8 +42,7 @@ Name = tuple[str, str, str]
 def function(deployment: Deployment) -> Iterator[Role]:
     """The role of the function that renders; what the test left in the queues is gone after it."""
     yield deployment.role
-    for queue in ("queue_url", "backfill_queue_url", "dlq_url"):
-        deployment.sqs.purge_queue(QueueUrl=deployment.outputs[queue])
+    deployment.empty_queues()
 
 
 def named(deployment: Deployment, permissions: Iterable[Permission]) -> dict[Name, Permission]:
@@ -189,7 +189,7 @@ def waits(deployment: Deployment, key: str, queue: str) -> None:
 
 
 def backfill(deployment: Deployment, key: str) -> None:
-    body = messages.body(deployment.outputs["source_bucket"], key, forced=True)
+    body = backfill_body(Image(deployment.outputs["source_bucket"], key), forced=True)
     deployment.sqs.send_message(QueueUrl=deployment.outputs["backfill_queue_url"], MessageBody=body)
 
 

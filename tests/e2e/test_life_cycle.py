@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from typer.testing import CliRunner
 
-from devtools.docs.tf_module import Module
+from devtools.docs.terraform_module import Module
+from devtools.errors import DevtoolsError
 from devtools.localaws import emulator, stack
-from devtools.localaws.errors import LocalStackError
 from devtools.localaws.stack import REPOSITORY
 from devtools.localaws.terraform import Root
 from support.deployment import Deployment, eventually
@@ -347,7 +347,7 @@ def rebuilt(name: str, directory: Path) -> Path:
 @pytest.fixture(scope="module")
 def refused(changed: Stage) -> str:
     """After somebody tried to destroy it: what they were told."""
-    with pytest.raises(LocalStackError) as complaint:
+    with pytest.raises(DevtoolsError) as complaint:
         changed.life.destroy()
     return str(complaint.value)
 

@@ -14,9 +14,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import expect, sync_playwright
 
+from devtools import browser
 from devtools.livepage import server
 from devtools.localaws import stack
-from support import browser
 from support.deployment import eventually
 from support.pictures import picture
 

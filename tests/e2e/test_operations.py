@@ -36,14 +36,9 @@ def _operator(deployment: Deployment, monkeypatch: pytest.MonkeyPatch, tmp_path:
     monkeypatch.setenv("AWS_DEFAULT_REGION", deployment.stack.region)
     monkeypatch.setenv("AWS_ENDPOINT_URL", deployment.stack.endpoint_url)
     monkeypatch.setenv("THUMBCTL_STACK", "thumbs")
-    _empty(deployment)
+    deployment.empty_queues()
     yield
-    _empty(deployment)
-
-
-def _empty(deployment: Deployment) -> None:
-    for queue in ("queue_url", "backfill_queue_url", "dlq_url"):
-        deployment.sqs.purge_queue(QueueUrl=deployment.outputs[queue])
+    deployment.empty_queues()
 
 
 def run(*arguments: str) -> tuple[int, list[Any], str]:

@@ -21,9 +21,9 @@ from typer.testing import CliRunner
 from devtools.localaws import emulator
 from devtools.localaws.stack import REPOSITORY
 from support.pictures import picture
-from thumbctl.app import app
+from thumbctl.app import Deferred, app
+from thumbctl.aws_errors import is_denied
 from thumbctl.conventions import complete_stack
-from thumbctl.errors import is_denied
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -231,6 +231,8 @@ def operator(
 
 def leaves(command: Any, *path: str) -> Iterator[str]:
     """Every command by the words that call it."""
+    if isinstance(command, Deferred):
+        command = command.load()
     if not isinstance(command, TyperGroup) or (path and command.invoke_without_command):
         yield " ".join(path)
     if isinstance(command, TyperGroup):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from devtools.livepage import insights
-from devtools.livepage.logs import Event, Follower
+from devtools.livepage.logs import Event, LogFollower
 from devtools.localaws.stack import REPOSITORY
 from support.deployment import eventually
 from support.pictures import picture
@@ -42,7 +42,7 @@ def log(deployment: Deployment) -> list[Event]:
     deployment.upload("asked/bad.png", b"poison")
     deployment.row_when("asked/good.png", "READY")
     deployment.row_when("asked/bad.png", "FAILED")
-    follower = Follower(deployment.stack.client("logs"), deployment.outputs["log_group_name"])
+    follower = LogFollower(deployment.stack.client("logs"), deployment.outputs["log_group_name"])
     events: list[Event] = []
 
     def complete() -> bool:

@@ -20,12 +20,12 @@ from botocore.exceptions import ClientError
 
 from support.deployment import eventually
 from support.pictures import picture
-from thumbctl.errors import is_denied
+from thumbctl.aws_errors import is_denied
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from devtools.localaws.stack import Stack
+    from devtools.localaws.stack import LocalStack
     from support.deployment import Deployment
 
 pytestmark = pytest.mark.e2e
@@ -69,7 +69,7 @@ WITH_A_BUCKET: Final[dict[str, Callable[[Any, str], Any]]] = {
 class Somebody:
     """Somebody with an access key."""
 
-    stack: Stack
+    stack: LocalStack
     key_id: str
     secret: str
 
@@ -95,7 +95,7 @@ def _as_a_proxy_does(request: Any, **_: Any) -> None:
 
 
 @contextmanager
-def administrator(stack: Stack, iam: Any, name: str) -> Iterator[Somebody]:
+def administrator(stack: LocalStack, iam: Any, name: str) -> Iterator[Somebody]:
     """Somebody whose own account lets them do anything."""
     iam.create_user(UserName=name)
     iam.put_user_policy(UserName=name, PolicyName="everything", PolicyDocument=EVERYTHING)
@@ -135,8 +135,7 @@ def colleague(deployment: Deployment) -> Iterator[Somebody]:
 @pytest.fixture(autouse=True)
 def _nothing_left_over(deployment: Deployment) -> Iterator[None]:
     yield
-    for queue in QUEUES:
-        deployment.sqs.purge_queue(QueueUrl=deployment.outputs[queue])
+    deployment.empty_queues()
 
 
 def assert_refused(call: Callable[..., Any], *arguments: Any, **named: Any) -> None:

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from devtools.localaws import emulator, stack
 from support.deployment import eventually
 from thumbctl.app import app
-from thumbctl.stack import LOCAL_STACK
+from thumbctl.local import LOCAL_STACK
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from devtools.localaws import emulator
 from thumbctl import stack as stacks
 from thumbctl.app import app
-from thumbctl.costs import command as estimate
+from thumbctl.costs import quote
 from thumbctl.costs.capacity import DAY
 from thumbctl.costs.estimate import Job
 
@@ -36,7 +36,7 @@ def _operator(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(("kind", "mapping"), [("import", "work"), ("backfill", "backfill")])
 def test_what_is_deployed_counts(deployment: Deployment, kind: Any, mapping: str) -> None:
     found = stacks.find("thumbs")
-    told = estimate.of_stack(found, Job(kind, 1000, 1000))
+    told = quote.of_stack(found, Job(kind, 1000, 1000))
     functions = deployment.stack.client("lambda")
     mappings = functions.list_event_source_mappings(FunctionName=deployment.outputs["function_name"])
     queues = {each["EventSourceArn"].rpartition("-")[2]: each for each in mappings["EventSourceMappings"]}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.client import BaseClient
 
-from devtools.docs.costs_document import Document
+from devtools.docs.cost_figures import FIGURES
 from support.notifications import notification, record, sqs_record
 from support.pictures import picture
 from support.pipeline import UPLOADS, Bench, FakeContext
@@ -19,15 +19,14 @@ from support.pipeline import UPLOADS, Bench, FakeContext
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-DOCUMENT = Document.load()
-MEASURED = DOCUMENT.model.measured.per_image
+MEASURED = FIGURES.model.measured.per_image
 # Names as cameras and people give them.
 KEY = "holiday/2026/IMG_{:04}.jpg"
 
 
 def a_bench() -> Bench:
     """A function that makes what docs/cost.md is about, over a versioned bucket as the module makes it."""
-    return Bench(renditions=[asdict(each) for each in DOCUMENT.workload.renditions], versioned=True)
+    return Bench(renditions=[asdict(each) for each in FIGURES.workload.renditions], versioned=True)
 
 
 def first_images(bench: Bench, number: int) -> list[dict[str, Any]]:
@@ -67,7 +66,7 @@ def test_a_batch_makes_the_calls_of_its_images_and_no_other(number: int, calls: 
 
 
 def test_an_image_is_one_get_one_put_a_rendition_and_one_write() -> None:
-    assert MEASURED.calls == {"GetObject": 1, "PutObject": len(DOCUMENT.workload.renditions), "PutItem": 1}
+    assert MEASURED.calls == {"GetObject": 1, "PutObject": len(FIGURES.workload.renditions), "PutItem": 1}
 
 
 def item_bytes(value: Mapping[str, Any]) -> int:
@@ -94,7 +93,7 @@ def test_a_row_takes_the_units_that_are_reckoned_with(monkeypatch: pytest.Monkey
     assert bench.worker.run(first_images(bench, 1), FakeContext()) == []
     (row,) = bench.dynamodb.scan(TableName="catalog")["Items"]
     size = sum(len(name) + item_bytes(value) for name, value in row.items())
-    model, workload = DOCUMENT.model, DOCUMENT.workload
+    model, workload = FIGURES.model, FIGURES.workload
     assert ceil(size / 1024) == ceil(model.row_bytes(workload) / 1024)
     assert size == pytest.approx(model.row_bytes(workload), rel=0.15)
 
@@ -114,4 +113,4 @@ def test_a_good_batch_sends_the_metrics_that_are_reckoned_with(capsys: pytest.Ca
         for directive in line.get("_aws", {}).get("CloudWatchMetrics", [])
         for metric in directive["Metrics"]
     }
-    assert len(names) == DOCUMENT.stack.metrics
+    assert len(names) == FIGURES.stack.metrics

@@ -10,15 +10,17 @@ import pytest
 from support.pipeline import TABLE, UPLOADS, client
 from thumbnail_pipeline import ordering
 from thumbnail_pipeline.errors import Systemic
-from thumbnail_pipeline.messages import Image
-from thumbnailer.catalog import DELETED, FAILED, READY, Catalog, Row, State, Superseded
-from thumbnailer.storage import StoredThumbnail
+from thumbnail_pipeline.images import Image, StoredThumbnail
+from thumbnail_pipeline.outcomes import Status
+from thumbnail_pipeline.rows import Row
+from thumbnailer.catalog import Catalog, State, Superseded
 
 if TYPE_CHECKING:
     from support.pipeline import Bench
 
 IMAGE = Image(UPLOADS, "cat.png")
 OLD, NEW = StoredThumbnail("large/cat.png.webp", "etag-1"), StoredThumbnail("large/cat.png.webp", "etag-2")
+NOW = "2026-01-02T03:04:05.678Z"
 GONE = StoredThumbnail("small/cat.png.webp", "etag-3")
 
 
@@ -26,8 +28,8 @@ def at(number: int) -> str:
     return ordering.normalise(f"{number:X}")
 
 
-def state(sequencer: str, *thumbnails: StoredThumbnail, status: str = READY) -> State:
-    attributes: dict[str, Any] = {"processed_at": "2026-01-02T03:04:05.678Z"}
+def state(sequencer: str, *thumbnails: StoredThumbnail, status: Status = Status.READY) -> State:
+    attributes: dict[str, Any] = {"processed_at": NOW}
     if thumbnails:
         attributes["renditions"] = [{"key": each.key, "etag": each.etag} for each in thumbnails]
     return State(status, sequencer, "v1", "source-etag", "fingerprint", attributes, thumbnails)
@@ -44,7 +46,9 @@ def test_an_unknown_image_has_no_row(catalog: Catalog) -> None:
 
 def test_a_first_commit_returns_what_can_be_read_back(catalog: Catalog) -> None:
     row = catalog.commit_first(IMAGE, state(at(1), OLD))
-    assert row == Row(IMAGE, READY, at(1), at(1), 0, "v1", "source-etag", "fingerprint", (OLD,), ())
+    assert row == Row(
+        IMAGE, Status.READY, at(1), at(1), 0, "v1", "source-etag", "fingerprint", (OLD,), processed_at=NOW
+    )
     assert catalog.read(IMAGE) == row
 
 
@@ -76,7 +80,7 @@ def test_a_commit_whose_answer_was_lost_is_taken_for_ones_own(catalog: Catalog) 
     [
         state(at(2), OLD),
         state(at(1), NEW),
-        state(at(1), OLD, status=FAILED),
+        state(at(1), OLD, status=Status.FAILED),
         replace(state(at(1), OLD), version_id="v2"),
         replace(state(at(1), OLD), etag="other"),
         replace(state(at(1), OLD), settings_fingerprint="other"),
@@ -123,7 +127,7 @@ def test_a_commit_under_a_claim_puts_what_is_gone_on_record(catalog: Catalog) ->
 def test_obsolete_thumbnails_stay_on_record_until_they_are_settled(catalog: Catalog) -> None:
     catalog.commit_first(IMAGE, state(at(1), OLD, GONE))
     catalog.commit(catalog.claim(IMAGE, at(2)), state(at(2), NEW))
-    row = catalog.commit(catalog.claim(IMAGE, at(3)), state(at(3), status=DELETED))
+    row = catalog.commit(catalog.claim(IMAGE, at(3)), state(at(3), status=Status.DELETED))
     assert set(row.obsolete) == {NEW, GONE}
     catalog.settle(row)
     assert catalog.read(IMAGE) == replace(row, obsolete=())
@@ -173,7 +177,7 @@ def test_a_row_that_expired_takes_its_claims_along(bench: Bench, catalog: Catalo
         (lambda catalog: catalog.read(IMAGE), "reading the catalog"),
         (lambda catalog: catalog.commit_first(IMAGE, state(at(1))), "writing the catalog"),
         (lambda catalog: catalog.claim(IMAGE, at(1)), "claiming a catalog row"),
-        (lambda catalog: catalog.settle(Row(IMAGE, READY, at(1), at(1), 0)), "settling a catalog row"),
+        (lambda catalog: catalog.settle(Row(IMAGE, Status.READY, at(1), at(1), 0)), "settling a catalog row"),
     ],
 )
 def test_a_missing_table_is_systemic_and_says_while_doing_what(catalog: Catalog, call: Any, doing: str) -> None:

@@ -17,7 +17,7 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from typer.testing import CliRunner
 
 from reconciler import scheduled
-from reconciler.config import Config
+from reconciler.config import ReconcilerConfig
 from reconciler.cursor import can_hold
 from support.operations import Operations
 from support.pictures import picture
@@ -397,9 +397,9 @@ def test_what_outlives_its_object_is_told_where_deletions_are_propagated(
 @pytest.mark.parametrize("name", ["SETTINGS", "SOURCE_BUCKET", "CURSOR_PARAMETER", "METRICS_FUNCTION"])
 def test_what_is_not_set_is_named(name: str) -> None:
     with pytest.raises(Systemic, match=name):
-        Config.from_environment({**ENVIRONMENT, name: ""})
+        ReconcilerConfig.from_environment({**ENVIRONMENT, name: ""})
 
 
 def test_unusable_settings_are_named() -> None:
     with pytest.raises(Systemic, match="SETTINGS is not usable"):
-        Config.from_environment({**ENVIRONMENT, "SETTINGS": "{}"})
+        ReconcilerConfig.from_environment({**ENVIRONMENT, "SETTINGS": "{}"})

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 from model.world import BAD, CONFIGURATIONS, IMAGE, configuration, thumbnail_bytes
 from support.pipeline import UPLOADS
 from thumbnail_pipeline import ordering
+from thumbnail_pipeline.images import thumbnail_key
 from thumbnailer.stamp import stamp
-from thumbnailer.storage import thumbnail_key
 
 if TYPE_CHECKING:
     from model.world import Delivery, World
-    from thumbnailer.config import Config
+    from thumbnailer.config import ThumbnailerConfig
 
 
 def require_kept(world: World) -> None:
@@ -89,11 +89,11 @@ def _require_abandoned_backfill(world: World) -> None:
     assert any(_abandoned(each) for each in backfills), "an image was left half renewed"
 
 
-def _keys(config: Config) -> set[str]:
+def _keys(config: ThumbnailerConfig) -> set[str]:
     return {thumbnail_key(rendition, IMAGE) for rendition in config.settings.renditions}
 
 
-def _made_with(config: Config, row: dict[str, Any]) -> bool:
+def _made_with(config: ThumbnailerConfig, row: dict[str, Any]) -> bool:
     return row.get("settings_fingerprint") == config.settings.fingerprint
 
 

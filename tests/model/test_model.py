@@ -24,13 +24,7 @@ def test_every_seeded_history_ends_well() -> None:
             raise AssertionError(f"MODEL_SEED={seed} MODEL_HISTORIES=1: {broken}") from broken
 
 
-@settings(
-    max_examples=max(100, _HISTORIES // 10),
-    derandomize=True,
-    database=None,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-)
+@settings(max_examples=max(100, _HISTORIES // 10), suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_hypothesis_finds_no_history_that_ends_badly(data: st.DataObject) -> None:
     play(lambda options: data.draw(st.integers(0, options - 1)))

@@ -5,8 +5,9 @@ Each variant takes away or turns round one thing that `docs/guarantees.md` says 
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
@@ -14,21 +15,27 @@ from model.history import Broken, play, seeded
 from model.world import Protocol
 from thumbnail_pipeline import ordering
 from thumbnail_pipeline.clients import errors_told_apart
+from thumbnail_pipeline.images import StoredThumbnail
 from thumbnail_pipeline.messages import Change
-from thumbnail_pipeline.ordering import Verdict
+from thumbnail_pipeline.ordering import Order
+from thumbnail_pipeline.outcomes import Status
+from thumbnail_pipeline.rows import Row, key_of
 from thumbnailer import catalog, pipeline
-from thumbnailer.catalog import DELETED, Catalog, Row, Superseded
+from thumbnailer.catalog import Catalog, Superseded
 from thumbnailer.pipeline import Pipeline
-from thumbnailer.storage import Occupied, Storage, StoredThumbnail
+from thumbnailer.storage import Occupied, Storage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from thumbnail_pipeline.messages import Image, ObjectEvent
+    from thumbnail_pipeline.images import Image
+    from thumbnail_pipeline.messages import ObjectEvent
     from thumbnail_pipeline.renderer.rendering import Thumbnail
     from thumbnailer.catalog import State
 
 _MOST_HISTORIES = 10_000
+# Histories that show what is wrong with a variant of which few do: tried before all others, for they save minutes.
+_TELLING: Final = (4654, 1081, 606, 203, 118, 117)
 _ALWAYS = "fence >= :fence OR fence < :fence"
 
 
@@ -87,9 +94,9 @@ class LeavesNoTombstone(Catalog):
 
     def commit(self, claimed: Row, state: State) -> Row:
         row = super().commit(claimed, state)
-        if state.status == DELETED:
+        if state.status is Status.DELETED:
             with errors_told_apart("deleting"):
-                self._dynamodb.delete_item(TableName=self._table, Key=catalog._key(claimed.image))
+                self._dynamodb.delete_item(TableName=self._table, Key=key_of(claimed.image))
         return row
 
 
@@ -233,17 +240,17 @@ def test_the_model_catches_thumbnails_without_a_stamp(monkeypatch: pytest.Monkey
     assert_caught(Protocol())
 
 
-@pytest.mark.parametrize("taken_for_newer", [Verdict.STALE, Verdict.SAME])
-def test_the_model_catches_a_judge_that_is_too_lenient(
-    monkeypatch: pytest.MonkeyPatch, taken_for_newer: Verdict
+@pytest.mark.parametrize("taken_for_newer", [Order.STALE, Order.SAME])
+def test_the_model_catches_a_comparison_that_is_too_lenient(
+    monkeypatch: pytest.MonkeyPatch, taken_for_newer: Order
 ) -> None:
-    judge = ordering.judge
+    compare = ordering.compare
 
-    def lenient(sequencer: str, row: Row | None) -> Verdict:
-        verdict = judge(sequencer, row)
-        return Verdict.NEWER if verdict is taken_for_newer else verdict
+    def lenient(sequencer: str, row: Row | None) -> Order:
+        order = compare(sequencer, row)
+        return Order.NEWER if order is taken_for_newer else order
 
-    monkeypatch.setattr(ordering, "judge", lenient)
+    monkeypatch.setattr(ordering, "compare", lenient)
     assert_caught(Protocol())
 
 
@@ -254,7 +261,7 @@ def test_the_model_catches_a_worker_that_does_not_know_its_own_row(monkeypatch: 
 
 def assert_caught(protocol: Protocol) -> None:
     """Some seeded history ends badly, and not because the variant falls over by itself."""
-    endings = (ending(seed, protocol) for seed in range(_MOST_HISTORIES))
+    endings = (ending(seed, protocol) for seed in itertools.chain(_TELLING, range(_MOST_HISTORIES)))
     bad = next((each for each in endings if each), None)
     assert bad is not None, f"{_MOST_HISTORIES} histories, and none of them shows what is wrong"
     assert " met " not in bad, bad

@@ -15,18 +15,19 @@ from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from boto3.dynamodb.types import TypeDeserializer
-
 from support.memory_aws import MemoryDynamoDB, MemoryS3, Version, refusal
 from support.pipeline import TABLE, THUMBNAILS, UPLOADS, environment
 from thumbnail_pipeline import ordering
 from thumbnail_pipeline.errors import Permanent, Transient
-from thumbnail_pipeline.messages import Change, Image, ObjectEvent
+from thumbnail_pipeline.images import Image, thumbnail_key
+from thumbnail_pipeline.messages import Change, ObjectEvent
+from thumbnail_pipeline.outcomes import Reason
 from thumbnail_pipeline.renderer.rendering import Facts, Rendered, Thumbnail
+from thumbnail_pipeline.rows import plain
 from thumbnailer.catalog import Catalog
-from thumbnailer.config import Config
+from thumbnailer.config import ThumbnailerConfig
 from thumbnailer.pipeline import Pipeline
-from thumbnailer.storage import Storage, thumbnail_key
+from thumbnailer.storage import Storage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -55,9 +56,10 @@ _DEPLOYMENTS: tuple[dict[str, Any], ...] = (
 
 
 @cache
-def configuration(number: int) -> Config:
+def configuration(number: int) -> ThumbnailerConfig:
     """What the function is deployed with: renditions added, removed, reordered, changed; a lower limit."""
-    return Config.from_environment(environment("arn:aws:sns:us-east-1:123456789012:alerts", **_DEPLOYMENTS[number]))
+    topic_arn = "arn:aws:sns:us-east-1:123456789012:alerts"
+    return ThumbnailerConfig.from_environment(environment(topic_arn, **_DEPLOYMENTS[number]))
 
 
 CONFIGURATIONS = len(_DEPLOYMENTS)
@@ -71,7 +73,7 @@ def thumbnail_bytes(source: bytes, rendition: Rendition) -> bytes:
 def render(source: bytes, settings: Settings) -> Rendered:
     """Stands in for the renderer, so that thousands of histories take seconds."""
     if source == BAD:
-        raise Permanent("unidentified", "not an image")
+        raise Permanent(Reason.UNIDENTIFIED, "not an image")
     facts = Facts("png", 64, 48, len(source), "RGB", 1, False, "#000000", "", None, ())  # noqa: FBT003
     thumbnails = (Thumbnail(each, thumbnail_bytes(source, each), 1, 1) for each in settings.renditions)
     return Rendered(facts, tuple(thumbnails))
@@ -287,7 +289,7 @@ class Delivery:
     def render(self, source: bytes, attempt: int) -> Rendered:
         """Stand in for the renderer."""
         if self._world.fragile and attempt > 1:
-            raise Permanent("crashed", "as some do at later deliveries only, where they are rendered apart")
+            raise Permanent(Reason.CRASHED, "as some do at later deliveries only, where they are rendered apart")
         return render(source, self.config.settings)
 
     def call(self, name: str, effect: Callable[[], Any], request: dict[str, Any]) -> Any:
@@ -474,8 +476,7 @@ class World:
     def row(self) -> dict[str, Any] | None:
         """The catalog row as it is stored."""
         item = self.dynamodb.tables[TABLE].get((IMAGE.key, IMAGE.bucket))
-        deserialise: Callable[[Any], Any] = TypeDeserializer().deserialize
-        return item and {name: deserialise(value) for name, value in item.items()}
+        return item and plain(item)
 
     def thumbnails(self) -> Iterator[tuple[str, Version]]:
         """What lies in the thumbnails bucket."""

@@ -22,7 +22,8 @@ from PIL import Image
 
 from renderer.pictures import DATA, photograph, saved, settings
 from thumbnail_pipeline.errors import Permanent
-from thumbnail_pipeline.renderer.rendering import estimate_memory, render
+from thumbnail_pipeline.renderer.memory import estimate_memory
+from thumbnail_pipeline.renderer.rendering import render
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -120,7 +121,7 @@ def outcome(source: bytes, number: int) -> str:
     try:
         render(source, chosen)
     except Permanent as error:
-        result = error.reason
+        result: str = error.reason
     else:
         result = "READY"
     taken, peak = time.process_time() - started, memory("VmHWM") - before

@@ -14,7 +14,8 @@ import skimage
 from PIL import Image
 
 from thumbnail_pipeline.errors import Permanent
-from thumbnail_pipeline.renderer.rendering import Rendered, Settings, render
+from thumbnail_pipeline.renderer.rendering import Rendered, render
+from thumbnail_pipeline.settings import Settings
 
 DATA = Path(__file__).parent / "data"
 PHOTOGRAPHS = ("astronaut.png", "coffee.png", "chelsea.png", "rocket.jpg", "retina.jpg", "hubble_deep_field.jpg")

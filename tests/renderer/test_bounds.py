@@ -232,7 +232,8 @@ def test_running_out_of_memory_fails_one_image_and_no_more() -> None:
 import io, resource, sys
 from PIL import Image
 from thumbnail_pipeline.errors import Permanent
-from thumbnail_pipeline.renderer.rendering import Settings, render
+from thumbnail_pipeline.renderer.rendering import render
+from thumbnail_pipeline.settings import Settings
 settings = Settings.from_json('{"renditions": [{"name": "a", "width": 64, "height": 64}]}')
 def source(side):
     out = io.BytesIO()

@@ -6,7 +6,7 @@ import io
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from PIL import Image, ImageChops
@@ -74,13 +74,17 @@ def test_the_layout_says_what_a_decoder_has_to_hold(subsampling: int, samples: f
     assert JpegLayout.of(saved(photograph().convert("L"), "JPEG"), 100).samples == 1
 
 
-@given(st.binary(max_size=400), st.integers(0, 5000))
+@example(noise=b"\x00\x00\xff\xda", at=0)  # a scan's marker behind noise, and the end of the file
+@example(noise=b"\xff\xc2\xff\xda\x00\x02", at=2)  # a frame without components, or a scan without any
+@example(noise=b"\xff\xda\x00\x02\xff", at=5000)
+@given(noise=st.binary(max_size=400), at=st.integers(0, 5000))
 @hypothesis_settings(max_examples=150, deadline=None)
 def test_no_bytes_upset_the_walk(noise: bytes, at: int) -> None:
     whole = saved(photograph("chelsea.png", (64, 48)), "JPEG", progressive=True)
     for source in (b"\xff\xd8" + noise, whole[:at] + noise + whole[at:]):
         layout = JpegLayout.of(source, 5)
         assert layout.scans <= 6
+        without_detail(source, layout)
 
 
 def test_the_picture_survives_the_walk() -> None:

@@ -12,14 +12,16 @@ import pytest
 from PIL import Image
 
 from renderer.pictures import photograph, saved, settings
-from thumbnail_pipeline.renderer.rendering import estimate_memory
+from thumbnail_pipeline.renderer.memory import estimate_memory
 
 # One process for each image: the high-water mark of resident memory, reset when everything is imported and warm.
 MEASURE = """
 import json, sys
 from dataclasses import replace
 from pathlib import Path
-from thumbnail_pipeline.renderer.rendering import Settings, estimate_memory, render
+from thumbnail_pipeline.renderer.memory import estimate_memory
+from thumbnail_pipeline.renderer.rendering import render
+from thumbnail_pipeline.settings import Settings
 
 def memory(line):
     status = Path("/proc/self/status").read_text().splitlines()

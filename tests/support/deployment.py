@@ -8,14 +8,15 @@ import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import psutil
-from boto3.dynamodb.types import TypeDeserializer
 
 from support.roles import Role
+from thumbnail_pipeline.images import Image
+from thumbnail_pipeline.rows import key_of, plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from devtools.localaws.stack import Stack
+    from devtools.localaws.stack import LocalStack
 
 _T = TypeVar("_T")
 
@@ -43,7 +44,7 @@ def _runs_the_function(process: psutil.Process) -> bool:
 class Deployment:
     """Handles on one stack."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: LocalStack) -> None:
         self.stack = stack
         self.outputs = stack.outputs
         self.s3 = stack.client("s3")
@@ -67,9 +68,9 @@ class Deployment:
 
     def row(self, key: str) -> dict[str, Any] | None:
         """The catalog row as it is now."""
-        name = {"source_key": {"S": key}, "source_bucket": {"S": self.outputs["source_bucket"]}}
-        item = self.dynamodb.get_item(TableName=self.outputs["table_name"], Key=name, ConsistentRead=True).get("Item")
-        return item and {attribute: TypeDeserializer().deserialize(value) for attribute, value in item.items()}
+        named = key_of(Image(self.outputs["source_bucket"], key))
+        item = self.dynamodb.get_item(TableName=self.outputs["table_name"], Key=named, ConsistentRead=True).get("Item")
+        return item and plain(item)
 
     def row_when(
         self, key: str, status: str, *, etag: str | None = None, within: float = PATIENCE_SECONDS
@@ -166,6 +167,11 @@ class Deployment:
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         attributes = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
         return sum(int(attributes[name]) for name in names)
+
+    def empty_queues(self) -> None:
+        """Remove every message, seen and unseen, and every dead letter."""
+        for name in ("queue_url", "backfill_queue_url", "dlq_url"):
+            self.sqs.purge_queue(QueueUrl=self.outputs[name])
 
     def dead_letters(self) -> list[str]:
         """The bodies of the dead letters, which stay where they are."""

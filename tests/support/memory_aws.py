@@ -18,6 +18,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
+from botocore.paginate import Paginator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -177,6 +178,15 @@ class MemoryS3:
             **({"Contents": contents} if contents else {}),
             **({"CommonPrefixes": prefixes} if prefixes else {}),
         }
+
+    def get_paginator(self, operation: str) -> Paginator[Any]:
+        """The SDK's own, over this."""
+        if operation != "list_objects_v2":
+            raise NotImplementedError(operation)
+        tokens = {"input_token": "ContinuationToken", "output_token": "NextContinuationToken"}
+        results = {"result_key": ["Contents", "CommonPrefixes"], "more_results": "IsTruncated"}
+        paginator: Any = Paginator
+        return paginator(self.list_objects_v2, {**tokens, **results}, None)  # type: ignore[no-any-return]
 
     def list_object_versions(self, **request: Any) -> dict[str, Any]:
         """https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html."""

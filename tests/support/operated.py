@@ -14,8 +14,9 @@ from moto import mock_aws
 from support import memory_aws
 from thumbctl import stack as stacks
 from thumbctl.stack import Stack
-from thumbnail_pipeline.messages import Image
-from thumbnailer.catalog import FAILED, Catalog, State
+from thumbnail_pipeline.images import Image
+from thumbnail_pipeline.outcomes import Status
+from thumbnailer.catalog import Catalog, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,7 +102,7 @@ class Operated:
     def fail(self, key: str, *, reason: str = "unidentified", at: str = "2026-01-31T08:00:00.000Z") -> None:
         """Have the row of an image that failed."""
         attributes = {"reason": reason, "detail": f"{key} is no image", "attempts": 2, "processed_at": at}
-        state = State(FAILED, "1".ljust(64, "0"), None, "e", "settings", attributes)
+        state = State(Status.FAILED, "1".ljust(64, "0"), None, "e", "settings", attributes)
         Catalog(self.dynamodb, TABLE).commit_first(Image("uploads", key), state)
 
     def measure(self, namespace: str, name: str, dimension: tuple[str, str], value: float, at: datetime) -> None:

@@ -10,20 +10,21 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import boto3
-from boto3.dynamodb.types import TypeDeserializer
 
 from support.notifications import notification, record
 from support.workshop import PlainWorkshop
 from thumbnail_pipeline.clients import Clients
+from thumbnail_pipeline.images import Image
 from thumbnail_pipeline.messages import ObjectEvent, parse
-from thumbnailer.admission import Isolation
+from thumbnail_pipeline.rows import key_of, plain
+from thumbnailer.admission import Admission
 from thumbnailer.alerts import Alerts
 from thumbnailer.capacity import Capacity
 from thumbnailer.catalog import Catalog
-from thumbnailer.config import Config
+from thumbnailer.config import ThumbnailerConfig
 from thumbnailer.digests import Digests
 from thumbnailer.pipeline import Pipeline
-from thumbnailer.postponing import Queue
+from thumbnailer.postponing import WorkQueue
 from thumbnailer.storage import Storage
 from thumbnailer.worker import Worker
 
@@ -52,7 +53,8 @@ def client(service: str) -> Any:
 
 @functools.cache
 def _clients_of_the_function() -> Clients:
-    return Clients.connect(Capacity.of(1769 * 2**20), deadline=18)
+    capacity = Capacity.of(1769 * 2**20)
+    return Clients.connect(deadline=18, s3_connections=capacity.connections, dynamodb_connections=capacity.images)
 
 
 class Killed(BaseException):
@@ -129,7 +131,7 @@ class Bench:
     ) -> None:
         """Deploy the function anew with these settings and further environment `variables`."""
         usual = environment(self.topic_arn, renditions or RENDITIONS, **settings)
-        config = Config.from_environment({**usual, **(variables or {})})
+        config = ThumbnailerConfig.from_environment({**usual, **(variables or {})})
         self.digests = Digests(
             self.clients.dynamodb, config.digests_table, config.digest_window_seconds, clock=lambda: self.now
         )
@@ -140,9 +142,9 @@ class Bench:
             config=config,
             storage=storage,
             catalog=catalog,
-            isolation=Isolation(config.settings, config.capacity, config.memory_bytes),
+            admission=Admission(config.settings, config.capacity, config.memory_bytes),
             alerts=Alerts(self.clients, config.alerts_topic_arn, self.digests, config.runbook_url),
-            queue=Queue(self.clients, config.retry_first_seconds),
+            queue=WorkQueue(self.clients, config.retry_first_seconds),
         )
 
     def _count(self, model: Any, **_: Any) -> None:
@@ -187,9 +189,8 @@ class Bench:
 
     def row(self, key: str) -> dict[str, Any]:
         """The catalog row as it is stored, or nothing."""
-        name = {"source_key": {"S": key}, "source_bucket": {"S": UPLOADS}}
-        item = self.dynamodb.get_item(TableName=TABLE, Key=name, ConsistentRead=True).get("Item", {})
-        return {attribute: TypeDeserializer().deserialize(value) for attribute, value in item.items()}
+        named = key_of(Image(UPLOADS, key))
+        return plain(self.dynamodb.get_item(TableName=TABLE, Key=named, ConsistentRead=True).get("Item", {}))
 
     def thumbnails(self) -> dict[str, bytes]:
         """Everything in the thumbnails bucket, by key."""

@@ -12,7 +12,7 @@ import boto3
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from devtools.localaws.stack import Stack
+    from devtools.localaws.stack import LocalStack
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Permission:
 class Role:
     """Handles on one role."""
 
-    def __init__(self, stack: Stack, name: str) -> None:
+    def __init__(self, stack: LocalStack, name: str) -> None:
         self._stack = stack
         self._iam = stack.client("iam")
         self._name = name

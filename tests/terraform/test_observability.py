@@ -15,15 +15,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MODULE = REPOSITORY / "terraform" / "modules" / "observability"
-THUMBNAILER = REPOSITORY / "functions" / "thumbnailer"
-RECONCILER = REPOSITORY / "functions" / "reconciler"
+FUNCTIONS = REPOSITORY / "functions"
 PRICES = Prices.load()
 
 
 def words_of_the_functions() -> Iterator[str]:
     """Every string and every keyword in the modules that emit metrics."""
-    for module in (THUMBNAILER / "worker.py", THUMBNAILER / "telemetry.py", RECONCILER / "scheduled.py"):
-        for node in ast.walk(ast.parse(module.read_text())):
+    for name in ("thumbnailer/worker.py", "thumbnail_pipeline/telemetry.py", "reconciler/scheduled.py"):
+        for node in ast.walk(ast.parse((FUNCTIONS / name).read_text())):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 yield node.value
             if isinstance(node, ast.keyword) and node.arg:

@@ -16,7 +16,7 @@ import pytest
 from hcl2.utils import SerializationOptions
 
 from devtools.localaws.stack import REPOSITORY
-from thumbctl.render import DEFAULT
+from thumbctl.defaults import DEFAULT
 from thumbnail_pipeline import settings
 from thumbnail_pipeline.settings import Settings
 

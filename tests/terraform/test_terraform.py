@@ -59,7 +59,7 @@ def test_every_root_and_every_example_is_valid(tmp_path: Path) -> None:
         }
         for name, root in roots.items()
     }
-    all_of_them = {each: {} for names in variables.values() for each in names}
+    all_of_them: dict[str, dict[str, str]] = {each: {} for names in variables.values() for each in names}
     somebodys = Root(tmp_path / "root", tmp_path)
     somebodys.module.mkdir()
     (somebodys.module / "main.tf.json").write_text(json.dumps({"variable": all_of_them, "module": calls}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import threading
 from pathlib import Path
@@ -14,8 +15,8 @@ from support.pictures import picture
 from thumbnail_pipeline.errors import Permanent, Transient
 from thumbnail_pipeline.renderer.rendering import render
 from thumbnail_pipeline.settings import Rendition, Settings
-from thumbnailer import admission
-from thumbnailer.admission import Isolation, Patience
+from thumbnailer import rendering_apart
+from thumbnailer.admission import Admission, Patience
 from thumbnailer.budget import MemoryBudget
 from thumbnailer.capacity import Capacity
 
@@ -25,27 +26,26 @@ UNHURRIED = Patience(left=lambda: 30.0, enough=10.0)
 
 
 @pytest.fixture
-def apart() -> Isolation:
-    return Isolation(SETTINGS, Capacity.of(MEMORY), MEMORY)
+def apart() -> Admission:
+    return Admission(SETTINGS, Capacity.of(MEMORY), MEMORY)
 
 
 def replace_renderer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, body: str) -> None:
-    """Let the process apart find another renderer: ours with this at its top."""
-    source = Path(admission.__file__).with_name("renderer.py").read_text()
-    package = tmp_path / "thumbnailer"
-    package.mkdir()
-    for module in Path(admission.__file__).parent.glob("*.py"):
-        (package / module.name).write_text(module.read_text())
-    (package / "renderer.py").write_text(f"{source}\n\ndef render(source, settings):\n    {body}\n")
+    """Let the process apart find another renderer: ours, the last word in which is this."""
+    functions = Path(rendering_apart.__file__).parents[1]
+    for package in ("thumbnail_pipeline", "thumbnailer"):
+        shutil.copytree(functions / package, tmp_path / package)
+    with (tmp_path / "thumbnail_pipeline" / "renderer" / "rendering.py").open("a") as renderer:
+        renderer.write(f"\n\ndef render(source, settings):\n    {body}\n")
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
 
 
-def test_an_image_is_rendered_the_same_apart(apart: Isolation) -> None:
+def test_an_image_is_rendered_the_same_apart(apart: Admission) -> None:
     source = picture("teal")
     assert apart.render(source, 2, patience=UNHURRIED) == render(source, SETTINGS)
 
 
-def test_a_bad_image_has_the_same_reason_apart(apart: Isolation) -> None:
+def test_a_bad_image_has_the_same_reason_apart(apart: Admission) -> None:
     with pytest.raises(Permanent) as here:
         apart.render(b"poison", 1, patience=UNHURRIED)
     with pytest.raises(Permanent) as there:
@@ -54,7 +54,7 @@ def test_a_bad_image_has_the_same_reason_apart(apart: Isolation) -> None:
 
 
 def test_a_renderer_that_is_killed_is_a_reason(
-    apart: Isolation, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    apart: Admission, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     replace_renderer(monkeypatch, tmp_path, "import os; os.kill(os.getpid(), 9)")
     with pytest.raises(Permanent, match=r"crashed: .*signal 9"):
@@ -62,7 +62,7 @@ def test_a_renderer_that_is_killed_is_a_reason(
 
 
 def test_a_renderer_that_wants_all_memory_is_a_reason(
-    apart: Isolation, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    apart: Admission, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     replace_renderer(monkeypatch, tmp_path, "return bytearray(2 * 2**30)")
     with pytest.raises(Permanent, match=r"crashed: .*MemoryError"):
@@ -70,7 +70,7 @@ def test_a_renderer_that_wants_all_memory_is_a_reason(
 
 
 def test_an_image_that_takes_for_ever_is_a_reason(
-    apart: Isolation, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    apart: Admission, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     replace_renderer(monkeypatch, tmp_path, "import time; time.sleep(60)")
     with pytest.raises(Permanent, match="too-slow"):

@@ -15,25 +15,34 @@ import yaml
 
 from devtools.localaws.stack import REPOSITORY
 
-WORKFLOW = REPOSITORY / ".github" / "workflows" / "ci.yml"
+WORKFLOWS = REPOSITORY / ".github" / "workflows"
 HOOKS = REPOSITORY / ".pre-commit-config.yaml"
 TARGETS = re.findall(r"^([a-z0-9-]+):", (REPOSITORY / "Makefile").read_text(), re.MULTILINE)
 
 
 @pytest.fixture
 def workflow() -> Any:
-    return yaml.safe_load(WORKFLOW.read_text())
+    return yaml.safe_load((WORKFLOWS / "ci.yml").read_text())
 
 
-def test_the_workflow_makes_what_can_be_made(workflow: Any) -> None:
-    (job,) = workflow["jobs"].values()
+@pytest.mark.parametrize("name", ["ci.yml", "nightly.yml"])
+def test_a_workflow_makes_what_can_be_made(name: str) -> None:
+    (job,) = yaml.safe_load((WORKFLOWS / name).read_text())["jobs"].values()
     assert job["steps"][-1] == {"run": "make ${{ matrix.make }}"}
-    made = [each["make"].split() for each in job["strategy"]["matrix"]["include"]]
-    assert ["test"] in made
-    assert {target for targets in made for target in targets} <= set(TARGETS)
+    matrix = job["strategy"]["matrix"]
+    made = [made.split() for made in matrix.get("make") or [each["make"] for each in matrix["include"]]]
+    assert {word for words in made for word in words if "=" not in word} <= set(TARGETS)
 
 
-def test_the_workflow_may_only_read(workflow: Any) -> None:
+def test_what_decides_is_make_test(workflow: Any) -> None:
+    (job,) = workflow["jobs"].values()
+    assert "test" in [each["make"] for each in job["strategy"]["matrix"]["include"]]
+    assert (REPOSITORY / ".ci" / "run").read_text().endswith("\nexec make test\n")
+
+
+@pytest.mark.parametrize("name", ["ci.yml", "nightly.yml"])
+def test_a_workflow_may_only_read(name: str) -> None:
+    workflow = yaml.safe_load((WORKFLOWS / name).read_text())
     assert workflow["permissions"] == {"contents": "read"}
     for job in workflow["jobs"].values():
         assert "permissions" not in job
@@ -41,7 +50,9 @@ def test_the_workflow_may_only_read(workflow: Any) -> None:
         assert checkout["with"]["persist-credentials"] is False
 
 
-def test_the_actions_of_the_workflow_are_pinned(workflow: Any) -> None:
+@pytest.mark.parametrize("name", ["ci.yml", "nightly.yml"])
+def test_the_actions_of_a_workflow_are_pinned(name: str) -> None:
+    workflow = yaml.safe_load((WORKFLOWS / name).read_text())
     used = [step["uses"] for job in workflow["jobs"].values() for step in job["steps"] if "uses" in step]
     assert used
     assert [action for action in used if not re.fullmatch(r"(actions|hashicorp)/[a-z-]+@v\d+\.\d+\.\d+", action)] == []

@@ -12,8 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from bench import loopback, memory, throughput
-from bench.contender import Run
-from bench.document import rewritten
+from bench.contender import ContenderRun
 from bench.loopback import Call, Latency, Loopback, Stats
 from bench.share import Shares
 from bench.stage import Stage, Turn, default_memory_mb
@@ -30,7 +29,7 @@ NO_STATS = Stats(calls={}, bytes_in=0, bytes_out=0, connections=0, cpu_ms=0)
 
 
 def turn(rendering: list[tuple[float, float, float]], calls: list[Call]) -> Turn:
-    run = Run(begun=0, wall_ms=1000, cpu_ms=500, rendering=rendering, rss_bytes=0, log_bytes=0)
+    run = ContenderRun(begun=0, wall_ms=1000, cpu_ms=500, rendering=rendering, rss_bytes=0, log_bytes=0)
     return Turn("folder", 10, run, NO_STATS, calls, others=0)
 
 
@@ -127,14 +126,14 @@ def test_overlap_is_the_share_of_waiting_in_which_something_is_rendered() -> Non
 
 def test_a_ratio_is_by_image_and_within_a_round() -> None:
     ten = turn([], [])
-    twenty = ten._replace(images=20, run=Run(0, 1000, 500, [], 0, 0))
+    twenty = ten._replace(images=20, run=ContenderRun(0, 1000, 500, [], 0, 0))
     turns = {"twenty": [twenty, twenty], "ten": [ten, ten]}
     assert throughput.ratio(turns, "twenty", "ten") == {"ratio": 2, "calm_rounds": 1}
 
 
 def test_a_disturbed_round_tells_nothing_where_there_is_a_calm_one() -> None:
     calm = turn([], [])
-    slow = calm._replace(others=0.4, run=Run(0, 9000, 500, [], 0, 0))
+    slow = calm._replace(others=0.4, run=ContenderRun(0, 9000, 500, [], 0, 0))
     turns = {"ours": [calm, calm, calm], "theirs": [calm, slow, calm]}
     assert throughput.ratio(turns, "ours", "theirs") == {"ratio": 1, "calm_rounds": 1}
     assert throughput.ratio({**turns, "theirs": [calm, slow, slow]}, "ours", "theirs")["calm_rounds"] == 0
@@ -193,8 +192,3 @@ def test_without_control_groups_there_are_no_shares(tmp_path: Path) -> None:
 
 
 # ── the page ─────────────────────────────────────────────────────────────────────────────────────────
-
-
-def test_tables_are_put_between_their_markers_and_others_are_left() -> None:
-    page = "<!-- bench:a -->\nold\n<!-- /bench:a -->\n<!-- bench:b -->\nkept\n<!-- /bench:b -->\n"
-    assert rewritten(page, {"a": "new"}) == page.replace("old", "new")

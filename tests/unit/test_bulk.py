@@ -13,11 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thumbctl.bulk import journal, messages
-from thumbctl.bulk.errors import BulkError
+from thumbctl.bulk import journal
 from thumbctl.bulk.pace import Pace
 from thumbctl.bulk.sender import Message, Sender
-from thumbnail_pipeline.messages import Change, ObjectEvent, parse
+from thumbctl.errors import ThumbctlError
+from thumbnail_pipeline.images import Image
+from thumbnail_pipeline.messages import Change, ObjectEvent, backfill_body, parse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +37,7 @@ SCHEMA = "CREATE TABLE IF NOT EXISTS done (key TEXT PRIMARY KEY) WITHOUT ROWID;"
     forced=st.booleans(),
 )
 def test_the_function_reads_what_a_backfill_writes(key: str, size: int | None, etag: str | None, forced: bool) -> None:  # noqa: FBT001
-    (event,) = parse(messages.body("uploads", key, size=size, etag=etag, forced=forced))
+    (event,) = parse(backfill_body(Image("uploads", key), size=size, etag=etag, forced=forced))
     assert isinstance(event, ObjectEvent)
     assert event.is_backfill
     assert (event.image.bucket, event.image.key, event.change) == ("uploads", key, Change.CREATED)
@@ -44,7 +45,7 @@ def test_the_function_reads_what_a_backfill_writes(key: str, size: int | None, e
 
 
 def test_the_longest_batch_fits_into_a_call() -> None:
-    longest = messages.body("u" * 63, "\N{SNOWMAN}" * 341, size=2**40, etag="f" * 38, forced=True)
+    longest = backfill_body(Image("u" * 63, "\N{SNOWMAN}" * 341), size=2**40, etag="f" * 38, forced=True)
     # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html
     assert 10 * len(longest) <= 256 * 1024
 
@@ -87,14 +88,14 @@ def test_what_is_refused_for_the_moment_is_sent_again_alone() -> None:
 
 def test_what_is_refused_for_good_stops_it() -> None:
     queue = _Queue({"b": True})
-    with pytest.raises(BulkError, match="InternalError"):
+    with pytest.raises(ThumbctlError, match="InternalError"):
         sender(queue).send([Message(body) for body in "abc"])
     assert queue.sent == ["a", "c"]
 
 
 def test_what_is_never_taken_stops_it_in_the_end() -> None:
     queue = _Queue(*[{"b": False}] * 100)
-    with pytest.raises(BulkError, match="took 2 of 3 messages"):
+    with pytest.raises(ThumbctlError, match="took 2 of 3 messages"):
         sender(queue).send([Message(body) for body in "abc"])
     assert len(queue.calls) < 20
 
@@ -168,7 +169,7 @@ def test_a_journal_survives_the_process(tmp_path: Path) -> None:
 
 def test_one_process_at_a_time_has_a_journal(tmp_path: Path) -> None:
     with journal.opened(tmp_path / "job.sqlite", SCHEMA):
-        with pytest.raises(BulkError, match="another process"), journal.opened(tmp_path / "job.sqlite", SCHEMA):
+        with pytest.raises(ThumbctlError, match="another process"), journal.opened(tmp_path / "job.sqlite", SCHEMA):
             pass
         with journal.opened(tmp_path / "other.sqlite", SCHEMA):
             pass

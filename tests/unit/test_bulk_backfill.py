@@ -11,17 +11,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from support.rows import row
 from thumbctl.backfill import job
 from thumbctl.backfill.guard import Valve
 from thumbctl.backfill.job import EXCLUDED, PARTS_AT_A_TIME, Backfill, Checkpoints, Wish
 from thumbnail_pipeline.listing import Listed
 from thumbnail_pipeline.reconciliation.judgement import Verdict, judge
-from thumbnail_pipeline.rows import Known
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from thumbctl.backfill.job import Found
+    from thumbctl.backfill.found import Found
+    from thumbnail_pipeline.rows import Row
 
 SETTINGS = "s1"
 OUTDATED = Wish().sent
@@ -29,12 +30,12 @@ OUTDATED = Wish().sent
 _STATES = st.sampled_from(
     [
         None,
-        Known("READY", "e", SETTINGS),
-        Known("READY", "e", "s0"),
-        Known("READY", "other", SETTINGS),
-        Known("READY", "e", SETTINGS, claimed=True),
-        Known("FAILED", "e", SETTINGS),
-        Known("DELETED"),
+        row("READY", "e", SETTINGS),
+        row("READY", "e", "s0"),
+        row("READY", "other", SETTINGS),
+        row("READY", "e", SETTINGS, claimed=True),
+        row("FAILED", "e", SETTINGS),
+        row("DELETED"),
     ]
 )
 _BUCKETS = st.lists(_STATES, max_size=80).map(
@@ -46,7 +47,7 @@ _BUCKETS = st.lists(_STATES, max_size=80).map(
 class World:
     """A bucket in parts, and its rows."""
 
-    states: Mapping[str, Known | None]
+    states: Mapping[str, Row | None]
     size: int
     """Objects a part."""
 
@@ -58,7 +59,7 @@ class World:
             if key > position:
                 yield key, Listed(key, 1, "e", None)
 
-    def of(self, keys: Sequence[str]) -> dict[str, Known]:
+    def of(self, keys: Sequence[str]) -> dict[str, Row]:
         assert len(keys) <= 100
         return {key: known for key in keys if (known := self.states[key])}
 
@@ -136,7 +137,7 @@ def run(
 
 
 @given(states=_BUCKETS, size=st.integers(1, 40))
-def test_everything_out_of_date_once(states: dict[str, Known | None], size: int) -> None:
+def test_everything_out_of_date_once(states: dict[str, Row | None], size: int) -> None:
     world, queue, checkpoints = World(states, size), Queue(), Checkpoints.in_memory()
     run(world, checkpoints, queue)
     assert sorted(queue.keys) == world.outdated()
@@ -148,9 +149,7 @@ def test_everything_out_of_date_once(states: dict[str, Known | None], size: int)
 
 
 @given(states=_BUCKETS, size=st.integers(1, 40), lives=st.lists(st.integers(0, 30), max_size=5))
-def test_nothing_is_lost_however_often_it_is_killed(
-    states: dict[str, Known | None], size: int, lives: list[int]
-) -> None:
+def test_nothing_is_lost_however_often_it_is_killed(states: dict[str, Row | None], size: int, lives: list[int]) -> None:
     world, queue, checkpoints = World(states, size), Queue(), Checkpoints.in_memory()
     checkpoints.begin(world.parts())
     kills = 0
@@ -171,7 +170,7 @@ def test_nothing_is_lost_however_often_it_is_killed(
 
 
 @given(states=_BUCKETS, size=st.integers(1, 40), limit=st.integers(1, 25))
-def test_limits_follow_each_other(states: dict[str, Known | None], size: int, limit: int) -> None:
+def test_limits_follow_each_other(states: dict[str, Row | None], size: int, limit: int) -> None:
     world, queue, checkpoints = World(states, size), Queue(), Checkpoints.in_memory()
     checkpoints.begin(world.parts())
     outdated = world.outdated()
@@ -184,7 +183,7 @@ def test_limits_follow_each_other(states: dict[str, Known | None], size: int, li
 
 
 @given(states=_BUCKETS, verdicts=st.frozensets(st.sampled_from(list(Verdict))))
-def test_only_what_is_wished_for(states: dict[str, Known | None], verdicts: frozenset[Verdict]) -> None:
+def test_only_what_is_wished_for(states: dict[str, Row | None], verdicts: frozenset[Verdict]) -> None:
     world, queue = World(states, 30), Queue()
     run(world, Checkpoints.in_memory(), queue, wish=Wish(sent=verdicts))
     assert sorted(queue.keys) == world.outdated(verdicts)
@@ -209,7 +208,7 @@ def test_globs(include: tuple[str, ...], exclude: tuple[str, ...], named: set[st
 
 
 def test_calls_are_full_though_few_are_out_of_date() -> None:
-    current = Known("READY", "e", SETTINGS)
+    current = row("READY", "e", SETTINGS)
     world = World({f"{number:05d}": None if number % 100 == 0 else current for number in range(6000)}, 6000)
     queue = Queue()
     run(world, Checkpoints.in_memory(), queue)
@@ -218,7 +217,7 @@ def test_calls_are_full_though_few_are_out_of_date() -> None:
 
 def test_memory_is_bounded_where_hardly_anything_is_out_of_date(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(job, "_MOST_WITHOUT_CHECKPOINT", 2000)
-    current = Known("READY", "e", SETTINGS)
+    current = row("READY", "e", SETTINGS)
     world = World({f"{number:05d}": None if number in {5, 5005} else current for number in range(6000)}, 6000)
     queue, checkpoints = Queue(), Checkpoints.in_memory()
     with pytest.raises(Killed):

@@ -12,8 +12,10 @@ from moto import mock_aws
 
 from support.operated import INDEX, TABLE, create_catalog
 from thumbctl.looking import failed
-from thumbnail_pipeline.messages import Image
-from thumbnailer.catalog import FAILED, FAILURE_SHARDS, Catalog, State
+from thumbnail_pipeline.images import Image
+from thumbnail_pipeline.outcomes import Status
+from thumbnail_pipeline.rows import FAILURE_SHARDS
+from thumbnailer.catalog import Catalog, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +42,7 @@ class Index:
     def fail(self, key: str, second: int, *, reason: str = "unidentified", etag: str | None = "e") -> None:
         """Put what the function puts."""
         attributes = {"reason": reason, "detail": f"{key} is no image", "attempts": 2, "processed_at": at(second)}
-        state = State(FAILED, "1".ljust(64, "0"), None, etag, "settings", attributes)
+        state = State(Status.FAILED, "1".ljust(64, "0"), None, etag, "settings", attributes)
         Catalog(self.dynamodb, TABLE).commit_first(Image("uploads", key), state)
 
     def stream(self, since: datetime | None = None) -> Iterator[failed.Failed]:

@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from support.memory_aws import MemoryS3
+from support.rows import row
 from thumbctl.bulk import journal
 from thumbctl.importing import follow
-from thumbctl.importing.files import Source
+from thumbctl.importing.files import SourceFile
 from thumbctl.importing.follow import Follower, Queues, Stalled
 from thumbctl.importing.import_journal import SCHEMA, ImportJournal, Planned
 from thumbctl.importing.transfer import Stored
-from thumbnail_pipeline.rows import Known
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
+
+    from thumbnail_pipeline.rows import Row
 
 BUCKET = "uploads"
 QUEUES = Queues("work", "dead")
@@ -27,10 +29,10 @@ class Rows:
     """A catalog of which every look is counted."""
 
     def __init__(self) -> None:
-        self.known: dict[str, Known] = {}
+        self.known: dict[str, Row] = {}
         self.looks = 0
 
-    def of(self, keys: Sequence[str]) -> dict[str, Known]:
+    def of(self, keys: Sequence[str]) -> dict[str, Row]:
         assert 0 < len(keys) <= 100
         self.looks += len(keys)
         return {key: self.known[key] for key in keys if key in self.known}
@@ -71,11 +73,11 @@ class World:
         return keys
 
     def plan(self, keys: list[str]) -> None:
-        found = (Source(key, f"/{key}", 1, 1) for key in keys)
+        found = (SourceFile(key, f"/{key}", 1, 1) for key in keys)
         assert list(self.journal.plan(found, most_bytes=1, planned=Planned())) == []
 
-    def decide(self, key: str, status: str | None = "READY", reason: str | None = None, **row: Any) -> None:
-        self.rows.known[key] = Known(status, row.pop("etag", self.etags[key]), reason=reason, **row)
+    def decide(self, key: str, status: str | None = "READY", reason: str | None = None, **values: Any) -> None:
+        self.rows.known[key] = row(status, values.pop("etag", self.etags[key]), reason=reason, **values)
 
     def follower(self) -> Follower:
         return Follower(self.journal, self.rows, self.s3, BUCKET)  # type: ignore[arg-type]

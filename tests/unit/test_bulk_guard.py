@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from support.rows import row
+from thumbctl.backfill.found import Found
 from thumbctl.backfill.guard import Bounds, Guard, Tripped, Valve
-from thumbctl.backfill.job import Backfill, Checkpoints, Found, Wish
+from thumbctl.backfill.job import Backfill, Checkpoints, Wish
 from thumbnail_pipeline.listing import Listed
 from thumbnail_pipeline.reconciliation.judgement import Verdict
-from thumbnail_pipeline.rows import Known
+
+if TYPE_CHECKING:
+    from thumbnail_pipeline.rows import Row
 
 OUTPUTS = {"dlq_url": "dead", "backfill_queue_url": "backfill", "backfill_event_source_mapping_uuid": "uuid"}
 
@@ -78,7 +82,7 @@ class Stack:
     dead: int = 0
     in_queue: int = 0
     state: str = "Enabled"
-    rows: dict[str, Known] = field(default_factory=dict)
+    rows: dict[str, Row] = field(default_factory=dict)
     now: float = 0
 
     def get_queue_attributes(self, *, QueueUrl: str, AttributeNames: list[str]) -> Any:  # noqa: N803 - boto3's names
@@ -89,7 +93,7 @@ class Stack:
         assert UUID == "uuid"
         return {"State": self.state}
 
-    def of(self, keys: list[str]) -> dict[str, Known]:
+    def of(self, keys: list[str]) -> dict[str, Row]:
         assert len(keys) <= 100
         return {key: self.rows[key] for key in keys if key in self.rows}
 
@@ -101,7 +105,7 @@ class Stack:
         """Images that are not decided yet, and will be at the next look."""
         keys = [f"{each}.jpg" for each in range(first, first + number)]
         for index, key in enumerate(keys):
-            self.rows[key] = Known("FAILED" if index < failed else "READY", "e", processed_at="later")
+            self.rows[key] = row("FAILED" if index < failed else "READY", "e", processed_at="later")
         return [Found(Listed(key, 1, "e", None), None, Verdict.MISSING) for key in keys]
 
 
@@ -154,7 +158,7 @@ def test_no_bound_on_failures() -> None:
 def test_only_what_is_decided_since_counts() -> None:
     stack = Stack()
     guard = stack.guard()
-    before = Known("FAILED", "e", processed_at="before")
+    before = row("FAILED", "e", processed_at="before")
     stack.rows["a"] = before
     guard.follow([Found(Listed("a", 1, "e", None), before, Verdict.FAILED)])
     assert (guard.look().decided, guard.look().undecided) == (0, 1)

@@ -15,8 +15,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support.memory_sqs import Crash, MemorySQS, Queued
-from thumbctl.bulk import messages
-from thumbctl.bulk.errors import BulkError
 from thumbctl.bulk.pace import Pace
 from thumbctl.bulk.sender import Sender
 from thumbctl.dead_letters import backups, letters
@@ -32,7 +30,10 @@ from thumbctl.dead_letters.letters import (
     batches,
     redrive,
 )
+from thumbctl.errors import ThumbctlError
 from thumbnail_pipeline.errors import Permanent
+from thumbnail_pipeline.images import Image
+from thumbnail_pipeline.messages import backfill_body
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -198,7 +199,7 @@ def test_where_letters_belong() -> None:
     def letter(body: str, source_arn: str | None) -> Letter:
         return Letter("m", body, datetime.now(UTC), 1, source_arn)
 
-    backfill = messages.body("uploads", "a.jpg")
+    backfill = backfill_body(Image("uploads", "a.jpg"))
     assert ORIGINS.url_of(letter(backfill, "arn:work")) == WORK
     assert ORIGINS.url_of(letter(uploaded("a.jpg"), "arn:backfill")) == BACKFILL
     assert ORIGINS.url_of(letter(backfill, None)) == BACKFILL
@@ -241,7 +242,7 @@ def test_nothing_is_lost_wherever_it_ends(data: st.DataObject, number: int) -> N
         with looked_at(sqs) as letters:
             for _, fate in redrive(letters, ORIGINS, senders(sqs), EVERYTHING, again=False):
                 fates[fate] += 1
-    except (Crash, BulkError):
+    except (Crash, ThumbctlError):
         ended = True
     bodies = Counter(sqs.bodies(DEAD, WORK, BACKFILL))
     assert set(bodies) == put
@@ -415,12 +416,12 @@ def test_a_backup_is_never_written_over(tmp_path: Path) -> None:
     sqs.put(DEAD, uploaded("a.jpg"))
     file = tmp_path / "letters.jsonl"
     file.write_text("precious")
-    with pytest.raises(BulkError, match="name another one"):
+    with pytest.raises(ThumbctlError, match="name another one"):
         list(purged(sqs, file))
     file.unlink()
     with Backup(file) as backup, looked_at(sqs) as letters:
         file.write_text("precious")  # in the very moment
-        with pytest.raises(BulkError, match="name another one"):
+        with pytest.raises(ThumbctlError, match="name another one"):
             list(backups.purge(letters, EVERYTHING, backup))
     assert (file.read_text(), len(sqs.bodies(DEAD))) == ("precious", 1)
 
@@ -428,7 +429,7 @@ def test_a_backup_is_never_written_over(tmp_path: Path) -> None:
 def test_a_disk_that_is_full_deletes_nothing(tmp_path: Path) -> None:
     sqs = MemorySQS()
     sqs.put(DEAD, uploaded("a.jpg"))
-    with pytest.raises(BulkError, match="cannot be written"):
+    with pytest.raises(ThumbctlError, match="cannot be written"):
         list(purged(sqs, tmp_path / "no-such-folder" / "letters.jsonl"))
     assert len(sqs.bodies(DEAD)) == 1
 
@@ -447,9 +448,9 @@ def test_a_backup_that_was_cut_off(tmp_path: Path) -> None:
 def test_what_is_no_backup(tmp_path: Path, line: str) -> None:
     file = tmp_path / "letters.jsonl"
     file.write_bytes(line.encode("latin-1") + b"\n")
-    with pytest.raises(BulkError, match="its line 1 is none"):
+    with pytest.raises(ThumbctlError, match="its line 1 is none"):
         list(backups.read(file))
-    with pytest.raises(BulkError, match="cannot be read"):
+    with pytest.raises(ThumbctlError, match="cannot be read"):
         list(backups.read(tmp_path / "nowhere"))
 
 

@@ -19,7 +19,7 @@ from pyarrow import parquet
 
 from support.memory_aws import MemoryS3
 from thumbctl.backfill import manifests
-from thumbctl.bulk.errors import BulkError
+from thumbctl.errors import ThumbctlError
 from thumbnail_pipeline.listing import Listed
 
 if TYPE_CHECKING:
@@ -152,14 +152,14 @@ def test_from_files(tmp_path: Path, beside: str) -> None:
     nowhere: Any = None
     assert keys(read(nowhere, str(manifest))) == ["a.jpg"]
     (data / "0").unlink()
-    with pytest.raises(BulkError, match=r"0 is neither .* nor .*: copy the inventory's files there"):
+    with pytest.raises(ThumbctlError, match=r"0 is neither .* nor .*: copy the inventory's files there"):
         keys(read(nowhere, str(manifest)))
 
 
 def test_a_file_that_is_not_what_was_written() -> None:
     s3 = delivered(in_csv([Row("a.jpg")]))
     s3.put_object(Bucket=DELIVERY, Key=f"{FOLDER}/data/0", Body=in_csv([Row("b.jpg")]), ContentType="")
-    with pytest.raises(BulkError, match="data/0 of the inventory is not what its manifest says"):
+    with pytest.raises(ThumbctlError, match="data/0 of the inventory is not what its manifest says"):
         keys(read(s3))
 
 
@@ -173,18 +173,18 @@ def test_a_file_that_is_not_what_was_written() -> None:
     ],
 )
 def test_what_cannot_be_used_is_said(other: dict[str, Any], words: str) -> None:
-    with pytest.raises(BulkError, match=words):
+    with pytest.raises(ThumbctlError, match=words):
         read(delivered(in_csv([]), **other))
 
 
 def test_parquet_without_etags() -> None:
     sink = io.BytesIO()
     parquet.write_table(pa.table({"key": ["a"], "size": [1]}), sink)
-    with pytest.raises(BulkError, match="The inventory has no ETag"):
+    with pytest.raises(ThumbctlError, match="The inventory has no ETag"):
         keys(read(delivered(sink.getvalue(), form="Parquet")))
 
 
 @pytest.mark.parametrize("location", ["s3://inventories/none.json", "none.json"])
 def test_no_such_manifest(location: str) -> None:
-    with pytest.raises(BulkError, match=r"none\.json"):
+    with pytest.raises(ThumbctlError, match=r"none\.json"):
         read(delivered(), location)

@@ -1,4 +1,4 @@
-"""bulk.sources: which files there are, under which keys, and what is left out."""
+"""Files to import: which files there are, under which keys, and what is left out."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from thumbctl.importing import files
-from thumbctl.importing.files import LeftOut, Problem, Source
+from thumbctl.importing.files import LeftOut, Problem, SourceFile
 
 # What a directory entry can be called: no slash, no NUL; lone surrogates stand for bytes that are not UTF-8.
 NAMES = st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1, max_size=20).filter(
@@ -29,23 +29,23 @@ def put(root: Path, name: str, data: bytes = b"image") -> Path:
 
 
 def keys(path: Path | str, prefix: str = "") -> list[str]:
-    return sorted(each.key for each in files.below(str(path), prefix) if isinstance(each, Source))
+    return sorted(each.key for each in files.below(str(path), prefix) if isinstance(each, SourceFile))
 
 
 def left_out(path: Path | str) -> dict[str, Problem]:
     return {each.path: each.problem for each in files.below(str(path), "") if isinstance(each, LeftOut)}
 
 
-def manifest(text: bytes, prefix: str = "", end: bytes = b"\n") -> list[Source | LeftOut]:
+def manifest(text: bytes, prefix: str = "", end: bytes = b"\n") -> list[SourceFile | LeftOut]:
     return list(files.listed(BytesIO(text), prefix, end=end))
 
 
 def test_a_key_is_the_path_below_the_directory(tmp_path: Path) -> None:
     file = put(tmp_path, "album/red flower+50%.jpg", b"12345")
     put(tmp_path, "ü/日本.png")
-    found = {each.key: each for each in files.below(str(tmp_path), "in/") if isinstance(each, Source)}
+    found = {each.key: each for each in files.below(str(tmp_path), "in/") if isinstance(each, SourceFile)}
     assert sorted(found) == ["in/album/red flower+50%.jpg", "in/ü/日本.png"]
-    assert found["in/album/red flower+50%.jpg"] == Source(
+    assert found["in/album/red flower+50%.jpg"] == SourceFile(
         "in/album/red flower+50%.jpg", str(file), 5, file.stat().st_mtime_ns
     )
 
@@ -74,7 +74,7 @@ def test_the_directory_may_be_the_current_one(tmp_path: Path, monkeypatch: pytes
     put(tmp_path, "a/cat.jpg")
     monkeypatch.chdir(tmp_path)
     assert keys(".") == ["a/cat.jpg"]
-    assert [each.path for each in files.below("a", "") if isinstance(each, Source)] == [str(tmp_path / "a/cat.jpg")]
+    assert [each.path for each in files.below("a", "") if isinstance(each, SourceFile)] == [str(tmp_path / "a/cat.jpg")]
 
 
 def test_patterns_keep_the_path_from_their_first_wildcard(tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def test_a_name_that_is_not_utf8_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("prefix", "fits"), [("p" * (1024 - 7), True), ("p" * (1024 - 6), False), ("ü" * 509, False)])
 def test_a_key_has_at_most_1024_bytes(tmp_path: Path, prefix: str, fits: bool) -> None:  # noqa: FBT001
     (found,) = files.below(str(put(tmp_path, "cat.jpg")), prefix)
-    assert isinstance(found, Source) is fits
+    assert isinstance(found, SourceFile) is fits
     assert fits or (isinstance(found, LeftOut) and found.problem is Problem.LONG_KEY)
 
 
@@ -157,7 +157,7 @@ def test_a_manifest_names_paths_and_keys(tmp_path: Path, monkeypatch: pytest.Mon
         f"./a/cat.jpg\r\n\na/cat.jpg\tcats/one two.jpg\n{absolute}\nmissing.jpg\na\n../{tmp_path.name}/b.jpg".encode()
     )
     found = manifest(text, "in/")
-    assert [each.key for each in found if isinstance(each, Source)] == [
+    assert [each.key for each in found if isinstance(each, SourceFile)] == [
         "in/a/cat.jpg", "in/cats/one two.jpg", f"in{absolute}"
     ]  # fmt: skip
     assert [each.problem for each in found if isinstance(each, LeftOut)] == [
@@ -171,15 +171,15 @@ def test_a_manifest_of_find_print0_has_any_name(tmp_path: Path, monkeypatch: pyt
         put(tmp_path, name)
     monkeypatch.chdir(tmp_path)
     found = manifest(b"".join(f"./{name}\0".encode() for name in names), end=b"\0")
-    assert [each.key for each in found if isinstance(each, Source)] == names
+    assert [each.key for each in found if isinstance(each, SourceFile)] == names
 
 
 @pytest.mark.parametrize("read_bytes", [1, 2, 7, 1000])
 def test_a_manifest_is_read_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read_bytes: int) -> None:
-    files = [put(tmp_path, f"{index}.jpg") for index in range(9)]
+    written = [put(tmp_path, f"{index}.jpg") for index in range(9)]
     monkeypatch.setattr(files, "_READ_BYTES", read_bytes)
-    found = manifest(b"\n".join(f"{file}\t{file.name}".encode() for file in files))
-    assert [each.key for each in found if isinstance(each, Source)] == [file.name for file in files]
+    found = manifest(b"\n".join(f"{file}\t{file.name}".encode() for file in written))
+    assert [each.key for each in found if isinstance(each, SourceFile)] == [file.name for file in written]
 
 
 def test_a_directory_of_any_size_is_not_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -211,7 +211,7 @@ def test_a_directory_of_any_size_is_not_held(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(os, "scandir", Counting)
     walk = files.below(str(tmp_path), "")
     first = next(walk)
-    assert isinstance(first, Source)
+    assert isinstance(first, SourceFile)
     assert stat.S_ISREG(Path(first.path).stat().st_mode)
     assert len(stats) == 1
     assert len(list(walk)) == 19

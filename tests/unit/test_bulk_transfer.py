@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from devtools.localaws import emulator, processes
-from thumbctl.bulk.errors import BulkError
+from thumbctl.errors import ThumbctlError
 from thumbctl.importing import transfer
 from thumbctl.importing.transfer import Transfer
 
@@ -99,7 +99,7 @@ def test_an_s3_that_is_not_there_is_told_with_the_remedy(
         nobody = f"http://127.0.0.1:{taken.getsockname()[1]}"
         monkeypatch.setattr(transfer, "_url_of", lambda *_: f"{nobody}/{BUCKET}")
         put = Transfer(s3, BUCKET, connections=2)
-        with pytest.raises(BulkError, match=rf"{nobody} does not take an upload .* check the network"):
+        with pytest.raises(ThumbctlError, match=rf"{nobody} does not take an upload .* check the network"):
             put.put(file, "key", size=len(DATA), headers=headers())
 
 

@@ -21,13 +21,13 @@ from hypothesis import strategies as st
 
 from support.memory_aws import MemoryS3, refusal
 from thumbctl.bulk import journal as journals
-from thumbctl.bulk.errors import BulkError
 from thumbctl.bulk.pace import Pace
+from thumbctl.errors import ThumbctlError
 from thumbctl.importing import files, uploads
 from thumbctl.importing.files import LeftOut, Problem
 from thumbctl.importing.import_journal import SCHEMA, ImportJournal, Planned
 from thumbctl.importing.transfer import Stored
-from thumbctl.importing.uploads import Tally, Uploads
+from thumbctl.importing.uploads import Uploads, UploadTally
 from thumbnail_pipeline import listing
 
 if TYPE_CHECKING:
@@ -141,8 +141,8 @@ class World:
         found = files.below(str(self.files), "")
         self.told = list(journal.plan(found, most_bytes=MOST_BYTES, planned=self.planned))
 
-    def run(self, kind: type[ImportJournal] = ImportJournal, at_once: int = 4) -> Tally:
-        tally = Tally()
+    def run(self, kind: type[ImportJournal] = ImportJournal, at_once: int = 4) -> UploadTally:
+        tally = UploadTally()
         with self.journal(kind) as journal:
             self.plan(journal)
             self.uploads(at_once).run(journal, tally, left_out=self.told.append, meanwhile=lambda: None)
@@ -379,7 +379,7 @@ def test_files_that_change_vanish_or_may_not_be_read_are_told_and_the_others_go_
     with world.journal() as journal:
         world.plan(journal)
         world.file("changed", b"longer than it was")
-        tally = Tally()
+        tally = UploadTally()
         world.uploads().run(journal, tally, left_out=world.told.append, meanwhile=lambda: None)
     assert tally.uploaded == 1
     assert world.problems() == {
@@ -459,10 +459,10 @@ def test_an_answer_that_never_comes_stops_in_order(world: World) -> None:
 
     def fail(key: str) -> None:
         if key == "5.jpg":
-            raise BulkError("S3 does not answer")
+            raise ThumbctlError("S3 does not answer")
 
     world.puts.before = fail
-    with pytest.raises(BulkError, match="does not answer"):
+    with pytest.raises(ThumbctlError, match="does not answer"):
         world.run(at_once=1)
     rows = world.rows()
     assert [key for key in rows if rows[key][0]] == [key for key in rows if world.s3.has(key)]
@@ -472,7 +472,7 @@ def test_an_answer_that_never_comes_stops_in_order(world: World) -> None:
 def test_ctrl_c_lets_what_is_under_way_end(world: World) -> None:
     for index in range(50):
         world.file(f"{index:02d}.jpg", b"image")
-    tally = Tally()
+    tally = UploadTally()
 
     class Interrupted(ImportJournal):
         def entries(self) -> Any:
@@ -534,7 +534,7 @@ def test_the_journal_is_written_many_at_a_time(world: World) -> None:
         connection.set_trace_callback(lambda text: transactions.append(text) if text == "COMMIT" else None)
         journal = ImportJournal(connection)
         world.plan(journal)
-        world.uploads().run(journal, Tally(), left_out=world.told.append, meanwhile=lambda: None)
+        world.uploads().run(journal, UploadTally(), left_out=world.told.append, meanwhile=lambda: None)
     assert len(transactions) < 20
 
 
@@ -618,7 +618,7 @@ def test_content_types(name: str, expected: str) -> None:
 def test_the_journal_takes_little(tmp_path: Path) -> None:
     number = 20_000
     keys = [f"2024/album-{index // 500:04d}/IMG_{index:06d}.jpg" for index in range(number)]
-    found = (files.Source(f"in/{key}", f"/mnt/photos/{key}", 1, 1) for key in keys)
+    found = (files.SourceFile(f"in/{key}", f"/mnt/photos/{key}", 1, 1) for key in keys)
     file = tmp_path / "journal.sqlite"
     with journals.opened(file, SCHEMA) as connection:
         journal = ImportJournal(connection)

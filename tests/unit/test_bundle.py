@@ -18,7 +18,8 @@ import pytest
 
 from devtools.bundle import __main__ as command
 from devtools.bundle import archive, build, bytecode, elf
-from devtools.bundle.target import BundleError, Target
+from devtools.bundle.target import Target
+from devtools.errors import DevtoolsError
 from renderer.pictures import DATA, photograph, saved
 from support.pipeline import RENDITIONS, environment
 from thumbnail_pipeline.renderer.rendering import render
@@ -47,11 +48,9 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return layer
 
 
-@pytest.fixture(scope="module")
-def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Both archives where Lambda unpacks them, read-only, beside the SDK that the runtime brings."""
-    root = tmp_path_factory.mktemp("lambda")
-    for name, place in ((FUNCTION, root / "task"), (LAYER, root / "opt")):
+def unpack(root: Path, archive: Path) -> Path:
+    """An archive and the layer where Lambda unpacks them, read-only, beside the SDK that the runtime brings."""
+    for name, place in ((archive, root / "task"), (LAYER, root / "opt")):
         with zipfile.ZipFile(name) as zipped:
             zipped.extractall(place)
     (root / "runtime").mkdir()
@@ -60,6 +59,12 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for directory in [root / "task", root / "opt", *root.glob("task/**/"), *root.glob("opt/**/")]:
         directory.chmod(0o555)
     return root
+
+
+@pytest.fixture(scope="module")
+def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The thumbnailer as Lambda has it."""
+    return unpack(tmp_path_factory.mktemp("lambda"), FUNCTION)
 
 
 def run_unpacked(root: Path, script: str, told: Any = None) -> Any:
@@ -84,27 +89,30 @@ def run_unpacked(root: Path, script: str, told: Any = None) -> Any:
     return json.loads(done.stdout)
 
 
-def test_the_archives_need_nothing_but_the_runtime(unpacked: Path) -> None:
-    script = """
+@pytest.mark.parametrize("function", ["thumbnailer", "reconciler"])
+def test_an_archive_needs_nothing_but_the_layer_and_the_runtime(tmp_path: Path, function: str) -> None:
+    unpacked = unpack(tmp_path, FUNCTION.with_name(f"{function}.zip"))
+    script = f"""
 import importlib, json, pkgutil
-import PIL.features, PIL.Image, aws_xray_sdk.core, pi_heif, reconciler, thumbnailer
+import PIL.features, PIL.Image, aws_xray_sdk.core, pi_heif, {function}, thumbnail_pipeline
 modules = [
-    importlib.import_module(f"{package.__name__}.{found.name}")
-    for package in (thumbnailer, reconciler)
-    for found in pkgutil.iter_modules(package.__path__)
+    importlib.import_module(found.name)
+    for package in ({function}, thumbnail_pipeline)
+    for found in pkgutil.walk_packages(package.__path__, package.__name__ + ".")
 ]
 PIL.Image.init()
 codecs = ["avif", "jpg", "libtiff", "littlecms2", "webp", "zlib"]
-print(json.dumps({
-    "task": sorted({module.__file__ for module in modules}),
+print(json.dumps({{
+    "task": sorted({{module.__file__ for module in modules}}),
     "opt": [PIL.__file__, aws_xray_sdk.__file__, pi_heif.__file__],
-    "codecs": {codec: bool(PIL.features.check(codec)) for codec in codecs},
-}))
+    "codecs": {{codec: bool(PIL.features.check(codec)) for codec in codecs}},
+}}))
 """
     told = run_unpacked(unpacked, script)
-    written = {file for package in ("thumbnailer", "reconciler") for file in FUNCTIONS.glob(f"{package}/[!_]*.py")}
-    assert set(map(Path, told["task"])) == {unpacked / "task" / file.relative_to(FUNCTIONS) for file in written}
-    assert all(file.startswith(f"{unpacked / place}/") for place in ("task", "opt") for file in told[place])
+    carried = {file.relative_to(unpacked / "task") for file in unpacked.glob("task/**/*.py")}
+    written = carried - {Path(package) / "__init__.py" for package in (function, "thumbnail_pipeline")}
+    assert {Path(file).relative_to(unpacked / "task") for file in told["task"]} == written
+    assert all(file.startswith(f"{unpacked / 'opt'}/") for file in told["opt"])
     assert all(told["codecs"].values()), told["codecs"]
 
 
@@ -244,7 +252,7 @@ def test_a_native_module_of_another_machine_is_found_out(tmp_path: Path) -> None
 
 @pytest.mark.parametrize(("runtime", "architecture"), [("nodejs22.x", "arm64"), ("python3.13", "sparc")])
 def test_a_target_that_lambda_does_not_have_is_refused(runtime: str, architecture: str) -> None:
-    with pytest.raises(BundleError, match=architecture):
+    with pytest.raises(DevtoolsError, match=architecture):
         Target.of_lambda(runtime, architecture)
 
 
@@ -279,13 +287,13 @@ def test_uv_is_asked_where_path_has_none_that_runs(tmp_path: Path, monkeypatch: 
     [(sys.executable, f"which is cpython {HERE.version}"), ("/no/such/python", "which is no interpreter that runs")],
 )
 def test_a_named_interpreter_must_be_of_the_version(named: str, is_it: str) -> None:
-    with pytest.raises(BundleError, match=f"bytecode for Python 3.99 cannot come from {named}, {is_it}: name "):
+    with pytest.raises(DevtoolsError, match=f"bytecode for Python 3.99 cannot come from {named}, {is_it}: name "):
         bytecode.interpreter(NOBODY_HAS, named)
 
 
 def test_a_module_that_does_not_compile_is_named(tmp_path: Path) -> None:
     (tmp_path / "broken.py").write_text("def")
-    with pytest.raises(BundleError, match=r"cannot compile every module:\n[^$]*broken\.py"):
+    with pytest.raises(DevtoolsError, match=r"cannot compile every module:\n[^$]*broken\.py"):
         bytecode.compile_all(tmp_path, sys.executable)
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from support.pipeline import RENDITIONS, environment
 from thumbnail_pipeline.errors import Systemic
 from thumbnailer.capacity import Capacity
-from thumbnailer.config import Config
+from thumbnailer.config import ThumbnailerConfig
 
 MEBIBYTE = 2**20
 memories = st.integers(128, 10_240).map(lambda megabytes: megabytes * MEBIBYTE)
@@ -42,11 +42,11 @@ def test_every_image_and_every_write_has_a_connection(memory: int) -> None:
 
 def test_what_the_deployer_says_is_taken() -> None:
     variables = {"IMAGES_AT_ONCE": "3", "RENDERS_AT_ONCE": "2", "WRITES_AT_ONCE": "5"}
-    config = Config.from_environment({**environment("arn", RENDITIONS), **variables})
+    config = ThumbnailerConfig.from_environment({**environment("arn", RENDITIONS), **variables})
     assert (config.capacity.images, config.capacity.renders, config.capacity.writes) == (3, 2, 5)
 
 
 @pytest.mark.parametrize("value", ["0", "many"])
 def test_a_number_that_cannot_be_is_named(value: str) -> None:
     with pytest.raises(Systemic, match="RENDERS_AT_ONCE"):
-        Config.from_environment({**environment("arn", RENDITIONS), "RENDERS_AT_ONCE": value})
+        ThumbnailerConfig.from_environment({**environment("arn", RENDITIONS), "RENDERS_AT_ONCE": value})

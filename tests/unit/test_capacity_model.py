@@ -12,28 +12,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thumbctl.costs.capacity import DAY, Capacity, Demand, Ramp, Step, seconds, spoken
-from thumbctl.costs.limits import Limit, Limits
+from thumbctl.costs.capacity import DAY, Demand, JobCapacity, Ramp, Step, seconds, spoken
+from thumbctl.costs.limits import AwsLimits, Limit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-LIMITS = Limits.load()
+LIMITS = AwsLimits.load()
 # An image takes 0.2 seconds in batches of ten, is written in one unit, and has three thumbnails.
 PLAIN = Demand(images=1e6, seconds=0.2, batch=10, puts=1, gets=1, reads=0, writes=1, failures=0, kms=4)
 
 
-def capacity(concurrency: int = 20, demand: Demand = PLAIN, limits: Limits = LIMITS) -> Capacity:
+def capacity(concurrency: int = 20, demand: Demand = PLAIN, limits: AwsLimits = LIMITS) -> JobCapacity:
     """A job whose messages come all at once, to a queue that keeps them for four days."""
-    return Capacity(demand, limits, "maximum_concurrency", concurrency, queued=math.inf, retention_days=4)
+    return JobCapacity(demand, limits, "maximum_concurrency", concurrency, queued=math.inf, retention_days=4)
 
 
-def limited(**values: float) -> Limits:
+def limited(**values: float) -> AwsLimits:
     """AWS's limits, but for some."""
     return replace(LIMITS, **{name: replace(getattr(LIMITS, name), value=value) for name, value in values.items()})
 
 
-def used(job: Capacity, what: str) -> float:
+def used(job: JobCapacity, what: str) -> float:
     """The share of a limit."""
     (share,) = (each.share for each in job.usages if each.what.startswith(what))
     return share
@@ -306,7 +306,7 @@ def test_every_limit_has_its_page_and_remedy() -> None:
         assert not limit.remedy.endswith(".")
 
 
-@pytest.mark.parametrize("name", [each.name for each in fields(Limits) if each.name != "date"])
+@pytest.mark.parametrize("name", [each.name for each in fields(AwsLimits) if each.name != "date"])
 def test_every_limit_counts(name: str) -> None:
     """Where a limit is made so tight that everything meets it, something is said or takes another time."""
     demand = replace(PLAIN, images=1e8, writes=3, failures=1, reads=1)

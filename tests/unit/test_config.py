@@ -6,20 +6,20 @@ import pytest
 
 from support.pipeline import RENDITIONS, environment
 from thumbnail_pipeline.errors import Systemic
-from thumbnailer.config import Config
+from thumbnailer.config import ThumbnailerConfig
 
 GOOD = environment("arn:aws:sns:us-east-1:123456789012:alerts", RENDITIONS)
 
 
 def test_a_good_environment_is_read() -> None:
-    config = Config.from_environment(GOOD)
+    config = ThumbnailerConfig.from_environment(GOOD)
     assert [rendition.name for rendition in config.settings.renditions] == ["large", "small"]
     assert config.tombstone_days == 30
 
 
 @pytest.mark.parametrize(("value", "propagates"), [("true", True), ("false", False)])
 def test_deletions_are_propagated_or_not(value: str, *, propagates: bool) -> None:
-    assert Config.from_environment({**GOOD, "PROPAGATE_DELETIONS": value}).propagates_deletions is propagates
+    assert ThumbnailerConfig.from_environment({**GOOD, "PROPAGATE_DELETIONS": value}).propagates_deletions is propagates
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_deletions_are_propagated_or_not(value: str, *, propagates: bool) -> Non
 )
 def test_a_missing_variable_is_named(name: str) -> None:
     with pytest.raises(Systemic, match=name):
-        Config.from_environment({key: value for key, value in GOOD.items() if key != name})
+        ThumbnailerConfig.from_environment({key: value for key, value in GOOD.items() if key != name})
 
 
 @pytest.mark.parametrize(
@@ -46,4 +46,4 @@ def test_a_missing_variable_is_named(name: str) -> None:
 )
 def test_a_bad_value_is_named(name: str, value: str) -> None:
     with pytest.raises(Systemic, match=name):
-        Config.from_environment({**GOOD, name: value})
+        ThumbnailerConfig.from_environment({**GOOD, name: value})

@@ -15,20 +15,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devtools.docs import costs as command
-from devtools.docs import costs_document
-from devtools.docs.costs_document import Document
+from devtools.docs.cost_figures import FIGURES
+from devtools.localaws.stack import REPOSITORY
 from thumbctl.costs import measured
-from thumbctl.costs.errors import CostsError
 from thumbctl.costs.estimate import Estimate, Job, default_workload
-from thumbctl.costs.limits import Limits
+from thumbctl.costs.limits import AwsLimits
 from thumbctl.costs.measured import AtMemory, Encoding, Encodings, Measured, MemorySettings, PerImage
-from thumbctl.costs.model import Line, Model, Stack, Workload, by_service, total
+from thumbctl.costs.model import Line, Model, PricedStack, Workload, by_service, total
 from thumbctl.costs.prices import Prices
-from thumbctl.render import DEFAULT
+from thumbctl.defaults import DEFAULT
+from thumbctl.errors import ThumbctlError
+from thumbnail_pipeline.rows import FAILURE_SHARDS
 from thumbnail_pipeline.settings import Rendition
-from thumbnailer.catalog import FAILURE_SHARDS
 
-TERRAFORM = costs_document.REPOSITORY / "terraform"
+TERRAFORM = REPOSITORY / "terraform"
 PRICES = Prices.load()
 BOX = Rendition("box", 100, 100)
 # Round figures: an image takes 100 ms, of which 20 are for the encoder, and fills its row's first KB.
@@ -72,36 +72,17 @@ def dollars(images: float, workload: Workload) -> float:
 # ── the documents ────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("path", costs_document.FILES, ids=lambda path: path.name)
-def test_the_document_has_the_figures_as_they_are_now(path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
-    assert text == Document.load().rewritten(text), "run: python -m costs docs"
-
-
-def test_every_block_is_somewhere_in_the_documents() -> None:
-    text = "".join(path.read_text(encoding="utf-8") for path in costs_document.FILES)
-    assert [name for name in Document.load().blocks() if f"<!-- costs:{name} -->" not in text] == []
-
-
-def test_an_unknown_block_is_named() -> None:
-    with pytest.raises(CostsError, match="no block costs:nonsense: use one of avif"):
-        Document.load().rewritten("<!-- costs:nonsense -->\n<!-- costs:end -->\n")
-
-
-def test_text_around_blocks_stays() -> None:
-    text = "before\n<!-- costs:avif -->\nold\n<!-- costs:end -->\nbetween\n<!-- costs:end -->\n"
-    rewritten = Document.load().rewritten(text)
-    assert rewritten.startswith("before\n<!-- costs:avif -->\nAVIF takes")
-    assert rewritten.endswith("\n<!-- costs:end -->\nbetween\n<!-- costs:end -->\n")
-
-
 def test_rules_and_decisions_that_lines_point_to_exist() -> None:
-    here = Document.load()
     jobs = (Estimate.of(Job(kind, 1, 1), PLAIN) for kind in ("import", "backfill"))
     bulk = (line for estimate in jobs for line in (*estimate.once, *estimate.monthly))
-    lines = (*here.model.once(1, here.workload), *here.model.idle(here.stack), *here.model.in_use(here.stack), *bulk)
+    lines = (
+        *FIGURES.model.once(1, FIGURES.workload),
+        *FIGURES.model.idle(FIGURES.stack),
+        *FIGURES.model.in_use(FIGURES.stack),
+        *bulk,
+    )
     local = {line.rule.partition("#")[0] for line in lines if not line.rule.startswith("https://")}
-    assert [each for each in local if not (costs_document.REPOSITORY / "docs" / each).exists()] == []
+    assert [each for each in local if not (REPOSITORY / "docs" / each).exists()] == []
 
 
 def test_the_table_is_printed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,8 +92,8 @@ def test_the_table_is_printed(capsys: pytest.CaptureFixture[str], monkeypatch: p
 
 
 def test_what_the_page_says_of_limits_in_passing_is_so() -> None:
-    limits = Limits.load()
-    text = " ".join((costs_document.REPOSITORY / "docs" / "capacity.md").read_text(encoding="utf-8").split())
+    limits = AwsLimits.load()
+    text = " ".join((REPOSITORY / "docs" / "capacity.md").read_text(encoding="utf-8").split())
     for words in (
         f"begins with {limits.lambda_first_batches.value} batches at a time",
         f"and adds {limits.lambda_more_batches.value} a minute",
@@ -124,7 +105,7 @@ def test_what_the_page_says_of_limits_in_passing_is_so() -> None:
         f" {limits.sqs_retention_days.value - 1} at most",
         f"nothing for more than {limits.sqs_retention_days.value} days",
         f"`backfill.maximum_concurrency`, {default_workload('backfill').maximum_concurrency} by default",
-        f"those that were measured ({Document.load().model.measured.per_image.source_bytes / 1e6:.2f} MB)",
+        f"those that were measured ({FIGURES.model.measured.per_image.source_bytes / 1e6:.2f} MB)",
     ):
         assert words in text
 
@@ -142,7 +123,7 @@ def terraform_default(variable: str, field: str = "default") -> str:
 
 
 def test_the_workload_is_that_of_the_module() -> None:
-    workload = Document.load().workload
+    workload = FIGURES.workload
     assert str(workload.memory_mb) == terraform_default("memory_mb")
     assert workload.architecture == terraform_default("architecture")
     assert str(workload.batch) == terraform_default("batching", "size")
@@ -154,7 +135,7 @@ def test_the_workload_is_that_of_the_module() -> None:
 
 def test_every_price_is_used_and_is_one_of_aws() -> None:
     lines = [
-        *MODEL.month(1, PLAIN, Stack()),
+        *MODEL.month(1, PLAIN, PricedStack()),
         *MODEL.once(1, replace(PLAIN, architecture="x86_64")),
         *Estimate.of(Job("backfill", 1, 1, inventory=True), PLAIN, model=MODEL).once,
     ]
@@ -194,7 +175,7 @@ def test_a_million_images_by_hand(what: str, amount: float, cost: float) -> None
 def test_an_idle_month_by_hand() -> None:
     # A dollar for the key, 2 queues x 5 pollers x 3 receives a minute x 730 hours, alarms, two pages, a dashboard.
     cost = 1 + 2 * 5 * 3 * 60 * 730 * 0.40 / 1e6 + 20 * 0.10 + 2 * 0.50 + 3
-    assert total(MODEL.idle(Stack(alarm_metrics=20))) == pytest.approx(cost)
+    assert total(MODEL.idle(PricedStack(alarm_metrics=20))) == pytest.approx(cost)
 
 
 def test_a_row_is_written_in_whole_units() -> None:
@@ -275,21 +256,21 @@ def test_costs_of_images_add_up(workload: Workload, some: float, others: float) 
 
 @given(workloads, numbers)
 def test_services_add_up_to_all(workload: Workload, images: float) -> None:
-    lines = MODEL.month(images, workload, Stack())
+    lines = MODEL.month(images, workload, PricedStack())
     assert sum(by_service(lines).values()) == pytest.approx(total(lines))
     assert all(each.dollars >= 0 for each in lines)
 
 
 @given(workloads)
 def test_no_images_cost_the_floor(workload: Workload) -> None:
-    assert MODEL.month(0, workload, Stack()) == MODEL.idle(Stack())
+    assert MODEL.month(0, workload, PricedStack()) == MODEL.idle(PricedStack())
     assert total(MODEL.once(0, workload)) == 0
 
 
 @given(workloads, numbers, numbers)
 def test_more_images_cost_more(workload: Workload, some: float, others: float) -> None:
     few, many = sorted([some, others])
-    assert total(MODEL.month(few, workload, Stack())) <= total(MODEL.month(many, workload, Stack()))
+    assert total(MODEL.month(few, workload, PricedStack())) <= total(MODEL.month(many, workload, PricedStack()))
     assert MODEL.seconds(few, workload) <= MODEL.seconds(many, workload)
 
 
@@ -366,13 +347,13 @@ def test_memory_settings_are_published_by_rising_memory(tmp_path: Path, publishe
 
 
 def test_nothing_to_publish_is_one_sentence(tmp_path: Path, published: Path) -> None:
-    with pytest.raises(CostsError, match=r"neither throughput\.json nor memory\.json in .*: run the benches first"):
+    with pytest.raises(ThumbctlError, match=r"neither throughput\.json nor memory\.json in .*: run the benches first"):
         measured.publish(tmp_path, published)
 
 
 def test_a_figure_that_is_missing_is_named(tmp_path: Path, published: Path) -> None:
     (tmp_path / "throughput.json").write_text(json.dumps({"per_image": {"calls": {}}}))
-    with pytest.raises(CostsError, match=r"throughput\.json has no 'source_bytes': run the bench"):
+    with pytest.raises(ThumbctlError, match=r"throughput\.json has no 'source_bytes': run the bench"):
         measured.publish(tmp_path, published)
 
 

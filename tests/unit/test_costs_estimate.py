@@ -12,14 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from moto import mock_aws
 
-from devtools.docs.costs_document import REPOSITORY
+from devtools.localaws.stack import REPOSITORY
 from support.notifications import notification, record, sqs_record
 from support.pictures import picture
 from support.pipeline import UPLOADS, Bench, FakeContext
-from thumbctl.backfill.guard import MESSAGES_AT_A_TIME
-from thumbctl.bulk import messages
+from thumbctl.bulk.queues import MESSAGES_AT_A_TIME
 from thumbctl.costs.estimate import Estimate, Job, default_workload
 from thumbctl.costs.model import Model, Workload, total
+from thumbnail_pipeline.images import Image
+from thumbnail_pipeline.messages import backfill_body
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -219,7 +220,7 @@ def test_the_calls_of_an_upload_that_replaces_another(bench: Bench) -> None:
 
 def test_the_calls_of_a_backfill_of_an_image_without_a_row(bench: Bench) -> None:
     upload(bench, (1600, 1200), "01")
-    calls = calls_of(bench, messages.body(UPLOADS, KEY))
+    calls = calls_of(bench, backfill_body(Image(UPLOADS, KEY)))
     assert by_units(calls) == reckoned(Job("backfill", 1, 1))
 
 
@@ -228,12 +229,12 @@ def test_the_calls_of_a_backfill_that_makes_thumbnails_anew(bench: Bench, *, for
     calls_of(bench, upload(bench, (1600, 1200), "01"))
     if not forced:
         bench.configure([{**asdict(each), "quality": 50} for each in IMPORT.renditions])
-    calls = calls_of(bench, messages.body(UPLOADS, KEY, forced=forced))
+    calls = calls_of(bench, backfill_body(Image(UPLOADS, KEY), forced=forced))
     assert by_units(calls) == reckoned(Job("backfill", 1, 1, rewritten=1))
 
 
 def test_ten_messages_are_charged_as_one_request() -> None:
-    longest = messages.body(UPLOADS, "é" * 512, size=10**9, etag="0" * 32, forced=True)
+    longest = backfill_body(Image(UPLOADS, "é" * 512), size=10**9, etag="0" * 32, forced=True)
     assert 10 * len(longest.encode()) <= 64 * 1024
 
 

@@ -11,8 +11,8 @@ import pytest
 from moto import mock_aws
 
 from devtools.demo import run
-from devtools.demo.catalog import Catalog, DeadLetters, Row, is_among
-from devtools.demo.outcome import DEAD_LETTER, UNACCOUNTED, Outcome, Result
+from devtools.demo.catalog import Answer, CatalogReader, DeadLetterReader, is_among
+from devtools.demo.outcome import DEAD_LETTER, UNACCOUNTED, Result, UploadResult
 from devtools.demo.samples import Sample
 from devtools.demo.upload import Uploaded, Uploader
 from support.pipeline import create_catalog
@@ -42,9 +42,9 @@ def item(status: str, **attributes: str) -> dict[str, Any]:
     return {name: {"S": value} for name, value in {"status": status, **attributes}.items()}
 
 
-READY = Row.from_item(item("READY", etag="e2", version_id="v2"))
+READY = Answer.from_item(item("READY", etag="e2", version_id="v2"))
 FAILED = replace(READY, status="FAILED", reason="truncated", detail="half is missing")
-DELETED = Row.from_item(item("DELETED", version_id="marker"))
+DELETED = Answer.from_item(item("DELETED", version_id="marker"))
 
 
 def message(event: str, key: str, **s3_object: str) -> str:
@@ -71,7 +71,7 @@ def test_the_row_of_the_newest_version_is_the_answer() -> None:
         DELETED,
     ],
 )
-def test_a_row_of_anything_older_is_not(row: Row) -> None:
+def test_a_row_of_anything_older_is_not(row: Answer) -> None:
     assert not row.answers(uploaded())
 
 
@@ -90,7 +90,7 @@ def test_rows_are_read_in_as_many_calls_as_it_takes(aws: boto3.session.Session) 
     keys = [f"{number}.jpg" for number in range(105)]
     for key in keys:
         dynamodb.put_item(TableName=TABLE, Item=item("READY", source_key=key, source_bucket=BUCKET))
-    assert set(Catalog(dynamodb, TABLE, BUCKET).rows([*keys, "not there"])) == set(keys)
+    assert set(CatalogReader(dynamodb, TABLE, BUCKET).rows([*keys, "not there"])) == set(keys)
 
 
 def test_dead_letters_are_told_once_and_stay(aws: boto3.session.Session) -> None:
@@ -99,7 +99,7 @@ def test_dead_letters_are_told_once_and_stay(aws: boto3.session.Session) -> None
     sqs.send_message(QueueUrl=url, MessageBody="no JSON")
     sqs.send_message(QueueUrl=url, MessageBody=message("ObjectCreated:Put", "a+b%2B.jpg", eTag="e2"))
 
-    letters = DeadLetters(sqs, url)
+    letters = DeadLetterReader(sqs, url)
     assert [event.image.key for event in letters.arrived()] == ["a b+.jpg"]
     assert list(letters.arrived()) == []
     attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
@@ -122,7 +122,7 @@ def test_only_a_dead_letter_about_the_newest_state_is_an_answer(
     sqs = aws.client("sqs")
     url = sqs.create_queue(QueueName="dead")["QueueUrl"]
     sqs.send_message(QueueUrl=url, MessageBody=body)
-    assert is_among(DeadLetters(sqs, url).arrived(), uploaded(deleted=deleted)) is expected
+    assert is_among(DeadLetterReader(sqs, url).arrived(), uploaded(deleted=deleted)) is expected
 
 
 def test_bodies_are_put_in_order_and_deletions_come_last(aws: boto3.session.Session) -> None:
@@ -151,11 +151,11 @@ def test_bodies_are_put_in_order_and_deletions_come_last(aws: boto3.session.Sess
 class Answers:
     """A catalog and a dead-letter queue that answer as they were told, one look after the other."""
 
-    def __init__(self, rows: Sequence[dict[str, Row]], dead: Iterable[ObjectEvent] = ()) -> None:
+    def __init__(self, rows: Sequence[dict[str, Answer]], dead: Iterable[ObjectEvent] = ()) -> None:
         self._rows = list(rows)
         self._dead = list(dead)
 
-    def rows(self, _keys: Sequence[str]) -> dict[str, Row]:
+    def rows(self, _keys: Sequence[str]) -> dict[str, Answer]:
         return self._rows.pop(0) if len(self._rows) > 1 else self._rows[0]
 
     def arrived(self) -> list[ObjectEvent]:
@@ -166,7 +166,7 @@ class Answers:
 def account_for(answers: Answers, awaited: Sequence[Uploaded]) -> tuple[list[str], list[int]]:
     anything: Any = None
     catalog: Any = answers
-    pipeline = run.Pipeline(anything, catalog, catalog, anything, anything, anything, tuple)
+    pipeline = run.RunningPipeline(anything, catalog, catalog, anything, anything, anything, tuple)
     shown: list[int] = []
     return [outcome.status for outcome in pipeline.account_for(awaited, shown.append)], shown
 
@@ -197,13 +197,13 @@ def test_a_dead_letter_is_an_answer(aws: boto3.session.Session) -> None:
     sqs = aws.client("sqs")
     url = sqs.create_queue(QueueName="dead")["QueueUrl"]
     sqs.send_message(QueueUrl=url, MessageBody=message("ObjectCreated:Put", "a.jpg", eTag="e2"))
-    dead = DeadLetters(sqs, url).arrived()
+    dead = DeadLetterReader(sqs, url).arrived()
     statuses, _ = account_for(Answers([{}], dead), [uploaded("a.jpg")])
     assert statuses == [DEAD_LETTER]
 
 
 def test_an_expectation_that_is_not_met_is_a_problem_that_names_key_and_reason() -> None:
-    outcome = Outcome(uploaded("a.jpg", expected="READY"), FAILED)
+    outcome = UploadResult(uploaded("a.jpg", expected="READY"), FAILED)
     result = Result((outcome,), (), (), missing=("small/x",), strays=("small/y",), seconds=1.0)
     assert result.problems == (
         "a.jpg is FAILED (truncated: half is missing), expected READY",
@@ -215,9 +215,9 @@ def test_an_expectation_that_is_not_met_is_a_problem_that_names_key_and_reason()
 
 
 def test_a_persons_own_image_may_fail_and_may_not_vanish() -> None:
-    assert Outcome(uploaded(), FAILED).problems == ()
-    assert Outcome(uploaded(), None).problems == ("is not accounted for: no final catalog row, no dead letter",)
+    assert UploadResult(uploaded(), FAILED).problems == ()
+    assert UploadResult(uploaded(), None).problems == ("is not accounted for: no final catalog row, no dead letter",)
 
 
 def test_ready_without_a_thumbnail_is_a_problem() -> None:
-    assert Outcome(uploaded(), READY).problems == ("is READY without a single rendition",)
+    assert UploadResult(uploaded(), READY).problems == ("is READY without a single rendition",)

@@ -13,8 +13,8 @@ import pytest
 from devtools.demo import __main__ as demo
 from devtools.demo import run, samples
 from devtools.demo.outcome import Result
-from devtools.localaws import stack
-from devtools.localaws.errors import LocalStackError
+from devtools.errors import DevtoolsError
+from thumbctl.interrupts import terminate_as_interrupt
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,7 +43,7 @@ def test_a_missing_directory_is_one_sentence(
 def test_a_missing_terraform_is_one_sentence(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    error = LocalStackError("terraform is not on PATH: install Terraform 1.9 or newer")
+    error = DevtoolsError("terraform is not on PATH: install Terraform 1.9 or newer")
     assert main(monkeypatch, outcome_of_run=error) == 1
     assert capsys.readouterr().err == f"error: {error}\n"
 
@@ -76,7 +76,7 @@ def test_a_second_interrupt_does_not_cut_the_cleaning_up_short(first: signal.Sig
                 os.kill(os.getpid(), again)
             cleaned_up = True
 
-    with pytest.raises(KeyboardInterrupt), stack.terminate_as_interrupt():
+    with pytest.raises(KeyboardInterrupt), terminate_as_interrupt():
         work()
     assert cleaned_up
     assert signal.getsignal(first) is before

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageChops, ImageOps, ImageStat
 
 from devtools.demo import samples
-from devtools.demo.errors import DemoError
+from devtools.errors import DevtoolsError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -118,5 +118,5 @@ def test_a_file_name_that_is_no_text_becomes_a_key_all_the_same(tmp_path: Path) 
 
 @pytest.mark.parametrize(("name", "message"), [("missing", "there is no directory"), ("", "holds no files")])
 def test_a_directory_without_images_is_told_in_a_sentence(tmp_path: Path, name: str, message: str) -> None:
-    with pytest.raises(DemoError, match=message):
+    with pytest.raises(DevtoolsError, match=message):
         samples.from_directory(tmp_path / name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,9 +15,9 @@ from PIL import Image
 from rich.console import Console
 
 from devtools.demo import console, preview, report
-from devtools.demo.catalog import Rendition, Row
-from devtools.demo.evidence import Alert, Thumbnail
-from devtools.demo.outcome import Outcome, Result
+from devtools.demo.catalog import Answer, ListedThumbnail
+from devtools.demo.evidence import Alert, ReadBack
+from devtools.demo.outcome import Result, UploadResult
 from devtools.demo.samples import Sample
 from devtools.demo.upload import Uploaded
 from thumbctl.looking import xray
@@ -31,22 +32,22 @@ def encoded(form: str = "WEBP", size: tuple[int, int] = (40, 30)) -> bytes:
     return out.getvalue()
 
 
-def row(**values: Any) -> Row:
-    base = Row.from_item({"status": {"S": "READY"}})
+def row(**values: Any) -> Answer:
+    base = Answer.from_item({"status": {"S": "READY"}})
     return replace(base, **values)
 
 
-def outcome(key: str = HOSTILE, **values: Any) -> Outcome:
-    rendition = Rendition("small", f"small/{key}.webp", 40, 30, 99)
+def outcome(key: str = HOSTILE, **values: Any) -> UploadResult:
+    rendition = ListedThumbnail("small", f"small/{key}.webp", 40, 30, 99)
     facts = {"format": "jpeg", "width": 80, "height": 60, "size_bytes": 1234, "milliseconds": 7} | values
-    return Outcome(
+    return UploadResult(
         Uploaded(Sample(key, (encoded("JPEG", (80, 60)),), "Some", "about <it>"), key, "e", "v"),
         row(renditions=(rendition,), **facts),
-        thumbnails=(Thumbnail(rendition, encoded(), "image/webp", ""),),
+        thumbnails=(ReadBack(rendition, encoded(), "image/webp", ""),),
     )
 
 
-def result(*outcomes: Outcome, **values: Any) -> Result:
+def result(*outcomes: UploadResult, **values: Any) -> Result:
     sent = {"id": "1", "trace_id": "1-a", "name": HOSTILE, "start_time": 1.0, "end_time": 2.0}
     alert = Alert("<b>subject", HOSTILE, "now")
     base = Result(outcomes, (alert,), xray.assemble([sent]), missing=(), strays=(), seconds=1.0)
@@ -97,7 +98,7 @@ def test_a_colour_from_the_catalog_cannot_add_to_the_style() -> None:
 
 
 def test_a_failure_is_shown_with_reason_and_detail() -> None:
-    failed = Outcome(
+    failed = UploadResult(
         Uploaded(Sample("a.jpg", (b"no image",), "", ""), "a.jpg", "e", "v"),
         row(status="FAILED", reason="unidentified", detail="No image at all."),
     )
@@ -182,6 +183,23 @@ def test_a_key_is_printed_as_it_is_and_cannot_steer_the_terminal() -> None:
 def test_the_table_has_sizes_bytes_and_time() -> None:
     line = next(line for line in told(result(outcome("a.jpg"))).splitlines() if line.startswith(" a.jpg"))
     assert line.split() == ["a.jpg", "READY", "80x60", "jpeg", "40x30", "1.2", "kB", "99", "B", "7"]
+
+
+def change(old: str, new: str) -> Alert:
+    said = {"AlarmName": "t-x", "OldStateValue": old, "NewStateValue": new, "AlarmDescription": "Look. Then mend.\nSo."}
+    return Alert(f'{new}: "t-x" in US East', json.dumps(said), "now")
+
+
+def test_an_alarm_is_a_line() -> None:
+    assert "\n  ALARM t-x: Look\n" in told(result(outcome(), alerts=(change("OK", "ALARM"),)))
+    assert "\n  <b>subject\n" in told(result(outcome()))
+
+
+def test_that_a_new_alarm_is_quiet_is_no_news() -> None:
+    assert not change("INSUFFICIENT_DATA", "OK").is_news
+    assert change("ALARM", "OK").is_news
+    assert change("INSUFFICIENT_DATA", "ALARM").is_news
+    assert Alert("2 failed: corrupt", "[2]", "now").is_news
 
 
 def test_an_unmet_expectation_stands_out_in_the_table() -> None:

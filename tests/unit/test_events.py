@@ -13,7 +13,8 @@ from support import notifications
 from support.notifications import notification, record, through_event_bridge, through_sns
 from thumbnail_pipeline import ordering
 from thumbnail_pipeline.errors import Permanent
-from thumbnail_pipeline.messages import Change, Image, ObjectEvent, parse
+from thumbnail_pipeline.images import Image
+from thumbnail_pipeline.messages import Change, ObjectEvent, parse
 
 # What S3 accepts as a key: up to 1,024 bytes of UTF-8.
 KEYS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(lambda key: len(key.encode()) <= 1024)

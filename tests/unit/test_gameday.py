@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from devtools.errors import DevtoolsError
 from devtools.gameday import __main__ as command
 from devtools.gameday import game
-from devtools.gameday.errors import GamedayError
 from devtools.gameday.inbox import Inbox, Mail
 from devtools.gameday.scenarios import SCENARIOS, Scenario
-from devtools.livepage.queues import Queues
+from devtools.livepage.queues import QueueMetrics
 from devtools.localaws import processes
 from support import runbook
 
@@ -160,7 +160,7 @@ def stack() -> Any:
 def messages(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """What lies in the queue of the subscriber."""
     lying: list[dict[str, Any]] = []
-    monkeypatch.setattr(Queues, "messages", lambda _self, _url: list(lying))
+    monkeypatch.setattr(QueueMetrics, "messages", lambda _self, _url: list(lying))
     return lying
 
 
@@ -248,7 +248,7 @@ def test_an_interrupted_game_is_mended(stack: Any, messages: list[dict[str, Any]
 def test_nothing_is_broken_while_an_alarm_is_on(stack: Any) -> None:
     stack.in_alarm = [{"AlarmName": "thumbs-dead-letters"}]
     trouble = Trouble(looks=1)
-    with pytest.raises(GamedayError, match=r"still in alarm: thumbs-dead-letters\."):
+    with pytest.raises(DevtoolsError, match=r"still in alarm: thumbs-dead-letters\."):
         game.play(trouble.scenario, stack, print)
     assert trouble.state == "whole"
 
@@ -256,7 +256,7 @@ def test_nothing_is_broken_while_an_alarm_is_on(stack: Any) -> None:
 def test_one_game_at_a_time(home: Path) -> None:
     file = home / "gameday.json"
     with game.registered(Trouble(0).scenario, file):
-        with pytest.raises(GamedayError, match="a game is on: end it with 'make gameday MEND=yes'"):
+        with pytest.raises(DevtoolsError, match="a game is on: end it with 'make gameday MEND=yes'"):
             game.registered(Trouble(0).scenario, file).__enter__()
         assert game.name_of_the_one_that_is_on(file) == "trouble"
     assert not file.exists()
@@ -264,8 +264,8 @@ def test_one_game_at_a_time(home: Path) -> None:
 
 def test_mending_from_elsewhere_lets_the_game_unwind(home: Path) -> None:
     script = (
-        "import pathlib, sys, time\nfrom localaws import stack\n"
-        "try:\n  with stack.terminate_as_interrupt():\n    print('on', flush=True)\n    time.sleep(60)\n"
+        "import pathlib, sys, time\nfrom thumbctl.interrupts import terminate_as_interrupt\n"
+        "try:\n  with terminate_as_interrupt():\n    print('on', flush=True)\n    time.sleep(60)\n"
         "except KeyboardInterrupt:\n  print('unwound', flush=True)\n"
     )
     log = home / "log"
@@ -282,5 +282,5 @@ def test_mending_from_elsewhere_lets_the_game_unwind(home: Path) -> None:
 def test_a_game_that_was_killed_cannot_mend(home: Path) -> None:
     file = home / "gameday.json"
     file.write_text(json.dumps({"scenario": "trouble", "process": {"pid": 2**22 - 1, "created": 0.0}}))
-    with pytest.raises(GamedayError, match="start afresh with 'make down' and 'make up'"):
+    with pytest.raises(DevtoolsError, match="start afresh with 'make down' and 'make up'"):
         game.mend(file)

@@ -20,13 +20,14 @@ from support.memory_aws import MemoryDynamoDB, MemoryS3, MemorySNS, refusal
 from support.notifications import notification, record, s3_test_event, sqs_record, through_event_bridge, through_sns
 from support.pipeline import RENDITIONS, TABLE, THUMBNAILS, UPLOADS, FakeContext, environment
 from thumbnail_pipeline.errors import Permanent, Systemic
-from thumbnail_pipeline.messages import Change, Image, ObjectEvent, parse
-from thumbnailer.admission import Isolation
+from thumbnail_pipeline.images import Image
+from thumbnail_pipeline.messages import Change, ObjectEvent, parse
+from thumbnailer.admission import Admission
 from thumbnailer.alerts import Alerts
 from thumbnailer.catalog import Catalog
-from thumbnailer.config import Config
+from thumbnailer.config import ThumbnailerConfig
 from thumbnailer.digests import Digest, Digests
-from thumbnailer.postponing import Queue
+from thumbnailer.postponing import WorkQueue
 from thumbnailer.storage import Storage
 from thumbnailer.worker import Worker
 
@@ -40,14 +41,14 @@ KEYS = ["cat.png", "holiday/cat 1+2.png", "ä%&=?\n\t€\U0001f600", "k" * 1024,
 ETAG = hashlib.md5(GOOD, usedforsecurity=False).hexdigest()
 
 
-class _RenderedHere(Isolation):
+class _RenderedHere(Admission):
     """No process apart, and no pictures."""
 
     def render(self, source: bytes, attempt: int, **_: Any) -> Rendered:  # noqa: ARG002
         return render(source, self._settings)
 
 
-class _NeverPostponed(Queue):
+class _NeverPostponed(WorkQueue):
     """There is no queue."""
 
     def postpone(self, record: dict[str, Any], attempt: int) -> None:
@@ -96,13 +97,15 @@ class _House:
             self.s3.create_bucket(Bucket=bucket)
         self.dynamodb.create_table(TableName=TABLE)
         assert self.s3.put_object(Bucket=UPLOADS, Key=KEYS[0], Body=GOOD)["ETag"] == f'"{ETAG}"'
-        config = Config.from_environment(environment("arn:aws:sns:us-east-1:123456789012:alerts", RENDITIONS))
+        config = ThumbnailerConfig.from_environment(
+            environment("arn:aws:sns:us-east-1:123456789012:alerts", RENDITIONS)
+        )
         clients = SimpleNamespace(sns=_Failing(self.sns, faults))
         self.worker = Worker(
             config=config,
             storage=Storage(_Failing(self.s3, faults), THUMBNAILS),  # type: ignore[arg-type]
             catalog=Catalog(_Failing(self.dynamodb, faults), TABLE),  # type: ignore[arg-type]
-            isolation=_RenderedHere(config.settings, config.capacity, config.memory_bytes),
+            admission=_RenderedHere(config.settings, config.capacity, config.memory_bytes),
             alerts=Alerts(clients, "arn", _AlwaysOurTurn(), "runbook"),  # type: ignore[arg-type]
             queue=_NeverPostponed(clients, 1),  # type: ignore[arg-type]
         )
@@ -179,7 +182,7 @@ _FAULTS = [("SlowDown", 503), ("InternalServerError", 500), ("AccessDenied", 403
 faults = st.lists(st.none() | st.none() | st.sampled_from(_FAULTS), max_size=8)
 
 
-@settings(max_examples=600, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=600, suppress_health_check=list(HealthCheck))
 @example(several=[through_event_bridge("half \ud800")], failing=[])
 @example(several=[notification(record("k" * 1025, name="ObjectRemoved:Delete"))], failing=[])
 @example(several=["[" * 5_000], failing=[])

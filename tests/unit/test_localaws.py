@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
+from devtools.errors import DevtoolsError
 from devtools.localaws import processes, stack, terraform
-from devtools.localaws.errors import LocalStackError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,14 +32,14 @@ def fake_terraform(directory: Path, version: str) -> None:
 
 def test_a_missing_terraform_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(LocalStackError, match=r"terraform is not on PATH: install Terraform 1\.9 or newer"):
+    with pytest.raises(DevtoolsError, match=r"terraform is not on PATH: install Terraform 1\.9 or newer"):
         terraform.check_version()
 
 
 def test_an_old_terraform_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     fake_terraform(tmp_path, "1.8.5")
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    with pytest.raises(LocalStackError, match=r"terraform 1\.8\.5 is too old"):
+    with pytest.raises(DevtoolsError, match=r"terraform 1\.8\.5 is too old"):
         terraform.check_version()
 
 
@@ -58,7 +58,7 @@ def test_a_mirror_that_is_named_is_used(monkeypatch: pytest.MonkeyPatch, tmp_pat
 
 def test_a_mirror_without_the_provider_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("TERRAFORM_PROVIDER_MIRROR", str(tmp_path))
-    with pytest.raises(LocalStackError, match="holds no AWS provider"):
+    with pytest.raises(DevtoolsError, match="holds no AWS provider"):
         terraform.provider_mirror()
 
 
@@ -67,24 +67,24 @@ def test_a_taken_port_is_named(tmp_path: Path) -> None:
         taken.bind((processes.LOOPBACK, 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(LocalStackError, match=f"port {port} is taken"):
+        with pytest.raises(DevtoolsError, match=f"port {port} is taken"):
             stack.create(tmp_path / "stack", port=port)
 
 
 def test_a_full_disk_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: DiskUsage(2**40, 2**40, 2**20))
-    with pytest.raises(LocalStackError, match="a local stack needs 2 GiB"):
+    with pytest.raises(DevtoolsError, match="a local stack needs 2 GiB"):
         stack.create(tmp_path / "stack")
 
 
 def test_missing_archives_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(stack, "ARCHIVES", tmp_path)
-    with pytest.raises(LocalStackError, match=r"thumbnailer\.zip is missing: build it with 'make package'"):
+    with pytest.raises(DevtoolsError, match=r"thumbnailer\.zip is missing: build it with 'make package'"):
         stack.create(tmp_path / "stack")
 
 
 def test_no_stack_is_up(tmp_path: Path) -> None:
-    with pytest.raises(LocalStackError, match="start one with 'make up'"):
+    with pytest.raises(DevtoolsError, match="start one with 'make up'"):
         stack.load(tmp_path / "stack.json")
 
 

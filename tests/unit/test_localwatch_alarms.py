@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from devtools.livepage.alarms import Evaluator, decide
-from devtools.livepage.metrics import Metrics
+from devtools.livepage.metrics import MetricStore
 from support.cloudwatch import CloudWatch
 
 if TYPE_CHECKING:
-    from devtools.livepage.alarms import State
+    from devtools.livepage.alarms import AlarmState
 
 # Not a state, so that it cannot be taken for one that was decided on.
-RETAINED = cast("State", "RETAINED")
+RETAINED = cast("AlarmState", "RETAINED")
 BREACHES = {"0": False, "X": True, "-": None}
 
 
@@ -37,7 +37,7 @@ BREACHES = {"0": False, "X": True, "-": None}
         (2, "- - - X -", ("ALARM", RETAINED, "ALARM", "OK")),
     ],
 )
-def test_the_documented_states(to_alarm: int, points: str, states: tuple[State, ...]) -> None:
+def test_the_documented_states(to_alarm: int, points: str, states: tuple[AlarmState, ...]) -> None:
     breaches = [BREACHES[point] for point in reversed(points.split())]
     found = tuple(
         decide(breaches, evaluated=3, to_alarm=to_alarm, missing=missing, state=RETAINED)
@@ -82,14 +82,14 @@ def on_the_ratio(expression: str, **more: Any) -> dict[str, Any]:
         }
         for name in ("Failed", "Ready")
     ]
-    alarm = on_failures(Metrics=[*stats, {"Id": "ratio", "Expression": expression}], **more)
+    alarm = on_failures(MetricStore=[*stats, {"Id": "ratio", "Expression": expression}], **more)
     for name in ("Namespace", "MetricName", "Dimensions", "Statistic", "Period"):
         del alarm[name]
     return alarm
 
 
 def evaluated(cloudwatch: CloudWatch) -> Evaluator:
-    evaluator = Evaluator(cloudwatch, Metrics(cloudwatch))  # type: ignore[arg-type]
+    evaluator = Evaluator(cloudwatch, MetricStore(cloudwatch))  # type: ignore[arg-type]
     evaluator.evaluate()
     return evaluator
 

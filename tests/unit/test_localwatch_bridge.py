@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from devtools.livepage import emf
 from devtools.livepage.bridge import Bridge
-from devtools.livepage.logs import Event, Follower
+from devtools.livepage.logs import Event, LogFollower
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,8 +41,8 @@ class Logs:
         }
 
 
-def follower(logs: Logs) -> Follower:
-    return Follower(logs, "group")  # type: ignore[arg-type]
+def follower(logs: Logs) -> LogFollower:
+    return LogFollower(logs, "group")  # type: ignore[arg-type]
 
 
 # Lines arrive one after the other, up to nine seconds late. Of few times and texts, so that many are equal.

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from devtools.livepage import dashboard, labels
-from devtools.livepage.dashboard import Sources
+from devtools.livepage.dashboard import WidgetData
 from devtools.livepage.logs import Event
 from devtools.livepage.metricmath import Metric, Series
-from devtools.livepage.metrics import Metrics, Window
+from devtools.livepage.metrics import MetricStore, Window
 from support.cloudwatch import CloudWatch
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ ALARM = {
 }
 
 
-def sources(cloudwatch: CloudWatch | None = None) -> Sources:
+def sources(cloudwatch: CloudWatch | None = None) -> WidgetData:
     if cloudwatch is None:
         cloudwatch = CloudWatch()
         cloudwatch.put("ThumbnailPipeline", "Ready", HOUR + 61, 1, 2, Function="thumbs")
@@ -43,7 +43,7 @@ def sources(cloudwatch: CloudWatch | None = None) -> Sources:
         Event("stream", (HOUR - 1) * 1000, '{"message":"image","key":"earlier.png"}'),
         Event("stream", (HOUR + 1) * 1000, '{"message":"image","key":"a.png"}'),
     ]
-    return Sources(Metrics(cloudwatch), {"arn:alarm": ALARM}, "/aws/lambda/thumbs", events)  # type: ignore[arg-type, dict-item]
+    return WidgetData(MetricStore(cloudwatch), {"arn:alarm": ALARM}, "/aws/lambda/thumbs", events)  # type: ignore[arg-type, dict-item]
 
 
 def drawn(*widgets: dict[str, Any]) -> list[dict[str, Any]]:

@@ -6,9 +6,9 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from devtools.livepage import panels
-from devtools.livepage.bridge import Alert
+from devtools.livepage.bridge import ReceivedAlert
 from devtools.livepage.logs import Event
-from devtools.livepage.traces import Traces
+from devtools.livepage.traces import TraceFile
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,7 +43,7 @@ def image_documents(key: str, start: float, trace: str = "1-a") -> list[dict[str
 
 def test_traces_are_read_as_they_come_and_found_by_key(tmp_path: Path) -> None:
     file = tmp_path / "traces.jsonl"
-    traces = Traces(file)
+    traces = TraceFile(file)
     assert traces.find("", 10) == []
     documents = [
         *image_documents("cats/a.png", 100.0),
@@ -87,5 +87,8 @@ def test_the_newest_images_once_each() -> None:
 
 def test_an_alarm_in_an_alert_is_unwrapped() -> None:
     change = {"AlarmName": "dead-letters", "NewStateReason": "too many", "AlarmDescription": "1. Read some."}
-    assert panels.alert(Alert("ALARM", json.dumps(change), "warning", "now"))["text"] == "too many\n\n1. Read some."
-    assert panels.alert(Alert("3 images failed", "truncated: 3", "failures", "now"))["text"] == "truncated: 3"
+    assert (
+        panels.alert(ReceivedAlert("ALARM", json.dumps(change), "warning", "now"))["text"]
+        == "too many\n\n1. Read some."
+    )
+    assert panels.alert(ReceivedAlert("3 images failed", "truncated: 3", "failures", "now"))["text"] == "truncated: 3"

@@ -11,10 +11,10 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from botocore.exceptions import EndpointConnectionError
 
+from devtools import local
+from devtools.errors import DevtoolsError
 from devtools.livepage import server
-from devtools.localaws import __main__ as localaws_main
 from devtools.localaws import processes, stack
-from devtools.localaws.errors import LocalStackError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -90,17 +90,17 @@ def test_up_leaves_nothing_running_where_the_page_does_not_start(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     emulator, collector = (processes.start(["sleep", "60"], log=tmp_path / "log", environment={}) for _ in range(2))
-    created = stack.Stack(tmp_path, "http://127.0.0.1:1", "us-east-1", {}, "http://queue", emulator, collector)
+    created = stack.LocalStack(tmp_path, "http://127.0.0.1:1", "us-east-1", {}, "http://queue", emulator, collector)
 
     def refuse(_: Path) -> None:
-        raise LocalStackError("the page did not start")
+        raise DevtoolsError("the page did not start")
 
-    monkeypatch.setattr(localaws_main, "_HOME", tmp_path / "home")
-    monkeypatch.setattr(localaws_main, "_STACK_FILE", tmp_path / "stack.json")
+    monkeypatch.setattr(local, "_HOME", tmp_path / "home")
+    monkeypatch.setattr(local, "_STACK_FILE", tmp_path / "stack.json")
     monkeypatch.setattr(stack, "create", lambda *_, **__: created)
     monkeypatch.setattr(server, "start", refuse)
-    monkeypatch.setattr(sys, "argv", ["localaws", "up"])
-    assert localaws_main.main() == 1
+    monkeypatch.setattr(sys, "argv", ["local", "up"])
+    assert local.main() == 1
     assert (emulator.alive, collector.alive) == (False, False)
 
 

@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from thumbnail_pipeline import ordering
-from thumbnail_pipeline.messages import Image
-from thumbnail_pipeline.ordering import Verdict
-from thumbnailer.catalog import READY, Row
+from thumbnail_pipeline.images import Image
+from thumbnail_pipeline.ordering import Order
+from thumbnail_pipeline.outcomes import Status
+from thumbnail_pipeline.rows import Row
 
 SEQUENCERS = st.text("0123456789abcdefABCDEF", min_size=1, max_size=64)
 
@@ -37,21 +38,21 @@ def test_what_is_no_sequencer_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("event", "applied", "claimed", "verdict"),
+    ("event", "applied", "claimed", "order"),
     [
-        ("2", "1", "1", Verdict.NEWER),
-        ("2", "2", "2", Verdict.SAME),
-        ("2", "3", "3", Verdict.STALE),
-        ("2", "1", "2", Verdict.NEWER),  # our own claim, left by a delivery that died
-        ("2", "1", "3", Verdict.STALE),  # somebody newer is at it, and will be until it is done
-        ("2", "2", "3", Verdict.STALE),
+        ("2", "1", "1", Order.NEWER),
+        ("2", "2", "2", Order.SAME),
+        ("2", "3", "3", Order.STALE),
+        ("2", "1", "2", Order.NEWER),  # our own claim, left by a delivery that died
+        ("2", "1", "3", Order.STALE),  # somebody newer is at it, and will be until it is done
+        ("2", "2", "3", Order.STALE),
     ],
 )
-def test_a_row_judges_an_event(event: str, applied: str, claimed: str, verdict: Verdict) -> None:
+def test_an_event_is_compared_with_its_row(event: str, applied: str, claimed: str, order: Order) -> None:
     applied, claimed = ordering.normalise(applied), ordering.normalise(claimed)
-    row = Row(Image("uploads", "cat.jpg"), READY, applied, claimed, fence=1)
-    assert ordering.judge(ordering.normalise(event), row) is verdict
+    row = Row(Image("uploads", "cat.jpg"), Status.READY, applied, claimed, fence=1)
+    assert ordering.compare(ordering.normalise(event), row) is order
 
 
 def test_without_a_row_every_event_is_newer() -> None:
-    assert ordering.judge(ordering.normalise("1"), None) is Verdict.NEWER
+    assert ordering.compare(ordering.normalise("1"), None) is Order.NEWER

@@ -12,9 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from moto import mock_aws
 
-from thumbnail_pipeline.listing import Listed, objects
+from support.memory_aws import MemoryS3
+from support.rows import row
+from thumbnail_pipeline import ordering
+from thumbnail_pipeline.images import StoredThumbnail
+from thumbnail_pipeline.listing import Listed, objects, top_level
 from thumbnail_pipeline.reconciliation.judgement import Verdict, judge
-from thumbnail_pipeline.rows import Known, Rows, survey
+from thumbnail_pipeline.rows import Row, Rows, survey
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,8 +61,9 @@ def put_row(dynamodb: DynamoDBClient, key: str, **attributes: Any) -> None:
         "source_key": {"S": key},
         "source_bucket": {"S": BUCKET},
         "status": {"S": "READY"},
-        "sequencer": {"S": "1"},
-        "claim": {"S": "1"},
+        "sequencer": {"S": ordering.normalise("1")},
+        "claim": {"S": ordering.normalise("1")},
+        "fence": {"N": "1"},
         **attributes,
     }
     dynamodb.put_item(TableName=TABLE, Item=item)
@@ -101,26 +106,13 @@ def test_objects_within_bounds(s3: S3Client, bounds: dict[str, str], expected: l
 
 
 def test_a_listing_goes_on_to_its_last_page() -> None:
-    pages = iter(
-        [
-            {"Contents": [_content("a"), _content("b")], "IsTruncated": True, "NextContinuationToken": "more"},
-            {"IsTruncated": True, "NextContinuationToken": "yet more"},
-            {"Contents": [_content("c")], "IsTruncated": False},
-        ]
-    )
-    asked = []
-
-    class S3:
-        def list_objects_v2(self, **request: Any) -> Any:
-            asked.append(request.get("ContinuationToken"))
-            return next(pages)
-
-    assert [each.key for each in objects(S3(), BUCKET)] == ["a", "b", "c"]  # type: ignore[arg-type]
-    assert asked == [None, "more", "yet more"]
-
-
-def _content(key: str) -> dict[str, Any]:
-    return {"Key": key, "Size": 1, "ETag": '"e"'}
+    s3 = MemoryS3()
+    s3.create_bucket(Bucket=BUCKET)
+    for key in KEYS:
+        s3.put_object(Bucket=BUCKET, Key=key, Body=b"")
+    s3.keys_a_page = 2
+    assert [each.key for each in objects(s3, BUCKET)] == sorted(KEYS)  # type: ignore[arg-type]
+    assert list(top_level(s3, BUCKET)) == ["a", "a b+c%", "a/", "b/", "c\x01d"]  # type: ignore[arg-type]
 
 
 # Rows
@@ -129,11 +121,11 @@ def _content(key: str) -> dict[str, Any]:
 def test_rows_are_read_by_key(dynamodb: DynamoDBClient) -> None:
     thumbnail = {"M": {"key": {"S": "small/a.webp"}, "etag": {"S": "t"}, "width": {"N": "8"}}}
     put_row(dynamodb, "a", etag={"S": "e"}, settings_fingerprint={"S": "f"}, renditions={"L": [thumbnail]})
-    put_row(dynamodb, "b", status={"S": "FAILED"}, reason={"S": "corrupt"}, claim={"S": "2"})
+    put_row(dynamodb, "b", status={"S": "FAILED"}, reason={"S": "corrupt"}, claim={"S": ordering.normalise("2")})
     found = Rows(dynamodb, TABLE, BUCKET).of(["a", "b", "c"])
     assert found == {
-        "a": Known("READY", "e", "f", thumbnails={"small/a.webp": "t"}),
-        "b": Known("FAILED", reason="corrupt", claimed=True),
+        "a": row("READY", "e", "f", key="a", thumbnails=(StoredThumbnail("small/a.webp", "t"),)),
+        "b": row("FAILED", reason="corrupt", key="b", claimed=True),
     }
 
 
@@ -167,11 +159,11 @@ class _SlowRows(Rows):
         self.at_once = self.most_at_once = 0
         self._lock = threading.Lock()
 
-    def of(self, keys: Any, *, consistent: bool = False) -> dict[str, Known]:  # noqa: ARG002
+    def of(self, keys: Any, *, consistent: bool = False) -> dict[str, Row]:  # noqa: ARG002
         with self._lock:
             self.at_once += 1
             self.most_at_once = max(self.most_at_once, self.at_once)
-        found = {key: Known("READY", key) for key in keys if int(key) % 2 == 0}
+        found = {key: row("READY", key) for key in keys if int(key) % 2 == 0}
         with self._lock:
             self.at_once -= 1
         return found
@@ -209,25 +201,25 @@ def test_a_survey_runs_no_further_ahead_than_it_may() -> None:
     ("known", "verdict"),
     [
         (None, Verdict.MISSING),
-        (Known("READY", "e", "f"), Verdict.CURRENT),
-        (Known("READY", "e", "g"), Verdict.RESTYLED),
-        (Known("READY", "e", None), Verdict.RESTYLED),
-        (Known("READY", "x", "f"), Verdict.CHANGED),
-        (Known("READY", None, "f"), Verdict.CHANGED),
-        (Known("FAILED", "e", "g"), Verdict.FAILED),
-        (Known("FAILED", None), Verdict.FAILED),
-        (Known("FAILED", "x"), Verdict.CHANGED),
-        (Known("DELETED"), Verdict.MISSING),
-        (Known(None), Verdict.MISSING),
-        (Known("READY", "e", "f", claimed=True), Verdict.CLAIMED),
-        (Known(None, claimed=True), Verdict.CLAIMED),
+        (row("READY", "e", "f"), Verdict.CURRENT),
+        (row("READY", "e", "g"), Verdict.RESTYLED),
+        (row("READY", "e", None), Verdict.RESTYLED),
+        (row("READY", "x", "f"), Verdict.CHANGED),
+        (row("READY", None, "f"), Verdict.CHANGED),
+        (row("FAILED", "e", "g"), Verdict.FAILED),
+        (row("FAILED", None), Verdict.FAILED),
+        (row("FAILED", "x"), Verdict.CHANGED),
+        (row("DELETED"), Verdict.MISSING),
+        (row(None), Verdict.MISSING),
+        (row("READY", "e", "f", claimed=True), Verdict.CLAIMED),
+        (row(None, claimed=True), Verdict.CLAIMED),
     ],
 )
-def test_an_object_is_judged_by_its_row(known: Known | None, verdict: Verdict) -> None:
+def test_an_object_is_judged_by_its_row(known: Row | None, verdict: Verdict) -> None:
     assert judge(listed("a"), known, "f") is verdict
 
 
 @given(st.sampled_from(["READY", "FAILED", "DELETED", None]), st.text(max_size=2), st.booleans())
 def test_only_ready_of_the_same_bytes_and_settings_is_current(status: str | None, etag: str, claimed: bool) -> None:  # noqa: FBT001
-    verdict = judge(listed("a"), Known(status, etag, "f", claimed=claimed), "f")
+    verdict = judge(listed("a"), row(status, etag, "f", claimed=claimed), "f")
     assert (verdict is Verdict.CURRENT) == (status == "READY" and etag == "e" and not claimed)

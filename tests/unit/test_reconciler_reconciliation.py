@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support.estate import GRACE, HOUR, OLD, ROWS, WORLDS, World, build, deployed, etag_of, thumbnail_of
+from support.rows import row
 from thumbnail_pipeline.listing import Listed
 from thumbnail_pipeline.reconciliation.alignment import Sight
 from thumbnail_pipeline.reconciliation.comparison import reconcile
-from thumbnail_pipeline.reconciliation.findings import Kind, Outcome, Tally, examine
-from thumbnail_pipeline.rows import Known
+from thumbnail_pipeline.reconciliation.findings import Kind, PassTally, Standing, examine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -31,8 +31,8 @@ def found(examined: Iterable[Examined]) -> Counter[tuple[Kind, str, str | None]]
     )
 
 
-def tallied(examined: Iterable[Examined]) -> Tally:
-    tally = Tally()
+def tallied(examined: Iterable[Examined]) -> PassTally:
+    tally = PassTally()
     for each in examined:
         tally.add(each)
     return tally
@@ -41,10 +41,10 @@ def tallied(examined: Iterable[Examined]) -> Tally:
 # ── any world ────────────────────────────────────────────────────────────────────────────────────────
 
 
-def expected(world: World, images: dict[str, Image]) -> tuple[Counter[tuple[Kind, str, str | None]], Counter[Outcome]]:
+def expected(world: World, images: dict[str, Image]) -> tuple[Counter[tuple[Kind, str, str | None]], Counter[Standing]]:
     """The same by sets: everything is in memory at once, and nothing moves."""
     findings: Counter[tuple[Kind, str, str | None]] = Counter()
-    outcomes: Counter[Outcome] = Counter()
+    outcomes: Counter[Standing] = Counter()
     now = world.s3.now
     bucket = world.s3.buckets["thumbnails"]
     there = {key: version for key in bucket.keys if (version := bucket.current(key))}
@@ -58,7 +58,7 @@ def expected(world: World, images: dict[str, Image]) -> tuple[Counter[tuple[Kind
             continue
         if claimed:
             findings[Kind.PENDING, key, None] += 1
-            outcomes[Outcome.PENDING] += present
+            outcomes[Standing.PENDING] += present
             continue
         if image.object == "deleted lately":
             findings[Kind.PENDING, key, None] += 1
@@ -75,7 +75,7 @@ def expected(world: World, images: dict[str, Image]) -> tuple[Counter[tuple[Kind
                 wrong = Kind.RESTYLED
             if wrong and image.object == "young":
                 findings[Kind.PENDING, key, None] += 1
-                outcomes[Outcome.PENDING] += 1
+                outcomes[Standing.PENDING] += 1
                 continue
             broken = [
                 (Kind.THUMBNAIL_ALTERED, key, name) if name in there else (Kind.THUMBNAIL_MISSING, key, None)
@@ -85,8 +85,8 @@ def expected(world: World, images: dict[str, Image]) -> tuple[Counter[tuple[Kind
             findings.update(broken)
             if wrong:
                 findings[wrong, key, None] += 1
-            whole = Outcome.FAILED if status == "FAILED" else Outcome.CURRENT
-            outcomes[Outcome.INCOMPLETE if wrong or broken else whole] += 1
+            whole = Standing.FAILED if status == "FAILED" else Standing.CURRENT
+            outcomes[Standing.INCOMPLETE if wrong or broken else whole] += 1
         elif status in {"READY", "FAILED"}:
             findings[Kind.VANISHED, key, None] += 1
             owned = {name for name in owned & mine if there[name].etag == right}
@@ -104,8 +104,8 @@ def test_a_pass_finds_what_sets_say(images: dict[str, Image]) -> None:
     examined = world.pass_from()
     findings, outcomes = expected(world, images)
     assert found(examined) == findings
-    assert Counter(each.outcome for each in examined if each.outcome) == outcomes
-    assert tallied(examined).incomplete == outcomes[Outcome.INCOMPLETE]
+    assert Counter(each.standing for each in examined if each.standing) == outcomes
+    assert tallied(examined).incomplete == outcomes[Standing.INCOMPLETE]
 
 
 @given(WORLDS)
@@ -135,7 +135,7 @@ def test_a_pass_in_two_parts_is_the_same_pass(images: dict[str, Image]) -> None:
     for index, each in enumerate(whole):
         if each.place is not None:
             first = tallied(whole[: index + 1])
-            second = Tally.from_json(first.as_json())
+            second = PassTally.from_json(first.as_json())
             for rest in world.pass_from(each.place):
                 second.add(rest)
             assert second == tallied(whole)
@@ -165,8 +165,8 @@ def test_what_is_whole_needs_no_second_look() -> None:
 
 
 def test_an_empty_bucket_is_complete() -> None:
-    assert tallied(World().pass_from()) == Tally()
-    assert Tally().completeness == 100.0
+    assert tallied(World().pass_from()) == PassTally()
+    assert PassTally().completeness == 100.0
 
 
 def test_what_can_be_no_thumbnail_is_told_and_not_taken_for_one() -> None:
@@ -211,8 +211,8 @@ def test_only_a_bucket_with_versions_knows_that_a_deletion_is_young(*, versioned
 
 
 def test_no_more_is_held_than_a_few_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("inventory.KEYS_A_CALL", "rows.KEYS_A_CALL", "reconciliation._SIGHTS_AT_ONCE"):
-        monkeypatch.setattr(f"reconciler.{name}", 10)
+    for name in ("listing.KEYS_A_CALL", "rows.KEYS_A_CALL", "reconciliation.comparison._SIGHTS_AT_ONCE"):
+        monkeypatch.setattr(f"thumbnail_pipeline.{name}", 10)
     world = World()
     for number in range(500):
         world.whole(f"{number:03}.jpg")
@@ -230,11 +230,11 @@ def test_no_more_is_held_than_a_few_pages(monkeypatch: pytest.MonkeyPatch) -> No
 def test_of_an_undecided_image_no_thumbnail_is_called_nobodys(status: str | None) -> None:
     name = "small/a.jpg.png"
     listed, thumbnail = Listed("a.jpg", 1, "new", None), Listed(name, 1, "any", None)
-    row = Known(status, "old") if status else None
+    known = row(status, "old") if status else None
     now = World().s3.now
-    examined = examine(Sight("a.jpg", listed, row, {name: thumbnail}), "settings", now)
+    examined = examine(Sight("a.jpg", listed, known, {name: thumbnail}), "settings", now)
     assert [each.kind for each in examined.findings] == [Kind.CHANGED if status == "READY" else Kind.MISSING]
-    gone = examine(Sight("a.jpg", None, row, {name: thumbnail}), "settings", now)
+    gone = examine(Sight("a.jpg", None, known, {name: thumbnail}), "settings", now)
     assert Kind.ORPHAN in {each.kind for each in gone.findings}
 
 
@@ -288,7 +288,7 @@ def test_a_row_that_is_written_meanwhile_is_no_longer_missing() -> None:
 
     before_the_second_look(world, commit)
     (examined,) = world.pass_from()
-    assert (examined.outcome, examined.findings) == (Outcome.CURRENT, ())
+    assert (examined.standing, examined.findings) == (Standing.CURRENT, ())
 
 
 def test_an_object_that_is_deleted_meanwhile_is_no_longer_missing() -> None:
@@ -297,7 +297,7 @@ def test_an_object_that_is_deleted_meanwhile_is_no_longer_missing() -> None:
     world.s3.pass_time(HOUR)
     before_the_second_look(world, lambda: world.s3.delete_object(Bucket="uploads", Key="a.jpg"))
     (examined,) = world.pass_from()
-    assert examined.outcome is None
+    assert examined.standing is None
     assert not examined.is_wrong
 
 
@@ -307,7 +307,7 @@ def test_an_image_that_is_uploaded_meanwhile_owns_its_thumbnails() -> None:
     world.s3.pass_time(HOUR)
     before_the_second_look(world, lambda: world.whole("a.jpg"))
     (examined,) = world.pass_from()
-    assert (examined.outcome, examined.findings) == (Outcome.CURRENT, ())
+    assert (examined.standing, examined.findings) == (Standing.CURRENT, ())
 
 
 def test_thumbnails_that_are_replaced_meanwhile_are_not_altered() -> None:
@@ -317,7 +317,7 @@ def test_thumbnails_that_are_replaced_meanwhile_are_not_altered() -> None:
     world.s3.pass_time(HOUR)
     before_the_second_look(world, lambda: world.whole("a.jpg"))
     (examined,) = world.pass_from()
-    assert (examined.outcome, examined.findings) == (Outcome.CURRENT, ())
+    assert (examined.standing, examined.findings) == (Standing.CURRENT, ())
 
 
 def test_a_row_that_changes_while_it_is_looked_at_is_pending() -> None:
@@ -326,7 +326,7 @@ def test_a_row_that_changes_while_it_is_looked_at_is_pending() -> None:
     world.s3.pass_time(HOUR)
     counting(world, second_look, lambda: world.row("a.jpg", "READY", "new", {}))
     (examined,) = world.pass_from()
-    assert examined.outcome is Outcome.PENDING
+    assert examined.standing is Standing.PENDING
     assert not examined.is_wrong
 
 

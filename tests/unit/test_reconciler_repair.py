@@ -16,14 +16,14 @@ from thumbctl.reconcile.repair import Repair
 from thumbnail_pipeline.messages import ObjectEvent, parse
 from thumbnail_pipeline.reconciliation.findings import Kind
 from thumbnailer.catalog import Catalog
-from thumbnailer.config import Config
+from thumbnailer.config import ThumbnailerConfig
 from thumbnailer.pipeline import Pipeline
 from thumbnailer.storage import Storage
 
 if TYPE_CHECKING:
     from support.estate import Image
 
-CONFIG = Config.from_environment(environment("arn", [LARGE, SMALL]))
+CONFIG = ThumbnailerConfig.from_environment(environment("arn", [LARGE, SMALL]))
 
 
 class Mender:

@@ -23,10 +23,10 @@ from thumbctl import stack as stacks
 from thumbctl.app import app
 from thumbctl.backfill import enqueue
 from thumbctl.bulk.sender import Sender
-from thumbctl.render import DEFAULT
+from thumbctl.defaults import DEFAULT
 from thumbctl.stack import Deployed, Stack
 from thumbnail_pipeline.messages import ObjectEvent, parse
-from thumbnailer.catalog import FAILURE_SHARDS
+from thumbnail_pipeline.rows import FAILURE_SHARDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -131,7 +131,7 @@ class World:
             "processed_at": "2026-01-02T03:04:05.000Z",
         }
         item: Any = {name: {"S": value} for name, value in (row | other).items()}
-        self.dynamodb.put_item(TableName=TABLE, Item=item)
+        self.dynamodb.put_item(TableName=TABLE, Item={**item, "fence": {"N": "1"}})
 
     def failed(self, key: str, reason: str = "corrupt", failed_at: str = "2026-01-02T03:04:05.000Z") -> None:
         shard = f"{hash(key) % FAILURE_SHARDS:02d}"

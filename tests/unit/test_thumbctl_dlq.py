@@ -11,10 +11,11 @@ from typer.testing import CliRunner
 
 from support.operated import Operated, operated
 from thumbctl.app import app
-from thumbctl.bulk import messages
 from thumbctl.dead_letters import command as dlq
 from thumbctl.dead_letters import letters
 from thumbctl.dead_letters.backups import Backup
+from thumbnail_pipeline.images import Image
+from thumbnail_pipeline.messages import backfill_body
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,7 +68,7 @@ def test_no_letters(deployed: Operated) -> None:  # noqa: ARG001 - it is what is
 def test_the_kinds_of_letters(deployed: Operated) -> None:
     for key in ("holiday/a.jpg", "holiday/b.jpg", "c.jpg"):
         deployed.put_letter(uploaded(key))
-    deployed.put_letter(messages.body("uploads", "holiday/d.jpg"))
+    deployed.put_letter(backfill_body(Image("uploads", "holiday/d.jpg")))
     deployed.put_letter("nonsense")
     (summary,) = told()
     assert summary["waiting"] == 5
@@ -122,7 +123,7 @@ def test_options_before_the_command(deployed: Operated) -> None:  # noqa: ARG001
 
 
 def test_back_to_where_they_came_from(deployed: Operated) -> None:
-    backfill = messages.body("uploads", "b.jpg")
+    backfill = backfill_body(Image("uploads", "b.jpg"))
     attributes = {
         "who": {"DataType": "String", "StringValue": "we"},
         "blob": {"DataType": "Binary", "BinaryValue": b"\0\xff"},
@@ -253,7 +254,7 @@ def test_a_move_task_is_not_waited_for(deployed: Operated, monkeypatch: pytest.M
 
 
 def test_purge_and_restore(deployed: Operated, tmp_path: Path) -> None:
-    backfill = messages.body("uploads", "b.jpg")
+    backfill = backfill_body(Image("uploads", "b.jpg"))
     attributes = {"blob": {"DataType": "Binary", "BinaryValue": b"\0\xff"}}
     deployed.put_letter(uploaded("a.jpg"), attributes)
     for body in (backfill, "nonsense"):

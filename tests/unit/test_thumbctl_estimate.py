@@ -14,9 +14,10 @@ from moto import mock_aws
 from typer.testing import CliRunner
 
 from thumbctl import conventions
+from thumbctl import estimate as command
 from thumbctl import stack as stacks
 from thumbctl.app import app
-from thumbctl.costs import command
+from thumbctl.costs import quote
 from thumbctl.costs.estimate import Estimate, Job, default_workload
 from thumbctl.costs.model import by_service
 from thumbctl.errors import ThumbctlError
@@ -187,7 +188,7 @@ def deployed(monkeypatch: pytest.MonkeyPatch) -> FakeStack:
 def test_a_stack_counts_as_it_is_deployed(
     deployed: FakeStack, kind: Any, batch: int, concurrency: int, days: int
 ) -> None:
-    estimate = command.of_stack(deployed, Job(kind, MILLION, MILLION))
+    estimate = quote.of_stack(deployed, Job(kind, MILLION, MILLION))
     workload, capacity = estimate.workload, estimate.capacity
     assert [each.name for each in workload.renditions] == ["a", "b"]
     assert (workload.memory_mb, workload.architecture, workload.batch) == (3008, "x86_64", batch)
@@ -199,7 +200,7 @@ def test_provisioned_pollers_begin_with_ten_invocations_each(
 ) -> None:
     mapping = {"BatchSize": 10, "ProvisionedPollerConfig": {"MinimumPollers": 3, "MaximumPollers": 60}}
     monkeypatch.setattr(FakeLambda, "get_event_source_mapping", lambda _, UUID: mapping)  # noqa: ARG005, N803
-    capacity = command.of_stack(deployed, Job("import", MILLION, MILLION)).capacity
+    capacity = quote.of_stack(deployed, Job("import", MILLION, MILLION)).capacity
     assert (capacity.setting, capacity.pollers) == ("10 * pollers.maximum", 3)
     # From 30 on to the 33 that the outputs tell of.
     assert capacity.full_after_seconds == pytest.approx(3 * 60 / 1000)
@@ -243,21 +244,21 @@ def test_people_are_told_what_it_costs_how_long_it_takes_and_what_bounds_it() ->
 def test_where_nobody_can_answer_nothing_begins() -> None:
     estimate = Estimate.of(Job("import", 10, 10), default_workload("import"))
     with pytest.raises(ThumbctlError, match="pass --yes"):
-        command.ask(estimate, yes=False)
-    command.ask(estimate, yes=True)
+        quote.ask(estimate, yes=False)
+    quote.ask(estimate, yes=True)
 
 
 def test_people_are_asked_with_dollars_and_time(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[str, bool]] = []
     monkeypatch.setattr(conventions, "ask", lambda question, *, yes: asked.append((question, yes)))
     estimate = Estimate.of(Job("import", MILLION, MILLION * 1_750_538), default_workload("import"))
-    command.ask(estimate, yes=False)
+    quote.ask(estimate, yes=False)
     assert asked == [(f"Begin? About ${estimate.dollars:,.2f} and 2.3 hours.", False)]
 
 
 def test_who_is_about_to_begin_is_told_the_dollars_by_service(capsys: pytest.CaptureFixture[str]) -> None:
     estimate = Estimate.of(Job("import", 1, 13), default_workload("import"))
-    command.summarise(estimate)
+    quote.summarise(estimate)
     said = capsys.readouterr().out
     assert "Import of 1 image, 13 bytes" in said
     for service, dollars in by_service(estimate.once).items():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import re
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,7 +14,7 @@ from typer.core import TyperGroup
 from typer.testing import CliRunner
 
 from devtools.localaws.stack import REPOSITORY
-from thumbctl.app import app
+from thumbctl.app import Deferred, app
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +28,8 @@ OPTIONS_OF_THE_SHELL = {"install_completion", "show_completion", "help"}
 
 def commands(command: Any = ROOT, *path: str) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Every command with the words that call it, groups that are commands themselves among them."""
+    if isinstance(command, Deferred):
+        command = command.load()
     if not isinstance(command, TyperGroup) or (path and command.invoke_without_command):
         yield path, command
     if isinstance(command, TyperGroup):
@@ -38,11 +42,11 @@ IDS = [" ".join(path) for path in COMMANDS]
 
 
 def texts() -> Iterator[tuple[str, str]]:
-    """Whatever may name a command: help, and the remedies in what thumbctl, its machinery and the reconciler say."""
+    """Whatever may name a command: help, and the remedies in what thumbctl and the functions say."""
     for path, command in COMMANDS.items():
         yield f"help of {' '.join(path)}", "\n".join([command.help, *(each.help or "" for each in command.params)])
     yield "help", ROOT.help
-    for folder in ("scripts/thumbctl", "scripts/bulk", "functions/reconciler"):
+    for folder in ("scripts/thumbctl", "functions"):
         for file in (REPOSITORY / folder).rglob("*.py"):
             yield file.name, file.read_text(encoding="utf-8")
 
@@ -74,9 +78,37 @@ def test_help_is_printed(path: tuple[str, ...]) -> None:
 
 
 def test_commands_are_listed_in_the_order_of_work() -> None:
-    assert {command.rich_help_panel for command in ROOT.commands.values()} == set(PANELS)
     printed = CliRunner().invoke(app, ["--help"]).stdout
     assert re.findall(r"─ ([A-Z][\w &]+) ─", printed) == ["Options", *PANELS]
+
+
+@pytest.mark.parametrize("name", ROOT.commands)
+def test_the_overview_says_of_a_command_what_the_command_says(name: str) -> None:
+    listed = ROOT.commands[name]
+    first, _, _ = inspect.cleandoc(listed.load().help).partition("\n\n")
+    assert " ".join(first.split()).startswith(listed.help)
+
+
+def test_the_overview_imports_no_more_than_it_needs() -> None:
+    command = "import sys\nfrom thumbctl.app import app\napp(['--help'], standalone_mode=False)\nprint(*sys.modules)"
+    printed = subprocess.run([sys.executable, "-c", command], capture_output=True, check=True, text=True).stdout
+    modules = printed.splitlines()[-1].split()
+    heavy = {
+        "boto3",
+        "botocore",
+        "PIL",
+        "pyarrow",
+        "awscrt",
+        "pygments",
+        "pydantic",
+        "markdown_it",
+        "thumbnail_pipeline",
+    }
+    assert heavy.isdisjoint(each.partition(".")[0] for each in modules)
+    assert {each for each in modules if each.startswith("thumbctl")} == {
+        "thumbctl", "thumbctl.app", "thumbctl.conventions", "thumbctl.errors",
+    }  # fmt: skip
+    assert len(modules) < 450
 
 
 def test_only_commands_that_exist_are_named() -> None:

@@ -17,8 +17,9 @@ from devtools.localaws import emulator, processes
 from support.memory_aws import refusal
 from thumbctl import stack as stacks
 from thumbctl.app import app
-from thumbctl.bulk.errors import BulkError
+from thumbctl.costs import quote
 from thumbctl.costs.estimate import Estimate, default_workload
+from thumbctl.errors import ThumbctlError
 from thumbctl.importing import command, transfer
 from thumbctl.importing.follow import Follower, Stalled
 from thumbctl.importing.transfer import Transfer
@@ -99,7 +100,8 @@ class World:
             "claim": "1",
         }
         item |= {"reason": reason} if reason else {}
-        self.dynamodb.put_item(TableName="catalog", Item={name: {"S": value} for name, value in item.items()})
+        stored: Any = {name: {"S": value} for name, value in item.items()}
+        self.dynamodb.put_item(TableName="catalog", Item={**stored, "fence": {"N": "1"}})
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +126,7 @@ def world(url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
         pass
     world = World(url, tmp_path)
     monkeypatch.setattr(stacks, "find", lambda _: Found("photos in us-east-1", world.outputs, world.client))
-    monkeypatch.setattr(command, "of_stack", lambda _, job: Estimate.of(job, default_workload(job.kind)))
+    monkeypatch.setattr(quote, "of_stack", lambda _, job: Estimate.of(job, default_workload(job.kind)))
     monkeypatch.setattr(transfer, "_RETRIES", 1)
     return world
 
@@ -356,7 +358,7 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch, after: Callable[[str], None]) -> 
             refusal("PutObject", "ExpiredToken", 400),
             "The credentials have expired: log in again, for example with 'aws sso login'.\n",
         ),
-        (BulkError("S3 is not there: look for it."), "S3 is not there: look for it.\n"),
+        (ThumbctlError("S3 is not there: look for it."), "S3 is not there: look for it.\n"),
     ],
 )
 def test_it_goes_on_where_it_was_stopped(

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import replace
+import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
-import psutil
 import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
@@ -19,7 +18,7 @@ from typer.testing import CliRunner
 from devtools.localaws import stack as local_stack
 from devtools.localaws.processes import Process
 from devtools.localaws.stack import REPOSITORY
-from thumbctl import stack
+from thumbctl import local, stack
 from thumbctl.app import app
 
 if TYPE_CHECKING:
@@ -51,17 +50,21 @@ def deploy(value: str) -> None:
     boto3.client("ssm").put_parameter(Name=PARAMETER, Type="String", Value=value)
 
 
-def up(process: Process) -> None:
+def up(port: int) -> None:
     """What `make up` leaves behind."""
-    stack.LOCAL_STACK.parent.mkdir()
-    running = local_stack.Stack(
-        Path(), "http://127.0.0.1:4566", "us-east-1", {"table_name": "local"}, "queue", process, process
+    process = Process(os.getpid(), 0)
+    local.LOCAL_STACK.parent.mkdir()
+    running = local_stack.LocalStack(
+        Path(), f"http://127.0.0.1:{port}", "us-east-1", {"table_name": "local"}, "queue", process, process
     )
-    local_stack.save(running, stack.LOCAL_STACK)
+    local_stack.save(running, local.LOCAL_STACK)
 
 
-def myself() -> Process:
-    return Process(os.getpid(), psutil.Process().create_time())
+@pytest.fixture
+def emulator() -> Iterator[int]:
+    """The port of something that answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
 
 
 def failed(*arguments: str) -> str:
@@ -87,15 +90,15 @@ def test_at_another_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found.client("sns").meta.endpoint_url == "http://127.0.0.1:4566"
 
 
-def test_of_this_directory() -> None:
-    up(myself())
+def test_of_this_directory(emulator: int) -> None:
+    up(emulator)
     found = stack.find(None)
-    assert (found.title, found.outputs) == ("the local stack at http://127.0.0.1:4566", {"table_name": "local"})
-    assert found.client("sns").meta.endpoint_url == "http://127.0.0.1:4566"
+    assert (found.title, found.outputs) == (f"the local stack at http://127.0.0.1:{emulator}", {"table_name": "local"})
+    assert found.client("sns").meta.endpoint_url == f"http://127.0.0.1:{emulator}"
 
 
-def test_a_name_comes_before_this_directory() -> None:
-    up(myself())
+def test_a_name_comes_before_this_directory(emulator: int) -> None:
+    up(emulator)
     deploy('{"table_name": "photos-catalog"}')
     assert stack.find("photos").outputs == {"table_name": "photos-catalog"}
 
@@ -108,7 +111,7 @@ def test_none_is_named() -> None:
 
 
 def test_the_local_one_has_ended() -> None:
-    up(replace(myself(), created=0.0))
+    up(9)
     assert "has ended: run 'make up' again" in failed()
 
 

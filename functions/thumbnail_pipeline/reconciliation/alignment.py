@@ -1,9 +1,9 @@
-"""Which thumbnails there are of which source: both buckets' listings, walked side by side. Pure.
+"""Finds the thumbnails of each source by walking the listings of both buckets side by side. Pure.
 
-A thumbnail lies at `<rendition>/<source key>.<extension>`, so its *position*, which is its key without the rendition,
-comes after the key of its source, but not always right after it: between "a" and "a.webp" may be "a-1", "a-1.webp" and
-"a.gif". A source is therefore held until nothing that follows can be a thumbnail of it. All that are held begin the
-key that is being looked at, so they are never more than a key has characters, however many objects there are.
+A thumbnail lies at `<rendition>/<source key>.<extension>`. Its *position*, the key without the rendition, comes after
+the key of its source, but not always right after it: between "a" and "a.webp" may lie "a-1", "a-1.webp" and "a.gif". A
+source is therefore held until no thumbnail of it can follow. The key of every source that is held is a beginning of
+the position reached, so that no more are held than a key has characters, however many objects there are.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from thumbnail_pipeline.listing import Listed
-    from thumbnail_pipeline.rows import Known
+    from thumbnail_pipeline.rows import Row
 
 _ENDS = frozenset(EXTENSIONS.values())
 _LAST_END = f".{max(_ENDS)}"
@@ -28,18 +28,20 @@ _LAST_END = f".{max(_ENDS)}"
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """All that is seen of one source key. Either there is an object, or thumbnails have outlived it."""
+    """One source key: its object, its row and its thumbnails. Where there is no object, thumbnails have outlived it."""
 
     key: str
     object: Listed | None
-    row: Known | None
-    """None as well where nobody has looked, for want of an object."""
+    row: Row | None
+    """None where there is none, and in the first look also where there is no object."""
     thumbnails: Mapping[str, Listed]
     """By key, in every rendition that there is or was."""
     gone_since: datetime | None = None
     """When the object was deleted, where its bucket remembers that."""
+    is_changing: bool = False
+    """Whether its row was written while the buckets were looked at."""
     place: str | None = None
-    """Where a walk that ends after this one can go on: all keys and positions up to here are over, and no others."""
+    """Where another walk can go on if this one ends here: all before it is done. None where it cannot end here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +52,14 @@ class Foreign:
 
 
 def source_key_of(thumbnail_key: str) -> str | None:
-    """Return whose thumbnail lies at a key, or None where it can be nobody's."""
+    """Return the key of the source whose thumbnail lies at this key, or None where it can be no thumbnail."""
     rendition, _, position = thumbnail_key.partition("/")
     source_key, _, extension = position.rpartition(".")
     return source_key if source_key and extension in _ENDS and NAME.fullmatch(rendition) else None
 
 
 def align(
-    sources: Iterable[tuple[Listed, Known | None]], listings: Sequence[Iterable[Listed]], *, prefix: str = ""
+    sources: Iterable[tuple[Listed, Row | None]], listings: Sequence[Iterable[Listed]], *, prefix: str = ""
 ) -> Iterator[Sight | Foreign]:
     """Walk the `sources` and the `listings` of the thumbnails bucket, one for each rendition, all in the order of keys.
 
@@ -89,11 +91,11 @@ def align(
 
 @dataclass(slots=True)
 class _Held:
-    """A source key of which more may be seen."""
+    """A source key that the walk may still find thumbnails of."""
 
     key: str
     object: Listed | None
-    row: Known | None
+    row: Row | None
     thumbnails: dict[str, Listed] = field(default_factory=dict)
     end: str = field(init=False)
     """The last position that a thumbnail of it can have."""
@@ -102,11 +104,11 @@ class _Held:
         self.end = self.key + _LAST_END
 
 
-_Step = tuple[str, "tuple[Listed, Known | None] | None", "Listed | None"]
+_Step = tuple[str, "tuple[Listed, Row | None] | None", "Listed | None"]
 
 
-def _merged(sources: Iterable[tuple[Listed, Known | None]], listings: Sequence[Iterable[Listed]]) -> Iterator[_Step]:
-    """Either side's next one, in the order of positions."""
+def _merged(sources: Iterable[tuple[Listed, Row | None]], listings: Sequence[Iterable[Listed]]) -> Iterator[_Step]:
+    """The sources and the thumbnails as one sequence, in the order of positions."""
 
     def of_sources() -> Iterator[_Step]:
         return ((source[0].key, source, None) for source in sources)

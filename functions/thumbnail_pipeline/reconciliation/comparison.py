@@ -1,6 +1,6 @@
-"""The pass over both buckets and the catalog: what is seen, looked at again where it seems wrong, and told.
+"""Compares both buckets with the catalog; what seems wrong is looked at a second time before it is told.
 
-It reads only: listings of both buckets and rows, never the bytes of an image.
+It only reads, and never the bytes of an image: listings of both buckets, and rows.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from thumbnail_pipeline import listing
 from thumbnail_pipeline.reconciliation.alignment import Foreign, Sight, align
 from thumbnail_pipeline.reconciliation.findings import Examined, Finding, Kind, examine
 from thumbnail_pipeline.reconciliation.judgement import Verdict, judge
-from thumbnail_pipeline.rows import KEYS_A_CALL, Known, Rows, survey
+from thumbnail_pipeline.rows import KEYS_A_CALL, Rows, survey
 from thumbnail_pipeline.settings import NAME
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
 
+    from thumbnail_pipeline.rows import Row
     from thumbnail_pipeline.settings import Settings
 
 _Item = TypeVar("_Item")
@@ -45,7 +46,12 @@ _SIGHTS_AT_ONCE = 1000
 
 @dataclass(frozen=True)
 class Estate:
-    """What has to fit together: the two buckets, the catalog and the settings that are deployed."""
+    """A deployment as a pass compares it: the two buckets, the catalog and the settings.
+
+    estate = Estate(s3, dynamodb, "thumbs-uploads", "thumbs-thumbnails", "thumbs-catalog", settings, prefix="")
+    for examined in reconcile(estate):
+        ...
+    """
 
     s3: S3Client
     dynamodb: DynamoDBClient
@@ -128,9 +134,7 @@ def _sights(estate: Estate, after: str) -> Iterator[Sight | Foreign]:
 
 
 def _top_level(estate: Estate) -> Iterator[str | Foreign]:
-    """Yield the names of renditions, deployed or not, that the thumbnails bucket has something of, and what is foreign
-    beside them.
-    """
+    """Yield the name of each rendition, deployed or not, that has thumbnails, and whatever else lies beside them."""
     for part in listing.top_level(estate.s3, estate.thumbnails_bucket):
         name, slash, _ = part.partition("/")
         yield name if slash and NAME.fullmatch(name) else Foreign(part)
@@ -154,10 +158,9 @@ def _page_ahead(items: Iterable[_Item]) -> Iterator[_Item]:
 
 
 def _look_again(estate: Estate, threads: ThreadPoolExecutor, sights: Sequence[Sight]) -> list[Sight]:
-    """See once more what the listings and the rows have shown at different moments.
+    """Look at both buckets again, between two reads of the row; the first look saw each at a different moment.
 
-    Both buckets are looked at between two reads of the row. Where the reads agree, the row was that all the while;
-    where they do not, somebody is at work.
+    Where the two reads agree, the row was the same all the while. Where they differ, a worker is at it.
     """
     keys = [sight.key for sight in sights]
     before = _rows_now(estate, threads, keys)
@@ -167,31 +170,26 @@ def _look_again(estate: Estate, threads: ThreadPoolExecutor, sights: Sequence[Si
 
     seen = list(threads.map(look, sights))
     after = _rows_now(estate, threads, keys)
-    return [
-        sight
-        if before.get(sight.key) == (now := after.get(sight.key))
-        else replace(sight, row=replace(now or Known(None), claimed=True))
-        for sight in seen
-    ]
+    return [replace(each, is_changing=before.get(each.key) != after.get(each.key)) for each in seen]
 
 
-def _rows_now(estate: Estate, threads: ThreadPoolExecutor, keys: Sequence[str]) -> Mapping[str, Known]:
+def _rows_now(estate: Estate, threads: ThreadPoolExecutor, keys: Sequence[str]) -> Mapping[str, Row]:
     pages = [keys[begin : begin + KEYS_A_CALL] for begin in range(0, len(keys), KEYS_A_CALL)]
-    found: dict[str, Known] = {}
+    found: dict[str, Row] = {}
     for rows in threads.map(lambda page: estate.rows.of(page, consistent=True), pages):
         found |= rows
     return found
 
 
-def _seen_now(estate: Estate, sight: Sight, row: Known | None) -> Sight:
+def _seen_now(estate: Estate, sight: Sight, row: Row | None) -> Sight:
     listed = listing.find(estate.s3, estate.source_bucket, sight.key)
-    # A look costs a call: those that decide something, and no others.
+    # Each look is a call: only those that decide something are made.
     keys: set[str] = set()
     verdict = judge(listed, row, estate.settings.fingerprint) if listed else None
     if verdict in {None, Verdict.CURRENT, Verdict.FAILED}:
         keys |= sight.thumbnails.keys()
     if verdict is Verdict.CURRENT and row is not None:
-        keys |= row.thumbnails.keys()
+        keys |= {each.key for each in row.thumbnails}
     found = {key: listing.find(estate.s3, estate.thumbnails_bucket, key) for key in sorted(keys)}
     return replace(
         sight,

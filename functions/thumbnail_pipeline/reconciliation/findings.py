@@ -1,4 +1,4 @@
-"""What is wrong with an image, and how many of them are right. Pure."""
+"""What is wrong with one image, and the counts of a whole pass. Pure."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from thumbnail_pipeline.outcomes import Status
 from thumbnail_pipeline.reconciliation.judgement import Verdict, judge
 
 if TYPE_CHECKING:
@@ -41,11 +42,12 @@ class Kind(StrEnum):
 
     @property
     def is_wrong(self) -> bool:
+        """Whether somebody has to mend it."""
         return self not in {Kind.PENDING, Kind.FOREIGN}
 
 
 BROKEN = frozenset({Kind.THUMBNAIL_MISSING, Kind.THUMBNAIL_ALTERED})
-"""What is wrong though the row is current."""
+"""Kinds that can be wrong while the row is current."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,32 +56,34 @@ class Finding:
 
     kind: Kind
     key: str
-    """The source's; of what is foreign, its own in the thumbnails bucket."""
+    """Of the source; of something foreign, its own key in the thumbnails bucket."""
     detail: str
     thumbnail: Listed | None = None
-    """The very one that is meant, where it is there."""
+    """The thumbnail in question, where there is one."""
 
     def as_json(self) -> dict[str, Any]:
         shown = {"thumbnail": self.thumbnail.key} if self.thumbnail else {}
         return {"kind": self.kind, "key": self.key, **shown, "detail": self.detail}
 
 
-class Outcome(StrEnum):
-    """What an object counts as."""
+class Standing(StrEnum):
+    """What an object counts as in a pass; each is exactly one of these."""
 
     CURRENT = "current"
     """READY, from its newest bytes and with the settings that are deployed, and every thumbnail is there."""
     FAILED = "failed"
     """Its newest bytes failed for good, and the row has the reason."""
     PENDING = "pending"
+    """Too young to be called wrong, or being worked on."""
     INCOMPLETE = "incomplete"
+    """It should be one of the others, and is not."""
 
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """A source key, or something foreign, when it has been looked at."""
+    """What a pass says of one source key, or of something foreign."""
 
-    outcome: Outcome | None
+    standing: Standing | None
     """None where there is no object."""
     findings: tuple[Finding, ...] = ()
     object: Listed | None = None
@@ -94,8 +98,13 @@ class Examined:
 
 
 @dataclass
-class Tally:
-    """How many of what there are."""
+class PassTally:
+    """The counts of a pass.
+
+    tally = PassTally()
+    for examined in reconcile(estate):
+        tally.add(examined)
+    """
 
     checked: int = 0
     """Objects, of which each is either current, failed, pending or incomplete."""
@@ -107,19 +116,19 @@ class Tally:
 
     def add(self, examined: Examined) -> None:
         self.found.update(finding.kind for finding in examined.findings)
-        if examined.outcome is None:
+        if examined.standing is None:
             return
         self.checked += 1
-        if examined.outcome is Outcome.CURRENT:
+        if examined.standing is Standing.CURRENT:
             self.current += 1
-        elif examined.outcome is Outcome.PENDING:
+        elif examined.standing is Standing.PENDING:
             self.pending += 1
-        elif examined.outcome is Outcome.FAILED:
+        elif examined.standing is Standing.FAILED:
             self.failed[examined.reason or "unknown"] += 1
 
     @property
     def incomplete(self) -> int:
-        """Objects that are not, and should be, decided."""
+        """Objects that should be current or failed, and are neither."""
         return self.checked - self.pending - self.current - self.failed.total()
 
     @property
@@ -147,7 +156,7 @@ class Tally:
         }
 
     @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> Tally:
+    def from_json(cls, document: Mapping[str, Any]) -> PassTally:
         """Raises LookupError, TypeError or ValueError for what `as_json` has not written."""
         checked, current, pending = (int(document[name]) for name in ("checked", "current", "pending"))
         found = Counter({Kind(kind): int(number) for kind, number in document["found"].items()})
@@ -157,47 +166,47 @@ class Tally:
 def examine(
     sight: Sight, settings_fingerprint: str, young_since: datetime, *, propagates_deletions: bool = True
 ) -> Examined:
-    """Say what is wrong with what is seen of a source key.
+    """Say what is wrong with one source key.
 
     What was written after `young_since` may still be on its way through the queue, and counts as pending until it is
     done. Where deletions are not propagated, what has outlived its object is right.
     """
-    if sight.row is not None and sight.row.claimed:
-        outcome = Outcome.PENDING if sight.object else None
+    if sight.is_changing or (sight.row is not None and sight.row.claimed):
+        standing = Standing.PENDING if sight.object else None
         detail = "an event is being applied; if its worker died, its message comes back, or is a dead letter"
-        return _pending(sight, outcome, detail)
+        return _pending(sight, standing, detail)
     if sight.object is None:
-        # A tombstone is of a deletion that was propagated, and what is left of that is wrong.
-        if not propagates_deletions and (sight.row is None or sight.row.status != "DELETED"):
+        # Where there is a tombstone, the deletion was propagated, and thumbnails that are left are wrong.
+        if not propagates_deletions and (sight.row is None or sight.row.status is not Status.DELETED):
             return Examined(None, place=sight.place)
         return _without_object(sight, young_since)
     verdict = judge(sight.object, sight.row, settings_fingerprint)
     if verdict in _OUT_OF_DATE and _is_young(sight.object.modified, young_since):
-        return _pending(sight, Outcome.PENDING, f"{verdict} by now, and uploaded only a short while ago")
+        return _pending(sight, Standing.PENDING, f"{verdict} by now, and uploaded only a short while ago")
     findings = [*_about_the_row(sight, sight.object, verdict)]
     # Whose thumbnails they are is open until the row is decided. Where the catalog is lost, none must be.
     if verdict not in _OUT_OF_DATE:
         findings += _unlisted(sight, young_since)
     if verdict is Verdict.FAILED:
         reason = sight.row.reason if sight.row else None
-        return Examined(Outcome.FAILED, tuple(findings), sight.object, reason, sight.place)
+        return Examined(Standing.FAILED, tuple(findings), sight.object, reason, sight.place)
     is_whole = verdict is Verdict.CURRENT and not any(each.kind in BROKEN for each in findings)
-    outcome = Outcome.CURRENT if is_whole else Outcome.INCOMPLETE
-    return Examined(outcome, tuple(findings), sight.object, place=sight.place)
+    standing = Standing.CURRENT if is_whole else Standing.INCOMPLETE
+    return Examined(standing, tuple(findings), sight.object, place=sight.place)
 
 
 _OUT_OF_DATE = frozenset({Verdict.MISSING, Verdict.CHANGED, Verdict.RESTYLED})
 
 
-def _pending(sight: Sight, outcome: Outcome | None, detail: str) -> Examined:
-    return Examined(outcome, (Finding(Kind.PENDING, sight.key, detail),), place=sight.place)
+def _pending(sight: Sight, standing: Standing | None, detail: str) -> Examined:
+    return Examined(standing, (Finding(Kind.PENDING, sight.key, detail),), place=sight.place)
 
 
 def _without_object(sight: Sight, young_since: datetime) -> Examined:
     if _is_young(sight.gone_since, young_since):
         return _pending(sight, None, "its object was deleted only a short while ago")
     findings = [*_unlisted(sight, young_since)]
-    if sight.row is not None and sight.row.status in {"READY", "FAILED"}:
+    if sight.row is not None and sight.row.status in {Status.READY, Status.FAILED}:
         findings.append(Finding(Kind.VANISHED, sight.key, f"the object is gone, and its row says {sight.row.status}"))
     return Examined(None, tuple(findings), place=sight.place)
 
@@ -220,12 +229,12 @@ def _about_the_row(sight: Sight, listed: Listed, verdict: Verdict) -> Iterator[F
         )
         yield Finding(Kind.RESTYLED, sight.key, detail)
     elif verdict is Verdict.CURRENT:
-        for key, etag in row.thumbnails.items():
-            found = sight.thumbnails.get(key)
+        for stored in row.thumbnails:
+            found = sight.thumbnails.get(stored.key)
             if found is None:
-                yield Finding(Kind.THUMBNAIL_MISSING, sight.key, f"{key} is not there")
-            elif found.etag != etag:
-                detail = f"{key} has the ETag {found.etag}, and its row says {etag}"
+                yield Finding(Kind.THUMBNAIL_MISSING, sight.key, f"{stored.key} is not there")
+            elif found.etag != stored.etag:
+                detail = f"{stored.key} has the ETag {found.etag}, and its row says {stored.etag}"
                 yield Finding(Kind.THUMBNAIL_ALTERED, sight.key, detail, found)
 
 
@@ -234,7 +243,7 @@ def _unlisted(sight: Sight, young_since: datetime) -> Iterator[Finding]:
 
     Bytes that the row does not know are no image's either, unless there is an object, of which they will be replaced.
     """
-    listed = sight.row.thumbnails if sight.row else {}
+    listed = {each.key: each.etag for each in sight.row.thumbnails} if sight.row else {}
     for key, thumbnail in sight.thumbnails.items():
         if key in listed and (sight.object or listed[key] == thumbnail.etag):
             continue

@@ -5,9 +5,11 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from thumbnail_pipeline.outcomes import Status
+
 if TYPE_CHECKING:
     from thumbnail_pipeline.listing import Listed
-    from thumbnail_pipeline.rows import Known
+    from thumbnail_pipeline.rows import Row
 
 
 class Verdict(StrEnum):
@@ -18,7 +20,7 @@ class Verdict(StrEnum):
     FAILED = "failed"
     """These very bytes failed for good, and the row has the reason."""
     MISSING = "missing"
-    """There is no row, or one of a deletion: nobody was told of this object, or its event was lost."""
+    """There is no row, or one of a deletion: no event of this object was sent, or it was lost."""
     CHANGED = "changed"
     """The row was made from other bytes."""
     RESTYLED = "restyled"
@@ -27,17 +29,17 @@ class Verdict(StrEnum):
     """A newer event is being applied; if its worker died, its message comes back."""
 
 
-def judge(listed: Listed, known: Known | None, settings_fingerprint: str) -> Verdict:
-    """Compare an object with its row, or with None where it has none."""
-    if known is None:
+def judge(listed: Listed, row: Row | None, settings_fingerprint: str) -> Verdict:
+    """Compare an object with its row; None where it has none."""
+    if row is None:
         return Verdict.MISSING
-    if known.claimed:
+    if row.claimed:
         return Verdict.CLAIMED
-    if known.status not in {"READY", "FAILED"}:
+    if row.status not in {Status.READY, Status.FAILED}:
         return Verdict.MISSING
-    # Of what is too large to be read, the row may know no ETag.
-    if known.etag != listed.etag and not (known.status == "FAILED" and known.etag is None):
+    # The row of a source that was too large to be read may have no ETag.
+    if row.etag != listed.etag and not (row.status is Status.FAILED and row.etag is None):
         return Verdict.CHANGED
-    if known.status == "FAILED":
+    if row.status is Status.FAILED:
         return Verdict.FAILED
-    return Verdict.CURRENT if known.settings_fingerprint == settings_fingerprint else Verdict.RESTYLED
+    return Verdict.CURRENT if row.settings_fingerprint == settings_fingerprint else Verdict.RESTYLED

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from PIL import Image, JpegImagePlugin, PngImagePlugin, UnidentifiedImageError, WebPImagePlugin
 
 from thumbnail_pipeline.errors import Permanent
+from thumbnail_pipeline.outcomes import Reason
 from thumbnail_pipeline.renderer.encoders import MOVING
 from thumbnail_pipeline.renderer.jpeg_scans import JpegLayout
 from thumbnail_pipeline.settings import MOST_PIXELS
@@ -89,9 +90,9 @@ def inspect(source: bytes, limits: Limits) -> Header:
     a header makes Pillow raise passes through as it is.
     """
     if not source:
-        raise Permanent("empty", "The object has no bytes.")
+        raise Permanent(Reason.EMPTY, "The object has no bytes.")
     if len(source) > limits.bytes:
-        raise Permanent("too-large", f"The file has {len(source):,} bytes; the limit is {limits.bytes:,}.")
+        raise Permanent(Reason.TOO_LARGE, f"The file has {len(source):,} bytes; the limit is {limits.bytes:,}.")
     form = _sniff(source)
     frames, extent = 1, (0, 0)
     if form == "WEBP":
@@ -101,14 +102,16 @@ def inspect(source: bytes, limits: Limits) -> Header:
         _check_size(*first, limits)
     jpeg = JpegLayout.of(source, _MOST_SCANS) if form == "JPEG" else None
     if jpeg is not None and jpeg.scans > _MOST_SCANS:
-        raise Permanent("too-many-scans", f"The JPEG has more than {_MOST_SCANS} scans.")
+        raise Permanent(Reason.TOO_MANY_SCANS, f"The JPEG has more than {_MOST_SCANS} scans.")
     with opened(source, form) as image:
         width, height = image.size
         if form in {"WEBP", "PNG", "AVIF"}:
             frames = getattr(image, "n_frames", 1)
         _check_size(width, height, limits)
         if form == "BMP" and image.tile[0].codec_name == "bmp_rle" and len(source) > _LONGEST_RUNS:
-            raise Permanent("unsupported-format", "The bitmap is run-length coded, and longer than such files are.")
+            raise Permanent(
+                Reason.UNSUPPORTED_FORMAT, "The bitmap is run-length coded, and longer than such files are."
+            )
         extent = max(width, extent[0]), max(height, extent[1])
         return Header(form, width, height, image.mode, frames, extent, jpeg)
 
@@ -124,14 +127,14 @@ def animates(header: Header, settings: Settings) -> bool:
         return False
     limits = settings.limits
     if header.frames > limits.frames:
-        raise Permanent("too-many-frames", f"It has {header.frames:,} frames; the limit is {limits.frames:,}.")
+        raise Permanent(Reason.TOO_MANY_FRAMES, f"It has {header.frames:,} frames; the limit is {limits.frames:,}.")
     _check_size(*header.extent, limits)
     # What is written counts as well as what is read: a rendition may enlarge.
     boxes = [each.width * each.height for each in moving if each.enlarge or each.fit == "pad"]
     pixels = header.frames * max(header.extent[0] * header.extent[1], *boxes, 1)
     if pixels > limits.animated_pixels:
         raise Permanent(
-            "too-many-pixels", f"The animation has {pixels:,} pixels; the limit is {limits.animated_pixels:,}."
+            Reason.TOO_MANY_PIXELS, f"The animation has {pixels:,} pixels; the limit is {limits.animated_pixels:,}."
         )
     return True
 
@@ -142,14 +145,14 @@ def opened(source: bytes, form: str) -> ImageFile.ImageFile:
         try:
             plugin = importlib.import_module(_LAZY[form])
         except ImportError:
-            raise Permanent("unsupported-format", f"This installation has no {form} decoder.") from None
+            raise Permanent(Reason.UNSUPPORTED_FORMAT, f"This installation has no {form} decoder.") from None
         if form == "HEIF":
             plugin.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
     try:
         return Image.open(io.BytesIO(source), formats=[form])
     except UnidentifiedImageError:
         if form == "TIFF":  # most often whole, and of one of the many kinds that nobody reads
-            raise Permanent("unsupported-format", "The TIFF holds pixels of a kind that is not decoded.") from None
+            raise Permanent(Reason.UNSUPPORTED_FORMAT, "The TIFF holds pixels of a kind that is not decoded.") from None
         raise SyntaxError("its header cannot be read") from None
 
 
@@ -177,20 +180,20 @@ def _sniff(source: bytes) -> str:
             return form
     for name, signature in _UNSUPPORTED:
         if signature.match(source):
-            raise Permanent("unsupported-format", f"The file is of the kind {name}, which is not rendered.")
-    raise Permanent("unidentified", "The bytes are not an image of a known format.")
+            raise Permanent(Reason.UNSUPPORTED_FORMAT, f"The file is of the kind {name}, which is not rendered.")
+    raise Permanent(Reason.UNIDENTIFIED, "The bytes are not an image of a known format.")
 
 
 def _check_size(width: int, height: int, limits: Limits) -> None:
     if width < 1 or height < 1:
-        raise Permanent("corrupt", f"The header says {width} x {height} pixels.")
+        raise Permanent(Reason.CORRUPT, f"The header says {width} x {height} pixels.")
     if max(width, height) > limits.side:
         raise Permanent(
-            "too-many-pixels", f"The picture is {width:,} x {height:,}; the limit is {limits.side:,} a side."
+            Reason.TOO_MANY_PIXELS, f"The picture is {width:,} x {height:,}; the limit is {limits.side:,} a side."
         )
     if width * height > limits.pixels:
         raise Permanent(
-            "too-many-pixels", f"The picture is {width:,} x {height:,}; the limit is {limits.pixels:,} pixels."
+            Reason.TOO_MANY_PIXELS, f"The picture is {width:,} x {height:,}; the limit is {limits.pixels:,} pixels."
         )
 
 
@@ -236,7 +239,7 @@ def _gif_extent(source: bytes) -> tuple[tuple[int, int], tuple[int, int], int]:
             at += 1 + source[at]
             blocks += 1
             if blocks > _MOST_BLOCKS:
-                raise Permanent("corrupt", f"The GIF is cut into more than {_MOST_BLOCKS:,} blocks.")
+                raise Permanent(Reason.CORRUPT, f"The GIF is cut into more than {_MOST_BLOCKS:,} blocks.")
         at += 1
     return first, (width, height), max(1, frames)
 

@@ -19,11 +19,11 @@ __all__ = ["JpegLayout", "without_detail"]
 # Inside entropy-coded data FF is followed by 00 (a stuffed byte), by D0 to D7 (a restart) or by FF (fill).
 _MARKER: Final = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
 
-_EOI, _SOS, _FILL = 0xD9, 0xDA, 0xFF
+_EOI, _SOS = 0xD9, 0xDA
 _FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _HUFFMAN: Final = 0xC2  # the progressive frame that everybody writes
 _PROGRESSIVE: Final = frozenset({_HUFFMAN, 0xCA})  # and its arithmetic-coded sister
-_STANDALONE: Final = frozenset({0x01, *range(0xD0, 0xD9)})
+_STANDALONE: Final = frozenset({0x01, 0xD8})
 
 
 @dataclass(frozen=True)
@@ -57,16 +57,10 @@ class JpegLayout:
         segments: list[Segment] = []
         progressive, whole, samples, components, scans, complete = False, False, 3.0, 3, 0, False
         at = 2
-        while at + 4 <= len(source):
-            if source[at] != _FILL:  # noise between segments, which decoders skip as well
-                found = _MARKER.search(source, at)
-                if found is None:
-                    break
-                at = found.start()
+        # Decoders skip noise between segments, and fill, as well.
+        while (found := _MARKER.search(source, at)) is not None:
+            at = found.start()
             marker = source[at + 1]
-            if marker == _FILL:
-                at += 1
-                continue
             if marker == _EOI:
                 complete = True
                 break
@@ -76,11 +70,11 @@ class JpegLayout:
             end = at + 2 + int.from_bytes(source[at + 2 : at + 4], "big")
             if marker in _FRAMES:
                 progressive = marker in _PROGRESSIVE
-                components = source[at + 9] if at + 9 < len(source) else 3
+                components = _byte(source, at + 9) or 3
                 samples = _samples(source[at + 10 : end], components)
             if marker == _SOS:
                 scans += 1
-                whole = whole or progressive or source[at + 4] < components
+                whole = whole or progressive or _byte(source, at + 4) < components
                 if not whole or scans > most_scans:
                     complete = source.rfind(b"\xff\xd9", end) >= 0
                     break
@@ -88,9 +82,12 @@ class JpegLayout:
                 end = found.start() if found else len(source)
             segments.append(Segment(marker, at, end))
             at = end
-        else:
-            complete = source.endswith(b"\xff\xd9")
         return cls(progressive, whole, samples, scans, complete, tuple(segments))
+
+
+def _byte(source: bytes, at: int) -> int:
+    """The byte at a position that the file itself may have named: zero beyond the end."""
+    return source[at] if at < len(source) else 0
 
 
 def _samples(specification: bytes, components: int) -> float:
@@ -121,7 +118,7 @@ def without_detail(source: bytes, layout: JpegLayout) -> bytes | None:
     kept = bytearray(b"\xff\xd8")
     for segment in layout.segments:
         at = segment.start + 4
-        if segment.marker == _SOS and source[at + 1 + 2 * source[at]] and source[at + 1] in coarse:
+        if segment.marker == _SOS and _byte(source, at + 1 + 2 * _byte(source, at)) and _byte(source, at + 1) in coarse:
             continue
         kept += source[segment.start : segment.end]
     return bytes(kept + _empty_detail(frame, coarse) + b"\xff\xd9")
@@ -129,9 +126,10 @@ def without_detail(source: bytes, layout: JpegLayout) -> bytes | None:
 
 def _seen_by_its_mean(frame: bytes) -> bytes:
     """The identifiers of the components (T.81 B.2.2: P, Y, X, Nf, then C, HV, Tq for each) not halved both ways."""
-    factors = {frame[at]: (frame[at + 1] >> 4, frame[at + 1] & 15) for at in range(6, 6 + 3 * frame[5], 3)}
-    widest = max(h for h, _ in factors.values())
-    tallest = max(v for _, v in factors.values())
+    positions = range(6, 6 + 3 * _byte(frame, 5), 3)
+    factors = {_byte(frame, at): (_byte(frame, at + 1) >> 4, _byte(frame, at + 1) & 15) for at in positions}
+    widest = max((h for h, _ in factors.values()), default=0)
+    tallest = max((v for _, v in factors.values()), default=0)
     return bytes(name for name, (h, v) in factors.items() if 2 * h > widest or 2 * v > tallest)
 
 

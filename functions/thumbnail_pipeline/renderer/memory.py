@@ -1,4 +1,4 @@
-"""How much memory a render takes at its peak, from the header alone, for whoever admits images side by side.
+"""How much memory a render takes at its peak, estimated from the header, so that several can run side by side.
 
 Every constant is bytes a pixel as measured (docs/renderer.md); tests hold the estimate against the real peak.
 """

@@ -78,7 +78,7 @@ class Pyramid:
         return picture
 
     def overview(self) -> Image.Image:
-        """The whole picture at no more than 48 pixels a side, for whoever wants to look at the content."""
+        """The whole picture at no more than 48 pixels a side, enough to judge its content by."""
         level = self._levels[-1]
         longest = max(level.image.size)
         size = tuple(max(1, round(side * min(1.0, _OVERVIEW / longest))) for side in level.image.size)

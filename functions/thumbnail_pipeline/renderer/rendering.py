@@ -1,11 +1,10 @@
-"""Bytes and settings in, thumbnails and facts out: pure, no AWS, no clock, no files.
+"""Renders a file: bytes and settings in, thumbnails and facts out. Pure: no AWS, no clock, no files.
 
-What reaches `render` may have been made to hurt: every bound is checked on the header before a pixel is
-decoded, and whatever a decoder raises leaves here as `Permanent` with a stable reason code.
+A file may be made to hurt. Every bound is checked on its header before a pixel is decoded, and whatever a decoder
+raises becomes `Permanent` with a stable reason.
 
-The order of the work is what makes it fast, and every step is on its own in a module beside this one:
-decode no larger than needed, draw the largest thumbnail first and the others from it, convert colours and turn
-upright only what is already small.
+The order of the steps is what makes it fast, and each is a module beside this one: decode no larger than needed, draw
+the largest thumbnail first and the others from it, convert colours and turn upright only what is already small.
 """
 
 from __future__ import annotations
@@ -18,31 +17,22 @@ from typing import TYPE_CHECKING, Final
 from PIL import Image
 
 from thumbnail_pipeline.errors import Permanent
+from thumbnail_pipeline.outcomes import Reason
 from thumbnail_pipeline.renderer.encoders import MOVING, Timing, encoded, flattened
 from thumbnail_pipeline.renderer.formats import Header, animates, inspect, lacks_end, opened
 from thumbnail_pipeline.renderer.geometry import Cut, cut, scale
 from thumbnail_pipeline.renderer.jpeg_scans import without_detail
-from thumbnail_pipeline.renderer.memory import estimate_memory
 from thumbnail_pipeline.renderer.placeholder import dominant_colour, thumbhash
 from thumbnail_pipeline.renderer.pyramid import Pyramid, decoder_reduction
-from thumbnail_pipeline.settings import RENDERER_VERSION, Limits, Rendition, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from PIL import ImageFile
 
-__all__ = [
-    "RENDERER_VERSION",
-    "Facts",
-    "Limits",
-    "Rendered",
-    "Rendition",
-    "Settings",
-    "Thumbnail",
-    "estimate_memory",
-    "render",
-]
+    from thumbnail_pipeline.settings import Rendition, Settings
+
+__all__ = ["Facts", "Rendered", "Thumbnail", "render"]
 
 # EXIF 2.32, CIPA DC-008: https://www.cipa.jp/std/documents/e/DC-X008-Translation-2019-E.pdf
 _ORIENTATION, _EXIF, _TAKEN, _TAKEN_ZONE = 0x0112, 0x8769, 0x9003, 0x9011
@@ -111,25 +101,28 @@ class Rendered:
 
 
 def render(source: bytes, settings: Settings) -> Rendered:
-    """Render every rendition of a source. Raises Permanent, and nothing else.
+    """Render every rendition of the file `source`.
 
-    Reason codes: empty, too-large, unidentified, unsupported-format, too-many-pixels, too-many-frames,
-    too-many-scans, truncated, corrupt, out-of-memory.
+        rendered = render(Path("cat.jpg").read_bytes(), settings)
+        Path("cat.webp").write_bytes(rendered.thumbnails[0].data)
+
+    Raises Permanent, and nothing else: `empty`, `too-large`, `unidentified`, `unsupported-format`, `too-many-pixels`,
+    `too-many-frames`, `too-many-scans`, `truncated`, `corrupt`, `out-of-memory`.
     """
     try:
         return _rendered(source, settings)
     except Permanent:
         raise
     except MemoryError as error:
-        raise Permanent("out-of-memory", "Rendering needs more memory than there is.") from error
+        raise Permanent(Reason.OUT_OF_MEMORY, "Rendering needs more memory than there is.") from error
     except Exception as error:
         # Decoders raise anything at all on bytes made to hurt: OSError, SyntaxError, struct.error, KeyError …
         raise Permanent(_blame(source, error), f"The image cannot be decoded: {_one_line(error)}.") from error
 
 
 @dataclass(frozen=True)
-class _Source:
-    """The first frame, decoded, and what the file says about it.
+class _FirstFrame:
+    """It decoded, and what the file says about it.
 
     size is that of the picture as stored, in pixels, and scale how much of it was decoded, each way.
     """
@@ -219,7 +212,7 @@ def _drawing(source: bytes, settings: Settings) -> _Drawing:
     return _Drawing(tuple(tuple(each) for each in pictures), timing, facts)
 
 
-def _decoded(source: bytes, header: Header, settings: Settings, notes: list[str]) -> _Source:
+def _decoded(source: bytes, header: Header, settings: Settings, notes: list[str]) -> _FirstFrame:
     """The first frame, decoded no larger than the largest thumbnail needs where the format can do that."""
     image = opened(_mended(source, header, settings, notes), header.format)
     size, scaled = image.size, (1.0, 1.0)
@@ -234,7 +227,7 @@ def _decoded(source: bytes, header: Header, settings: Settings, notes: list[str]
         image, scaled = _smaller(image, source, header, settings, turned=orientation >= _ON_ITS_SIDE)
         _load(image, settings, notes)
         image.info["icc_profile"] = profile
-    return _Source(image, size, scaled, orientation, taken, image.info.get("icc_profile"))
+    return _FirstFrame(image, size, scaled, orientation, taken, image.info.get("icc_profile"))
 
 
 def _smaller(
@@ -260,7 +253,7 @@ def _smaller(
 
 
 def _mended(source: bytes, header: Header, settings: Settings, notes: list[str]) -> bytes:
-    """A JPEG that stops before its end, with an end, if what is there shall be rendered."""
+    """The source; a JPEG without an end is given one, if the settings want truncated files rendered."""
     if settings.truncated == "fail" or header.jpeg is None or header.jpeg.complete:
         return source
     notes.append(_CUT_SHORT)
@@ -326,13 +319,13 @@ def _upright(picture: Image.Image, orientation: int) -> Image.Image:
     return picture.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else picture
 
 
-def _blame(source: bytes, error: Exception) -> str:
+def _blame(source: bytes, error: Exception) -> Reason:
     """What is wrong with a file: half of it is missing, or a kind of pixel is not decoded, or it is broken."""
     if isinstance(error, Image.DecompressionBombError):
-        return "too-many-pixels"
+        return Reason.TOO_MANY_PIXELS
     if "unsupported" in str(error).lower():
-        return "unsupported-format"
-    return "truncated" if lacks_end(source) or _is_cut_short(error) else "corrupt"
+        return Reason.UNSUPPORTED_FORMAT
+    return Reason.TRUNCATED if lacks_end(source) or _is_cut_short(error) else Reason.CORRUPT
 
 
 def _is_cut_short(error: Exception) -> bool:

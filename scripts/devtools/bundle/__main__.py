@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 from devtools.bundle import archive, build, bytecode
-from devtools.bundle.target import BundleError, Target
+from devtools.bundle.target import Target
+from devtools.errors import DevtoolsError
 
 
 def main() -> int:
@@ -37,7 +38,7 @@ def main() -> int:
             build.build_layer(target, arguments.output, interpreter, heif=not arguments.without_heif)
         else:
             build.build_function(arguments.part, arguments.output, interpreter)
-    except BundleError as error:
+    except DevtoolsError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
     zipped, unzipped = archive.sizes(arguments.output)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import grimp
 
 from devtools.bundle import archive, bytecode, elf, sbom
-from devtools.bundle.target import BundleError
+from devtools.errors import DevtoolsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -98,7 +98,7 @@ def build_layer(target: Target, output: Path, interpreter: str | None, *, heif: 
 
     Without `heif`, the layer has no decoder of HEIC and HEIF, and none of its LGPL libraries.
 
-    Raises BundleError when a wheel is missing, a native module does not match the target, or the
+    Raises DevtoolsError when a wheel is missing, a native module does not match the target, or the
     layer would not fit into Lambda.
     """
     with tempfile.TemporaryDirectory() as staging_name:
@@ -115,7 +115,7 @@ def build_layer(target: Target, output: Path, interpreter: str | None, *, heif: 
         sbom.write(output, packages, target, wheels)
     _, unzipped = archive.sizes(output)
     if unzipped > LAMBDA_UNZIPPED_LIMIT:
-        raise BundleError(f"{output.name} is {unzipped:,} bytes unzipped; Lambda takes {LAMBDA_UNZIPPED_LIMIT:,}")
+        raise DevtoolsError(f"{output.name} is {unzipped:,} bytes unzipped; Lambda takes {LAMBDA_UNZIPPED_LIMIT:,}")
 
 
 def _install(target: Target, directory: Path, requirements: Sequence[Path]) -> dict[str, Any]:
@@ -129,7 +129,7 @@ def _install(target: Target, directory: Path, requirements: Sequence[Path]) -> d
     ]
     finished = subprocess.run(command, capture_output=True, text=True, check=False)
     if finished.returncode != 0:
-        raise BundleError(f"pip found no wheels for {target}:\n{finished.stderr.strip()}")
+        raise DevtoolsError(f"pip found no wheels for {target}:\n{finished.stderr.strip()}")
     report: dict[str, Any] = json.loads(finished.stdout)
     return report
 
@@ -143,11 +143,11 @@ def _prune(packages: Path) -> None:
 def _check_native_modules(packages: Path, target: Target) -> None:
     native = sorted(packages.rglob("*.so*"))
     if not any(module.name.startswith("_imaging.") for module in native):
-        raise BundleError("the layer has no PIL/_imaging module: Pillow did not come as a binary wheel")
+        raise DevtoolsError("the layer has no PIL/_imaging module: Pillow did not come as a binary wheel")
     for module in native:
         reason = target.mismatch(module)
         if reason:
-            raise BundleError(f"{module.relative_to(packages)} {reason}, but the layer is for {target}")
+            raise DevtoolsError(f"{module.relative_to(packages)} {reason}, but the layer is for {target}")
 
 
 def _drop_unused_libraries(packages: Path) -> None:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from devtools.bundle.target import BundleError
+from devtools.errors import DevtoolsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 def interpreter(target: Target, named: str | None = None) -> str | None:
     """The `named` interpreter, or one that is found; None where there is none of the target's version.
 
-    Bytecode of another version would be ignored. Raises BundleError when the named one cannot be used.
+    Bytecode of another version would be ignored. Raises DevtoolsError when the named one cannot be used.
     """
     wanted = f"cpython {target.version}"
     if named is not None:
         runs = _runs(named)
         if runs != wanted:
-            raise BundleError(
+            raise DevtoolsError(
                 f"bytecode for Python {target.version} cannot come from {named}, "
                 f"which is {runs or 'no interpreter that runs'}: name an interpreter of that version"
             )
@@ -37,7 +37,7 @@ def compile_all(directory: Path, with_interpreter: str) -> None:
     """Compile every module below `directory`, so that the same modules always give the same bytes.
 
     Hash-based bytecode has no timestamps (PEP 552). What is unchecked is not compared with its source at
-    import, which in Lambda cannot change. Raises BundleError when a module does not compile.
+    import, which in Lambda cannot change. Raises DevtoolsError when a module does not compile.
     """
     finished = subprocess.run(
         [
@@ -52,7 +52,7 @@ def compile_all(directory: Path, with_interpreter: str) -> None:
         check=False,
     )
     if finished.returncode != 0:
-        raise BundleError(f"{with_interpreter} cannot compile every module:\n{finished.stdout.strip()}")
+        raise DevtoolsError(f"{with_interpreter} cannot compile every module:\n{finished.stdout.strip()}")
 
 
 def _candidates(version: str) -> Iterator[str]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from devtools.bundle import elf
+from devtools.errors import DevtoolsError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,10 +17,6 @@ if TYPE_CHECKING:
 _MACHINES = {"arm64": "aarch64", "x86_64": "x86_64"}
 _ELF_MACHINES = {"aarch64": "EM_AARCH64", "x86_64": "EM_X86_64"}
 _CPYTHON_TAG = re.compile(r"\.cpython-(\d)(\d+)-")
-
-
-class BundleError(Exception):
-    """The archive cannot be built; the message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +33,7 @@ class Target:
         """`runtime` and `architecture` as Terraform's `aws_lambda_function` spells them."""
         version = re.fullmatch(r"python(3)\.(\d+)", runtime)
         if version is None or architecture not in _MACHINES:
-            raise BundleError(
+            raise DevtoolsError(
                 f"no archive can be built for {runtime} on {architecture}: "
                 "name a runtime such as python3.13 and arm64 or x86_64"
             )

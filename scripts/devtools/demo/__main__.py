@@ -9,9 +9,8 @@ from pathlib import Path
 from botocore.exceptions import BotoCoreError, ClientError
 
 from devtools.demo import console, run, samples
-from devtools.demo.errors import DemoError
+from devtools.errors import DevtoolsError
 from devtools.localaws import stack
-from devtools.localaws.errors import LocalStackError
 from thumbctl.words import printable
 
 _PAGE = stack.REPOSITORY / "build" / "demo" / "report.html"
@@ -28,7 +27,7 @@ def main() -> int:
         out = console.console()
         result = run.run(chosen, _PAGE, out)
         out.print(f"To look at: {_PAGE.as_uri()}", soft_wrap=True)
-    except (DemoError, LocalStackError, BotoCoreError, ClientError) as error:
+    except (DevtoolsError, BotoCoreError, ClientError) as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
     except KeyboardInterrupt:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from boto3.dynamodb.types import TypeDeserializer
-
 from thumbnail_pipeline import messages
 from thumbnail_pipeline.errors import Permanent
+from thumbnail_pipeline.images import Image
 from thumbnail_pipeline.messages import Change, ObjectEvent
+from thumbnail_pipeline.rows import key_of, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -25,7 +25,7 @@ _UNSEEN_SECONDS: Final = 3600
 
 
 @dataclass(frozen=True)
-class Rendition:
+class ListedThumbnail:
     """A thumbnail as the catalog lists it."""
 
     name: str
@@ -36,7 +36,7 @@ class Rendition:
 
 
 @dataclass(frozen=True)
-class Row:
+class Answer:
     """A catalog row: what a demo shows of it."""
 
     status: str
@@ -48,7 +48,7 @@ class Row:
     format: str
     width: int | None
     height: int | None
-    renditions: tuple[Rendition, ...]
+    renditions: tuple[ListedThumbnail, ...]
     attempts: int | None
     milliseconds: int | None
     created_at: str
@@ -59,31 +59,25 @@ class Row:
     warnings: tuple[str, ...]
 
     @classmethod
-    def from_item(cls, item: Mapping[str, Any]) -> Row:
+    def from_item(cls, item: Mapping[str, Any]) -> Answer:
         """Read an item in DynamoDB's own notation; only a READY row has everything."""
-        value = {name: TypeDeserializer().deserialize(attribute) for name, attribute in item.items()}
+        value = plain(item)
         return cls(
             status=value.get("status") or "",
             reason=value.get("reason") or "",
             detail=value.get("detail") or "",
             etag=(value.get("etag") or "").strip('"'),
             version_id=value.get("version_id"),
-            size_bytes=_whole(value.get("size_bytes")),
+            size_bytes=value.get("size_bytes"),
             format=value.get("format") or "",
-            width=_whole(value.get("width")),
-            height=_whole(value.get("height")),
+            width=value.get("width"),
+            height=value.get("height"),
             renditions=tuple(
-                Rendition(
-                    name=each["name"],
-                    key=each["key"],
-                    width=int(each["width"]),
-                    height=int(each["height"]),
-                    bytes=int(each["bytes"]),
-                )
+                ListedThumbnail(each["name"], each["key"], each["width"], each["height"], each["bytes"])
                 for each in value.get("renditions") or ()
             ),
-            attempts=_whole(value.get("attempts")),
-            milliseconds=_whole(value.get("milliseconds")),
+            attempts=value.get("attempts"),
+            milliseconds=value.get("milliseconds"),
             created_at=value.get("created_at") or "",
             processed_at=value.get("processed_at") or "",
             trace_id=value.get("trace_id") or "",
@@ -100,40 +94,31 @@ class Row:
         return self.status in {"READY", "FAILED"} and self.etag == uploaded.etag and same_version
 
 
-def _whole(number: Any) -> int | None:  # noqa: ANN401 - DynamoDB's Decimal or nothing
-    return None if number is None else int(number)
-
-
 @dataclass(frozen=True)
-class Catalog:
+class CatalogReader:
     """The catalog's rows of one uploads bucket."""
 
     dynamodb: DynamoDBClient
     table: str
     bucket: str
 
-    def rows(self, keys: Sequence[str]) -> dict[str, Row]:
+    def rows(self, keys: Sequence[str]) -> dict[str, Answer]:
         """The rows that there are, by key."""
-        found: dict[str, Row] = {}
+        found: dict[str, Answer] = {}
         for start in range(0, len(keys), _KEYS_A_CALL):
             wanted: Mapping[str, Any] = {
-                self.table: {
-                    "Keys": [
-                        {"source_key": {"S": key}, "source_bucket": {"S": self.bucket}}
-                        for key in keys[start : start + _KEYS_A_CALL]
-                    ]
-                }
+                self.table: {"Keys": [key_of(Image(self.bucket, key)) for key in keys[start : start + _KEYS_A_CALL]]}
             }
             while wanted:
                 answer = self.dynamodb.batch_get_item(RequestItems=wanted)
                 for item in answer["Responses"].get(self.table, ()):
-                    found[item["source_key"]["S"]] = Row.from_item(item)
+                    found[item["source_key"]["S"]] = Answer.from_item(item)
                 wanted = answer.get("UnprocessedKeys") or {}
         return found
 
 
 @dataclass(frozen=True)
-class DeadLetters:
+class DeadLetterReader:
     """The dead-letter queue, read without taking anything out of it."""
 
     sqs: SQSClient

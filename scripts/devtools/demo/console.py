@@ -18,7 +18,7 @@ from thumbctl.words import bytes_in_words, printable
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from devtools.demo.outcome import Outcome, Result
+    from devtools.demo.outcome import Result, UploadResult
 
 _STYLES: Final = {"READY": "green", "DELETED": "dim", "FAILED": "yellow"}
 _WIDTH_WITHOUT_TERMINAL: Final = 140
@@ -61,9 +61,7 @@ def tell(out: Console, result: Result) -> None:
         number = len(result.alerts)
         out.print(_heading(f"{number} alert{'' if number == 1 else 's'} reached the subscriber"))
         for alert in result.alerts:
-            out.print(Text(f"  {printable(alert.subject)}", style="yellow"))
-            for line in alert.message.splitlines():
-                out.print(Text(f"    {printable(line)}"), soft_wrap=True)
+            out.print(Text(f"  {printable(alert.line)}", style="yellow"), soft_wrap=True)
     if result.traces:
         spans = sum(len(trace.spans) for trace in result.traces)
         out.print()
@@ -87,7 +85,7 @@ def _outcomes(result: Result) -> Table:
     return table
 
 
-def _row(outcome: Outcome) -> Iterator[Text]:
+def _row(outcome: UploadResult) -> Iterator[Text]:
     row = outcome.row
     yield Text(printable(outcome.uploaded.sample.key))
     yield _status(outcome)
@@ -101,7 +99,7 @@ def _row(outcome: Outcome) -> Iterator[Text]:
     yield Text(str(row.milliseconds) if row.milliseconds is not None else "")
 
 
-def _status(outcome: Outcome) -> Text:
+def _status(outcome: UploadResult) -> Text:
     reason = f" {printable(outcome.row.reason)}" if outcome.row and outcome.row.reason else ""
     if outcome.problems:
         return Text(f"✗ {outcome.status}{reason}", style="bold red")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
 
-    from devtools.demo.catalog import Rendition
+    from devtools.demo.catalog import ListedThumbnail
 
 _AT_ONCE: Final = 10
 _LAST_LINES: Final = 8
@@ -28,10 +28,10 @@ _ROUTINE: Final = ("START RequestId", "END RequestId", "REPORT RequestId")
 
 
 @dataclass(frozen=True)
-class Thumbnail:
+class ReadBack:
     """A thumbnail as it was read back; `problem` is empty where it is what the catalog says."""
 
-    rendition: Rendition
+    rendition: ListedThumbnail
     data: bytes
     content_type: str
     problem: str
@@ -45,9 +45,34 @@ class Alert:
     message: str
     sent_at: str
 
+    @property
+    def line(self) -> str:
+        """What it says, in a line: of an alarm its state, its name and the first sentence of its description."""
+        change = _change(self.message)
+        if change is None:
+            return self.subject
+        sentence = change.get("AlarmDescription", "").partition(". ")[0]
+        return f"{change['NewStateValue']} {change['AlarmName']}: {sentence}"
+
+    @property
+    def is_news(self) -> bool:
+        """Whether it tells of something: an alarm that was just created turns OK without having been anything else."""
+        change = _change(self.message)
+        states = change and (change.get("OldStateValue"), change["NewStateValue"])
+        return states != ("INSUFFICIENT_DATA", "OK")
+
+
+def _change(message: str) -> dict[str, str] | None:
+    """What CloudWatch says of an alarm, or None where the message is another."""
+    try:
+        change = json.loads(message)
+    except ValueError:
+        return None
+    return change if isinstance(change, dict) and {"AlarmName", "NewStateValue"} <= change.keys() else None
+
 
 @dataclass(frozen=True)
-class Thumbnails:
+class ThumbnailBucket:
     """The thumbnails bucket."""
 
     s3: S3Client
@@ -58,21 +83,21 @@ class Thumbnails:
         pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket)
         return {item["Key"] for page in pages for item in page.get("Contents", ())}
 
-    def read(self, renditions: Iterable[Rendition]) -> list[Thumbnail]:
+    def read(self, renditions: Iterable[ListedThumbnail]) -> list[ReadBack]:
         """Read thumbnails back and open each."""
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             return list(pool.map(self._read, renditions))
 
-    def _read(self, rendition: Rendition) -> Thumbnail:
+    def _read(self, rendition: ListedThumbnail) -> ReadBack:
         try:
             response = self.s3.get_object(Bucket=self.bucket, Key=rendition.key)
             data = response["Body"].read()
         except ClientError as error:
-            return Thumbnail(rendition, b"", "", f"cannot be read back: {error}")
-        return Thumbnail(rendition, data, response["ContentType"], _problem(rendition, data))
+            return ReadBack(rendition, b"", "", f"cannot be read back: {error}")
+        return ReadBack(rendition, data, response["ContentType"], _problem(rendition, data))
 
 
-def _problem(rendition: Rendition, data: bytes) -> str:
+def _problem(rendition: ListedThumbnail, data: bytes) -> str:
     try:
         with Image.open(io.BytesIO(data)) as image:
             image.load()
@@ -85,22 +110,24 @@ def _problem(rendition: Rendition, data: bytes) -> str:
 
 
 @dataclass(frozen=True)
-class Inbox:
+class AlertQueue:
     """The queue that subscribes to the alerts topic, in the place of a person."""
 
     sqs: SQSClient
     queue_url: str
 
     def take(self) -> Iterator[Alert]:
-        """Take out every alert that has arrived."""
+        """Take out every alert that has arrived, and return those that are news."""
         while messages := self.sqs.receive_message(QueueUrl=self.queue_url, MaxNumberOfMessages=10).get("Messages"):
             for message in messages:
                 envelope = json.loads(message["Body"])
-                yield Alert(
+                alert = Alert(
                     subject=envelope.get("Subject") or "",
                     message=envelope["Message"],
                     sent_at=envelope.get("Timestamp") or "",
                 )
+                if alert.is_news:
+                    yield alert
                 self.sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=message["ReceiptHandle"])
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from devtools.demo.catalog import Row
-    from devtools.demo.evidence import Alert, Thumbnail
+    from devtools.demo.catalog import Answer
+    from devtools.demo.evidence import Alert, ReadBack
     from devtools.demo.upload import Uploaded
     from thumbctl.looking.xray import Trace
 
@@ -18,16 +18,16 @@ UNACCOUNTED = "UNACCOUNTED"
 
 
 @dataclass(frozen=True)
-class Outcome:
+class UploadResult:
     """One upload and what the pipeline says about it.
 
     `row` is the catalog's final word, or None; `thumbnails` were read back from their bucket.
     """
 
     uploaded: Uploaded
-    row: Row | None
+    row: Answer | None
     dead: bool = False
-    thumbnails: tuple[Thumbnail, ...] = ()
+    thumbnails: tuple[ReadBack, ...] = ()
 
     @property
     def status(self) -> str:
@@ -64,7 +64,7 @@ class Result:
     lines of the logs that may explain why an upload has no answer.
     """
 
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[UploadResult, ...]
     alerts: tuple[Alert, ...]
     traces: tuple[Trace, ...]
     missing: tuple[str, ...]

@@ -20,9 +20,9 @@ from thumbctl.words import bytes_in_words, printable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from devtools.demo.catalog import Rendition, Row
-    from devtools.demo.evidence import Thumbnail
-    from devtools.demo.outcome import Outcome, Result
+    from devtools.demo.catalog import Answer, ListedThumbnail
+    from devtools.demo.evidence import ReadBack
+    from devtools.demo.outcome import Result, UploadResult
 
 MOST_CARDS: Final = 60
 """More images than this are in the summary, and not shown one by one: the page has to open in a blink."""
@@ -41,7 +41,7 @@ _TICKS: Final = 5
 class Shown:
     """A thumbnail on the page. `side` is its longest in CSS pixels; `exact` means that the bytes are the real ones."""
 
-    rendition: Rendition
+    rendition: ListedThumbnail
     picture: Picture
     side: int
     exact: bool
@@ -54,7 +54,7 @@ class Card:
     key: str
     about: str
     status: str
-    row: Row | None
+    row: Answer | None
     original: Picture | None
     original_bytes: int
     thumbnails: tuple[Shown, ...]
@@ -113,7 +113,7 @@ def render(result: Result, at: datetime) -> str:
     )
 
 
-def _cards(outcomes: Sequence[Outcome]) -> list[tuple[Card, str]]:
+def _cards(outcomes: Sequence[UploadResult]) -> list[tuple[Card, str]]:
     """A card for each outcome, with the group it belongs to."""
     sizes = [len(thumbnail.data) for outcome in outcomes for thumbnail in outcome.thumbnails]
     most_bytes = _most_bytes(sizes, _THUMBNAIL_BUDGET)
@@ -131,7 +131,7 @@ def _most_bytes(sizes: Sequence[int], budget: int) -> int:
     return budget
 
 
-def _card(outcome: Outcome, most_bytes: int) -> Card:
+def _card(outcome: UploadResult, most_bytes: int) -> Card:
     sample, row = outcome.uploaded.sample, outcome.row
     readable = sorted((thumbnail for thumbnail in outcome.thumbnails if not thumbnail.problem), key=_side, reverse=True)
     colour = row.dominant_colour if row else ""
@@ -151,14 +151,14 @@ def _card(outcome: Outcome, most_bytes: int) -> Card:
     )
 
 
-def _show(thumbnail: Thumbnail, side: int, most_bytes: int) -> Shown:
+def _show(thumbnail: ReadBack, side: int, most_bytes: int) -> Shown:
     rendition = thumbnail.rendition
     real = Picture(thumbnail.content_type, thumbnail.data, rendition.width, rendition.height)
     smaller = preview.shrink(thumbnail.data) if len(thumbnail.data) > most_bytes else None
     return Shown(rendition, smaller or real, side, exact=smaller is None)
 
 
-def _shown_sides(largest_first: Sequence[Thumbnail]) -> list[int]:
+def _shown_sides(largest_first: Sequence[ReadBack]) -> list[int]:
     """The longest sides on the page, in CSS pixels: the order of sizes stays visible, and all fit on a line."""
     if not largest_first:
         return []
@@ -172,7 +172,7 @@ def _shown_sides(largest_first: Sequence[Thumbnail]) -> list[int]:
     return [max(_SMALLEST_SIDE, round(side * scale)) for side in sides]
 
 
-def _side(thumbnail: Thumbnail) -> int:
+def _side(thumbnail: ReadBack) -> int:
     return max(thumbnail.rendition.width, thumbnail.rendition.height)
 
 

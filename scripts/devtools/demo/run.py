@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from devtools.demo import console, report
-from devtools.demo.catalog import Catalog, DeadLetters, Row, is_among
-from devtools.demo.evidence import Alert, Inbox, Logs, Thumbnails
-from devtools.demo.outcome import UNACCOUNTED, Outcome, Result
+from devtools.demo.catalog import Answer, CatalogReader, DeadLetterReader, is_among
+from devtools.demo.evidence import Alert, AlertQueue, Logs, ThumbnailBucket
+from devtools.demo.outcome import UNACCOUNTED, Result, UploadResult
 from devtools.demo.upload import Uploaded, Uploader
 from devtools.localaws import stack
 from thumbctl.looking import xray
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from devtools.demo.samples import Sample
-    from devtools.localaws.stack import Stack
+    from devtools.localaws.stack import LocalStack
     from thumbnail_pipeline.messages import ObjectEvent
 
 _SECONDS_WITHOUT_PROGRESS = 120.0
@@ -33,8 +33,9 @@ _QUIET_SECONDS = 2.0
 
 def run(samples: Sequence[Sample], page: Path, out: Console) -> Result:
     """Run `samples` through a local stack of their own; write `page`, print the result and return it."""
+    out.print(f"{len(samples)} images through the module of production, in a local AWS: one or two minutes")
     with stack.temporary() as running:
-        pipeline = Pipeline.of(running)
+        pipeline = RunningPipeline.of(running)
         result = pipeline.process(samples, out)
     report.write(page, result)
     console.tell(out, result)
@@ -42,28 +43,28 @@ def run(samples: Sequence[Sample], page: Path, out: Console) -> Result:
 
 
 @dataclass(frozen=True)
-class Pipeline:
+class RunningPipeline:
     """The places where an applied stack takes images and gives answers."""
 
     uploader: Uploader
-    catalog: Catalog
-    dead_letters: DeadLetters
-    thumbnails: Thumbnails
-    inbox: Inbox
+    catalog: CatalogReader
+    dead_letters: DeadLetterReader
+    thumbnails: ThumbnailBucket
+    inbox: AlertQueue
     logs: Logs
     read_traces: Callable[[], tuple[xray.Trace, ...]]
 
     @classmethod
-    def of(cls, running: Stack) -> Pipeline:
+    def of(cls, running: LocalStack) -> RunningPipeline:
         """Find them by the names of the Terraform outputs."""
         outputs, s3, sqs = running.outputs, running.client("s3"), running.client("sqs")
         bucket = outputs["source_bucket"]
         return cls(
             uploader=Uploader(s3, bucket, outputs["source_prefix"]),
-            catalog=Catalog(running.client("dynamodb"), outputs["table_name"], bucket),
-            dead_letters=DeadLetters(sqs, outputs["dlq_url"]),
-            thumbnails=Thumbnails(s3, outputs["thumbnails_bucket"]),
-            inbox=Inbox(sqs, running.alerts_queue_url),
+            catalog=CatalogReader(running.client("dynamodb"), outputs["table_name"], bucket),
+            dead_letters=DeadLetterReader(sqs, outputs["dlq_url"]),
+            thumbnails=ThumbnailBucket(s3, outputs["thumbnails_bucket"]),
+            inbox=AlertQueue(sqs, running.alerts_queue_url),
             logs=Logs(
                 running.client("logs"),
                 f"/aws/lambda/{outputs['function_name']}",
@@ -92,9 +93,9 @@ class Pipeline:
             last_words=self.logs.last_words() if any(o.status == UNACCOUNTED for o in outcomes) else (),
         )
 
-    def account_for(self, uploaded: Sequence[Uploaded], show: Callable[[int], None]) -> list[Outcome]:
+    def account_for(self, uploaded: Sequence[Uploaded], show: Callable[[int], None]) -> list[UploadResult]:
         """Wait until each has its final answer, or until there has been no new one for long."""
-        rows: dict[str, Row] = {}
+        rows: dict[str, Answer] = {}
         dead: list[ObjectEvent] = []
         pending = list(uploaded)
         progress_at = time.monotonic()
@@ -112,7 +113,8 @@ class Pipeline:
             if pending:
                 time.sleep(_SECONDS_BETWEEN_LOOKS)
         return [
-            Outcome(each, rows.get(each.key), dead=each.key not in rows and is_among(dead, each)) for each in uploaded
+            UploadResult(each, rows.get(each.key), dead=each.key not in rows and is_among(dead, each))
+            for each in uploaded
         ]
 
     def _settled(self) -> tuple[tuple[Alert, ...], tuple[xray.Trace, ...]]:
@@ -131,7 +133,7 @@ class Pipeline:
             time.sleep(_SECONDS_BETWEEN_LOOKS)
         return tuple(alerts), assembled
 
-    def _compare(self, outcomes: Sequence[Outcome]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    def _compare(self, outcomes: Sequence[UploadResult]) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The thumbnails that are missing and those that belong to nothing, after the last are cleared away."""
         listed = {each.key for outcome in outcomes if outcome.row for each in outcome.row.renditions}
         deadline = time.monotonic() + _SECONDS_FOR_STRAGGLERS
@@ -142,7 +144,7 @@ class Pipeline:
                 return tuple(sorted(listed - existing)), tuple(sorted(existing - listed))
             time.sleep(_SECONDS_BETWEEN_LOOKS)
 
-    def _with_thumbnails(self, outcomes: Sequence[Outcome]) -> tuple[Outcome, ...]:
+    def _with_thumbnails(self, outcomes: Sequence[UploadResult]) -> tuple[UploadResult, ...]:
         """The outcomes with their thumbnails read back, as many as a page shows."""
         shown = [
             replace(outcome, thumbnails=tuple(self.thumbnails.read(outcome.row.renditions))) if outcome.row else outcome

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from PIL import Image, ImageFilter
 
-from devtools.demo.errors import DemoError
+from devtools.errors import DevtoolsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,18 +71,18 @@ class Sample:
 
 
 def from_directory(directory: Path) -> tuple[Sample, ...]:
-    """Every file below `directory`, keyed by its path in it. Raises DemoError where there is none."""
+    """Every file below `directory`, keyed by its path in it. Raises DevtoolsError where there is none."""
     if not directory.is_dir():
-        raise DemoError(f"there is no directory {directory}: name one that holds images")
+        raise DevtoolsError(f"there is no directory {directory}: name one that holds images")
     try:
         files = sorted(path for path in directory.rglob("*") if path.is_file())
         unreadable = next((path for path in files if not os.access(path, os.R_OK)), None)
     except OSError as error:
-        raise DemoError(f"{error.filename} cannot be read ({error.strerror}): check its permissions") from None
+        raise DevtoolsError(f"{error.filename} cannot be read ({error.strerror}): check its permissions") from None
     if not files:
-        raise DemoError(f"{directory} holds no files: name a directory that holds images")
+        raise DevtoolsError(f"{directory} holds no files: name a directory that holds images")
     if unreadable is not None:
-        raise DemoError(f"{unreadable} cannot be read: check its permissions")
+        raise DevtoolsError(f"{unreadable} cannot be read: check its permissions")
     return tuple(
         Sample(key=_key(path.relative_to(directory)), bodies=(path,), group="Your images", about="") for path in files
     )

@@ -1,40 +1,39 @@
-"""`python -m costs publish | table | docs`: the figures of docs/cost.md."""
+"""`python -m devtools.docs.costs publish | table`: what docs/cost.md rests on, and its main tables to look at."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 
-from devtools.docs import costs_document
-from devtools.docs.costs_document import Document
+from devtools.docs.cost_figures import FIGURES
 from thumbctl.costs import measured
-from thumbctl.costs.errors import CostsError
 from thumbctl.costs.model import total
+from thumbctl.errors import ThumbctlError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from thumbctl.costs.model import Line
 
-_BENCH = costs_document.REPOSITORY / "build" / "bench"
+_BENCH = Path("build/bench")
 _MILLION = 1_000_000
 
 
 def _publish() -> None:
     for name in measured.publish(_BENCH):
-        sys.stdout.write(f"published {_BENCH / name}; now run: python -m costs docs\n")
+        sys.stdout.write(f"published {_BENCH / name}; now run: make docs\n")
 
 
 def _table() -> None:
-    here = Document.load()
     console = Console()
-    console.print(_as_table("A million images", here.model.once(_MILLION, here.workload)))
-    console.print(_as_table("Each month that they are kept", here.model.kept(_MILLION, here.workload)))
-    console.print(_as_table("An idle month", here.model.idle(here.stack)))
+    console.print(_as_table("A million images", FIGURES.model.once(_MILLION, FIGURES.workload)))
+    console.print(_as_table("Each month that they are kept", FIGURES.model.kept(_MILLION, FIGURES.workload)))
+    console.print(_as_table("An idle month", FIGURES.model.idle(FIGURES.stack)))
 
 
 def _as_table(title: str, lines: Sequence[Line]) -> Table:
@@ -48,26 +47,18 @@ def _as_table(title: str, lines: Sequence[Line]) -> Table:
     return table
 
 
-def _docs() -> None:
-    here = Document.load()
-    for path in costs_document.FILES:
-        path.write_text(here.rewritten(path.read_text(encoding="utf-8")), encoding="utf-8")
-        sys.stdout.write(f"{path.relative_to(costs_document.REPOSITORY)} has the figures as they are now\n")
-
-
 def main() -> int:
-    """Run one of the three commands."""
-    parser = argparse.ArgumentParser(prog="costs", description=__doc__)
+    """Run one of the two commands."""
+    parser = argparse.ArgumentParser(prog="devtools.docs.costs", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     for name, run, about in (
         ("publish", _publish, "copy what the benches measured from build/bench to measured.json"),
         ("table", _table, "print what a million images and an idle month cost"),
-        ("docs", _docs, "write the figures into docs/cost.md and README.md"),
     ):
         commands.add_parser(name, help=about).set_defaults(run=run)
     try:
         parser.parse_args().run()
-    except CostsError as error:
+    except ThumbctlError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
     return 0

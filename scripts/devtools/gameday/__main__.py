@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from devtools.errors import DevtoolsError
 from devtools.gameday import game
-from devtools.gameday.errors import GamedayError
 from devtools.gameday.scenarios import SCENARIOS
 from devtools.localaws import stack
-from devtools.localaws.errors import LocalStackError
+from thumbctl.interrupts import terminate_as_interrupt
 
 if TYPE_CHECKING:
     from devtools.gameday.scenarios import Scenario
@@ -44,7 +44,7 @@ def main() -> int:
             _play(_named(arguments.scenario))
         else:
             _list()
-    except (GamedayError, LocalStackError, BotoCoreError, ClientError) as error:
+    except (DevtoolsError, BotoCoreError, ClientError) as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
     except KeyboardInterrupt:
@@ -54,15 +54,15 @@ def main() -> int:
 
 def _named(name: str) -> Scenario:
     if name not in SCENARIOS:
-        raise GamedayError(f"there is no scenario {name!r}: 'make gameday' lists them")
+        raise DevtoolsError(f"there is no scenario {name!r}: 'make gameday' lists them")
     return SCENARIOS[name]
 
 
 def _play(scenario: Scenario) -> None:
     running = stack.load(_HOME / "stack.json")
     if not running.emulator.alive:
-        raise GamedayError("the local stack has died: start it again with 'make up'")
-    with stack.terminate_as_interrupt(), game.registered(scenario, _GAME_FILE):
+        raise DevtoolsError("the local stack has died: start it again with 'make up'")
+    with terminate_as_interrupt(), game.registered(scenario, _GAME_FILE):
         game.play(scenario, running, _say)
 
 

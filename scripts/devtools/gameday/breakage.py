@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from devtools.localaws.faults import FaultyProxy
-    from devtools.localaws.stack import Stack
+    from devtools.localaws.stack import LocalStack
 
 # What a block that breaks something gives: called every second, it keeps the trouble up and says whether it lasts.
 Trouble: TypeAlias = "Callable[[], bool]"
@@ -32,7 +32,7 @@ _SECONDS_BETWEEN_LOOKS: Final = 0.1
 
 
 @contextlib.contextmanager
-def lost_permission(stack: Stack) -> Iterator[Trouble]:
+def lost_permission(stack: LocalStack) -> Iterator[Trouble]:
     """Take the policy that lets the function write thumbnails from its role."""
     iam, role, policy = stack.client("iam"), stack.outputs["function_role_name"], "write-thumbnails"
     document = json.dumps(iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"])
@@ -44,7 +44,7 @@ def lost_permission(stack: Stack) -> Iterator[Trouble]:
 
 
 @contextlib.contextmanager
-def disabled_key(stack: Stack) -> Iterator[Trouble]:
+def disabled_key(stack: LocalStack) -> Iterator[Trouble]:
     """Disable the key, and answer for S3 as it does then: the emulator encrypts nothing."""
     kms, key = stack.client("kms"), stack.outputs["kms_key_arn"]
     refusal = {"code": "KMS.DisabledException", "status": 400, "message": f"{key} is disabled."}
@@ -57,7 +57,7 @@ def disabled_key(stack: Stack) -> Iterator[Trouble]:
 
 
 @contextlib.contextmanager
-def poison_flood(stack: Stack) -> Iterator[Trouble]:
+def poison_flood(stack: LocalStack) -> Iterator[Trouble]:
     """Upload thousands of files that are no images, as fast as the stack takes them."""
     s3, sqs, bucket = stack.client("s3"), stack.client("sqs"), stack.outputs["source_bucket"]
     over = threading.Event()
@@ -80,7 +80,7 @@ def poison_flood(stack: Stack) -> Iterator[Trouble]:
 
 
 @contextlib.contextmanager
-def throttled_table(stack: Stack) -> Iterator[Trouble]:
+def throttled_table(stack: LocalStack) -> Iterator[Trouble]:
     """Give the catalog a capacity of next to nothing, and throttle as DynamoDB would, its metric included."""
     dynamodb, cloudwatch = stack.client("dynamodb"), stack.client("cloudwatch")
     table, index = stack.outputs["table_name"], stack.outputs["failures_index_name"]
@@ -120,7 +120,7 @@ def throttled_table(stack: Stack) -> Iterator[Trouble]:
 
 
 @contextlib.contextmanager
-def out_of_memory(stack: Stack) -> Iterator[Trouble]:
+def out_of_memory(stack: LocalStack) -> Iterator[Trouble]:
     """Give the function less memory than it needs, and kill what exceeds it: the emulator limits nothing."""
     lambda_, s3, name = stack.client("lambda"), stack.client("s3"), stack.outputs["function_name"]
     before = lambda_.get_function_configuration(FunctionName=name)["MemorySize"]
@@ -152,7 +152,7 @@ def out_of_memory(stack: Stack) -> Iterator[Trouble]:
 
 
 @contextlib.contextmanager
-def stopped_consumer(stack: Stack) -> Iterator[Trouble]:
+def stopped_consumer(stack: LocalStack) -> Iterator[Trouble]:
     """Disable the trigger of the function."""
     lambda_, mapping = stack.client("lambda"), stack.outputs["event_source_mapping_uuid"]
     lambda_.update_event_source_mapping(UUID=mapping, Enabled=False)
@@ -163,14 +163,14 @@ def stopped_consumer(stack: Stack) -> Iterator[Trouble]:
 
 
 @contextlib.contextmanager
-def slow_storage(stack: Stack) -> Iterator[Trouble]:
+def slow_storage(stack: LocalStack) -> Iterator[Trouble]:
     """Let S3 take a second or so for every call; it passes when the block ends, and not before."""
     with _faulty(stack, [{"service": "s3", "latency": {"min": 300, "max": 1500}}]):
         yield lambda: True
 
 
 @contextlib.contextmanager
-def _faulty(stack: Stack, rules: Sequence[dict[str, Any]]) -> Iterator[FaultyProxy]:
+def _faulty(stack: LocalStack, rules: Sequence[dict[str, Any]]) -> Iterator[FaultyProxy]:
     """Put a proxy with `rules` between the function and AWS."""
     lambda_, name = stack.client("lambda"), stack.outputs["function_name"]
     before = lambda_.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
@@ -185,7 +185,7 @@ def _faulty(stack: Stack, rules: Sequence[dict[str, Any]]) -> Iterator[FaultyPro
         proxy.process.stop()
 
 
-def _workers(stack: Stack) -> Iterator[psutil.Process]:
+def _workers(stack: LocalStack) -> Iterator[psutil.Process]:
     """The processes that run the function, with those that they started."""
     for process in stack.emulator.descendants():
         with contextlib.suppress(psutil.NoSuchProcess):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import psutil
 from PIL import Image
 
-from devtools.gameday.errors import GamedayError
+from devtools.errors import DevtoolsError
 from devtools.gameday.inbox import Inbox
 from devtools.localaws.processes import Process
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from devtools.gameday.inbox import Mail
     from devtools.gameday.scenarios import Scenario
-    from devtools.localaws.stack import Stack
+    from devtools.localaws.stack import LocalStack
 
 _SECONDS_BETWEEN_UPLOADS: Final = 1
 _SECONDS_BETWEEN_SIGNS_OF_LIFE: Final = 30
@@ -30,7 +30,7 @@ _MOST_SECONDS_TO_MEND: Final = 60
 _RULE: Final = "─" * 100
 
 
-def play(scenario: Scenario, stack: Stack, say: Callable[[str], None]) -> None:
+def play(scenario: Scenario, stack: LocalStack, say: Callable[[str], None]) -> None:
     """Break the stack and tell what people on call are told, until it is mended or we are interrupted."""
     _require_quiet(stack)
     s3, picture, inbox = stack.client("s3"), _picture(), Inbox(stack)
@@ -68,7 +68,7 @@ def play(scenario: Scenario, stack: Stack, say: Callable[[str], None]) -> None:
 def registered(scenario: Scenario, file: Path) -> Iterator[None]:
     """Let others find this game by `file` while it is on."""
     if file.exists() and _process(file).alive:
-        raise GamedayError("a game is on: end it with 'make gameday MEND=yes'")
+        raise DevtoolsError("a game is on: end it with 'make gameday MEND=yes'")
     process = Process(os.getpid(), psutil.Process().create_time())
     file.write_text(json.dumps({"scenario": scenario.name, "process": vars(process)}) + "\n", encoding="utf-8")
     try:
@@ -78,24 +78,24 @@ def registered(scenario: Scenario, file: Path) -> Iterator[None]:
 
 
 def name_of_the_one_that_is_on(file: Path) -> str:
-    """The scenario of the game that is on. Raises GamedayError where none is."""
+    """The scenario of the game that is on. Raises DevtoolsError where none is."""
     if not file.exists():
-        raise GamedayError("no game is on: start one with 'make gameday SCENARIO=name'")
+        raise DevtoolsError("no game is on: start one with 'make gameday SCENARIO=name'")
     return str(json.loads(file.read_text(encoding="utf-8"))["scenario"])
 
 
 def mend(file: Path) -> None:
-    """End the game that is on, which puts back what it changed. Raises GamedayError where none is."""
+    """End the game that is on, which puts back what it changed. Raises DevtoolsError where none is."""
     name_of_the_one_that_is_on(file)
     process = _process(file)
     if not process.alive:
-        raise GamedayError("the game was killed and could mend nothing: start afresh with 'make down' and 'make up'")
+        raise DevtoolsError("the game was killed and could mend nothing: start afresh with 'make down' and 'make up'")
     player = psutil.Process(process.pid)
     player.terminate()
     try:
         player.wait(_MOST_SECONDS_TO_MEND)
     except psutil.TimeoutExpired as error:
-        raise GamedayError(f"the game, process {process.pid}, does not end: look at what it printed") from error
+        raise DevtoolsError(f"the game, process {process.pid}, does not end: look at what it printed") from error
 
 
 class _Clock:
@@ -122,8 +122,8 @@ def _process(file: Path) -> Process:
     return Process(**json.loads(file.read_text(encoding="utf-8"))["process"])
 
 
-def _require_quiet(stack: Stack) -> None:
-    """Raise GamedayError where an alarm is on: it would not go off again."""
+def _require_quiet(stack: LocalStack) -> None:
+    """Raise DevtoolsError where an alarm is on: it would not go off again."""
     pages = stack.client("cloudwatch").get_paginator("describe_alarms")
     on = [
         alarm["AlarmName"]
@@ -131,7 +131,7 @@ def _require_quiet(stack: Stack) -> None:
         for alarm in (*page["MetricAlarms"], *page["CompositeAlarms"])
     ]
     if on:
-        raise GamedayError(
+        raise DevtoolsError(
             f"still in alarm: {', '.join(sorted(on))}. Alarms are over up to 15 minutes after their cause, and those "
             "of dead letters when there are none; or start afresh with 'make down' and 'make up'"
         )
@@ -142,7 +142,7 @@ def _shown(mail: Mail, clock: _Clock, *, whole: bool) -> str:
     return f"\n{_RULE}\n{head}\n\n{mail.text}\n{_RULE}\n" if whole else head
 
 
-def _to_do(stack: Stack) -> str:
+def _to_do(stack: LocalStack) -> str:
     return (
         "You are on call. Go by the message, docs/runbook.md and the page, in another terminal:\n"
         f"  {stack.page_url}\n"
@@ -159,7 +159,7 @@ def _told(inbox: Inbox) -> str:
     )
 
 
-def _redrive(stack: Stack) -> int:
+def _redrive(stack: LocalStack) -> int:
     """Move what dead letters there are back to the work queue, which the emulator has no call for."""
     sqs, moved = stack.client("sqs"), 0
     while messages := sqs.receive_message(

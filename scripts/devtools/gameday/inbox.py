@@ -7,10 +7,10 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from devtools.livepage.queues import Queues
+from devtools.livepage.queues import QueueMetrics
 
 if TYPE_CHECKING:
-    from devtools.localaws.stack import Stack
+    from devtools.localaws.stack import LocalStack
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class Mail:
 class Inbox:
     """The queue that stands in for a person; nothing is taken out of it."""
 
-    def __init__(self, stack: Stack) -> None:
-        self._queues = Queues(stack.client("sqs"), stack.endpoint_url)
+    def __init__(self, stack: LocalStack) -> None:
+        self._queues = QueueMetrics(stack.client("sqs"), stack.endpoint_url)
         self._url = stack.alerts_queue_url
         self._seen = {message["MessageId"] for message in self._queues.messages(self._url)}
         self.counts: Counter[str] = Counter()

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from devtools.gameday.breakage import Trouble
-    from devtools.localaws.stack import Stack
+    from devtools.localaws.stack import LocalStack
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Scenario:
     remedy: str
     on_aws: str
     """What is other than on AWS, or more on AWS than here."""
-    broken: Callable[[Stack], AbstractContextManager[Trouble]]
+    broken: Callable[[LocalStack], AbstractContextManager[Trouble]]
 
 
 _SCENARIOS: Final = (

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_cloudwatch.type_defs import MetricAlarmTypeDef
 
-    from devtools.livepage.metrics import Metrics, Queries
+    from devtools.livepage.metrics import MetricStore, Queries
 
-State: TypeAlias = Literal["OK", "ALARM", "INSUFFICIENT_DATA"]
+AlarmState: TypeAlias = Literal["OK", "ALARM", "INSUFFICIENT_DATA"]
 
 _COMPARISONS: Final[Mapping[str, tuple[Callable[[float, float], bool], str]]] = {
     "GreaterThanOrEqualToThreshold": (operator.ge, "greater than or equal to"),
@@ -37,7 +37,9 @@ _COMPARISONS: Final[Mapping[str, tuple[Callable[[float, float], bool], str]]] = 
 _PERIODS_BEYOND: Final = 2
 
 
-def decide(breaches: Sequence[bool | None], *, evaluated: int, to_alarm: int, missing: str, state: State) -> State:
+def decide(
+    breaches: Sequence[bool | None], *, evaluated: int, to_alarm: int, missing: str, state: AlarmState
+) -> AlarmState:
     """Return the state that follows from the latest periods, the newest first; None is one without a value.
 
     `evaluated` periods count, `to_alarm` of them have to breach; `missing` is the alarm's TreatMissingData and `state`
@@ -61,7 +63,7 @@ def decide(breaches: Sequence[bool | None], *, evaluated: int, to_alarm: int, mi
 class Evaluator:
     """Evaluates every metric alarm of the emulator."""
 
-    def __init__(self, cloudwatch: CloudWatchClient, metrics: Metrics) -> None:
+    def __init__(self, cloudwatch: CloudWatchClient, metrics: MetricStore) -> None:
         self._cloudwatch = cloudwatch
         self._metrics = metrics
         self.problems: dict[str, str] = {}

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from devtools.livepage import emf
 from devtools.livepage.alarms import Evaluator
-from devtools.livepage.logs import Event, Follower
-from devtools.livepage.metrics import Metrics
-from devtools.livepage.queues import Queues
+from devtools.livepage.logs import Event, LogFollower
+from devtools.livepage.metrics import MetricStore
+from devtools.livepage.queues import QueueMetrics
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mypy_boto3_cloudwatch.type_defs import MetricDatumTypeDef
 
-    from devtools.localaws.stack import Stack
+    from devtools.localaws.stack import LocalStack
 
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html
 _MOST_DATA_A_CALL: Final = 1000
@@ -28,7 +28,7 @@ _BYTES_AROUND_AN_EVENT: Final = 26
 
 
 @dataclass(frozen=True)
-class Alert:
+class ReceivedAlert:
     """A message as it reached the subscriber of the alerts."""
 
     subject: str
@@ -40,21 +40,21 @@ class Alert:
 class Bridge:
     """Keeps the metrics and alarms of the emulator up to date, and remembers what it saw on the way."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: LocalStack) -> None:
         self._cloudwatch = stack.client("cloudwatch")
-        self._queues = Queues(stack.client("sqs"), stack.endpoint_url)
+        self._queues = QueueMetrics(stack.client("sqs"), stack.endpoint_url)
         self._log_group = stack.outputs["log_group_name"]
-        self._log = Follower(stack.client("logs"), self._log_group)
+        self._log = LogFollower(stack.client("logs"), self._log_group)
         self._inbox = stack.alerts_queue_url
         self._unpublished: defaultdict[str, list[MetricDatumTypeDef]] = defaultdict(list)
-        self._alerts: dict[str, Alert] = {}
-        self.metrics = Metrics(self._cloudwatch)
+        self._alerts: dict[str, ReceivedAlert] = {}
+        self.metrics = MetricStore(self._cloudwatch)
         self.alarms = Evaluator(self._cloudwatch, self.metrics)
         self.events: deque[Event] = deque(maxlen=_EVENTS_KEPT)
         """The latest lines of the function's log, the oldest first."""
 
     @property
-    def alerts(self) -> list[Alert]:
+    def alerts(self) -> list[ReceivedAlert]:
         """Every alert that has arrived, the newest first; also those that somebody has taken out since."""
         return list(reversed(self._alerts.values()))
 
@@ -97,10 +97,10 @@ class Bridge:
         self._cloudwatch.put_metric_data(Namespace=namespace, MetricData=data)
 
 
-def _alert(body: str) -> Alert:
+def _alert(body: str) -> ReceivedAlert:
     """https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html"""
     envelope: dict[str, Any] = json.loads(body)
-    return Alert(
+    return ReceivedAlert(
         subject=envelope.get("Subject") or "",
         message=envelope["Message"],
         topic=envelope["TopicArn"].rpartition(":")[2],

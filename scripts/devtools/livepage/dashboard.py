@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from devtools.livepage.logs import Event
     from devtools.livepage.metricmath import Array
-    from devtools.livepage.metrics import Metrics
+    from devtools.livepage.metrics import MetricStore
 
 # What goes to the page as JSON.
 View: TypeAlias = dict[str, Any]
@@ -44,10 +44,10 @@ _SOURCES: Final = re.compile(r"\s*(?:SOURCE\s+(?P<group>'[^']*'|\"[^\"]*\")\s*\|
 
 
 @dataclass(frozen=True)
-class Sources:
+class WidgetData:
     """Where widgets have their data from."""
 
-    metrics: Metrics
+    metrics: MetricStore
     alarms: Mapping[str, MetricAlarmTypeDef]
     """The metric alarms by ARN."""
     log_group: str
@@ -56,7 +56,7 @@ class Sources:
     """Its latest lines."""
 
 
-def draw(body: str, sources: Sources, window: Window) -> list[View]:
+def draw(body: str, sources: WidgetData, window: Window) -> list[View]:
     """Return what to draw for each widget of a dashboard's body, with its place on a grid of 24 columns."""
     return [{**place, **_draw_one(widget, sources, window)} for place, widget in _placed(json.loads(body)["widgets"])]
 
@@ -74,7 +74,7 @@ def _placed(widgets: Sequence[Mapping[str, Any]]) -> Iterator[tuple[View, Mappin
         yield place, widget
 
 
-def _draw_one(widget: Mapping[str, Any], sources: Sources, window: Window) -> View:
+def _draw_one(widget: Mapping[str, Any], sources: WidgetData, window: Window) -> View:
     properties = widget.get("properties", {})
     view: View = {"title": properties.get("title", ""), "problems": []}
     match widget.get("type"):
@@ -105,7 +105,7 @@ def _links_open_elsewhere() -> MarkdownIt:
 _MARKDOWN: Final = _links_open_elsewhere()
 
 
-def _draw_log(properties: Mapping[str, Any], sources: Sources, window: Window) -> View:
+def _draw_log(properties: Mapping[str, Any], sources: WidgetData, window: Window) -> View:
     query = properties.get("query", "")
     begin = _SOURCES.match(query)
     groups = re.findall(r"['\"]([^'\"]*)['\"]", begin[0]) if begin else []
@@ -130,7 +130,7 @@ class _Row:
     options: Mapping[str, Any]
 
 
-def _draw_metrics(properties: Mapping[str, Any], sources: Sources, window: Window) -> View:
+def _draw_metrics(properties: Mapping[str, Any], sources: WidgetData, window: Window) -> View:
     annotations = properties.get("annotations", {})
     rows = dict(_rows(properties))
     thresholds = []

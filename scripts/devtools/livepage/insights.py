@@ -13,7 +13,12 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import fmean
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from lark import Lark, Token, Transformer, v_args
+from lark.exceptions import UnexpectedInput, UnexpectedToken, VisitError
+
+from devtools.livepage.syntax import rest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -23,7 +28,8 @@ if TYPE_CHECKING:
 _Record: TypeAlias = dict[str, Any]
 _Term: TypeAlias = Callable[[_Record], Any]
 _Aggregate: TypeAlias = Callable[[list[_Record]], Any]
-_Item = TypeVar("_Item")
+# What it is called, and what it is of a record.
+_Column: TypeAlias = tuple[str, _Term]
 
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CWL_QuerySyntax-Limit.html
 _MOST_ROWS: Final = 1000
@@ -82,199 +88,172 @@ def _flattened(document: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[
 
 # ── syntax ───────────────────────────────────────────────────────────────────────────────────────────
 
-_TOKEN: Final = re.compile(
-    r"""\s*(?:
-        (?P<span>\d+(?:ms|[smhdw])\b)
-      | (?P<number>-?\d+(?:\.\d+)?)
-      | (?P<text>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')
-      | (?P<pattern>/(?:\\.|[^/\\])+/)
-      | (?P<name>`[^`]+`|@?[A-Za-z_][\w.]*)
-      | (?P<sign>[<>!]=|=~|[=<>(),|*\[\]])
-      | (?P<comment>\#[^\n]*)
-    )\s*""",
-    re.VERBOSE,
+_PARSER: Final = Lark(
+    r"""
+    start: _command ("|" _command)*
+    _command: fields | display | filter | stats | sort | limit | dedup
+    fields: "fields"i columns
+    display: "display"i columns
+    filter: _FILTER either
+    stats: "stats"i aggregates ["by"i columns]
+    sort: "sort"i order ("," order)*
+    limit: "limit"i NUMBER
+    dedup: "dedup"i columns
+
+    columns: column ("," column)*
+    column: operand ["as"i NAME]
+    aggregates: aggregate ("," aggregate)*
+    aggregate: NAME "(" ("*" | operand) ["," NUMBER] ")" ["as"i NAME]
+    order: NAME [DESCENDING | "asc"i]
+
+    ?either: both ("or"i both)*
+    ?both: condition ("and"i condition)*
+    ?condition: NOT condition -> negated
+              | "(" either ")"
+              | operand -> truth
+              | operand COMPARED operand -> comparison
+              | operand [NOT] LIKE (TEXT | PATTERN) -> like
+              | operand [NOT] "in"i "[" operand ("," operand)* "]" -> among
+    ?operand: NUMBER -> number
+            | TEXT -> text
+            | NAME -> name
+            | NAME "(" (operand | SPAN) ")" -> call
+
+    _FILTER: "filter"i
+    DESCENDING: "desc"i
+    NOT.1: /not\b/i
+    LIKE.1: /like\b|=~/i
+    COMPARED: /[<>!]=|[<>=]/
+    SPAN.1: /\d+(ms|[smhdw])\b/
+    NUMBER: /-?\d+(\.\d+)?/
+    TEXT: /"(\\.|[^"\\])*"|'(\\.|[^'\\])*'/
+    PATTERN: /\/(\\.|[^\/\\])+\//
+    NAME: /`[^`]+`|@?[A-Za-z_][\w.]*/
+    %ignore /\s+|#[^\n]*/
+    """,
+    parser="lalr",
 )
 _SPAN: Final = re.compile(r"(\d+)(\D+)")
 _MILLISECONDS: Final = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
 
 
-def _commands(query: str) -> Iterator[_Command]:
-    tokens: list[tuple[str, str]] = []
-    position = 0
-    while position < len(query):
-        match = _TOKEN.match(query, position)
-        if match is None or match.lastgroup is None:
-            raise InsightsError(f"the query goes wrong at {query[position:].strip()[:30]}")
-        position = match.end()
-        kind, token = match.lastgroup, match[match.lastgroup]
-        if (kind, token) == ("sign", "|"):
-            yield _Reader(tokens).command()
-            tokens = []
-        elif kind != "comment":
-            tokens.append((kind, token))
-    yield _Reader(tokens).command()
+def _commands(query: str) -> Sequence[_Command]:
+    try:
+        commands: Sequence[_Command] = _CommandReader().transform(_PARSER.parse(query))
+    except UnexpectedInput as error:
+        where = rest(query, error)
+        expected = error.expected if isinstance(error, UnexpectedToken) else ()
+        if "_FILTER" in expected and where:
+            raise InsightsError(f"the command {where.split()[0]} is not known here") from error
+        if "PATTERN" in expected:
+            raise InsightsError("like takes a text or a /pattern/") from error
+        raise InsightsError(f"the query goes wrong at {where[:30] or 'the end of a command'}") from error
+    except VisitError as error:
+        raise error.orig_exc from error
+    return commands
 
 
-class _Reader:
-    """Recursive descent over the tokens of one command."""
+@v_args(inline=True)
+class _CommandReader(Transformer[Token, Any]):
+    """Makes functions of commands and conditions. Columns and operands come with what they are called."""
 
-    def __init__(self, tokens: list[tuple[str, str]]) -> None:
-        self._tokens = tokens
+    def start(self, *commands: _Command) -> tuple[_Command, ...]:
+        return commands
 
-    def command(self) -> _Command:
-        name = self._take("name").lower()
-        match name:
-            case "fields":
-                command = _show(self._listed(self._column), besides=True)
-            case "display":
-                command = _show(self._listed(self._column), besides=False)
-            case "filter":
-                command = _filter(self._alternatives())
-            case "stats":
-                aggregates = self._listed(self._aggregate)
-                command = _stats(aggregates, self._listed(self._column) if self._skip("by") else [])
-            case "sort":
-                command = _sort(self._listed(self._order))
-            case "limit":
-                command = _limit(int(self._take("number")))
-            case "dedup":
-                command = _dedup([term for _, term in self._listed(self._column)])
-            case _:
-                raise InsightsError(f"the command {name} is not known here")
-        if self._tokens:
-            raise self._wrong()
-        return command
+    def fields(self, columns: Sequence[_Column]) -> _Command:
+        return _show(columns, besides=True)
 
-    def _listed(self, item: Callable[[], _Item]) -> list[_Item]:
-        items = [item()]
-        while self._skip(","):
-            items.append(item())
-        return items
+    def display(self, columns: Sequence[_Column]) -> _Command:
+        return _show(columns, besides=False)
 
-    def _column(self) -> tuple[str, _Term]:
-        tokens = list(self._tokens)
-        term = self._operand()
-        text = "".join(token for _, token in tokens[: len(tokens) - len(self._tokens)])
-        return self._alias(text), term
+    def filter(self, condition: _Term) -> _Command:
+        return _filter(condition)
 
-    def _aggregate(self) -> tuple[str, _Aggregate]:
-        function = self._take("name")
+    def stats(self, aggregates: Sequence[tuple[str, _Aggregate]], by: Sequence[_Column] | None) -> _Command:
+        return _stats(aggregates, by or ())
+
+    def sort(self, *order: tuple[str, bool]) -> _Command:
+        return _sort(order)
+
+    def limit(self, most: Token) -> _Command:
+        return _limit(int(most))
+
+    def dedup(self, columns: Sequence[_Column]) -> _Command:
+        return _dedup([term for _, term in columns])
+
+    def columns(self, *columns: _Column) -> tuple[_Column, ...]:
+        return columns
+
+    def column(self, operand: _Column, alias: Token | None) -> _Column:
+        text, term = operand
+        return _named(alias) if alias else text, term
+
+    def aggregates(self, *aggregates: tuple[str, _Aggregate]) -> tuple[tuple[str, _Aggregate], ...]:
+        return aggregates
+
+    def aggregate(self, function: Token, *others: Any) -> tuple[str, _Aggregate]:  # noqa: ANN401 - see the grammar
+        *operand, number, alias = others
         if function not in _AGGREGATES:
             raise InsightsError(f"the function {function} is not known here")
-        self._expect("(")
-        text, term = ("*", _present) if self._skip("*") else self._column()
-        number = float(self._take("number")) if self._skip(",") else math.nan
-        self._expect(")")
-        calculate = _AGGREGATES[function]
+        text, term = operand[0] if operand else ("*", _present)
+        calculate, argument = _AGGREGATES[function], float(number or math.nan)
 
         def aggregate(records: list[_Record]) -> Any:  # noqa: ANN401 - what the fields hold
             values = [value for value in map(term, records) if value is not None]
-            return calculate(values, number) if values or function == "count" else None
+            return calculate(values, argument) if values or function == "count" else None
 
-        return self._alias(f"{function}({text})"), aggregate
+        return _named(alias) if alias else f"{function}({text})", aggregate
 
-    def _alias(self, text: str) -> str:
-        return self._name() if self._skip("as") else text
+    def order(self, name: Token, descending: Token | None = None) -> tuple[str, bool]:
+        return _named(name), descending is not None
 
-    def _order(self) -> tuple[str, bool]:
-        name = self._name()
-        descending = self._skip("desc")
-        self._skip("asc")
-        return name, descending
-
-    def _alternatives(self) -> _Term:
-        terms = [self._conjunction()]
-        while self._skip("or"):
-            terms.append(self._conjunction())
+    def either(self, *terms: _Term) -> _Term:
         return lambda record: any(term(record) for term in terms)
 
-    def _conjunction(self) -> _Term:
-        terms = [self._condition()]
-        while self._skip("and"):
-            terms.append(self._condition())
+    def both(self, *terms: _Term) -> _Term:
         return lambda record: all(term(record) for term in terms)
 
-    def _condition(self) -> _Term:
-        if self._skip("not"):
-            term = self._condition()
-            return lambda record: not term(record)
-        if self._skip("("):
-            term = self._alternatives()
-            self._expect(")")
-            return term
-        left = self._operand()
-        negated = self._skip("not")
-        if self._skip("like") or self._skip("=~"):
-            pattern = self._pattern()
-            return lambda record: bool(pattern.search(str(left(record)))) != negated
-        if self._skip("in"):
-            self._expect("[")
-            choices = self._listed(self._operand)
-            self._expect("]")
-            return lambda record: any(_compare("=", left(record), choice(record)) for choice in choices) != negated
-        if self._ahead in _COMPARISONS:
-            sign = self._take("sign")
-            right = self._operand()
-            return lambda record: _compare(sign, left(record), right(record))
-        return left
+    def negated(self, _not: Token, term: _Term) -> _Term:
+        return lambda record: not term(record)
 
-    def _operand(self) -> _Term:
-        match self._tokens.pop(0) if self._tokens else ("", ""):
-            case "number", token:
-                return lambda _record: float(token)
-            case "text", token:
-                return lambda _record: _unquoted(token)
-            case "name", "ispresent" if self._skip("("):
-                name = self._name()
-                self._expect(")")
-                return lambda record: record.get(name) is not None
-            case "name", "bin" if self._skip("("):
-                length = self._span()
-                self._expect(")")
-                return lambda record: record[TIME] // length * length
-            case "name", token if self._ahead != "(":
-                return lambda record: record.get(token.strip("`"))
-            case _, token:
-                raise InsightsError(f"{token or 'the end of a command'} is not known here")
+    def truth(self, operand: _Column) -> _Term:
+        return operand[1]
 
-    def _span(self) -> int:
-        match = _SPAN.fullmatch(self._take("span"))
-        assert match is not None  # noqa: S101 - the token is one
-        return int(match[1]) * _MILLISECONDS[match[2]]
+    def comparison(self, left: _Column, sign: Token, right: _Column) -> _Term:
+        return lambda record: _compare(sign, left[1](record), right[1](record))
 
-    def _pattern(self) -> re.Pattern[str]:
-        match self._tokens.pop(0) if self._tokens else ("", ""):
-            case "pattern", token:
-                return _compiled(token[1:-1])
-            case "text", token:
-                return re.compile(re.escape(_unquoted(token)))
+    def like(self, left: _Column, negated: Token | None, _like: Token, token: Token) -> _Term:
+        pattern = _compiled(token[1:-1]) if token.type == "PATTERN" else re.compile(re.escape(_unquoted(token)))
+        return lambda record: bool(pattern.search(str(left[1](record)))) != bool(negated)
+
+    def among(self, left: _Column, negated: Token | None, *choices: _Column) -> _Term:
+        return lambda record: (
+            any(_compare("=", left[1](record), choice(record)) for _, choice in choices) != bool(negated)
+        )
+
+    def number(self, token: Token) -> _Column:
+        return token, lambda _record: float(token)
+
+    def text(self, token: Token) -> _Column:
+        return token, lambda _record: _unquoted(token)
+
+    def name(self, token: Token) -> _Column:
+        return token, lambda record: record.get(_named(token))
+
+    def call(self, function: Token, argument: Token | _Column) -> _Column:
+        match str(function), argument:
+            case "bin", Token() as span:
+                number, unit = _SPAN.findall(span)[0]
+                length = int(number) * _MILLISECONDS[unit]
+                return f"bin({span})", lambda record: record[TIME] // length * length
+            case "ispresent", (text, term):
+                return f"ispresent({text})", lambda record: term(record) is not None
             case _:
-                raise InsightsError("like takes a text or a /pattern/")
+                raise InsightsError(f"{function} is not known here")
 
-    @property
-    def _ahead(self) -> str:
-        return self._tokens[0][1] if self._tokens else ""
 
-    def _skip(self, word_or_sign: str) -> bool:
-        if not self._tokens or self._tokens[0][0] not in {"name", "sign"} or self._ahead.lower() != word_or_sign:
-            return False
-        self._tokens.pop(0)
-        return True
-
-    def _expect(self, sign: str) -> None:
-        if not self._skip(sign):
-            raise self._wrong()
-
-    def _name(self) -> str:
-        return self._take("name").strip("`")
-
-    def _take(self, kind: str) -> str:
-        if not self._tokens or self._tokens[0][0] != kind:
-            raise self._wrong()
-        return self._tokens.pop(0)[1]
-
-    def _wrong(self) -> InsightsError:
-        return InsightsError(f"the query goes wrong at {self._ahead or 'the end of a command'}")
+def _named(token: str) -> str:
+    return token.strip("`")
 
 
 def _compiled(pattern: str) -> re.Pattern[str]:

@@ -22,7 +22,7 @@ class Event:
     message: str
 
 
-class Follower:
+class LogFollower:
     """Follows one log group."""
 
     def __init__(self, logs: CloudWatchLogsClient, group: str) -> None:

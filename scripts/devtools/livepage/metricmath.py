@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import math
 import operator
-import re
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from statistics import fmean, pstdev
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
+from lark import Lark, Token, Transformer, v_args
+from lark.exceptions import UnexpectedInput, VisitError
+
+from devtools.livepage.syntax import rest
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 
 class MetricMathError(ValueError):
@@ -71,7 +75,13 @@ class Request(Protocol):
 
 def evaluate(expression: str, request: Request) -> Series | Array:
     """Return what `expression` yields. Raises MetricMathError where it is wrong, or more than is known here."""
-    value = _value(_Parser(expression).whole(), request)
+    try:
+        value = _Evaluation(request).transform(_PARSER.parse(expression))
+    except UnexpectedInput as error:
+        where = rest(expression, error) or "its end"
+        raise MetricMathError(f"{expression} is no expression: it goes wrong at {where}") from error
+    except VisitError as error:
+        raise error.orig_exc from error
     if isinstance(value, Series | tuple):
         return value
     raise MetricMathError(f"{expression} yields no time series")
@@ -79,159 +89,73 @@ def evaluate(expression: str, request: Request) -> Series | Array:
 
 # ── syntax ───────────────────────────────────────────────────────────────────────────────────────────
 
+# From what binds its operands least to what binds them most.
+_PARSER: Final = Lark(
+    r"""
+    ?start: either
+    ?either: both | either OR both -> operation
+    ?both: comparison | both AND comparison -> operation
+    ?comparison: sum | comparison COMPARED sum -> operation
+    ?sum: product | sum ADDED product -> operation
+    ?product: signed | product MULTIPLIED signed -> operation
+    ?signed: power | "-" signed -> negative
+    ?power: operand | power RAISED exponent -> operation
+    ?exponent: operand | "-" signed -> negative
+    ?operand: NUMBER -> number
+            | TEXT -> text
+            | NAME -> name
+            | NAME "(" _items? ")" -> call
+            | "[" _items? "]" -> array
+            | "(" either ")"
+    _items: either ("," either)*
 
-@dataclass(frozen=True)
-class _Literal:
-    """A number, or what stands between quotes."""
-
-    value: float | str
-
-
-@dataclass(frozen=True)
-class _Name:
-    """An id, or one of the words that some functions take."""
-
-    name: str
-
-
-@dataclass(frozen=True)
-class _Brackets:
-    """An array made of its items."""
-
-    items: tuple[_Node, ...]
-
-
-@dataclass(frozen=True)
-class _Call:
-    """A function with its arguments."""
-
-    function: str
-    arguments: tuple[_Node, ...]
-
-
-@dataclass(frozen=True)
-class _Operation:
-    """Two operands with a sign between them."""
-
-    sign: str
-    left: _Node
-    right: _Node
-
-
-_Node: TypeAlias = _Literal | _Name | _Brackets | _Call | _Operation
-
-_TOKEN: Final = re.compile(
-    r"""\s*(?:
-        (?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)
-      | (?P<text>"[^"]*"|'[^']*')
-      | (?P<name>[A-Za-z_]\w*)
-      | (?P<sign>&&|\|\||[=!<>]=|[-+*/^<>(),\[\]])
-    )\s*""",
-    re.VERBOSE,
+    OR.1: /\|\||OR\b/
+    AND.1: /&&|AND\b/
+    COMPARED: /[=!<>]=|[<>]/
+    ADDED: /[-+]/
+    MULTIPLIED: /[*\/]/
+    RAISED: "^"
+    NUMBER: /(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?/
+    TEXT: /"[^"]*"|'[^']*'/
+    NAME: /[A-Za-z_]\w*/
+    %ignore /\s+/
+    """,
+    parser="lalr",
 )
-_WORDS_FOR_SIGNS: Final = {"AND": "&&", "OR": "||"}
-# How closely a sign binds its operands.
-_BINDING: Final = {
-    **dict.fromkeys(["||"], 1),
-    **dict.fromkeys(["&&"], 2),
-    **dict.fromkeys(["==", "!=", "<", "<=", ">", ">="], 3),
-    **dict.fromkeys(["+", "-"], 4),
-    **dict.fromkeys(["*", "/"], 5),
-    **dict.fromkeys(["^"], 7),
-}
-_BINDING_OF_A_MINUS_IN_FRONT: Final = 6
 
 
-class _Parser:
-    """Precedence climbing over the tokens of an expression."""
+@v_args(inline=True)
+class _Evaluation(Transformer[Token, Value]):
+    """What an expression yields in a request, from its innermost parts outwards."""
 
-    def __init__(self, expression: str) -> None:
-        self._expression = expression
-        self._tokens = list(self._split())
+    def __init__(self, request: Request) -> None:
+        super().__init__()
+        self._request = request
 
-    def whole(self) -> _Node:
-        node = self._climb(0)
-        if self._tokens:
-            raise self._wrong_at(self._tokens[0][1])
-        return node
+    def number(self, token: Token) -> float:
+        return float(token)
 
-    def _split(self) -> Iterator[tuple[str, str]]:
-        position = 0
-        while position < len(self._expression):
-            match = _TOKEN.match(self._expression, position)
-            if match is None or match.lastgroup is None:
-                raise self._wrong_at(self._expression[position:].strip() or "its end")
-            position = match.end()
-            token = match[match.lastgroup]
-            yield ("sign", _WORDS_FOR_SIGNS[token]) if token in _WORDS_FOR_SIGNS else (match.lastgroup, token)
+    def text(self, token: Token) -> str:
+        return token[1:-1]
 
-    def _climb(self, binding: int) -> _Node:
-        node = self._operand()
-        while _BINDING.get(self._sign_ahead, 0) > binding:
-            sign = self._take(self._sign_ahead)
-            node = _Operation(sign, node, self._climb(_BINDING[sign]))
-        return node
+    def name(self, token: Token) -> Value:
+        # Ids begin with a lower-case letter: what does not is a word for a function.
+        return self._request.result(str(token)) if token[0].islower() else str(token)
 
-    def _operand(self) -> _Node:
-        match self._tokens.pop(0) if self._tokens else ("", "its end"):
-            case "number", token:
-                return _Literal(float(token))
-            case "text", token:
-                return _Literal(token[1:-1])
-            case "name", token if self._sign_ahead == "(":
-                self._take("(")
-                return _Call(token, self._until(")"))
-            case "name", token:
-                return _Name(token)
-            case "sign", "-":
-                return _Operation("-", _Literal(0.0), self._climb(_BINDING_OF_A_MINUS_IN_FRONT))
-            case "sign", "[":
-                return _Brackets(self._until("]"))
-            case "sign", "(":
-                node = self._climb(0)
-                self._take(")")
-                return node
-            case _, token:
-                raise self._wrong_at(token)
+    def array(self, *items: Value) -> Array:
+        return tuple(series for item in items for series in _members(item))
 
-    def _until(self, end: str) -> tuple[_Node, ...]:
-        nodes: list[_Node] = []
-        while self._sign_ahead != end:
-            if nodes:
-                self._take(",")
-            nodes.append(self._climb(0))
-        self._take(end)
-        return tuple(nodes)
+    def call(self, function: Token, *arguments: Value) -> Value:
+        return _call(str(function), list(arguments), self._request)
 
-    @property
-    def _sign_ahead(self) -> str:
-        return self._tokens[0][1] if self._tokens and self._tokens[0][0] == "sign" else ""
+    def operation(self, left: Value, sign: Token, right: Value) -> Value:
+        return _operate(sign, left, right)
 
-    def _take(self, sign: str) -> str:
-        if self._sign_ahead != sign:
-            raise self._wrong_at(self._tokens[0][1] if self._tokens else "its end")
-        return self._tokens.pop(0)[1]
-
-    def _wrong_at(self, place: str) -> MetricMathError:
-        return MetricMathError(f"{self._expression} is no expression: it goes wrong at {place}")
+    def negative(self, value: Value) -> Value:
+        return _operate("-", 0.0, value)
 
 
 # ── meaning ──────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _value(node: _Node, request: Request) -> Value:
-    match node:
-        case _Literal(value):
-            return value
-        case _Name(name):
-            # Ids begin with a lower-case letter: what does not is a word for a function.
-            return request.result(name) if name[0].islower() else name
-        case _Brackets(items):
-            return tuple(series for item in items for series in _members(_value(item, request)))
-        case _Operation(sign, left, right):
-            return _operate(sign, _value(left, request), _value(right, request))
-        case _Call(function, arguments):
-            return _call(function, [_value(argument, request) for argument in arguments], request)
 
 
 def _members(value: Value) -> Array:
@@ -273,8 +197,8 @@ _OPERATIONS: Final[Mapping[str, Callable[[float, float], float]]] = {
     "<=": operator.le,
     ">": operator.gt,
     ">=": operator.ge,
-    "&&": lambda left, right: left != 0 and right != 0,
-    "||": lambda left, right: left != 0 or right != 0,
+    **dict.fromkeys(["&&", "AND"], lambda left, right: left != 0 and right != 0),
+    **dict.fromkeys(["||", "OR"], lambda left, right: left != 0 or right != 0),
 }
 
 

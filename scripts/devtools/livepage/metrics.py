@@ -52,7 +52,7 @@ class Window:
         return range(self.start // period * period, self.end, period) if period else ()
 
 
-class Metrics:
+class MetricStore:
     """The metrics of the emulator."""
 
     def __init__(self, cloudwatch: CloudWatchClient) -> None:
@@ -129,7 +129,7 @@ def _query(identifier: str, stat: Stat, period: int) -> MetricDataQueryTypeDef:
 class _Request:
     """The queries of one request, which refer to one another."""
 
-    def __init__(self, source: Metrics, queries: Queries, window: Window) -> None:
+    def __init__(self, source: MetricStore, queries: Queries, window: Window) -> None:
         self._source = source
         self._window = window
         stats = {identifier: query for identifier, query in queries.items() if isinstance(query, Stat)}

@@ -6,15 +6,15 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from devtools.livepage import dashboard, panels
-from devtools.livepage.dashboard import Sources
+from devtools.livepage.dashboard import WidgetData
 from devtools.livepage.metrics import Window
-from devtools.livepage.traces import Traces
-from devtools.localaws import xray
+from devtools.livepage.traces import TraceFile
+from thumbctl.local import traces_file
 
 if TYPE_CHECKING:
     from devtools.livepage.bridge import Bridge
     from devtools.livepage.dashboard import View
-    from devtools.localaws.stack import Stack
+    from devtools.localaws.stack import LocalStack
 
 _MOST_FAILURES: Final = 20
 _MOST_IMAGES: Final = 12
@@ -24,13 +24,13 @@ _MOST_TRACES: Final = 8
 class Page:
     """The page of one stack."""
 
-    def __init__(self, stack: Stack, bridge: Bridge) -> None:
+    def __init__(self, stack: LocalStack, bridge: Bridge) -> None:
         self._stack = stack
         self._bridge = bridge
         self._cloudwatch = stack.client("cloudwatch")
         self._dynamodb = stack.client("dynamodb")
         self._s3 = stack.client("s3")
-        self._traces = Traces(xray.traces_file(stack.directory))
+        self._traces = TraceFile(traces_file(stack.directory))
 
     def view(self, minutes: int, text: str) -> View:
         """Return all that is to be seen of the last `minutes`, and of the traces those with `text` in their key."""
@@ -40,7 +40,7 @@ class Page:
         )
         composite_alarms = [alarm for part in described for alarm in part["CompositeAlarms"]]
         metric_alarms = [alarm for part in described for alarm in part["MetricAlarms"]]
-        sources = Sources(
+        sources = WidgetData(
             self._bridge.metrics,
             {alarm["AlarmArn"]: alarm for alarm in metric_alarms},
             self._stack.outputs["log_group_name"],

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from boto3.dynamodb.types import TypeDeserializer
-
-from thumbnailer.catalog import FAILURE_SHARDS, READY
+from thumbnail_pipeline.images import Image
+from thumbnail_pipeline.outcomes import Status
+from thumbnail_pipeline.rows import FAILURE_SHARDS, key_of, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -15,11 +15,9 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudwatch.type_defs import CompositeAlarmTypeDef, MetricAlarmTypeDef
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from devtools.livepage.bridge import Alert
+    from devtools.livepage.bridge import ReceivedAlert
     from devtools.livepage.dashboard import View
     from devtools.livepage.logs import Event
-
-_deserialise = TypeDeserializer().deserialize
 
 
 def alarm(definition: MetricAlarmTypeDef | CompositeAlarmTypeDef, problems: Mapping[str, str]) -> View:
@@ -37,7 +35,7 @@ def alarm(definition: MetricAlarmTypeDef | CompositeAlarmTypeDef, problems: Mapp
     }
 
 
-def alert(received: Alert) -> View:
+def alert(received: ReceivedAlert) -> View:
     """A message to people: what CloudWatch wraps in JSON is unwrapped."""
     text = received.message
     if text.startswith("{"):
@@ -60,7 +58,7 @@ def failures(dynamodb: DynamoDBClient, table: str, index: str, most: int) -> lis
         )
         rows += [
             {
-                name: str(_deserialise(item[attribute])) if attribute in item else ""
+                name: str(item.get(attribute, ""))
                 for name, attribute in (
                     ("key", "source_key"),
                     ("reason", "reason"),
@@ -69,7 +67,7 @@ def failures(dynamodb: DynamoDBClient, table: str, index: str, most: int) -> lis
                     ("attempts", "attempts"),
                 )
             }
-            for item in answer["Items"]
+            for item in map(plain, answer["Items"])
         ]
     return sorted(rows, key=lambda row: str(row["failed"]), reverse=True)[:most]
 
@@ -96,11 +94,11 @@ def _image_line(event: Event) -> View | None:
 
 def thumbnails(dynamodb: DynamoDBClient, table: str, bucket: str, keys: Iterable[str]) -> Iterator[tuple[str, View]]:
     """By the key of its source, the smallest thumbnail of each image that has some, for at most a hundred."""
-    wanted = [{"source_key": {"S": key}, "source_bucket": {"S": bucket}} for key in keys]
+    wanted = [key_of(Image(bucket, key)) for key in keys]
     if not wanted:
         return
     for item in dynamodb.batch_get_item(RequestItems={table: {"Keys": wanted}})["Responses"][table]:
-        row = {name: _deserialise(value) for name, value in item.items()}
-        if row.get("status") == READY and row.get("renditions"):
+        row = plain(item)
+        if row.get("status") == Status.READY and row.get("renditions"):
             smallest = min(row["renditions"], key=lambda rendition: rendition["width"] * rendition["height"])
             yield row["source_key"], {name: str(smallest[name]) for name in ("key", "etag", "width", "height")}

@@ -26,7 +26,7 @@ _COUNTERS: Final[dict[QueueAttributeNameType, str]] = {
 _RECEIVED_TOO_OFTEN: Final = 3
 
 
-class Queues:
+class QueueMetrics:
     """Every queue of the emulator."""
 
     def __init__(self, sqs: SQSClient, endpoint_url: str) -> None:

@@ -9,22 +9,35 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from lark import Lark, Token, Transformer, v_args
+from lark.exceptions import UnexpectedInput
+
 from devtools.livepage.metricmath import Metric, MetricMathError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_Test: TypeAlias = Callable[[Metric], bool]
+# Whether a metric is found, by its name, namespace or dimension where a designator says which, and else by any of them.
+_Test: TypeAlias = Callable[[Metric, str | None], bool]
 
-# {Namespace, DimensionName, …}, before the terms.
-_SCHEMA: Final = re.compile(r"\s*\{(?P<names>[^}]*)\}\s*,?")
-_TOKEN: Final = re.compile(
-    r"""\s*(?:
-        (?P<sign>[()=])
-      | "(?P<exact>(?:\\.|[^"\\])*)"
-      | (?P<word>[^\s()="]+)
-    )\s*""",
-    re.VERBOSE,
+# {Namespace, DimensionName, …} comes before the terms.
+_PARSER: Final = Lark(
+    r"""
+    start: [SCHEMA] [either]
+    ?either: both | either "OR" both
+    ?both: term | both "AND"? term
+    ?term: "NOT" term -> negated
+         | (WORD | EXACT) "=" term -> designated
+         | "(" either ")"
+         | EXACT -> exact
+         | WORD -> word
+
+    SCHEMA.1: /\{[^}]*\}\s*,?/
+    EXACT: /"(\\.|[^"\\])*"/
+    WORD: /[^\s()="]+/
+    %ignore /\s+/
+    """,
+    parser="lalr",
 )
 # A partial match is one of the words that a name is made of: CustomCount1 is custom, count and 1.
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
@@ -32,76 +45,59 @@ _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 def find(query: str, metrics: Iterable[Metric]) -> list[Metric]:
     """Return those of `metrics` that `query` finds. Raises MetricMathError where it is no search."""
-    accepts = _Query(query).test()
-    return sorted((each for each in metrics if accepts(each)), key=lambda each: (each.name, each.dimensions))
+    try:
+        accepts = _SearchReader().transform(_PARSER.parse(query))
+    except UnexpectedInput as error:
+        raise MetricMathError(f"SEARCH cannot read {query!r}") from error
+    return sorted((each for each in metrics if accepts(each, None)), key=lambda each: (each.name, each.dimensions))
 
 
-class _Query:
-    """Recursive descent over the tokens of one query."""
+@v_args(inline=True)
+class _SearchReader(Transformer[Token, _Test]):
+    """Makes a test of a query."""
 
-    def __init__(self, query: str) -> None:
-        self._query = query
-        schema = _SCHEMA.match(query)
-        self._names = [name.strip().strip('"') for name in schema["names"].split(",")] if schema else []
-        self._tokens = [
-            (str(match.lastgroup), match[str(match.lastgroup)])
-            for match in _TOKEN.finditer(query, schema.end() if schema else 0)
-        ]
+    def start(self, schema: Token | None, terms: _Test | None) -> _Test:
+        fits = _fits(schema.strip("{}, \t\n")) if schema else _anything
+        return self.both(fits, terms or _anything)
 
-    def test(self) -> _Test:
-        terms = self._alternatives(None) if self._tokens else _anything
-        if self._tokens:
-            raise self._wrong()
-        return _both(self._fits_schema, terms)
+    def either(self, one: _Test, other: _Test) -> _Test:
+        return lambda metric, designator: one(metric, designator) or other(metric, designator)
 
-    def _fits_schema(self, metric: Metric) -> bool:
-        if not self._names:
-            return True
-        namespace, *dimensions = self._names
-        return metric.namespace == namespace and (
-            not dimensions or set(dimensions) == {name for name, _ in metric.dimensions}
+    def both(self, one: _Test, other: _Test) -> _Test:
+        return lambda metric, designator: one(metric, designator) and other(metric, designator)
+
+    def negated(self, test: _Test) -> _Test:
+        return lambda metric, designator: not test(metric, designator)
+
+    def designated(self, name: Token, test: _Test) -> _Test:
+        return lambda metric, _: test(metric, _unquoted(name))
+
+    def exact(self, token: Token) -> _Test:
+        return lambda metric, designator: _unquoted(token) in _texts(metric, designator)
+
+    def word(self, token: Token) -> _Test:
+        wanted = _words(token)
+        return lambda metric, designator: any(
+            found[start : start + len(wanted)] == wanted
+            for found in map(_words, _texts(metric, designator))
+            for start in range(len(found))
         )
 
-    def _alternatives(self, designator: str | None) -> _Test:
-        test = self._conjunction(designator)
-        while self._ahead == ("word", "OR"):
-            self._tokens.pop(0)
-            test = _either(test, self._conjunction(designator))
-        return test
 
-    def _conjunction(self, designator: str | None) -> _Test:
-        test = self._term(designator)
-        while self._ahead not in {None, ("word", "OR"), ("sign", ")")}:
-            if self._ahead == ("word", "AND"):
-                self._tokens.pop(0)
-            test = _both(test, self._term(designator))
-        return test
+def _fits(schema: str) -> _Test:
+    """Whether a metric has this namespace and, where they are named, exactly these dimensions."""
+    namespace, *dimensions = (name.strip().strip('"') for name in schema.split(","))
+    return lambda metric, _: (
+        metric.namespace == namespace and (not dimensions or set(dimensions) == {name for name, _ in metric.dimensions})
+    )
 
-    def _term(self, designator: str | None) -> _Test:
-        match self._tokens.pop(0) if self._tokens else None:
-            case "word", "NOT":
-                return _not(self._term(designator))
-            case "sign", "(":
-                test = self._alternatives(designator)
-                if self._ahead != ("sign", ")"):
-                    raise self._wrong()
-                self._tokens.pop(0)
-                return test
-            case "word" | "exact", name if self._ahead == ("sign", "="):
-                self._tokens.pop(0)
-                return self._term(name)
-            case "exact", text:
-                return _is(re.sub(r"\\(.)", r"\1", text), designator)
-            case "word", text:
-                return _contains(text, designator)
-        raise self._wrong()
 
-    @property
-    def _ahead(self) -> tuple[str, str] | None:
-        return self._tokens[0] if self._tokens else None
+def _anything(_metric: Metric, _designator: str | None) -> bool:
+    return True
 
-    def _wrong(self) -> MetricMathError:
-        return MetricMathError(f"SEARCH cannot read {self._query!r}")
+
+def _unquoted(token: str) -> str:
+    return re.sub(r"\\(.)", r"\1", token[1:-1]) if token.startswith('"') else token
 
 
 def _texts(metric: Metric, designator: str | None) -> list[str]:
@@ -117,38 +113,5 @@ def _texts(metric: Metric, designator: str | None) -> list[str]:
             return [value for name, value in metric.dimensions if name == designator]
 
 
-def _is(text: str, designator: str | None) -> _Test:
-    return lambda metric: text in _texts(metric, designator)
-
-
-def _contains(text: str, designator: str | None) -> _Test:
-    wanted = _words(text)
-
-    def test(metric: Metric) -> bool:
-        return any(
-            found[start : start + len(wanted)] == wanted
-            for found in map(_words, _texts(metric, designator))
-            for start in range(len(found))
-        )
-
-    return test
-
-
 def _words(text: str) -> list[str]:
     return [word.lower() for word in _WORD.findall(text)]
-
-
-def _anything(_metric: Metric) -> bool:
-    return True
-
-
-def _both(one: _Test, other: _Test) -> _Test:
-    return lambda metric: one(metric) and other(metric)
-
-
-def _either(one: _Test, other: _Test) -> _Test:
-    return lambda metric: one(metric) or other(metric)
-
-
-def _not(test: _Test) -> _Test:
-    return lambda metric: not test(metric)

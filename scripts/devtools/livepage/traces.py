@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _TRACES_KEPT: Final = 5000
 
 
-class Traces:
+class TraceFile:
     """The traces in a file that grows."""
 
     def __init__(self, file: Path) -> None:

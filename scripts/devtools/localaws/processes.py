@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from devtools.localaws.errors import LocalStackError
+from devtools.errors import DevtoolsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -85,7 +85,7 @@ def start(command: Sequence[str], *, log: Path, environment: Mapping[str, str]) 
 
 def wait_until_it_answers(process: Process, ask: Callable[[], None], *, within: float, name: str, log: Path) -> None:
     """Ask until `ask` raises no connection error. Ends the process where it does not answer `within` so many seconds,
-    or where we are interrupted; raises LocalStackError, naming it and its `log`.
+    or where we are interrupted; raises DevtoolsError, naming it and its `log`.
     """
     deadline = time.monotonic() + within
     with contextlib.ExitStack() as undo:
@@ -98,7 +98,7 @@ def wait_until_it_answers(process: Process, ask: Callable[[], None], *, within: 
             else:
                 undo.pop_all()
                 return
-        raise LocalStackError(f"{name} did not start; its last words are in {log}")
+        raise DevtoolsError(f"{name} did not start; its last words are in {log}")
 
 
 def environment_without_aws() -> dict[str, str]:
@@ -115,10 +115,10 @@ def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
 
 
 def require_free(port: int) -> int:
-    """Return `port`; raise LocalStackError where somebody listens on it."""
+    """Return `port`; raise DevtoolsError where somebody listens on it."""
     with socket.socket() as probe:
         if probe.connect_ex((LOOPBACK, port)) == 0:
-            raise LocalStackError(
+            raise DevtoolsError(
                 f"port {port} is taken by another program: stop that one, or leave PORT unset to have a free one chosen"
             )
     return port

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-import signal
 import socket
 import sys
 import tempfile
@@ -16,10 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 
+from devtools.errors import DevtoolsError
 from devtools.localaws import emulator, processes, xray
-from devtools.localaws.errors import LocalStackError
 from devtools.localaws.processes import LOOPBACK, Process
 from devtools.localaws.terraform import Root, check_version
+from thumbctl.interrupts import terminate_as_interrupt
+from thumbctl.local import segments
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -35,7 +36,7 @@ _DISK_NEEDED = 2 * 2**30
 
 
 @dataclass(frozen=True)
-class Stack:
+class LocalStack:
     """A running local stack. Its directory holds logs, traces and Terraform's state."""
 
     directory: Path
@@ -54,9 +55,9 @@ class Stack:
         """A boto3 client with the account's root credentials."""
         return _client(service, self.endpoint_url, config)
 
-    def segments(self) -> list[xray.Segment]:
+    def segments(self) -> list[dict[str, Any]]:
         """What the X-Ray collector has received."""
-        return xray.read(self.directory)
+        return segments(self.directory)
 
     def stop(self) -> None:
         """End every process of the stack."""
@@ -72,7 +73,7 @@ def create(
     port: int | None = None,
     inputs: Mapping[str, Any] | None = None,
     environment: Path = LOCAL_ENVIRONMENT,
-) -> Stack:
+) -> LocalStack:
     """Start the emulator and the collector, apply the real Terraform, and return the stack.
 
     `inputs` are those of the module that are to be other than the local environment says. Another `environment` is
@@ -87,7 +88,7 @@ def create(
     with contextlib.ExitStack() as undo:
         collector = xray.start(collector_port, directory)
         undo.callback(collector.stop)
-        with step("starting the local AWS"):
+        with step("starting the local AWS", usually=3):
             emulated_aws = emulator.start(port, directory)
         undo.callback(emulated_aws.stop)
         queue_url, queue_arn = _create_alerts_queue(_client("sqs", endpoint_url))
@@ -111,17 +112,19 @@ def create(
                 },
             }
         )
-        with step("terraform init"):
+        with step("terraform init", usually=3):
             root.init()
-        with step("terraform apply"):
+        with step("terraform apply", usually=60):
             root.apply()
             outputs = root.outputs()["pipeline"]
         undo.pop_all()
-    return Stack(directory, endpoint_url, emulator.REGION, outputs, queue_url, emulated_aws, collector)
+    return LocalStack(directory, endpoint_url, emulator.REGION, outputs, queue_url, emulated_aws, collector)
 
 
 @contextlib.contextmanager
-def temporary(*, inputs: Mapping[str, Any] | None = None, environment: Path = LOCAL_ENVIRONMENT) -> Iterator[Stack]:
+def temporary(
+    *, inputs: Mapping[str, Any] | None = None, environment: Path = LOCAL_ENVIRONMENT
+) -> Iterator[LocalStack]:
     """A stack for the length of a `with` block; nothing of it is left behind."""
     with terminate_as_interrupt(), tempfile.TemporaryDirectory(prefix="thumbnail-pipeline-") as scratch:
         stack = create(Path(scratch) / "stack", inputs=inputs, environment=environment)
@@ -132,32 +135,9 @@ def temporary(*, inputs: Mapping[str, Any] | None = None, environment: Path = LO
 
 
 @contextlib.contextmanager
-def terminate_as_interrupt() -> Iterator[None]:
-    """Let the first SIGINT, SIGTERM or SIGHUP unwind, so that every `finally` runs.
-
-    Later ones are ignored: whoever presses Ctrl-C again must not cut short what the first one set off.
-    """
-
-    def interrupt(*_: object) -> None:
-        for number in previous:
-            signal.signal(number, signal.SIG_IGN)
-        raise KeyboardInterrupt
-
-    endings = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    previous = {number: signal.getsignal(number) for number in endings}
-    try:
-        for number in endings:
-            signal.signal(number, interrupt)
-        yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-
-
-@contextlib.contextmanager
-def step(what: str) -> Iterator[None]:
-    """Say what is being done, and how long it took."""
-    sys.stderr.write(f"  {what} … ")
+def step(what: str, *, usually: int) -> Iterator[None]:
+    """Say what is being done, how many seconds that usually takes, and how long it took."""
+    sys.stderr.write(f"  {what} (usually {usually} s) … ")
     sys.stderr.flush()
     started = time.monotonic()
     try:
@@ -168,7 +148,7 @@ def step(what: str) -> Iterator[None]:
     sys.stderr.write(f"{time.monotonic() - started:.1f} s\n")
 
 
-def save(stack: Stack, file: Path) -> None:
+def save(stack: LocalStack, file: Path) -> None:
     """Write what other tools, and a later `load`, need."""
     document = {
         "endpoint_url": stack.endpoint_url,
@@ -184,12 +164,12 @@ def save(stack: Stack, file: Path) -> None:
     file.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
 
 
-def load(file: Path) -> Stack:
-    """Read what `save` wrote. Raises LocalStackError where no stack is up."""
+def load(file: Path) -> LocalStack:
+    """Read what `save` wrote. Raises DevtoolsError where no stack is up."""
     if not file.exists():
-        raise LocalStackError("no local stack is up: start one with 'make up'")
+        raise DevtoolsError("no local stack is up: start one with 'make up'")
     document = json.loads(file.read_text(encoding="utf-8"))
-    return Stack(
+    return LocalStack(
         directory=Path(document["directory"]),
         endpoint_url=document["endpoint_url"],
         region=document["region"],
@@ -230,11 +210,11 @@ def _check_prerequisites(directory: Path) -> None:
     check_version()
     for name in ("thumbnailer.zip", "reconciler.zip", "layer.zip"):
         if not (ARCHIVES / name).exists():
-            raise LocalStackError(f"{ARCHIVES / name} is missing: build it with 'make package'")
+            raise DevtoolsError(f"{ARCHIVES / name} is missing: build it with 'make package'")
     existing = next(parent for parent in (directory, *directory.parents) if parent.exists())
     free = shutil.disk_usage(existing).free
     if free < _DISK_NEEDED:
-        raise LocalStackError(
+        raise DevtoolsError(
             f"only {free / 2**30:.1f} GiB are free where {directory} goes: "
             f"a local stack needs {_DISK_NEEDED / 2**30:.0f} GiB"
         )

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from devtools.localaws.errors import LocalStackError
+from devtools.errors import DevtoolsError
 from devtools.localaws.processes import environment_without_aws
 
 if TYPE_CHECKING:
@@ -37,16 +37,16 @@ _PROVIDER_IN_MIRROR = "*/hashicorp/aws"
 
 
 def check_version() -> None:
-    """Raise LocalStackError unless a Terraform that is new enough is on PATH."""
+    """Raise DevtoolsError unless a Terraform that is new enough is on PATH."""
     if shutil.which("terraform") is None:
-        raise LocalStackError("terraform is not on PATH: install Terraform 1.9 or newer")
+        raise DevtoolsError("terraform is not on PATH: install Terraform 1.9 or newer")
     printed = subprocess.run(
         ["terraform", "version", "-json"], capture_output=True, text=True, check=False, env=_environment()
     ).stdout
     version = re.search(r'"terraform_version":\s*"((\d+)\.(\d+)[^"]*)"', printed)
     if version is None or (int(version[2]), int(version[3])) < _OLDEST:
         found = version[1] if version else "of an unknown version"
-        raise LocalStackError(f"terraform {found} is too old: install Terraform 1.9 or newer")
+        raise DevtoolsError(f"terraform {found} is too old: install Terraform 1.9 or newer")
 
 
 def provider_mirror() -> Path | None:
@@ -54,7 +54,7 @@ def provider_mirror() -> Path | None:
     named = os.environ.get(_MIRROR_VARIABLE)
     if named:
         if not any(Path(named).glob(_PROVIDER_IN_MIRROR)):
-            raise LocalStackError(
+            raise DevtoolsError(
                 f"{_MIRROR_VARIABLE}={named} holds no AWS provider: unset it or name a directory with one"
             )
         return Path(named)
@@ -108,7 +108,7 @@ class Root:
         return {name: output["value"] for name, output in raw.items()}
 
     def run(self, subcommand: str, *arguments: str) -> str:
-        """Run one subcommand and return what it printed. Raises LocalStackError with what it complained of."""
+        """Run one subcommand and return what it printed. Raises DevtoolsError with what it complained of."""
         command = ["terraform", f"-chdir={self.module}", subcommand, *arguments]
         environment = {**_environment(), "TF_DATA_DIR": str(self.directory / "terraform")}
         # In a session of its own, so that Ctrl-C reaches us alone and we end it in order.
@@ -128,7 +128,7 @@ class Root:
         with (self.directory / "terraform.log").open("a", encoding="utf-8") as log:
             log.write(f"$ {' '.join(command)}\n{stdout}{stderr}\n")
         if process.returncode != 0:
-            raise LocalStackError(f"terraform {subcommand} failed:\n{stderr.strip()}")
+            raise DevtoolsError(f"terraform {subcommand} failed:\n{stderr.strip()}")
         return stdout
 
 

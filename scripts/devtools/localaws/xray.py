@@ -10,13 +10,9 @@ import json
 import socket
 import sys
 from pathlib import Path
-from typing import Any, TypeAlias
 
 from devtools.localaws import processes
-
-# One subsegment document as X-Ray defines it:
-# https://docs.aws.amazon.com/xray/latest/devguide/xray-api-segmentdocuments.html
-Segment: TypeAlias = dict[str, Any]
+from thumbctl.local import traces_file
 
 _LARGEST_DATAGRAM = 65_535
 
@@ -25,21 +21,6 @@ def start(port: int, directory: Path) -> processes.Process:
     """Start a collector on the UDP `port` that appends to `directory`/traces.jsonl."""
     command = [sys.executable, "-m", "devtools.localaws.xray", str(port), str(traces_file(directory))]
     return processes.start(command, log=directory / "collector.log", environment={})
-
-
-def traces_file(directory: Path) -> Path:
-    """Where the collector of the stack in `directory` writes: one segment document a line."""
-    return directory / "traces.jsonl"
-
-
-def read(directory: Path) -> list[Segment]:
-    """Every segment document received so far."""
-    file = traces_file(directory)
-    if not file.exists():
-        return []
-    # The last line may be half written at this moment.
-    complete, _, _ = file.read_text(encoding="utf-8").rpartition("\n")
-    return [json.loads(line) for line in complete.splitlines()]
 
 
 def collect(port: int, file: Path) -> None:

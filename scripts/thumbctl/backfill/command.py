@@ -9,31 +9,22 @@ from rich.table import Table
 
 from thumbctl import stack as stacks
 from thumbctl.backfill import enqueue, manifests
-from thumbctl.backfill.enqueue import (
-    DryRunOption,
-    ExcludeOption,
-    IncludeOption,
-    InQueueOption,
-    LimitOption,
-    Manner,
-    MaxDeadOption,
-    RateOption,
-    WaitOption,
-)
-from thumbctl.backfill.guard import MESSAGES_AT_A_TIME, Bounds
+from thumbctl.backfill.enqueue import DryRunOption, ExcludeOption, IncludeOption, Manner, bounded
 from thumbctl.backfill.job import EXCLUDED, SCHEMA, Checkpoints, Wish
 from thumbctl.backfill.ranges import Listing
-from thumbctl.bulk import journal, messages
+from thumbctl.bulk import journal
 from thumbctl.conventions import JsonOption, StackOption, YesOption, console, write_json
-from thumbctl.costs import command as estimate
+from thumbctl.costs import quote
 from thumbctl.costs.estimate import Job
+from thumbnail_pipeline.images import Image
+from thumbnail_pipeline.messages import backfill_body
 from thumbnail_pipeline.reconciliation.judgement import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from thumbctl.backfill.enqueue import Tally
-    from thumbctl.backfill.job import Source
+    from thumbctl.backfill.enqueue import BackfillTally
+    from thumbctl.backfill.job import ObjectSource
     from thumbctl.costs.estimate import Estimate
     from thumbctl.stack import Stack
     from thumbnail_pipeline.listing import Listed
@@ -51,6 +42,7 @@ _MEANINGS: Final[Mapping[str, str]] = {
 }
 
 
+@bounded(max_failed=10)
 def backfill(
     prefix: Annotated[
         str | None, typer.Option("--prefix", metavar="TEXT", help="Only keys that begin so; without it, all watched.")
@@ -65,24 +57,15 @@ def backfill(
             help="Read the objects from an S3 Inventory, s3://…/manifest.json or a file, instead of listing them.",
         ),
     ] = None,
-    failed: Annotated[bool, typer.Option("--failed", help="What failed for good too.")] = False,  # noqa: FBT002 - a switch
-    force: Annotated[bool, typer.Option("--force", help="All of them, up to date or not.")] = False,  # noqa: FBT002 - a switch
-    limit: LimitOption = None,
-    rate: RateOption = None,
-    in_queue: InQueueOption = MESSAGES_AT_A_TIME,
-    max_failed: Annotated[
-        float,
-        typer.Option(
-            "--max-failed", min=0, max=100, metavar="PERCENT", help="Stop when more of the last images failed."
-        ),
-    ] = 10,
-    max_dead: MaxDeadOption = Bounds.dead,
-    wait: WaitOption = True,  # noqa: FBT002 - a switch
-    dry_run: DryRunOption = False,  # noqa: FBT002 - a switch
-    restart: Annotated[bool, typer.Option("--restart", help="Begin anew, though a run was interrupted.")] = False,  # noqa: FBT002 - a switch
-    yes: YesOption = False,  # noqa: FBT002 - a switch
+    failed: Annotated[bool, typer.Option("--failed", help="What failed for good too.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="All of them, up to date or not.")] = False,
+    *,
+    manner: Manner,
+    dry_run: DryRunOption = False,
+    restart: Annotated[bool, typer.Option("--restart", help="Begin anew, though a run was interrupted.")] = False,
+    yes: YesOption = False,
     stack: StackOption = None,
-    as_json: JsonOption = False,  # noqa: FBT002 - a switch
+    as_json: JsonOption = False,
 ) -> None:
     """Have thumbnails made of objects that are there already, as far as they are missing or out of date.
 
@@ -97,7 +80,7 @@ def backfill(
     fingerprint = found.deployed().settings.fingerprint
     wish = Wish(tuple(include or ()), tuple(exclude or ()), _verdicts(failed=failed, force=force))
     bucket, s3 = found.outputs["source_bucket"], enqueue.patient(found, "s3")
-    source: Source = Listing(s3, bucket, prefix)
+    source: ObjectSource = Listing(s3, bucket, prefix)
     asked: dict[str, Any] = {"prefix": prefix, "include": wish.include, "exclude": wish.exclude}
     asked |= {"sent": sorted(wish.sent), "settings": fingerprint}
     if inventory:
@@ -105,7 +88,7 @@ def backfill(
         asked["inventory"] = [inventory, read.created]
 
     def body(listed: Listed) -> str:
-        return messages.body(bucket, listed.key, size=listed.size, etag=listed.etag, forced=force)
+        return backfill_body(Image(bucket, listed.key), size=listed.size, etag=listed.etag, forced=force)
 
     with journal.opened(journal.file_of("backfill", found.title, asked), SCHEMA) as connection:
         checkpoints = Checkpoints(connection)
@@ -123,15 +106,14 @@ def backfill(
         expected = None
         if dry_run or not yes:
             copy = checkpoints.copy()
-            would_be_sent = enqueue.tally(source, enqueue.rows_of(found), wish, fingerprint, copy, limit)
+            would_be_sent = enqueue.tally(source, enqueue.rows_of(found), wish, fingerprint, copy, manner.limit)
             counts = _since(before, copy.counts())
             cost = _estimate(found, would_be_sent, examined=sum(counts.values()), inventory=bool(inventory))
             _show(counts, wish, cost, as_json=as_json)
             if dry_run or cost is None:
                 return
-            estimate.ask(cost, yes=yes)
+            quote.ask(cost, yes=yes)
             expected = would_be_sent.objects
-        manner = Manner(limit, rate, Bounds(in_queue, max_failed, max_dead), wait)
         ending = enqueue.send(found, source, wish, fingerprint, checkpoints, body, manner, expected)
         counts = _since(before, checkpoints.counts())
         if not as_json and yes:
@@ -157,7 +139,7 @@ def _since(before: Mapping[str, int], now: Mapping[str, int]) -> dict[str, int]:
     return {what: now[what] - before.get(what, 0) for what in _MEANINGS if now.get(what, 0) > before.get(what, 0)}
 
 
-def _estimate(stack: Stack, would_be_sent: Tally, *, examined: int, inventory: bool) -> Estimate | None:
+def _estimate(stack: Stack, would_be_sent: BackfillTally, *, examined: int, inventory: bool) -> Estimate | None:
     if not would_be_sent.objects:
         return None
     job = Job(
@@ -168,7 +150,7 @@ def _estimate(stack: Stack, would_be_sent: Tally, *, examined: int, inventory: b
         rewritten=would_be_sent.rewritten,
         inventory=inventory,
     )
-    return estimate.of_stack(stack, job)
+    return quote.of_stack(stack, job)
 
 
 def _show(counts: Mapping[str, int], wish: Wish, cost: Estimate | None, *, as_json: bool) -> None:
@@ -181,7 +163,7 @@ def _show(counts: Mapping[str, int], wish: Wish, cost: Estimate | None, *, as_js
     out.print(_table(counts, wish))
     out.print()
     if cost:
-        estimate.summarise(cost)
+        quote.summarise(cost)
     else:
         out.print("Nothing has to be sent.")
 

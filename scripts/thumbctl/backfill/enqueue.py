@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import threading
 import time
 from dataclasses import dataclass, field
@@ -11,12 +13,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 import typer
 from botocore.config import Config
 
-from devtools.localaws.stack import terminate_as_interrupt
-from thumbctl.backfill.guard import MESSAGES_AT_A_TIME, Bounds, Guard, Seen, Tripped, Valve
+from thumbctl.backfill.guard import Bounds, Guard, Seen, Tripped, Valve
 from thumbctl.backfill.job import PARTS_AT_A_TIME, Backfill
 from thumbctl.bulk.pace import Pace
+from thumbctl.bulk.queues import MESSAGES_AT_A_TIME
 from thumbctl.bulk.sender import MESSAGES_A_CALL, Message, Sender
 from thumbctl.conventions import ExitCode, complain, console, counted, progress, write_json
+from thumbctl.interrupts import terminate_as_interrupt
 from thumbnail_pipeline.reconciliation.judgement import Verdict
 from thumbnail_pipeline.rows import Rows
 
@@ -25,7 +28,8 @@ if TYPE_CHECKING:
 
     from mypy_boto3_sqs import SQSClient
 
-    from thumbctl.backfill.job import Checkpoints, Found, Source, Wish
+    from thumbctl.backfill.found import Found
+    from thumbctl.backfill.job import Checkpoints, ObjectSource, Wish
     from thumbctl.stack import Stack
     from thumbnail_pipeline.listing import Listed
 
@@ -46,32 +50,10 @@ IncludeOption: TypeAlias = Annotated[
 ExcludeOption: TypeAlias = Annotated[
     list[str] | None, typer.Option("--exclude", metavar="GLOB", help="No keys that match, though --include does.")
 ]
-LimitOption: TypeAlias = Annotated[
-    int | None, typer.Option("--limit", min=1, metavar="N", help="Send so many messages, and stop.")
-]
-RateOption: TypeAlias = Annotated[
-    float | None, typer.Option("--rate", min=0.1, metavar="N", help="Send at most so many messages a second.")
-]
-InQueueOption: TypeAlias = Annotated[
-    int,
-    typer.Option(
-        "--in-queue",
-        min=MESSAGES_A_CALL,
-        max=100_000,  # of the 120,000 that SQS lets be worked on at a time
-        metavar="N",
-        help="Wait while about so many messages are in the backfill queue.",
-    ),
-]
-MaxDeadOption: TypeAlias = Annotated[
-    int, typer.Option("--max-dead", min=0, metavar="N", help="Stop when there are more new dead letters.")
-]
-WaitOption: TypeAlias = Annotated[
-    bool, typer.Option("--wait/--no-wait", help="Watch until the function is through with what was sent.")
-]
 DryRunOption: TypeAlias = Annotated[bool, typer.Option("--dry-run", help="Send nothing, and say what would be sent.")]
 
 
-class State(StrEnum):
+class RunState(StrEnum):
     """How a run ended."""
 
     FINISHED = "finished"
@@ -94,11 +76,78 @@ class Manner:
     wait: bool = True
 
 
+def _manner(
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, metavar="N", help="Send so many messages, and stop.")
+    ] = None,
+    rate: Annotated[
+        float | None, typer.Option("--rate", min=0.1, metavar="N", help="Send at most so many messages a second.")
+    ] = None,
+    in_queue: Annotated[
+        int,
+        typer.Option(
+            "--in-queue",
+            min=MESSAGES_A_CALL,
+            max=100_000,  # of the 120,000 that SQS lets be worked on at a time
+            metavar="N",
+            help="Wait while about so many messages are in the backfill queue.",
+        ),
+    ] = MESSAGES_AT_A_TIME,
+    max_failed: Annotated[
+        float | None,
+        typer.Option(
+            "--max-failed", min=0, max=100, metavar="PERCENT", help="Stop when more of the last images failed."
+        ),
+    ] = None,
+    max_dead: Annotated[
+        int, typer.Option("--max-dead", min=0, metavar="N", help="Stop when there are more new dead letters.")
+    ] = Bounds.dead,
+    wait: Annotated[
+        bool, typer.Option("--wait/--no-wait", help="Watch until the function is through with what was sent.")
+    ] = True,
+) -> Manner:
+    return Manner(limit, rate, Bounds(in_queue, max_failed, max_dead), wait)
+
+
+def bounded(*, max_failed: float | None) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the options that bound a bulk job, and hand them to it as one `Manner`, its parameter `manner`.
+
+    `max_failed`, in percent, is the default of `--max-failed`; None is no bound.
+
+        @bounded(max_failed=10)
+        def backfill(prefix: PrefixOption, manner: Manner) -> None: ...
+    """
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        options = {
+            name: option.replace(kind=option.KEYWORD_ONLY)
+            for name, option in inspect.signature(_manner, eval_str=True).parameters.items()
+        }
+        options["max_failed"] = options["max_failed"].replace(default=max_failed)
+        own = inspect.signature(command, eval_str=True)
+
+        @functools.wraps(command)
+        def with_options(**given: Any) -> None:  # noqa: ANN401 - whatever the command takes
+            command(manner=_manner(**{name: given.pop(name) for name in options}), **given)
+
+        parameters = [
+            each
+            for parameter in own.parameters.values()
+            for each in (options.values() if parameter.name == "manner" else [parameter])
+        ]
+        # Typer reads the one and Python's own tools the other.
+        with_options.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+        with_options.__annotations__ = {each.name: each.annotation for each in parameters}
+        return with_options
+
+    return decorate
+
+
 @dataclass(frozen=True)
 class Ending:
     """How a run ended, and what was seen last."""
 
-    state: State
+    state: RunState
     sent: int
     seen: Seen | None
     reason: str = ""
@@ -112,7 +161,7 @@ class Ending:
 
 
 @dataclass
-class Tally:
+class BackfillTally:
     """What would be sent."""
 
     objects: int = 0
@@ -142,10 +191,10 @@ def rows_of(stack: Stack) -> Rows:
 
 
 def tally(
-    source: Source, rows: Rows, wish: Wish, settings_fingerprint: str, checkpoints: Checkpoints, limit: int | None
-) -> Tally:
+    source: ObjectSource, rows: Rows, wish: Wish, settings_fingerprint: str, checkpoints: Checkpoints, limit: int | None
+) -> BackfillTally:
     """Go through what is left as if it were sent, and change nothing but `checkpoints`."""
-    would_be_sent = Tally()
+    would_be_sent = BackfillTally()
     valve = Valve(limit)
     before = sum(checkpoints.counts().values())
     with progress() as bar:
@@ -161,7 +210,7 @@ def tally(
 
 def send(
     stack: Stack,
-    source: Source,
+    source: ObjectSource,
     wish: Wish,
     settings_fingerprint: str,
     checkpoints: Checkpoints,
@@ -177,7 +226,7 @@ def send(
     sqs: SQSClient = patient(stack, "sqs")
     valve = Valve(manner.limit)
     sender = Sender(sqs, stack.outputs["backfill_queue_url"], Pace(manner.rate, sleep=valve.sleep))
-    seen, state, reason, looked_at = None, State.FINISHED, "", 0.0
+    seen, state, reason, looked_at = None, RunState.FINISHED, "", 0.0
     try:
         with terminate_as_interrupt(), progress() as bar:
             guard = Guard(sqs, stack.client("lambda"), rows, stack.outputs, manner.bounds)
@@ -197,15 +246,15 @@ def send(
                 bar.update(task, completed=valve.taken, description=_doing(seen))
 
             Backfill(source, rows, wish, settings_fingerprint, checkpoints, deliver, valve).run(watch)
-            state = State.LIMITED if checkpoints.remaining() else State.FINISHED
+            state = RunState.LIMITED if checkpoints.remaining() else RunState.FINISHED
             if manner.wait and valve.taken:
                 bar.update(task, completed=valve.taken)
                 for seen in _until_settled(guard):
                     bar.update(task, description=_doing(seen))
     except KeyboardInterrupt:
-        state = State.PAUSED if checkpoints.remaining() else state
+        state = RunState.PAUSED if checkpoints.remaining() else state
     except Tripped as tripped:
-        state, reason = State.STOPPED, str(tripped)
+        state, reason = RunState.STOPPED, str(tripped)
     return Ending(state, valve.taken, seen, reason)
 
 
@@ -237,10 +286,10 @@ def tell(ending: Ending, more: Mapping[str, Any], *, go_on: str, as_json: bool) 
         write_json([{**ending.as_json(), **more}])
     else:
         console().print(" ".join(_sentences(ending, go_on)), markup=False, soft_wrap=True)
-    if ending.state is State.STOPPED:
+    if ending.state is RunState.STOPPED:
         complain(ending.reason)
         raise typer.Exit(ExitCode.WRONG)
-    if ending.state is State.PAUSED:
+    if ending.state is RunState.PAUSED:
         raise typer.Exit(ExitCode.INTERRUPTED)
 
 
@@ -249,7 +298,7 @@ def _sentences(ending: Ending, go_on: str) -> Iterator[str]:
     yield f"{counted(ending.sent, 'message')} sent, {ending.state}."
     if seen and seen.decided:
         yield f"Of {counted(seen.decided, 'image')} followed last, {seen.failed} failed."
-    if ending.state is not State.FINISHED:
+    if ending.state is not RunState.FINISHED:
         yield go_on
     if ending.sent and seen and seen.in_queue:
         yield "The function goes on with what is in the queue: 'thumbctl pause backfill' holds it."

@@ -12,7 +12,8 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from thumbctl.bulk.queues import depth
+from thumbctl.bulk.queues import MESSAGES_AT_A_TIME, depth
+from thumbnail_pipeline.outcomes import Status
 from thumbnail_pipeline.rows import KEYS_A_CALL
 
 if TYPE_CHECKING:
@@ -21,11 +22,8 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_sqs import SQSClient
 
-    from thumbctl.backfill.job import Found
+    from thumbctl.backfill.found import Found
     from thumbnail_pipeline.rows import Rows
-
-MESSAGES_AT_A_TIME: Final = 10_000
-"""In the queue, unless somebody wants it otherwise: a minute or two of the function's work."""
 
 # So many images are followed to what becomes of them, and the ratio is that of the last so many: it shows what goes
 # wrong now, however much went well before.
@@ -153,7 +151,7 @@ class Guard:
         with self._lock:
             room = max(0, _SAMPLE - len(self._following))
             self._following.extend(
-                _Followed(each.listed.key, each.known.processed_at if each.known else None, now) for each in sent[:room]
+                _Followed(each.listed.key, each.row.processed_at if each.row else None, now) for each in sent[:room]
             )
 
     def look(self) -> Seen:
@@ -197,7 +195,7 @@ class Guard:
             for each in page:
                 row = found.get(each.key)
                 if row and row.status and row.processed_at != each.written:
-                    self._failures.append(row.status == "FAILED")
+                    self._failures.append(row.status is Status.FAILED)
                     over.add(each)
         with self._lock:
             self._following = deque(each for each in self._following if each not in over)

@@ -18,6 +18,7 @@ from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
+from thumbctl.backfill.found import Found
 from thumbctl.bulk.sender import MESSAGES_A_CALL
 from thumbnail_pipeline.reconciliation.judgement import Verdict, judge
 from thumbnail_pipeline.rows import KEYS_A_CALL
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from thumbctl.backfill.guard import Valve
     from thumbnail_pipeline.listing import Listed
-    from thumbnail_pipeline.rows import Known, Rows
+    from thumbnail_pipeline.rows import Row, Rows
 
 # The interpreter has one lock, and most of a part's time is reading what AWS answered: more would hold more pages.
 PARTS_AT_A_TIME: Final = 4
@@ -49,7 +50,7 @@ _MOST_WITHOUT_CHECKPOINT: Final = 10_000
 _TICK_SECONDS: Final = 0.5
 
 
-class Source(Protocol):
+class ObjectSource(Protocol):
     """Objects, in parts that are gone through side by side. What a part and a position are is the source's own."""
 
     def parts(self) -> Sequence[str]:
@@ -81,15 +82,6 @@ class Wish:
 def _any_of(globs: Iterable[str]) -> re.Pattern[str] | None:
     expression = "|".join(map(fnmatch.translate, globs))
     return re.compile(expression) if expression else None
-
-
-@dataclass(frozen=True)
-class Found:
-    """An object and what is known of it."""
-
-    listed: Listed
-    known: Known | None
-    verdict: Verdict
 
 
 class Checkpoints:
@@ -155,7 +147,7 @@ class Backfill:
 
     def __init__(
         self,
-        source: Source,
+        source: ObjectSource,
         rows: Rows,
         wish: Wish,
         settings_fingerprint: str,
@@ -214,14 +206,14 @@ class Backfill:
     def _judged(self, page: Sequence[tuple[str, Listed]]) -> Iterator[tuple[str, Found | None]]:
         """Yield the positions of a page, with what was found there where it was asked for."""
         keys = [listed.key for _, listed in page if self._is_named(listed.key)]
-        rows: dict[str, Known] = {}
+        rows: dict[str, Row] = {}
         for first in range(0, len(keys), KEYS_A_CALL):
             rows |= self._rows.of(keys[first : first + KEYS_A_CALL])
         named = set(keys)
         for position, listed in page:
             if listed.key in named:
-                known = rows.get(listed.key)
-                yield position, Found(listed, known, judge(listed, known, self._settings_fingerprint))
+                row = rows.get(listed.key)
+                yield position, Found(listed, row, judge(listed, row, self._settings_fingerprint))
             else:
                 yield position, None
 

@@ -20,7 +20,7 @@ from urllib.parse import unquote_plus
 
 from botocore.exceptions import ClientError
 
-from thumbctl.bulk.errors import BulkError
+from thumbctl.errors import ThumbctlError
 from thumbnail_pipeline.listing import Listed
 
 if TYPE_CHECKING:
@@ -75,8 +75,8 @@ class Manifest:
     def objects(self, part: str, position: str) -> Iterator[tuple[str, Listed]]:
         """Yield the current objects in a file behind so many rows, each with the number of rows up to it.
 
-        What is no longer current, a delete marker, or begins with another prefix is left out. Raises BulkError where
-        the file is not what the manifest says.
+        What is no longer current, a delete marker, or begins with another prefix is left out. Raises
+        ThumbctlError where the file is not what the manifest says.
         """
         done = int(position or 0)
         with self._opened(self.files[part]) as file:
@@ -97,7 +97,7 @@ class Manifest:
                 opened = closing.enter_context(_beside(Path(self.location), file.key).open("rb"))
                 digest = _digest(opened)
             if digest != file.md5:
-                raise BulkError(
+                raise ThumbctlError(
                     f"{file.key} of the inventory is not what its manifest says (MD5 {digest} and not {file.md5}):"
                     " copy it again, or take a newer inventory."
                 )
@@ -117,7 +117,12 @@ class Manifest:
     @staticmethod
     def _parquet_rows(file: IO[bytes]) -> Iterator[Mapping[str, Any]]:
         # It takes as long to load and as much memory as all else together, and few need it.
-        from pyarrow import parquet  # noqa: PLC0415
+        try:
+            from pyarrow import parquet  # noqa: PLC0415
+        except ImportError:
+            raise ThumbctlError(
+                "An inventory in Parquet needs pyarrow: install thumbnail-pipeline[inventory], or have S3 write CSV."
+            ) from None
 
         opened = parquet.ParquetFile(file)
         columns = [name for name in opened.schema_arrow.names if name in _IN_CSV.values()]
@@ -129,8 +134,8 @@ class Manifest:
 def read(s3: S3Client, location: str, *, bucket: str, prefix: str) -> Manifest:
     """Read the `manifest.json` at `location`, `s3://bucket/key` or a path, and expect it to be of `bucket`.
 
-    Where it is a path, its files lie beside it or in `../data`, as S3 lays them out. Raises BulkError where it is not
-    a manifest, of another bucket, or lacks what it takes to compare objects with their rows.
+    Where it is a path, its files lie beside it or in `../data`, as S3 lays them out. Raises ThumbctlError where it is
+    not a manifest, of another bucket, or lacks what it takes to compare objects with their rows.
     """
     try:
         document = json.loads(_text(s3, location))
@@ -140,15 +145,15 @@ def read(s3: S3Client, location: str, *, bucket: str, prefix: str) -> Manifest:
         destination = document["destinationBucket"].removeprefix("arn:").rpartition(":")[2]
         created = str(document["creationTimestamp"])
     except (ValueError, LookupError, TypeError, AttributeError) as error:
-        raise BulkError(
+        raise ThumbctlError(
             f"{location} is no manifest of S3 Inventory ({error!r}): name the manifest.json of one."
         ) from None
     if source != bucket:
-        raise BulkError(
+        raise ThumbctlError(
             f"{location} is an inventory of {source}, and this stack's images are in {bucket}: name another."
         )
     if form not in {"CSV", "Parquet"}:
-        raise BulkError(f"{location} is an inventory in {form}: have S3 write it as CSV or Parquet.")
+        raise ThumbctlError(f"{location} is an inventory in {form}: have S3 write it as CSV or Parquet.")
     if form == "CSV":
         _require_columns(schema)
     return Manifest(location, created, source, destination, form, schema, files, s3, prefix)
@@ -157,7 +162,7 @@ def read(s3: S3Client, location: str, *, bucket: str, prefix: str) -> Manifest:
 def _require_columns(columns: Sequence[str]) -> None:
     missing = [shown for shown, name in _IN_CSV.items() if name in {_KEY, _SIZE, _ETAG} and name not in columns]
     if missing:
-        raise BulkError(
+        raise ThumbctlError(
             f"The inventory has no {' and no '.join(missing)}: have S3 include it, as an additional metadata field."
         )
 
@@ -169,7 +174,7 @@ def _text(s3: S3Client, location: str) -> str:
     try:
         return Path(location).read_text(encoding="utf-8")
     except OSError as error:
-        raise BulkError(
+        raise ThumbctlError(
             f"{location} cannot be read ({error.strerror}): name the manifest.json of an inventory."
         ) from None
 
@@ -180,7 +185,7 @@ def _get(s3: S3Client, bucket: str, key: str) -> Any:  # noqa: ANN401 - a stream
     except ClientError as error:
         if error.response["Error"]["Code"] not in {"NoSuchKey", "NoSuchBucket"}:
             raise
-        raise BulkError(
+        raise ThumbctlError(
             f"There is no s3://{bucket}/{key}: name the manifest.json of an inventory that is there."
         ) from None
 
@@ -190,7 +195,7 @@ def _beside(manifest: Path, key: str) -> Path:
     places = (manifest.parent / name, manifest.parent.parent / "data" / name)
     found = next((place for place in places if place.exists()), None)
     if found is None:
-        raise BulkError(f"{name} is neither {' nor '.join(map(str, places))}: copy the inventory's files there.")
+        raise ThumbctlError(f"{name} is neither {' nor '.join(map(str, places))}: copy the inventory's files there.")
     return found
 
 

@@ -11,18 +11,8 @@ from rich.table import Table
 
 from thumbctl import stack as stacks
 from thumbctl.backfill import enqueue
-from thumbctl.backfill.enqueue import (
-    DryRunOption,
-    InQueueOption,
-    LimitOption,
-    Manner,
-    MaxDeadOption,
-    RateOption,
-    WaitOption,
-)
-from thumbctl.backfill.guard import MESSAGES_AT_A_TIME, Bounds
+from thumbctl.backfill.enqueue import DryRunOption, Manner, bounded
 from thumbctl.backfill.job import Checkpoints, Wish
-from thumbctl.bulk import messages
 from thumbctl.conventions import (
     JsonOption,
     KeysOption,
@@ -35,7 +25,9 @@ from thumbctl.conventions import (
     write_json,
 )
 from thumbctl.looking.failed import failures
+from thumbnail_pipeline.images import Image
 from thumbnail_pipeline.listing import Listed
+from thumbnail_pipeline.messages import backfill_body
 from thumbnail_pipeline.reconciliation.judgement import Verdict
 
 if TYPE_CHECKING:
@@ -71,19 +63,17 @@ class _Failures:
         return (each for each in found if not self.reasons or each.reason in self.reasons)
 
 
+@bounded(max_failed=None)
 def retry(
     reasons: ReasonsOption = None,
     keys: KeysOption = None,
     since: SinceOption = None,
-    limit: LimitOption = None,
-    rate: RateOption = None,
-    in_queue: InQueueOption = MESSAGES_AT_A_TIME,
-    max_dead: MaxDeadOption = Bounds.dead,
-    wait: WaitOption = True,  # noqa: FBT002 - a switch
-    dry_run: DryRunOption = False,  # noqa: FBT002 - a switch
-    yes: YesOption = False,  # noqa: FBT002 - a switch
+    *,
+    manner: Manner,
+    dry_run: DryRunOption = False,
+    yes: YesOption = False,
     stack: StackOption = None,
-    as_json: JsonOption = False,  # noqa: FBT002 - a switch
+    as_json: JsonOption = False,
 ) -> None:
     """Try images again that failed for good, the newest first: after a fix, or with other limits.
 
@@ -101,15 +91,14 @@ def retry(
         return
     if not as_json:
         _show(counts, as_json=False)
-    number = min(sum(counts.values()), limit or sum(counts.values()))
+    number = min(sum(counts.values()), manner.limit or sum(counts.values()))
     ask(f"Try {number:,} again?", yes=yes)
     checkpoints = Checkpoints.in_memory()
     checkpoints.begin(source.parts())
 
     def body(listed: Listed) -> str:
-        return messages.body(found.outputs["source_bucket"], listed.key, etag=listed.etag or None)
+        return backfill_body(Image(found.outputs["source_bucket"], listed.key), etag=listed.etag or None)
 
-    manner = Manner(limit, rate, Bounds(in_queue, dead=max_dead), wait)
     fingerprint = found.deployed().settings.fingerprint
     ending = enqueue.send(found, source, wish, fingerprint, checkpoints, body, manner, number)
     go_on = "The same command tries again what is failed then."

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import platformdirs
 
-from thumbctl.bulk.errors import BulkError
+from thumbctl.errors import ThumbctlError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -35,14 +35,14 @@ def opened(file: Path, schema: str) -> Iterator[sqlite3.Connection]:
     """Open the journal `file`, made with the statements of `schema` where there is none.
 
     Every statement is committed by itself unless a transaction is begun. What is committed survives the end of the
-    process, however it ends. Raises BulkError where another process has it.
+    process, however it ends. Raises ThumbctlError where another process has it.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.with_suffix(".lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise BulkError(
+            raise ThumbctlError(
                 f"The same job is being done by another process, which has {file}: wait for that one, or end it."
             ) from None
         connection = sqlite3.connect(file, isolation_level=None, check_same_thread=False)

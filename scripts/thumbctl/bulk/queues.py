@@ -1,12 +1,15 @@
-"""How much an SQS queue holds."""
+"""How much an SQS queue holds, and how much a bulk job puts into it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
+
+MESSAGES_AT_A_TIME: Final = 10_000
+"""In the queue, unless somebody wants it otherwise: a minute or two of the function's work."""
 
 
 @dataclass(frozen=True)

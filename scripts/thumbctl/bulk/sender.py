@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from thumbctl.bulk.errors import BulkError
+from thumbctl.errors import ThumbctlError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -45,10 +45,10 @@ class Sender:
     def send(self, messages: Sequence[Message]) -> None:
         """Send up to ten messages, and those again that SQS took no blame for refusing, until all are in the queue.
 
-        Raises BulkError where one never gets there; then some of the others may be there.
+        Raises ThumbctlError where one never gets there; then some of the others may be there.
         """
         for refusal in self.offer(messages).values():
-            raise BulkError(
+            raise ThumbctlError(
                 f"SQS refuses a message for {self._queue_url} ({refusal}): mend that, and start again; what was sent"
                 " stays sent."
             )
@@ -71,7 +71,7 @@ class Sender:
                     refusals[int(refused["Id"])] = f"{refused['Code']}: {refused.get('Message', '')}"
             if not waiting:
                 return refusals
-        raise BulkError(
+        raise ThumbctlError(
             f"{self._queue_url} took {len(messages) - len(waiting)} of {len(messages)} messages and never the others:"
             " see whether SQS is well in this region, and start again; what was sent stays sent."
         )

@@ -13,12 +13,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from thumbctl.costs.model import BUCKET_KEY_MISSES
-from thumbnailer.catalog import FAILURE_SHARDS
+from thumbnail_pipeline.rows import FAILURE_SHARDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from thumbctl.costs.limits import Limit, Limits
+    from thumbctl.costs.limits import AwsLimits, Limit
 
 DAY = 24 * 3600
 
@@ -131,7 +131,7 @@ class Usage:
 
 
 @dataclass(frozen=True)
-class Capacity:
+class JobCapacity:
     """A job and the stack that it is to go through.
 
     setting         the module's variable that bounds the invocations at a time
@@ -142,7 +142,7 @@ class Capacity:
     """
 
     demand: Demand
-    limits: Limits
+    limits: AwsLimits
     setting: str
     concurrency: int
     queued: float
@@ -187,7 +187,7 @@ class Capacity:
         saturated = [each for each in self._paced if each.share > 1]
         return max(saturated, key=lambda each: each.share, default=None)
 
-    def at(self, concurrency: int) -> Capacity:
+    def at(self, concurrency: int) -> JobCapacity:
         """The same job with another setting."""
         return replace(self, concurrency=concurrency)
 
@@ -259,7 +259,7 @@ class Capacity:
             f" {', or '.join(dict.fromkeys(ways))}."
         )
 
-    def _in_time_with(self, other: Capacity) -> Iterator[str]:
+    def _in_time_with(self, other: JobCapacity) -> Iterator[str]:
         """What to set for messages to live as long as the job takes with the concurrency of `other`, if that can be."""
         days = math.ceil(other.wait_seconds / DAY)
         # Dead letters have to be kept for longer than messages, and SQS keeps nothing for longer than this.

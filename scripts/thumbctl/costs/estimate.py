@@ -6,9 +6,9 @@ import math
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from thumbctl.backfill.guard import MESSAGES_AT_A_TIME
-from thumbctl.costs.capacity import INVOCATIONS_A_POLLER, Capacity, Demand
-from thumbctl.costs.limits import Limits
+from thumbctl.bulk.queues import MESSAGES_AT_A_TIME
+from thumbctl.costs.capacity import INVOCATIONS_A_POLLER, Demand, JobCapacity
+from thumbctl.costs.limits import AwsLimits
 from thumbctl.costs.model import BUCKET_KEY_MISSES, MESSAGES_A_REQUEST, Line, Model, Workload, by_service, total
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class Estimate:
     workload: Workload
     once: tuple[Line, ...]
     monthly: tuple[Line, ...]
-    capacity: Capacity
+    capacity: JobCapacity
     prices_date: date
     region: str
 
@@ -106,9 +106,9 @@ class Estimate:
             workload,
             _once(model, job, workload),
             _monthly(model, job, workload),
-            Capacity(
+            JobCapacity(
                 demand=_demand(model, job, workload),
-                limits=Limits.load(),
+                limits=AwsLimits.load(),
                 setting=setting,
                 concurrency=workload.maximum_concurrency,
                 queued=job.queued,

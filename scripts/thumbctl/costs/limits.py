@@ -26,7 +26,7 @@ class Limit:
 
 
 @dataclass(frozen=True)
-class Limits:
+class AwsLimits:
     """All that a bulk job can run into, as it was read on one day."""
 
     date: date
@@ -50,7 +50,7 @@ class Limits:
     logs_put: Limit
 
     @classmethod
-    def load(cls) -> Limits:
+    def load(cls) -> AwsLimits:
         """Read limits.toml."""
         limits = tomllib.loads(_FILE.read_text(encoding="utf-8"))
         date = limits.pop("date")

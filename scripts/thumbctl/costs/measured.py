@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from thumbctl.costs.errors import CostsError
+from thumbctl.errors import ThumbctlError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -100,7 +100,7 @@ class Measured:
 def publish(bench: Path, target: Path = _FILE) -> list[str]:
     """Copy what lies in the folder `bench` to measured.json and name what was copied.
 
-    A part of which there is no file stays as it was. Raises CostsError.
+    A part of which there is no file stays as it was. Raises ThumbctlError.
     """
     document: dict[str, Any] = json.loads(target.read_text(encoding="utf-8"))
     parts: dict[str, tuple[str, Callable[[Any], dict[str, Any]]]] = {
@@ -109,13 +109,13 @@ def publish(bench: Path, target: Path = _FILE) -> list[str]:
     }
     found = {name: part for name, part in parts.items() if (bench / name).exists()}
     if not found:
-        raise CostsError(f"there is neither {' nor '.join(parts)} in {bench}: run the benches first")
+        raise ThumbctlError(f"there is neither {' nor '.join(parts)} in {bench}: run the benches first")
     for name, (part, read) in found.items():
         path = bench / name
         try:
             figures = read(json.loads(path.read_text(encoding="utf-8")))
         except KeyError as missing:
-            raise CostsError(f"{path} has no {missing}: run the bench of this version again") from None
+            raise ThumbctlError(f"{path} has no {missing}: run the bench of this version again") from None
         measured_on = datetime.fromtimestamp(path.stat().st_mtime, UTC).date().isoformat()
         document[part] = {"date": measured_on, "by": f"build/bench/{name}", **figures}
     target.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from thumbctl.costs.measured import Measured
 from thumbctl.costs.prices import Prices
-from thumbctl.render import DEFAULT
+from thumbctl.defaults import DEFAULT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -120,7 +120,7 @@ class Workload:
 
 
 @dataclass(frozen=True)
-class Stack:
+class PricedStack:
     """What is there whether or not images come; tests hold it to the stack that is really applied.
 
     queues         that Lambda polls
@@ -224,7 +224,7 @@ class Model:
             Line("DynamoDB", "rows, for point-in-time recovery", rows_gb, prices.dynamodb_recovery, _RECOVERY),
         )
 
-    def idle(self, stack: Stack) -> tuple[Line, ...]:
+    def idle(self, stack: PricedStack) -> tuple[Line, ...]:
         """What a month costs in which nothing comes."""
         prices = self.prices
         receives = stack.queues * _POLLERS * _HOURS_A_MONTH * 3600 / _LONG_POLL_SECONDS
@@ -236,7 +236,7 @@ class Model:
             Line("CloudWatch", "dashboards", stack.dashboards, prices.cloudwatch_dashboard, _CLOUDWATCH_PRICES),
         )
 
-    def in_use(self, stack: Stack) -> tuple[Line, ...]:
+    def in_use(self, stack: PricedStack) -> tuple[Line, ...]:
         """What comes on top in a month in which images come all the time, however many."""
         prices = self.prices
         return (
@@ -245,7 +245,7 @@ class Model:
             Line("KMS", "data key of the table, at most", _TABLE_KEY_CALLS, prices.kms_request, _TABLE_KEY),
         )
 
-    def month(self, images: float, workload: Workload, stack: Stack) -> tuple[Line, ...]:
+    def month(self, images: float, workload: Workload, stack: PricedStack) -> tuple[Line, ...]:
         """The bill of a month in which so many images come; storage counts as if all had come on its first day."""
         busy = (*self.in_use(stack), *self.once(images, workload), *self.kept(images, workload)) if images else ()
         return (*self.idle(stack), *busy)

@@ -8,8 +8,8 @@ import os
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from thumbctl.bulk.errors import BulkError
 from thumbctl.dead_letters.letters import Letter
+from thumbctl.errors import ThumbctlError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -23,7 +23,7 @@ class Backup:
     """A file that is made when there is something to put into it, and never written over; for a `with` block."""
 
     def __init__(self, file: Path) -> None:
-        """Raises BulkError where there is such a file."""
+        """Raises ThumbctlError where there is such a file."""
         self._path = file
         self._file: BinaryIO | None = None
         if file.exists():
@@ -37,7 +37,7 @@ class Backup:
             self._file.close()
 
     def keep(self, letters: Sequence[Letter]) -> None:
-        """Write letters so that they are there after a power cut. Raises BulkError where that cannot be done."""
+        """Write letters so that they are there after a power cut. Raises ThumbctlError where that cannot be done."""
         try:
             if self._file is None:
                 self._file = self._path.open("xb")
@@ -48,13 +48,13 @@ class Backup:
         except FileExistsError:
             raise self._in_the_way() from None
         except OSError as error:
-            raise BulkError(
+            raise ThumbctlError(
                 f"{self._path} cannot be written ({error.strerror}): name another file. Only letters that are in it"
                 " were deleted."
             ) from None
 
-    def _in_the_way(self) -> BulkError:
-        return BulkError(f"There is a file {self._path}, which may be a backup: name another one.")
+    def _in_the_way(self) -> ThumbctlError:
+        return ThumbctlError(f"There is a file {self._path}, which may be a backup: name another one.")
 
 
 def purge(letters: DeadLetters, selection: Selection, backup: Backup) -> Iterator[tuple[Letter, bool]]:
@@ -71,7 +71,7 @@ def purge(letters: DeadLetters, selection: Selection, backup: Backup) -> Iterato
 
 
 def read(file: Path) -> Iterator[Letter]:
-    """Yield the letters of a backup. Raises BulkError where the file is none.
+    """Yield the letters of a backup. Raises ThumbctlError where the file is none.
 
     A last line without an end was being written when the power went, so its letter was not deleted.
     """
@@ -83,12 +83,12 @@ def read(file: Path) -> Iterator[Letter]:
                 try:
                     yield _read(json.loads(line))
                 except (ValueError, LookupError, TypeError, AttributeError):
-                    raise BulkError(
+                    raise ThumbctlError(
                         f"{file} is no backup of dead letters, for its line {number} is none: name a file that"
                         " 'thumbctl dlq purge' wrote."
                     ) from None
     except OSError as error:
-        raise BulkError(f"{file} cannot be read ({error.strerror}): correct its name.") from None
+        raise ThumbctlError(f"{file} cannot be read ({error.strerror}): correct its name.") from None
 
 
 def _line(letter: Letter) -> bytes:

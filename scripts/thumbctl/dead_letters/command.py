@@ -68,7 +68,7 @@ _ForceOption: TypeAlias = Annotated[
     bool, typer.Option("--force", help="Although nothing takes messages, or an alarm says that all of them fail.")
 ]
 
-app = typer.Typer(invoke_without_command=True)
+app = typer.Typer(invoke_without_command=True, add_completion=False, rich_markup_mode="markdown")
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def dlq(
     context: typer.Context,
     stack: StackOption = None,
     sample: Annotated[int, typer.Option(min=1, metavar="N", help="How many letters to look into at most.")] = 1000,
-    as_json: JsonOption = False,  # noqa: FBT002 - a switch
+    as_json: JsonOption = False,
 ) -> None:
     """Look at the dead letters: messages that were tried too often, and what becomes of them.
 
@@ -122,7 +122,7 @@ def peek(
     keys: _KeysOption = None,
     since: SinceOption = None,
     limit: Annotated[int, typer.Option(min=1, metavar="N", help="Stop after so many.")] = 100,
-    as_json: JsonOption = False,  # noqa: FBT002 - a switch
+    as_json: JsonOption = False,
 ) -> None:
     """Show letters, each once, and leave them where they are.
 
@@ -145,19 +145,19 @@ def redrive(
     stack: StackOption = None,
     keys: _KeysOption = None,
     since: SinceOption = None,
-    one_by_one: Annotated[  # noqa: FBT002 - a switch
+    one_by_one: Annotated[
         bool, typer.Option("--one-by-one", help="Not by SQS's own move task, which does not count redrives.")
     ] = False,
-    again: Annotated[  # noqa: FBT002 - a switch
+    again: Annotated[
         bool,
         typer.Option("--again", help=f"Also letters that were redriven {letters.MOST_REDRIVES} times one by one."),
     ] = False,
     rate: Annotated[
         int, typer.Option(min=1, max=move_tasks.MOST_A_SECOND, metavar="N", help="At most so many letters a second.")
     ] = 50,
-    force: _ForceOption = False,  # noqa: FBT002 - a switch
-    yes: YesOption = False,  # noqa: FBT002 - a switch
-    as_json: JsonOption = False,  # noqa: FBT002 - a switch
+    force: _ForceOption = False,
+    yes: YesOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Send letters back to the queues that they came from, once the cause is mended.
 
@@ -202,8 +202,8 @@ def purge(
             help="Where they are written to first; without it, a file in this directory with the time in its name.",
         ),
     ] = None,
-    yes: YesOption = False,  # noqa: FBT002 - a switch
-    as_json: JsonOption = False,  # noqa: FBT002 - a switch
+    yes: YesOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Delete letters, once they are in a file that `restore` reads.
 
@@ -236,9 +236,9 @@ def purge(
 def restore(
     file: Annotated[Path, typer.Argument(metavar="FILE.jsonl", help="What `purge` wrote.")],
     stack: StackOption = None,
-    force: _ForceOption = False,  # noqa: FBT002 - a switch
-    yes: YesOption = False,  # noqa: FBT002 - a switch
-    as_json: JsonOption = False,  # noqa: FBT002 - a switch
+    force: _ForceOption = False,
+    yes: YesOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Send the letters of a backup to the queues that they came from.
 

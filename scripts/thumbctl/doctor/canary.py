@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Final
 from PIL import Image
 
 from thumbctl.looking import image
+from thumbnail_pipeline.outcomes import Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from mypy_boto3_s3 import S3Client
 
-    from thumbctl.looking.image import Row
     from thumbctl.stack import Stack
+    from thumbnail_pipeline.rows import Row
 
 # The operator policy lets people write and delete below this, and nowhere else in the uploads bucket.
 FOLDER: Final = ".thumbctl-canary/"
@@ -61,18 +62,18 @@ def fly(
         began = clock()
         while True:
             row = image.row(stack, key)
-            if row and row.known.status == "FAILED":
+            if row and row.status is Status.FAILED:
                 raise CanaryDied(f"{key} FAILED ({row.attributes['reason']}: {row.attributes['detail']})")
             if done(row):
                 return clock() - began
             if clock() - began > within:
-                state = (row.known.status or "claimed and not yet decided") if row else "not in the catalog"
+                state = (row.status or "claimed and not yet decided") if row else "not in the catalog"
                 raise CanaryDied(f"after {within:g} seconds {key} was {state} and not {what}")
             sleep(_PAUSE_SECONDS)
 
     try:
         s3.put_object(Bucket=bucket, Key=key, Body=_picture(), ContentType="image/jpeg")
-        ready_seconds = seconds_until("READY", lambda row: row is not None and row.known.status == "READY")
+        ready_seconds = seconds_until("READY", lambda row: row is not None and row.status is Status.READY)
         made = _thumbnails(stack, key)
         missing = [each.listed["key"] for each in made if each.found != "there"]
         if missing or not made:
@@ -81,14 +82,14 @@ def fly(
         s3.delete_object(Bucket=bucket, Key=key)
 
     def is_gone(row: Row | None) -> bool:
-        if row is None or row.known.status != "DELETED":
+        if row is None or row.status is not Status.DELETED:
             return False
         return not any(each.found != "missing" for each in image.thumbnails(stack, [each.listed for each in made]))
 
     return Flight(len(made), ready_seconds, seconds_until("DELETED, with its thumbnails gone", is_gone))
 
 
-def _thumbnails(stack: Stack, key: str) -> list[image.Thumbnail]:
+def _thumbnails(stack: Stack, key: str) -> list[image.ThumbnailObject]:
     row = image.row(stack, key)
     renditions: list[Mapping[str, object]] = row.attributes.get("renditions", []) if row else []
     return image.thumbnails(stack, renditions)

@@ -47,7 +47,7 @@ _UNMAKING: Final = frozenset({"s3:ObjectRemoved:*", "s3:LifecycleExpiration:*"})
 _APPLY: Final = "'terraform apply' puts it back."
 
 
-class Outcome(StrEnum):
+class CheckOutcome(StrEnum):
     """How a check ends."""
 
     OK = "ok"
@@ -56,10 +56,10 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckResult:
     """What a check found: a sentence, and where something is wrong, what to do about it."""
 
-    outcome: Outcome
+    outcome: CheckOutcome
     says: str
     remedy: str | None = None
 
@@ -99,33 +99,33 @@ class Evidence:
         }
 
 
-Check: TypeAlias = "Callable[[Evidence], Finding]"
+Check: TypeAlias = "Callable[[Evidence], CheckResult]"
 
 
-def _ok(says: str) -> Finding:
-    return Finding(Outcome.OK, says)
+def _ok(says: str) -> CheckResult:
+    return CheckResult(CheckOutcome.OK, says)
 
 
-def _parameter(seen: Evidence) -> Finding:
+def _parameter(seen: Evidence) -> CheckResult:
     lacking = sorted(OUTPUTS - seen.stack.outputs.keys())
     if lacking:
-        return Finding(
-            Outcome.FAIL,
+        return CheckResult(
+            CheckOutcome.FAIL,
             f"The stack does not tell tools its {', '.join(lacking)}.",
             "Apply the module of this release again.",
         )
     return _ok("The stack tells tools all that they need.")
 
 
-def _place(seen: Evidence) -> Finding:
+def _place(seen: Evidence) -> CheckResult:
     """Account and region are those of the stack: the parameter may have been copied."""
     sts: STSClient = seen.stack.client("sts")
     caller = sts.get_caller_identity()
     # arn:aws:sqs:region:account:name
     region, account = seen.stack.outputs["queue_arn"].split(":")[3:5]
     if (sts.meta.region_name, caller["Account"]) != (region, account):
-        return Finding(
-            Outcome.FAIL,
+        return CheckResult(
+            CheckOutcome.FAIL,
             f"The stack is in {region} of account {account}, and you look at {sts.meta.region_name} of"
             f" {caller['Account']}.",
             "Set AWS_PROFILE and AWS_DEFAULT_REGION to the stack's.",
@@ -133,43 +133,43 @@ def _place(seen: Evidence) -> Finding:
     return _ok(f"You are {caller['Arn'].split(':', 5)[5]} in account {account}, {region}.")
 
 
-def _release(seen: Evidence) -> Finding:
+def _release(seen: Evidence) -> CheckResult:
     deployed, mine = seen.stack.outputs["release"], importlib.metadata.version("thumbnail-pipeline")
     if deployed != mine:
-        return Finding(
-            Outcome.WARN,
+        return CheckResult(
+            CheckOutcome.WARN,
             f"The stack is of release {deployed}, and this thumbctl of {mine}.",
             "Use the thumbctl of the stack's release, or apply this one's module.",
         )
     return _ok(f"Stack and thumbctl are of release {mine}.")
 
 
-def _settings(seen: Evidence) -> Finding:
+def _settings(seen: Evidence) -> CheckResult:
     settings = seen.stack.deployed().settings
     return _ok(f"The function makes {', '.join(each.name for each in settings.renditions)}.")
 
 
-def _function(seen: Evidence) -> Finding:
+def _function(seen: Evidence) -> CheckResult:
     state, update = seen.function.get("State", "Active"), seen.function.get("LastUpdateStatus", "Successful")
     if (state, update) != ("Active", "Successful"):
         why = (
             seen.function.get("LastUpdateStatusReason") or seen.function.get("StateReason") or "Lambda does not say why"
         )
-        return Finding(
-            Outcome.FAIL,
+        return CheckResult(
+            CheckOutcome.FAIL,
             f"The function is {state}, its last update {update} ({why}).",
             "Mend that, and apply the module again.",
         )
     return _ok(f"The function is {state}, and its last update {update}.")
 
 
-def _code(seen: Evidence) -> Finding:
+def _code(seen: Evidence) -> CheckResult:
     if seen.function["CodeSha256"] != seen.stack.outputs["function_sha256"]:
-        return Finding(Outcome.FAIL, "The function runs other code than was deployed by Terraform.", _APPLY)
+        return CheckResult(CheckOutcome.FAIL, "The function runs other code than was deployed by Terraform.", _APPLY)
     return _ok("The function runs the archive that was deployed.")
 
 
-def _layer(seen: Evidence) -> Finding:
+def _layer(seen: Evidence) -> CheckResult:
     """The layer holds compiled libraries, which work on what they were built for alone."""
     layers: LambdaClient = seen.stack.client("lambda")
     runtime, architecture = seen.function["Runtime"], seen.function["Architectures"][0]
@@ -177,18 +177,18 @@ def _layer(seen: Evidence) -> Finding:
         layer = layers.get_layer_version_by_arn(Arn=attached["Arn"])
         runtimes, architectures = layer.get("CompatibleRuntimes", ()), layer.get("CompatibleArchitectures", ())
         if runtime not in runtimes or architecture not in architectures:
-            return Finding(
-                Outcome.FAIL,
+            return CheckResult(
+                CheckOutcome.FAIL,
                 f"The function runs {runtime} on {architecture}, and its layer is for {', '.join(runtimes)} on"
                 f" {', '.join(architectures)}.",
                 f"Build it with 'make package RUNTIME={runtime} ARCHITECTURE={architecture}', and apply.",
             )
     if not seen.function.get("Layers"):
-        return Finding(Outcome.FAIL, "The function has no layer, so it has nothing to render with.", _APPLY)
+        return CheckResult(CheckOutcome.FAIL, "The function has no layer, so it has nothing to render with.", _APPLY)
     return _ok(f"Function and layer are for {runtime} on {architecture}.")
 
 
-def _notification(seen: Evidence) -> Finding:
+def _notification(seen: Evidence) -> CheckResult:
     if seen.stack.outputs["source_mode"] == "eventbridge":
         return _events(seen)
     s3: S3Client = seen.stack.client("s3")
@@ -196,15 +196,17 @@ def _notification(seen: Evidence) -> Finding:
     told = s3.get_bucket_notification_configuration(Bucket=bucket).get("QueueConfigurations", [])
     mine = [each for each in told if each["QueueArn"] == queue_arn]
     if not mine:
-        return Finding(Outcome.FAIL, f"{bucket} tells the work queue of nothing.", _APPLY)
+        return CheckResult(CheckOutcome.FAIL, f"{bucket} tells the work queue of nothing.", _APPLY)
     wanted = _MAKING | _UNMAKING if seen.stack.outputs["propagate_deletions"] else _MAKING
     missing = wanted.difference(*(each["Events"] for each in mine))
     if missing:
-        return Finding(Outcome.FAIL, f"{bucket} does not tell the work queue of {', '.join(sorted(missing))}.", _APPLY)
+        return CheckResult(
+            CheckOutcome.FAIL, f"{bucket} does not tell the work queue of {', '.join(sorted(missing))}.", _APPLY
+        )
     filters = [_filters(each) for each in mine]
     if filters != [{"prefix": prefix} if prefix else {}]:
-        return Finding(
-            Outcome.FAIL,
+        return CheckResult(
+            CheckOutcome.FAIL,
             f"{bucket} tells the work queue of keys with {filters}, and not of those that begin with {prefix!r}.",
             _APPLY,
         )
@@ -213,14 +215,14 @@ def _notification(seen: Evidence) -> Finding:
     return _ok(f"{bucket} tells the work queue of all that is {what} {where}.")
 
 
-def _events(seen: Evidence) -> Finding:
+def _events(seen: Evidence) -> CheckResult:
     """The bucket tells EventBridge, and the rule picks out what the work queue has to hear of."""
     s3: S3Client = seen.stack.client("s3")
     eventbridge: EventBridgeClient = seen.stack.client("events")
     bucket, rule, prefix = (seen.stack.outputs[name] for name in ("source_bucket", "source_rule_name", "source_prefix"))
     if "EventBridgeConfiguration" not in s3.get_bucket_notification_configuration(Bucket=bucket):
-        return Finding(
-            Outcome.FAIL,
+        return CheckResult(
+            CheckOutcome.FAIL,
             f"{bucket} does not send its events to EventBridge.",
             "Have its owner switch that on, in the bucket's notification configuration.",
         )
@@ -237,7 +239,7 @@ def _events(seen: Evidence) -> Finding:
     }
     found = [what for what, is_so in wrong.items() if is_so]
     if found:
-        return Finding(Outcome.FAIL, f"The rule {rule} {', and '.join(found)}.", _APPLY)
+        return CheckResult(CheckOutcome.FAIL, f"The rule {rule} {', and '.join(found)}.", _APPLY)
     where = f"below {prefix}" if prefix else "everywhere"
     what = "made or unmade" if seen.stack.outputs["propagate_deletions"] else "made"
     return _ok(f"{bucket} tells EventBridge, and the rule {rule} the work queue, of all that is {what} {where}.")
@@ -248,7 +250,7 @@ def _filters(configuration: Mapping[str, Any]) -> dict[str, str]:
     return {rule["Name"].lower(): rule["Value"] for rule in rules if rule["Value"]}
 
 
-def _queue_policy(seen: Evidence) -> Finding:
+def _queue_policy(seen: Evidence) -> CheckResult:
     # arn:partition:sqs:region:account:name
     _, partition, _, region, account, _ = seen.stack.outputs["queue_arn"].split(":")
     rule, bucket = seen.stack.outputs["source_rule_name"], seen.stack.outputs["source_bucket"]
@@ -258,7 +260,9 @@ def _queue_policy(seen: Evidence) -> Finding:
         service, arn = "s3.amazonaws.com", f"arn:{partition}:s3:::{bucket}"
     policy = json.loads(seen.queues["work"].get("Policy", '{"Statement": []}'))
     if not any(_lets_send(statement, service, arn) for statement in policy["Statement"]):
-        return Finding(Outcome.FAIL, f"The policy of the work queue does not let {rule or bucket} send to it.", _APPLY)
+        return CheckResult(
+            CheckOutcome.FAIL, f"The policy of the work queue does not let {rule or bucket} send to it.", _APPLY
+        )
     return _ok(f"The policy of the work queue lets {rule or bucket} send.")
 
 
@@ -283,7 +287,7 @@ def _listed(value: str | Iterable[str]) -> list[str]:
     return [value] if isinstance(value, str) else list(value)
 
 
-def _visibility(seen: Evidence) -> Finding:
+def _visibility(seen: Evidence) -> CheckResult:
     """A message must not come back while the function may still be busy with it.
 
     https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
@@ -292,31 +296,33 @@ def _visibility(seen: Evidence) -> Finding:
         needed = 6 * seen.function["Timeout"] + mapping.get("MaximumBatchingWindowInSeconds", 0)
         given = int(seen.queues[name]["VisibilityTimeout"])
         if given < needed:
-            return Finding(
-                Outcome.FAIL,
+            return CheckResult(
+                CheckOutcome.FAIL,
                 f"Messages of the {name} queue come back after {given} seconds, and the function may need {needed}.",
                 _APPLY,
             )
     return _ok("Messages stay hidden for as long as the function may be busy with them.")
 
 
-def _redrive(seen: Evidence) -> Finding:
+def _redrive(seen: Evidence) -> CheckResult:
     dead = int(seen.queues["dead letters"]["MessageRetentionPeriod"])
     for name in ("work", "backfill"):
         policy = json.loads(seen.queues[name].get("RedrivePolicy", "{}"))
         if policy.get("deadLetterTargetArn") != seen.stack.outputs["dlq_arn"]:
-            return Finding(Outcome.FAIL, f"What is given up in the {name} queue does not become a dead letter.", _APPLY)
+            return CheckResult(
+                CheckOutcome.FAIL, f"What is given up in the {name} queue does not become a dead letter.", _APPLY
+            )
         # A dead letter's age counts from when it was first sent.
         if int(seen.queues[name]["MessageRetentionPeriod"]) >= dead:
-            return Finding(
-                Outcome.FAIL,
+            return CheckResult(
+                CheckOutcome.FAIL,
                 f"Dead letters are kept no longer than the {name} queue keeps messages, so some vanish unseen.",
                 "Raise retention.dlq_days, and apply.",
             )
     return _ok(f"What is given up becomes a dead letter, and is kept for {dead // 86_400} days after it was sent.")
 
 
-def _mappings(seen: Evidence) -> Finding:
+def _mappings(seen: Evidence) -> CheckResult:
     arn = seen.function["FunctionArn"]
     wanted = {
         "work": ("queue_arn", "maximum_concurrency"),
@@ -325,8 +331,10 @@ def _mappings(seen: Evidence) -> Finding:
     for name, (queue, concurrency) in wanted.items():
         mapping = seen.mappings[name]
         if mapping["State"] in {"Disabled", "Disabling"}:
-            return Finding(
-                Outcome.FAIL, f"The {name} queue is paused: nothing is taken from it.", f"'thumbctl resume {name}'."
+            return CheckResult(
+                CheckOutcome.FAIL,
+                f"The {name} queue is paused: nothing is taken from it.",
+                f"'thumbctl resume {name}'.",
             )
         most = most_at_a_time(mapping)
         wrong = {
@@ -340,11 +348,11 @@ def _mappings(seen: Evidence) -> Finding:
         }
         found = [what for what, is_so in wrong.items() if is_so]
         if found:
-            return Finding(Outcome.FAIL, f"The mapping of the {name} queue {', and '.join(found)}.", _APPLY)
+            return CheckResult(CheckOutcome.FAIL, f"The mapping of the {name} queue {', and '.join(found)}.", _APPLY)
     return _ok("Both queues feed the function.")
 
 
-def _alarms(seen: Evidence) -> Finding:
+def _alarms(seen: Evidence) -> CheckResult:
     cloudwatch: CloudWatchClient = seen.stack.client("cloudwatch")
     names = {name for tier in seen.stack.outputs["alarm_names"].values() for name in tier}
     described: dict[str, Any] = {}
@@ -354,26 +362,30 @@ def _alarms(seen: Evidence) -> Finding:
     for page in pages:
         described |= {alarm["AlarmName"]: alarm for alarm in (*page["MetricAlarms"], *page["CompositeAlarms"])}
     if missing := sorted(names - described.keys()):
-        return Finding(Outcome.FAIL, f"There is no alarm {', no '.join(missing)}.", _APPLY)
+        return CheckResult(CheckOutcome.FAIL, f"There is no alarm {', no '.join(missing)}.", _APPLY)
     if mute := sorted(name for name, alarm in described.items() if not alarm.get("ActionsEnabled", True)):
-        return Finding(Outcome.FAIL, f"Nobody hears of {', '.join(mute)}: its actions are off.", _APPLY)
+        return CheckResult(CheckOutcome.FAIL, f"Nobody hears of {', '.join(mute)}: its actions are off.", _APPLY)
     if ringing := sorted(name for name, alarm in described.items() if alarm["StateValue"] == "ALARM"):
-        return Finding(
-            Outcome.WARN, f"Now in alarm: {', '.join(ringing)}.", "See the section of that name in docs/runbook.md."
+        return CheckResult(
+            CheckOutcome.WARN,
+            f"Now in alarm: {', '.join(ringing)}.",
+            "See the section of that name in docs/runbook.md.",
         )
     return _ok(f"{len(names)} alarms are there, and none is on.")
 
 
-def _topics(seen: Evidence) -> Finding:
+def _topics(seen: Evidence) -> CheckResult:
     deaf = [each.tier for each in channels.listed(seen.stack) if not each.heard]
     if deaf:
-        return Finding(
-            Outcome.WARN, f"Nobody hears {', '.join(deaf)}.", "See who could with 'thumbctl channels', and test it."
+        return CheckResult(
+            CheckOutcome.WARN,
+            f"Nobody hears {', '.join(deaf)}.",
+            "See who could with 'thumbctl channels', and test it.",
         )
     return _ok("Every tier is heard by somebody who confirmed.")
 
 
-def _table(seen: Evidence) -> Finding:
+def _table(seen: Evidence) -> CheckResult:
     dynamodb: DynamoDBClient = seen.stack.client("dynamodb")
     table, index = seen.stack.outputs["table_name"], seen.stack.outputs["failures_index_name"]
     described = dynamodb.describe_table(TableName=table)["Table"]
@@ -390,32 +402,32 @@ def _table(seen: Evidence) -> Finding:
     }
     found = [what for what, is_so in wrong.items() if is_so]
     if found:
-        return Finding(Outcome.FAIL, f"Of the catalog, {', and '.join(found)}.", _APPLY)
+        return CheckResult(CheckOutcome.FAIL, f"Of the catalog, {', and '.join(found)}.", _APPLY)
     return _ok("The catalog and its index are active, tombstones expire, and it can be restored to any second.")
 
 
-def _key(seen: Evidence) -> Finding:
+def _key(seen: Evidence) -> CheckResult:
     key = seen.queues["work"].get("KmsMasterKeyId")
     if not key:
-        return Finding(Outcome.FAIL, "The work queue is not encrypted with the stack's key.", _APPLY)
+        return CheckResult(CheckOutcome.FAIL, "The work queue is not encrypted with the stack's key.", _APPLY)
     kms: KMSClient = seen.stack.client("kms")
     state = kms.describe_key(KeyId=key)["KeyMetadata"]["KeyState"]
     if state != "Enabled":
-        return Finding(
-            Outcome.FAIL,
+        return CheckResult(
+            CheckOutcome.FAIL,
             f"The key that everything is encrypted with is {state}.",
             f"Cancel its deletion, if that is it, and enable it: 'aws kms enable-key --key-id {key}'.",
         )
     return _ok("The key that everything is encrypted with is enabled.")
 
 
-def _backlog(seen: Evidence) -> Finding:
+def _backlog(seen: Evidence) -> CheckResult:
     waiting = {name: _messages(queue) for name, queue in seen.queues.items()}
     dead = waiting.pop("dead letters")
     told = ", ".join(f"{number:,} in the {name} queue" for name, number in waiting.items())
     if dead:
-        return Finding(
-            Outcome.WARN,
+        return CheckResult(
+            CheckOutcome.WARN,
             f"{dead:,} dead letter{'' if dead == 1 else 's'} and {told}.",
             "See what they have in common with 'thumbctl dlq peek'.",
         )

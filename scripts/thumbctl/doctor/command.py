@@ -12,10 +12,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from thumbctl import stack as stacks
+from thumbctl.aws_errors import is_denied, sentence
 from thumbctl.conventions import ExitCode, JsonOption, StackOption, console, write_json
 from thumbctl.doctor import canary
-from thumbctl.doctor.checks import CHECKS, Evidence, Finding, Outcome
-from thumbctl.errors import ThumbctlError, is_denied, sentence
+from thumbctl.doctor.checks import CHECKS, CheckOutcome, CheckResult, Evidence
+from thumbctl.errors import ThumbctlError
 from thumbctl.words import printable
 
 if TYPE_CHECKING:
@@ -27,12 +28,12 @@ if TYPE_CHECKING:
 __all__ = ["doctor"]
 
 _WITHIN_SECONDS: Final = 60.0
-_STYLES: Final = {Outcome.OK: "green", Outcome.WARN: "yellow", Outcome.FAIL: "red"}
+_STYLES: Final = {CheckOutcome.OK: "green", CheckOutcome.WARN: "yellow", CheckOutcome.FAIL: "red"}
 
 
 def doctor(
     stack: StackOption = None,
-    fly_canary: Annotated[  # noqa: FBT002 - a switch
+    fly_canary: Annotated[
         bool,
         typer.Option(
             "--canary/--no-canary",
@@ -42,7 +43,7 @@ def doctor(
     within: Annotated[
         float, typer.Option("--within", metavar="SECONDS", min=1, help="How long the canary may take, each way.")
     ] = _WITHIN_SECONDS,
-    as_json: JsonOption = False,  # noqa: FBT002 - a switch
+    as_json: JsonOption = False,
 ) -> None:
     """Check a deployed stack from outside, from its notification to its alarms, and send a canary through it.
 
@@ -59,7 +60,7 @@ def doctor(
     if fly_canary:
         checks["canary"] = lambda seen: _canary(seen.stack, within)
     for name, finding in _findings(found, checks):
-        failed |= finding.outcome is Outcome.FAIL
+        failed |= finding.outcome is CheckOutcome.FAIL
         if as_json:
             write_json([{"check": name, **asdict(finding)}])
         else:
@@ -68,7 +69,7 @@ def doctor(
         raise typer.Exit(ExitCode.WRONG)
 
 
-def _findings(stack: Stack, checks: dict[str, Check]) -> Iterator[tuple[str, Finding]]:
+def _findings(stack: Stack, checks: dict[str, Check]) -> Iterator[tuple[str, CheckResult]]:
     evidence = Evidence(stack)
     for name, check in checks.items():
         with Console(stderr=True).status(f"{name} …"):
@@ -76,34 +77,34 @@ def _findings(stack: Stack, checks: dict[str, Check]) -> Iterator[tuple[str, Fin
         yield name, finding
 
 
-def _checked(check: Check, evidence: Evidence) -> Finding:
+def _checked(check: Check, evidence: Evidence) -> CheckResult:
     try:
         return check(evidence)
     except ClientError as error:
         if is_denied(error):
-            return Finding(Outcome.WARN, f"It could not be checked: {sentence(error)}")
-        return Finding(Outcome.FAIL, sentence(error), "'terraform apply' makes what is missing.")
+            return CheckResult(CheckOutcome.WARN, f"It could not be checked: {sentence(error)}")
+        return CheckResult(CheckOutcome.FAIL, sentence(error), "'terraform apply' makes what is missing.")
     except ThumbctlError as error:
-        return Finding(Outcome.FAIL, str(error))
+        return CheckResult(CheckOutcome.FAIL, str(error))
 
 
-def _canary(stack: Stack, within: float) -> Finding:
+def _canary(stack: Stack, within: float) -> CheckResult:
     try:
         flight = canary.fly(stack, within)
     except canary.CanaryDied as error:
-        return Finding(
-            Outcome.FAIL,
+        return CheckResult(
+            CheckOutcome.FAIL,
             f"The canary did not get through: {error}.",
             "See what waits with 'thumbctl status', and allow more time with --within.",
         )
-    return Finding(
-        Outcome.OK,
+    return CheckResult(
+        CheckOutcome.OK,
         f"A canary had its {flight.thumbnails} thumbnails after {flight.ready_seconds:.1f} seconds, and they were gone"
         f" {flight.gone_seconds:.1f} seconds after it was deleted.",
     )
 
 
-def _line(name: str, finding: Finding) -> Table:
+def _line(name: str, finding: CheckResult) -> Table:
     """One check; a table of its own, so that it is seen as soon as it is done."""
     line = Table.grid(padding=(0, 2))
     line.add_column(width=4, no_wrap=True, style=_STYLES[finding.outcome])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import sys
 import time
 from collections import Counter
@@ -33,21 +32,23 @@ from thumbctl.conventions import (
     progress,
     write_json,
 )
-from thumbctl.costs import command as estimate
+from thumbctl.costs import quote
 from thumbctl.costs.estimate import Job
 from thumbctl.errors import ThumbctlError
 from thumbctl.importing import files
-from thumbctl.importing.follow import FAILED, PATIENCE_SECONDS, Follower, Queues
+from thumbctl.importing.follow import PATIENCE_SECONDS, Follower, Queues
 from thumbctl.importing.import_journal import SCHEMA, ImportJournal, Planned
 from thumbctl.importing.transfer import Transfer
-from thumbctl.importing.uploads import Tally, Uploads
+from thumbctl.importing.uploads import Uploads, UploadTally
+from thumbctl.interrupts import interrupt_once
+from thumbnail_pipeline.outcomes import Status
 from thumbnail_pipeline.rows import Rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from thumbctl.costs.estimate import Estimate
-    from thumbctl.importing.files import LeftOut, Problem, Source
+    from thumbctl.importing.files import LeftOut, Problem, SourceFile
     from thumbctl.importing.follow import Stalled
     from thumbctl.stack import Stack
 
@@ -58,7 +59,7 @@ _TOLD: Final = 10
 """Of images that failed, people are told so many; scripts of all."""
 
 
-class State(StrEnum):
+class ImportState(StrEnum):
     """How an import ended."""
 
     FINISHED = "finished"
@@ -85,18 +86,18 @@ def import_files(
             help="Import what it lists: a path a line, or path, tab, key. - is standard input.",
         ),
     ] = None,
-    null: Annotated[bool, typer.Option("-0", "--null", help="The manifest is of 'find -print0'.")] = False,  # noqa: FBT002 - a switch
-    follow: Annotated[bool, typer.Option("--follow", help="Stay until every image is READY or FAILED.")] = False,  # noqa: FBT002 - a switch
+    null: Annotated[bool, typer.Option("-0", "--null", help="The manifest is of 'find -print0'.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", help="Stay until every image is READY or FAILED.")] = False,
     rate: Annotated[
         float | None, typer.Option("--rate", min=0.1, metavar="N", help="Upload at most so many files a second.")
     ] = None,
     concurrency: Annotated[
         int, typer.Option("--concurrency", min=1, max=512, metavar="N", help="Upload so many files at a time.")
     ] = 32,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Upload nothing, and say what would be uploaded.")] = False,  # noqa: FBT002 - a switch
-    yes: YesOption = False,  # noqa: FBT002 - a switch
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Upload nothing, and say what would be uploaded.")] = False,
+    yes: YesOption = False,
     stack: StackOption = None,
-    as_json: JsonOption = False,  # noqa: FBT002 - a switch
+    as_json: JsonOption = False,
 ) -> None:
     """Upload files to where the stack makes thumbnails of them.
 
@@ -130,7 +131,7 @@ def import_files(
             run.tell_what_would_be()
         else:
             run.ask(yes=yes)
-            with _interruptible():
+            with interrupt_once():
                 run.go(follow=follow)
             run.tell(follow=follow)
         raise typer.Exit(run.exit_code(follow=follow))
@@ -173,26 +174,10 @@ def _opened(manifest: str | None) -> Iterator[IO[bytes] | None]:
 
 def _sources(
     named: Sequence[str], manifest: IO[bytes] | None, prefix: str, *, end: bytes
-) -> Iterator[Source | LeftOut]:
+) -> Iterator[SourceFile | LeftOut]:
     yield from chain.from_iterable(files.below(each, prefix) for each in named)
     if manifest:
         yield from files.listed(manifest, prefix, end=end)
-
-
-@contextlib.contextmanager
-def _interruptible() -> Iterator[None]:
-    """Let the first Ctrl-C unwind, and the second one end the process at once."""
-
-    def unwind(*_: object) -> None:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        raise KeyboardInterrupt
-
-    previous = signal.signal(signal.SIGINT, unwind)
-    try:
-        yield
-    finally:
-        if signal.getsignal(signal.SIGINT) is unwind:
-            signal.signal(signal.SIGINT, previous)
 
 
 class _Run:
@@ -212,11 +197,11 @@ class _Run:
         transfer = Transfer(self._s3, self._bucket, connections=concurrency)
         self._uploads = Uploads(self._s3, self._bucket, prefix, transfer, at_once=concurrency, pace=Pace(rate))
         self._planned = Planned()
-        self._tally = Tally()
-        self._state = State.FINISHED
+        self._tally = UploadTally()
+        self._state = ImportState.FINISHED
         self._stalled: Stalled | None = None
 
-    def plan(self, found: Iterator[Source | LeftOut]) -> None:
+    def plan(self, found: Iterator[SourceFile | LeftOut]) -> None:
         """Look at all files, and note them. Raises ThumbctlError where there is none."""
         most_bytes = self._stack.deployed().settings.limits.bytes
         with progress() as bar:
@@ -244,7 +229,7 @@ class _Run:
     def ask(self, *, yes: bool) -> None:
         """Say what the rest costs, and ask."""
         if cost := self._estimate(*self._journal.remaining()):
-            estimate.ask(cost, yes=yes)
+            quote.ask(cost, yes=yes)
 
     def go(self, *, follow: bool) -> None:
         """Upload, and follow, until it is through or somebody presses Ctrl-C."""
@@ -276,9 +261,9 @@ class _Run:
                 if follow:
                     queues = Queues(self._stack.outputs["queue_url"], self._stack.outputs["dlq_url"])
                     self._stalled = follower.run(self._stack.client("sqs", self._config), queues, show)
-                    self._state = State.STALLED if self._stalled else self._state
+                    self._state = ImportState.STALLED if self._stalled else self._state
             except KeyboardInterrupt:
-                self._state = State.PAUSED
+                self._state = ImportState.PAUSED
 
     def tell(self, *, follow: bool) -> None:
         """Say how it ended."""
@@ -292,16 +277,16 @@ class _Run:
             console().print(_table(self._tally, self._left_out, outcomes))
             for key, outcome, reason in islice(failed, _TOLD):
                 typer.echo(f"{outcome} {reason} {key}")
-            if self._state is State.PAUSED:
+            if self._state is ImportState.PAUSED:
                 typer.echo("Paused. The same command goes on where this one stopped.")
         if self._stalled:
             complain(_why(self._stalled, outcomes[None, None]))
 
     def exit_code(self, *, follow: bool) -> int:
         """What it comes to for a script."""
-        if self._state is State.PAUSED:
+        if self._state is ImportState.PAUSED:
             return ExitCode.INTERRUPTED
-        failed = follow and any(outcome == FAILED for outcome, _ in self._journal.outcomes())
+        failed = follow and any(outcome == Status.FAILED for outcome, _ in self._journal.outcomes())
         return ExitCode.WRONG if failed or self._stalled or self._problems else ExitCode.FINE
 
     @property
@@ -334,15 +319,15 @@ class _Run:
 
     def _estimate(self, files: int, size: int) -> Estimate | None:
         """Say what it costs to import so many files and bytes; None where there are none."""
-        cost = estimate.of_stack(self._stack, Job("import", files, size)) if files else None
+        cost = quote.of_stack(self._stack, Job("import", files, size)) if files else None
         if self._as_json:
             write_json([{"state": "looked", "files": files, "bytes": size, "estimate": cost and cost.as_json()}])
         elif cost:
-            estimate.summarise(cost)
+            quote.summarise(cost)
         return cost
 
 
-def _table(tally: Tally, left_out: Counter[Problem], outcomes: Counter[tuple[str | None, str | None]]) -> Table:
+def _table(tally: UploadTally, left_out: Counter[Problem], outcomes: Counter[tuple[str | None, str | None]]) -> Table:
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(justify="right")
     table.add_column()
@@ -352,7 +337,7 @@ def _table(tally: Tally, left_out: Counter[Problem], outcomes: Counter[tuple[str
         table.add_row(f"{number:,}", f"left out: {problem}", style="" if problem.harmless else "red")
     for (outcome, reason), number in outcomes.most_common():
         words = f"{outcome or 'not decided yet'}{f': {reason}' if reason else ''}"
-        table.add_row(f"{number:,}", escape(words), style="red" if outcome == FAILED else "")
+        table.add_row(f"{number:,}", escape(words), style="red" if outcome == Status.FAILED else "")
     return table
 
 

@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import IO, TYPE_CHECKING
 
+from thumbnail_pipeline.images import LONGEST_KEY_BYTES
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-
-LONGEST_KEY_BYTES = 1024
-"""https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html"""
 
 _READ_BYTES = 2**20
 
@@ -50,7 +49,7 @@ class Problem(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class SourceFile:
     """A file, and the key that it gets."""
 
     key: str
@@ -71,7 +70,7 @@ class LeftOut:
     """What else there is to say of it."""
 
 
-def below(path: str, prefix: str) -> Iterator[Source | LeftOut]:
+def below(path: str, prefix: str) -> Iterator[SourceFile | LeftOut]:
     """Look at `path`: every file below a directory, under `prefix` and its path from there; a file, under its name;
     or what matches a pattern such as 'photos/**/*.jpg', under the path from the directory before the first wildcard.
 
@@ -90,7 +89,7 @@ def below(path: str, prefix: str) -> Iterator[Source | LeftOut]:
         yield LeftOut(path, Problem.MISSING)
 
 
-def listed(manifest: IO[bytes], prefix: str, *, end: bytes = b"\n") -> Iterator[Source | LeftOut]:
+def listed(manifest: IO[bytes], prefix: str, *, end: bytes = b"\n") -> Iterator[SourceFile | LeftOut]:
     r"""Look at the files of a manifest: a path each, or a path, a tab and a key; only paths where they `end` with NUL.
 
     Without a key it is the path as it stands there, without a leading '/' or './'.
@@ -101,7 +100,7 @@ def listed(manifest: IO[bytes], prefix: str, *, end: bytes = b"\n") -> Iterator[
             yield _listed(os.fsdecode(path), os.fsdecode(key) if tab else None, prefix)
 
 
-def _found(path: str, root: str, prefix: str, *, is_root: bool) -> Iterator[Source | LeftOut]:
+def _found(path: str, root: str, prefix: str, *, is_root: bool) -> Iterator[SourceFile | LeftOut]:
     try:
         status = os.stat(path)  # noqa: PTH116 - a Path each takes longer than the call
     except OSError as error:
@@ -115,7 +114,9 @@ def _found(path: str, root: str, prefix: str, *, is_root: bool) -> Iterator[Sour
         yield _judged(path, os.path.relpath(path, root), prefix, status)
 
 
-def _walk(directory: str, root: str, prefix: str, ancestors: tuple[tuple[int, int], ...]) -> Iterator[Source | LeftOut]:
+def _walk(
+    directory: str, root: str, prefix: str, ancestors: tuple[tuple[int, int], ...]
+) -> Iterator[SourceFile | LeftOut]:
     try:
         entries = os.scandir(directory)
     except OSError as error:
@@ -147,7 +148,7 @@ def _entries(manifest: IO[bytes], end: bytes) -> Iterator[bytes]:
     yield rest
 
 
-def _listed(path: str, key: str | None, prefix: str) -> Source | LeftOut:
+def _listed(path: str, key: str | None, prefix: str) -> SourceFile | LeftOut:
     if key is None:
         key = os.path.normpath(path).lstrip("/")
         if key == ".." or key.startswith("../"):
@@ -161,7 +162,7 @@ def _listed(path: str, key: str | None, prefix: str) -> Source | LeftOut:
     return _judged(os.path.abspath(path), key, prefix, status)  # noqa: PTH100
 
 
-def _judged(path: str, name: str, prefix: str, status: os.stat_result) -> Source | LeftOut:
+def _judged(path: str, name: str, prefix: str, status: os.stat_result) -> SourceFile | LeftOut:
     if not stat.S_ISREG(status.st_mode):
         return LeftOut(path, Problem.SPECIAL)
     key = prefix + name
@@ -172,7 +173,7 @@ def _judged(path: str, name: str, prefix: str, status: os.stat_result) -> Source
         return LeftOut(path, Problem.NOT_UTF8)
     if length > LONGEST_KEY_BYTES:
         return LeftOut(path, Problem.LONG_KEY)
-    return Source(key, path, status.st_size, status.st_mtime_ns)
+    return SourceFile(key, path, status.st_size, status.st_mtime_ns)
 
 
 def _unseen(path: str, error: OSError) -> LeftOut:

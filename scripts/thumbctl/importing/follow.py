@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from botocore.exceptions import ClientError
 
 from thumbctl.bulk.queues import depth
+from thumbnail_pipeline.outcomes import Status
 from thumbnail_pipeline.rows import KEYS_A_CALL
 
 if TYPE_CHECKING:
@@ -24,10 +25,8 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
     from thumbctl.importing.import_journal import ImportJournal
-    from thumbnail_pipeline.rows import Known, Rows
+    from thumbnail_pipeline.rows import Row, Rows
 
-READY: Final = "READY"
-FAILED: Final = "FAILED"
 REPLACED: Final = "REPLACED"
 """Somebody has put other bytes there since, or deleted it."""
 
@@ -132,17 +131,17 @@ class Follower:
         taken = [self._waiting.popleft() for _ in range(min(_CALLS_AT_ONCE * KEYS_A_CALL, len(self._waiting)))]
         return [taken[begin : begin + KEYS_A_CALL] for begin in range(0, len(taken), KEYS_A_CALL)]
 
-    def _outcome(self, key: str, etag: str, known: Known | None) -> tuple[str, str | None] | None:
-        if known is None or known.status is None:
+    def _outcome(self, key: str, etag: str, row: Row | None) -> tuple[str, str | None] | None:
+        if row is None or row.status is None:
             return None
         # Of what is too large to be read, the row may know no ETag.
-        if known.etag == etag or (known.status == FAILED and known.etag is None):
-            return known.status, known.reason
+        if row.etag == etag or (row.status is Status.FAILED and row.etag is None):
+            return row.status, row.reason
         # The row is of an earlier state, for which ours is still to come, or of a later one.
-        if key not in self._ours or self._ours[key] != known.etag:
+        if key not in self._ours or self._ours[key] != row.etag:
             if self._etag_of(key) != etag:
                 return REPLACED, None
-            self._ours[key] = known.etag
+            self._ours[key] = row.etag
         return None
 
     def _etag_of(self, key: str) -> str | None:

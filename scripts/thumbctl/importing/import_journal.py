@@ -14,7 +14,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from thumbctl.importing.files import LeftOut, Problem, Source
+from thumbctl.importing.files import LeftOut, Problem, SourceFile
 
 if TYPE_CHECKING:
     import sqlite3
@@ -56,7 +56,7 @@ class Planned:
 class Entry:
     """A file to import, and what was stored of it before."""
 
-    source: Source
+    source: SourceFile
     etag: str | None
 
 
@@ -67,7 +67,7 @@ class ImportJournal:
         self._connection = connection
         self._run: int = connection.execute("PRAGMA user_version").fetchone()[0]
 
-    def plan(self, found: Iterable[Source | LeftOut], *, most_bytes: int, planned: Planned) -> Iterator[LeftOut]:
+    def plan(self, found: Iterable[SourceFile | LeftOut], *, most_bytes: int, planned: Planned) -> Iterator[LeftOut]:
         """Begin a run: note every source that is `found`, add it up in `planned`, and yield what is left out.
 
         A source is left out that is empty, has more than `most_bytes`, or the key of one found before.
@@ -100,7 +100,7 @@ class ImportJournal:
             "SELECT key, path, size, mtime_ns, etag FROM files WHERE run = ? AND key > ? ORDER BY key LIMIT ?",
             (self._run, after, _ROWS_AT_ONCE),
         ).fetchall():
-            yield from (Entry(Source(*row[:4]), row[4]) for row in rows)
+            yield from (Entry(SourceFile(*row[:4]), row[4]) for row in rows)
             after = rows[-1][0]
 
     def record(self, stored: Iterable[tuple[str, Stored]]) -> None:
@@ -139,7 +139,7 @@ class ImportJournal:
             "SELECT key, outcome, ifnull(reason, '') FROM files WHERE outcome <> 'READY' ORDER BY key"
         )
 
-    def _noted(self, found: Source | LeftOut, most_bytes: int, planned: Planned) -> LeftOut | None:
+    def _noted(self, found: SourceFile | LeftOut, most_bytes: int, planned: Planned) -> LeftOut | None:
         if isinstance(found, LeftOut):
             return found
         if not found.size:

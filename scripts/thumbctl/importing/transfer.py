@@ -1,6 +1,6 @@
 """Puts files into a bucket with the AWS Common Runtime: one request a file, and one signature for all its bytes.
 
-docs/decisions/0070-uploads-by-the-common-runtime.md says why not with boto3, and what that costs.
+docs/decisions/0029-uploads-by-the-common-runtime.md says why not with boto3, and what that costs.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from awscrt.s3 import (
 )
 from botocore.exceptions import ClientError
 
-from thumbctl.bulk.errors import BulkError
+from thumbctl.errors import ThumbctlError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -90,7 +90,8 @@ class Transfer:
     def put(self, file: Path, key: str, *, size: int, headers: Mapping[str, str]) -> Stored:
         """Put the `size` bytes of `file` at `key`, with `headers` as PutObject has them.
 
-        Raises ClientError as boto3 does, OSError where the file is gone or shorter, BulkError where S3 does not answer.
+        Raises ClientError as boto3 does, OSError where the file is gone or shorter, ThumbctlError where S3 does not
+        answer.
         """
         answered: dict[str, str] = {}
 
@@ -114,10 +115,10 @@ class Transfer:
             raise OSError(f"{file}: {error}") from error
         return Stored(answered["etag"].strip('"'), answered.get("x-amz-version-id"))
 
-    def _told(self, error: AwsCrtError, file: Path) -> OSError | BulkError:
+    def _told(self, error: AwsCrtError, file: Path) -> OSError | ThumbctlError:
         if error.name in _THE_FILE:
             return OSError(f"{file}: {error.message}")
-        return BulkError(
+        return ThumbctlError(
             f"{self._url} does not take an upload ({error.name}: {error.message.rstrip('.')}): check the network,"
             " AWS_DEFAULT_REGION and AWS_ENDPOINT_URL, and start again; what was uploaded stays uploaded."
         )

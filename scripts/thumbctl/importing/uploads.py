@@ -23,7 +23,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, Protocol
 from awscrt import checksums
 from botocore.exceptions import ClientError
 
-from thumbctl.importing.files import LeftOut, Problem, Source, problem_of
+from thumbctl.importing.files import LeftOut, Problem, SourceFile, problem_of
 from thumbctl.importing.transfer import Stored
 from thumbnail_pipeline import listing
 
@@ -62,14 +62,14 @@ class Puts(Protocol):
 class Brought:
     """A file whose bytes are in the bucket."""
 
-    source: Source
+    source: SourceFile
     stored: Stored
     uploaded: bool
     """Whether by this; otherwise they were there."""
 
 
 @dataclass
-class Tally:
+class UploadTally:
     """What came of the files so far."""
 
     uploaded: int = 0
@@ -127,7 +127,7 @@ class Uploads:
         self._at_once = at_once
         self._pace = pace
 
-    def missing(self, journal: ImportJournal) -> Iterator[Source]:
+    def missing(self, journal: ImportJournal) -> Iterator[SourceFile]:
         """Yield what `run` would upload, without doing so."""
         beside = Beside(self._s3, self._bucket, self._prefix)
         for entry in journal.entries():
@@ -142,7 +142,7 @@ class Uploads:
     def run(
         self,
         journal: ImportJournal,
-        tally: Tally,
+        tally: UploadTally,
         *,
         left_out: Callable[[LeftOut], None],
         meanwhile: Callable[[], None],
@@ -150,7 +150,7 @@ class Uploads:
         """Bring every file of the journal's run, and keep `tally`; `left_out` hears of those that could not be.
 
         `meanwhile` is called about once a second. However this ends, what was brought is in the journal. After an error
-        of all files (ClientError, BotoCoreError, BulkError) or Ctrl-C, what is under way comes to its end first.
+        of all files (ClientError, BotoCoreError, ThumbctlError) or Ctrl-C, what is under way comes to its end first.
         """
         flight = _Flight(journal, tally, left_out, meanwhile)
         threads = ThreadPoolExecutor(self._at_once)
@@ -193,7 +193,7 @@ class Uploads:
                 return LeftOut(source.path, Problem.REFUSED, f"{code}: {error.response['Error'].get('Message', '')}")
             raise
 
-    def _brought(self, source: Source, there: There | None) -> Brought | LeftOut:
+    def _brought(self, source: SourceFile, there: There | None) -> Brought | LeftOut:
         for _ in range(_ATTEMPTS):
             if there and (stored := self._identical(source, there)):
                 return Brought(source, stored, uploaded=False)
@@ -222,7 +222,7 @@ class Uploads:
         head = self._head(key)
         return There(head["ETag"].strip('"'), head["ContentLength"]) if head else None
 
-    def _identical(self, source: Source, there: There) -> Stored | None:
+    def _identical(self, source: SourceFile, there: There) -> Stored | None:
         """The object, if it has the file's bytes: as many, and with the checksum that S3 made when it took them."""
         if there.size != source.size:
             return None
@@ -251,7 +251,11 @@ class _Flight:
     """What is under way, and what has landed and is not in the journal yet."""
 
     def __init__(
-        self, journal: ImportJournal, tally: Tally, left_out: Callable[[LeftOut], None], meanwhile: Callable[[], None]
+        self,
+        journal: ImportJournal,
+        tally: UploadTally,
+        left_out: Callable[[LeftOut], None],
+        meanwhile: Callable[[], None],
     ) -> None:
         self.under_way: dict[Future[Brought | LeftOut], int] = {}
         self._journal = journal
@@ -261,13 +265,13 @@ class _Flight:
         self._landed: list[tuple[str, Stored]] = []
         self._turned = time.monotonic()
 
-    def full(self, source: Source, most: int) -> bool:
+    def full(self, source: SourceFile, most: int) -> bool:
         """Whether `source` has to wait: until there are less than `most`, and room for its bytes."""
         if not self.under_way:
             return False
         return len(self.under_way) >= most or sum(self.under_way.values()) + source.size > _BYTES_IN_FLIGHT
 
-    def begin(self, source: Source, future: Future[Brought | LeftOut]) -> None:
+    def begin(self, source: SourceFile, future: Future[Brought | LeftOut]) -> None:
         self.under_way[future] = source.size
         self.turn()
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
-from thumbnailer.catalog import FAILURE_SHARDS
+from thumbnail_pipeline.rows import FAILURE_SHARDS, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import datetime
 
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef
+    from mypy_boto3_dynamodb.type_defs import QueryInputPaginateTypeDef
 
 # Every shard holds one page, whoever wants a screenful included.
 _ROWS_A_CALL = 250
@@ -46,33 +46,30 @@ def failures(dynamodb: DynamoDBClient, table: str, index: str, *, since: datetim
 
 
 def _shard(dynamodb: DynamoDBClient, table: str, index: str, shard: str, since: datetime | None) -> Iterator[Failed]:
-    request: QueryInputTypeDef = {
+    request: QueryInputPaginateTypeDef = {
         "TableName": table,
         "IndexName": index,
         "KeyConditionExpression": "failure_shard = :shard",
         "ExpressionAttributeValues": {":shard": {"S": shard}},
         "ScanIndexForward": False,
-        "Limit": _ROWS_A_CALL,
+        "PaginationConfig": {"PageSize": _ROWS_A_CALL},
     }
     if since is not None:
         request["KeyConditionExpression"] = "failure_shard = :shard AND failed_at >= :since"
         # As the function writes it.
         moment = since.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         request["ExpressionAttributeValues"] = {":shard": {"S": shard}, ":since": {"S": moment}}
-    while True:
-        page = dynamodb.query(**request)
+    for page in dynamodb.get_paginator("query").paginate(**request):
         yield from map(_failed, page["Items"])
-        if "LastEvaluatedKey" not in page:
-            return
-        request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
 
 def _failed(item: Mapping[str, Any]) -> Failed:
+    values = plain(item)
     return Failed(
-        key=item["source_key"]["S"],
-        reason=item["reason"]["S"],
-        detail=item["detail"]["S"],
-        etag=item["etag"]["S"] if "etag" in item else None,
-        attempts=int(item["attempts"]["N"]),
-        failed_at=item["failed_at"]["S"],
+        key=values["source_key"],
+        reason=values["reason"],
+        detail=values["detail"],
+        etag=values.get("etag"),
+        attempts=values["attempts"],
+        failed_at=values["failed_at"],
     )

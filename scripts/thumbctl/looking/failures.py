@@ -53,14 +53,14 @@ def failures(
         int | None,
         typer.Option(min=1, metavar="N", help="The newest so many: 100 in a table, and all of them otherwise."),
     ] = None,
-    by_reason: Annotated[  # noqa: FBT002 - a switch
+    by_reason: Annotated[
         bool, typer.Option("--by-reason", help="How many failed for each reason, and the newest of them.")
     ] = False,
     export: Annotated[
         Path | None,
         typer.Option(dir_okay=False, metavar="FILE.csv|FILE.jsonl", help="Write them to a file that is not there yet."),
     ] = None,
-    as_json: JsonOption = False,  # noqa: FBT002 - a switch
+    as_json: JsonOption = False,
 ) -> None:
     """List the images that are failed now, the newest first.
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from boto3.dynamodb.types import TypeDeserializer
-
 from thumbnail_pipeline import listing
-from thumbnail_pipeline.rows import Known, known
+from thumbnail_pipeline.images import Image
+from thumbnail_pipeline.rows import decoded, key_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,23 +17,14 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
     from thumbctl.stack import Stack
-
-_deserialise = TypeDeserializer().deserialize
+    from thumbnail_pipeline.rows import Row
 
 # https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html
 _MOST_VERSIONS = 1000
 
 
 @dataclass(frozen=True)
-class Row:
-    """A catalog row: `attributes` for people, as JSON has them, and `known` to judge it by."""
-
-    attributes: Mapping[str, Any]
-    known: Known
-
-
-@dataclass(frozen=True)
-class Source:
+class SourceObject:
     """What the uploads bucket has, and had, at a key; a bucket without versioning has no past."""
 
     current: listing.Listed | None
@@ -48,7 +37,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Thumbnail:
+class ThumbnailObject:
     """A rendition as its row lists it, and whether it lies in the bucket."""
 
     listed: Mapping[str, Any]
@@ -60,15 +49,12 @@ class Thumbnail:
 def row(stack: Stack, key: str) -> Row | None:
     """Read the row of the source object at `key` as it is at this moment."""
     dynamodb: DynamoDBClient = stack.client("dynamodb")
-    named = {"source_key": {"S": key}, "source_bucket": {"S": stack.outputs["source_bucket"]}}
+    named = key_of(Image(stack.outputs["source_bucket"], key))
     answer = dynamodb.get_item(TableName=stack.outputs["table_name"], Key=named, ConsistentRead=True)
-    if "Item" not in answer:
-        return None
-    item = answer["Item"]
-    return Row({name: _plain(_deserialise(value)) for name, value in sorted(item.items())}, known(item))
+    return decoded(answer["Item"]) if "Item" in answer else None
 
 
-def source(stack: Stack, key: str) -> Source | None:
+def source(stack: Stack, key: str) -> SourceObject | None:
     """Look at the versions of a source object, or return None where there never was one that is still kept."""
     s3: S3Client = stack.client("s3")
     # Of all keys that begin with it, a key itself comes first, and of its versions the newest.
@@ -78,31 +64,19 @@ def source(stack: Stack, key: str) -> Source | None:
     latest = next((each for each in versions if each["IsLatest"]), None)
     if latest is not None:
         current = listing.Listed(key, latest["Size"], latest["ETag"].strip('"'), latest["LastModified"])
-        return Source(current, latest["VersionId"], len(versions), latest["LastModified"])
+        return SourceObject(current, latest["VersionId"], len(versions), latest["LastModified"])
     hidden = next((each for each in markers if each["IsLatest"]), None)
     if hidden is not None:
-        return Source(None, hidden["VersionId"], len(versions), hidden["LastModified"])
+        return SourceObject(None, hidden["VersionId"], len(versions), hidden["LastModified"])
     return None
 
 
-def thumbnails(stack: Stack, listed: Sequence[Mapping[str, Any]]) -> list[Thumbnail]:
+def thumbnails(stack: Stack, listed: Sequence[Mapping[str, Any]]) -> list[ThumbnailObject]:
     """Compare the renditions that a row lists with what lies in the thumbnails bucket."""
     s3: S3Client = stack.client("s3")
     found = []
     for each in listed:
         lying = listing.find(s3, stack.outputs["thumbnails_bucket"], each["key"])
         state = "missing" if lying is None else "there" if lying.etag == each["etag"] else "altered"
-        found.append(Thumbnail(each, state))
+        found.append(ThumbnailObject(each, state))
     return found
-
-
-def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever a row can hold
-    """The same as JSON can hold it; the catalog has no binary attributes."""
-    match value:
-        case Decimal():
-            return int(value) if value == value.to_integral_value() else float(value)
-        case list():
-            return [_plain(each) for each in value]
-        case dict():
-            return {name: _plain(each) for name, each in value.items()}
-    return value

@@ -12,19 +12,21 @@ from rich.markup import escape
 from rich.table import Table
 
 from thumbctl import stack as stacks
+from thumbctl.aws_errors import sentence
 from thumbctl.conventions import ExitCode, JsonOption, SinceOption, StackOption, complain, console, write_json
-from thumbctl.errors import sentence
 from thumbctl.looking import history, image, traces
 from thumbctl.words import bytes_in_words, printable
+from thumbnail_pipeline.outcomes import Status, Undecided
 from thumbnail_pipeline.reconciliation.findings import Kind
 from thumbnail_pipeline.reconciliation.judgement import Verdict, judge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from thumbctl.looking.image import Row, Source, Thumbnail
+    from thumbctl.looking.image import SourceObject, ThumbnailObject
     from thumbctl.looking.xray import Trace
     from thumbctl.stack import Stack
+    from thumbnail_pipeline.rows import Row
 
 __all__ = ["show"]
 
@@ -57,8 +59,8 @@ class _Story:
     key: str
     bucket: str
     row: Row | None
-    source: Source | None
-    thumbnails: Sequence[Thumbnail]
+    source: SourceObject | None
+    thumbnails: Sequence[ThumbnailObject]
     verdict: str
     trace: Trace | None
     no_trace: str | None
@@ -76,7 +78,7 @@ def show(
     key: Annotated[str, typer.Argument(metavar="KEY", help="The key of a source object, as it is in the bucket.")],
     stack: StackOption = None,
     since: SinceOption = None,
-    as_json: JsonOption = False,  # noqa: FBT002 - a switch
+    as_json: JsonOption = False,
 ) -> None:
     """Show everything that is known of one image: row, source, thumbnails, trace, and what the log tells of it.
 
@@ -115,14 +117,14 @@ def _story(stack: Stack, key: str, since: datetime) -> _Story:
     )
 
 
-def _verdict(stack: Stack, key: str, row: Row | None, source: Source | None) -> str:
+def _verdict(stack: Stack, key: str, row: Row | None, source: SourceObject | None) -> str:
     if source and source.current:
         if row is None and not key.startswith(stack.outputs["source_prefix"]):
             return _UNWATCHED
-        return judge(source.current, row.known if row else None, stack.deployed().settings.fingerprint)
-    if row is None or row.known.status == "DELETED":
+        return judge(source.current, row, stack.deployed().settings.fingerprint)
+    if row is None or row.status is Status.DELETED:
         return _DELETED
-    return Verdict.CLAIMED if row.known.claimed else Kind.VANISHED
+    return Verdict.CLAIMED if row.claimed else Kind.VANISHED
 
 
 def _trace(stack: Stack, key: str, row: Row | None) -> tuple[Trace | None, str | None]:
@@ -159,7 +161,7 @@ def _document(story: _Story) -> dict[str, Any]:
         "bucket": story.bucket,
         "verdict": story.verdict,
         "says": _SAYINGS[story.verdict],
-        "row": story.row and story.row.attributes,
+        "row": story.row and dict(sorted(story.row.attributes.items())),
         "source": source and {
             "current": source.current and {"size": source.current.size, "etag": source.current.etag},
             "same_as_row": _same_bytes(story),
@@ -179,9 +181,9 @@ def _document(story: _Story) -> dict[str, Any]:
 
 def _same_bytes(story: _Story) -> bool | None:
     """Whether the row was made of the bytes that are there, where both can be told."""
-    if story.source is None or story.source.current is None or story.row is None or story.row.known.etag is None:
+    if story.source is None or story.source.current is None or story.row is None or story.row.etag is None:
         return None
-    return story.source.current.etag == story.row.known.etag
+    return story.source.current.etag == story.row.etag
 
 
 # ── for people ───────────────────────────────────────────────────────────────────────────────────────
@@ -262,7 +264,7 @@ def _moment(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="seconds")
 
 
-def _thumbnails(thumbnails: Sequence[Thumbnail]) -> Table:
+def _thumbnails(thumbnails: Sequence[ThumbnailObject]) -> Table:
     table = Table(box=None, pad_edge=False)
     for heading in ("Rendition", "Pixels", "Size", "In the bucket", "Key"):
         table.add_column(heading, overflow="fold", justify="right" if heading == "Size" else "left")
@@ -292,6 +294,6 @@ def _history(lines: Sequence[Mapping[str, Any]]) -> Table:
             *(str(line.get(name, "")) for name in ("outcome", "attempt", "milliseconds")),
             ", ".join(f"{name} {str(line[name]).rstrip('.')}" for name in _FURTHER if name in line),
         )
-        bad = line.get("outcome") in {"FAILED", "RETURNED", "SYSTEMIC"}
+        bad = line.get("outcome") in {Status.FAILED, Undecided.RETURNED, Undecided.SYSTEMIC}
         table.add_row(*(escape(printable(cell)) for cell in cells), style="red" if bad else "")
     return table

@@ -55,7 +55,7 @@ _MOST_FAILURES: Final = 10_000
 
 
 @dataclass(frozen=True)
-class Queue:
+class QueueStatus:
     """What a queue holds."""
 
     name: str
@@ -78,12 +78,12 @@ class Decided:
 
 
 @dataclass(frozen=True)
-class Status:
+class StackStatus:
     """A stack at one moment."""
 
     at: str
     """ISO 8601."""
-    queues: Sequence[Queue]
+    queues: Sequence[QueueStatus]
     pollers: Sequence[Poller]
     decided: Decided | None
     """None where there are no metrics: nothing was processed in the last day, or nobody collects them."""
@@ -132,9 +132,9 @@ class Status:
 
 def status(
     stack: StackOption = None,
-    watch: Annotated[bool, typer.Option("--watch", help="Look again and again, until Ctrl-C.")] = False,  # noqa: FBT002 - a switch
+    watch: Annotated[bool, typer.Option("--watch", help="Look again and again, until Ctrl-C.")] = False,
     interval: Annotated[float, typer.Option(min=1, metavar="SECONDS", help="How often, with --watch.")] = 10,
-    as_json: JsonOption = False,  # noqa: FBT002 - a switch
+    as_json: JsonOption = False,
 ) -> None:
     """Show what waits, what was decided, how long the rest takes, and what is wrong.
 
@@ -183,11 +183,11 @@ def _watch(stack: Stack, interval: float, *, as_json: bool) -> None:
 # ── looking ──────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _look(stack: Stack) -> Status:
+def _look(stack: Stack) -> StackStatus:
     now = datetime.now(UTC)
     metrics = _Metrics(stack, now)
     reasons = Counter(each.reason for each in _newest_failures(stack))
-    return Status(
+    return StackStatus(
         at=now.isoformat(timespec="seconds"),
         queues=[_queue(stack, name, metrics) for name in _QUEUES],
         pollers=health.pollers(stack),
@@ -204,9 +204,9 @@ def _newest_failures(stack: Stack) -> Iterable[failed.Failed]:
     return itertools.islice(failed.failures(stack.client("dynamodb"), table, index), _MOST_FAILURES)
 
 
-def _queue(stack: Stack, name: str, metrics: _Metrics) -> Queue:
+def _queue(stack: Stack, name: str, metrics: _Metrics) -> QueueStatus:
     sqs: SQSClient = stack.client("sqs")
-    return Queue(name, depth(sqs, stack.outputs[_QUEUES[name]]), oldest_seconds=metrics.oldest_seconds(name))
+    return QueueStatus(name, depth(sqs, stack.outputs[_QUEUES[name]]), oldest_seconds=metrics.oldest_seconds(name))
 
 
 class _Metrics:
@@ -286,7 +286,7 @@ def _query(
 # ── telling ──────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _shown(stack: Stack, seen: Status, *, with_problems: bool = False) -> RenderableType:
+def _shown(stack: Stack, seen: StackStatus, *, with_problems: bool = False) -> RenderableType:
     return Group(
         f"[bold]{escape(stack.title)}[/]  {seen.at}",
         "",
@@ -299,7 +299,7 @@ def _shown(stack: Stack, seen: Status, *, with_problems: bool = False) -> Render
     )
 
 
-def _queues(seen: Status) -> Table:
+def _queues(seen: StackStatus) -> Table:
     table = Table(box=None, pad_edge=False)
     table.add_column("Queue")
     for heading in ("Waiting", "In flight", "Delayed", "Oldest"):
@@ -327,7 +327,7 @@ def _mapping(poller: Poller | None) -> str:
     return f"{poller.state}{most}" if poller.enabled else f"[red]{poller.state}[/]"
 
 
-def _images(seen: Status) -> Iterable[RenderableType]:
+def _images(seen: StackStatus) -> Iterable[RenderableType]:
     if seen.decided is None:
         return ["Images: no metrics in the last day"]
     table = Table(box=None, pad_edge=False)
@@ -339,7 +339,7 @@ def _images(seen: Status) -> Iterable[RenderableType]:
     return [table]
 
 
-def _lines(seen: Status) -> Iterable[str]:
+def _lines(seen: StackStatus) -> Iterable[str]:
     rate = "no metrics" if seen.decided is None else f"{seen.decided.a_minute:,.0f} images a minute"
     concurrency = "" if seen.concurrency is None else f", {seen.concurrency} invocations at a time"
     yield f"Now:     {rate}{concurrency}"

@@ -28,7 +28,7 @@ def trace(
         ),
     ],
     stack: StackOption = None,
-    as_json: JsonOption = False,  # noqa: FBT002 - a switch
+    as_json: JsonOption = False,
 ) -> None:
     """Show where the time of an image went, or of a whole invocation.
 

@@ -14,10 +14,9 @@ from botocore.config import Config
 from rich.markup import escape
 from rich.table import Table
 
-from devtools.localaws.stack import terminate_as_interrupt
 from thumbctl import stack as stacks
-from thumbctl.backfill.guard import MESSAGES_AT_A_TIME
 from thumbctl.bulk.pace import Pace
+from thumbctl.bulk.queues import MESSAGES_AT_A_TIME
 from thumbctl.bulk.sender import Sender
 from thumbctl.conventions import (
     ExitCode,
@@ -31,10 +30,11 @@ from thumbctl.conventions import (
     progress,
     write_json,
 )
+from thumbctl.interrupts import terminate_as_interrupt
 from thumbctl.reconcile.repair import ONCE, Repair
 from thumbnail_pipeline.reconciliation.comparison import CONNECTIONS, GRACE, Estate
 from thumbnail_pipeline.reconciliation.comparison import reconcile as examine_all
-from thumbnail_pipeline.reconciliation.findings import Kind, Tally
+from thumbnail_pipeline.reconciliation.findings import Kind, PassTally
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -65,7 +65,7 @@ _MEANINGS: Final[Mapping[Kind, str]] = {
 class _Report:
     """What came out, in as little room however much was found."""
 
-    tally: Tally = field(default_factory=Tally)
+    tally: PassTally = field(default_factory=PassTally)
     examples: dict[Kind, list[Finding]] = field(default_factory=lambda: defaultdict(list))
     place: str = ""
     """Where to go on."""
@@ -83,7 +83,7 @@ def reconcile(
     prefix: Annotated[
         str | None, typer.Option("--prefix", metavar="TEXT", help="Only keys that begin so; without it, all watched.")
     ] = None,
-    repair: Annotated[bool, typer.Option("--repair", help="Mend what is wrong, too.")] = False,  # noqa: FBT002 - a switch
+    repair: Annotated[bool, typer.Option("--repair", help="Mend what is wrong, too.")] = False,
     grace: Annotated[
         int,
         typer.Option(
@@ -96,9 +96,9 @@ def reconcile(
     after: Annotated[
         str, typer.Option("--after", metavar="KEY", help="Go on where an earlier run said that it stopped.")
     ] = "",
-    yes: YesOption = False,  # noqa: FBT002 - a switch
+    yes: YesOption = False,
     stack: StackOption = None,
-    as_json: JsonOption = False,  # noqa: FBT002 - a switch
+    as_json: JsonOption = False,
 ) -> None:
     """Prove that every object has its thumbnails and every thumbnail its object, or show where that is not so.
 
@@ -243,7 +243,7 @@ def _shown(finding: Finding) -> str:
     return finding.thumbnail.key if finding.thumbnail else finding.key
 
 
-def _sentences(tally: Tally, mender: Repair | None) -> Iterable[str]:
+def _sentences(tally: PassTally, mender: Repair | None) -> Iterable[str]:
     failed = ", ".join(f"{number:,} {reason}" for reason, number in tally.failed.most_common())
     yield (
         f"{tally.checked:,} objects: {tally.current:,} current, {tally.failed.total():,} failed for good"

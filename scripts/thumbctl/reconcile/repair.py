@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from thumbctl.bulk import messages
 from thumbctl.bulk.sender import MESSAGES_A_CALL, Message
+from thumbnail_pipeline.images import Image
+from thumbnail_pipeline.messages import backfill_body
 from thumbnail_pipeline.reconciliation.findings import BROKEN, Kind
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ class Repair:
             return None
         key, listed = examined.findings[0].key, examined.object
         size, etag = (listed.size, listed.etag) if listed else (None, None)
-        return messages.body(self._source_bucket, key, size=size, etag=etag, forced=bool(kinds & BROKEN))
+        return backfill_body(Image(self._source_bucket, key), size=size, etag=etag, forced=bool(kinds & BROKEN))
 
     def _delete(self, thumbnail: Listed) -> bool:
         """Delete these very bytes; False where the key holds others by now, or none."""

@@ -1,0 +1,38 @@
+"""What AWS has against a call, in a sentence that names the thing and the remedy."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError, NoCredentialsError, NoRegionError
+
+# What the services that are asked here call it.
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
+# https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
+# The answer to a HEAD has no body to name the error in.
+# https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html
+_DENIED: Final = frozenset({"403", "AccessDenied", "AccessDeniedException", "AuthorizationError", "KMSAccessDenied"})
+_EXPIRED: Final = frozenset({"ExpiredToken", "ExpiredTokenException"})
+
+
+def is_denied(error: ClientError) -> bool:
+    """Whether the caller lacks a permission: another identity, or another policy, would have been let through."""
+    return error.response["Error"]["Code"] in _DENIED
+
+
+def sentence(error: BotoCoreError | ClientError) -> str:
+    """Say why a call to AWS failed."""
+    match error:
+        case NoCredentialsError():
+            return "There are no AWS credentials: log in, for example with 'aws sso login', or set AWS_PROFILE."
+        case NoRegionError():
+            return "There is no AWS region to look in: name the stack's in AWS_DEFAULT_REGION."
+        case EndpointConnectionError():
+            url = error.kwargs["endpoint_url"]
+            return f"{url} does not answer: check the network, AWS_DEFAULT_REGION and AWS_ENDPOINT_URL."
+        case ClientError() if error.response["Error"]["Code"] in _EXPIRED:
+            return "The credentials have expired: log in again, for example with 'aws sso login'."
+        case ClientError() if is_denied(error):
+            said = error.response["Error"]["Message"].rstrip(".")
+            return f"AWS denies {error.operation_name} ({said}): have it allowed, or be somebody else with AWS_PROFILE."
+    return str(error)

@@ -1,0 +1,116 @@
+"""`thumbctl estimate`: what an import or a backfill costs and how long it takes, before anything begins."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from itertools import chain
+from typing import TYPE_CHECKING, Annotated, Final
+from urllib.parse import urlsplit
+
+import boto3
+import typer
+from rich import filesize
+from rich.console import Console
+
+from thumbctl import stack as stacks
+from thumbctl.conventions import JsonOption  # noqa: TC001 - Typer reads annotations
+from thumbctl.costs.estimate import Estimate, Job, default_workload
+from thumbctl.costs.quote import of_stack, show
+from thumbctl.errors import ThumbctlError
+from thumbctl.importing import files
+from thumbctl.importing.files import SourceFile
+from thumbnail_pipeline import listing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from mypy_boto3_s3 import S3Client
+
+    from thumbctl.stack import Stack
+
+__all__ = ["estimate"]
+
+_S3_URL: Final = "s3://"
+# People are told how far the counting has got after so many objects, a page of a listing.
+_TOLD_EVERY: Final = 1000
+
+
+def estimate(
+    named: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[FILE|DIR…|s3://BUCKET/PREFIX]",
+            help="What to import: files, or folders to search for files. Or what to backfill: objects that are there.",
+        ),
+    ] = None,
+    objects: Annotated[
+        int | None, typer.Option("--objects", min=1, metavar="N", help="So many images, without looking at any.")
+    ] = None,
+    bytes_each: Annotated[
+        int | None, typer.Option("--bytes-each", min=1, metavar="BYTES", help="With --objects: how large each is.")
+    ] = None,
+    backfill: Annotated[bool, typer.Option("--backfill", help="With --objects: a backfill of them.")] = False,
+    stack: Annotated[
+        str | None,
+        typer.Option(
+            "--stack",
+            metavar="NAME",
+            envvar="THUMBCTL_STACK",
+            help="The deployment that it is to go through. Without it, one with the Terraform module's defaults.",
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what an import or a backfill costs, how long it takes, and which of AWS's limits it meets first.
+
+    A backfill is taken to make every thumbnail anew, which is the most that it can cost; `thumbctl backfill` finds out
+    what has to be made. With `--stack`, renditions, memory, batches and concurrency are those that are deployed.
+    """
+    numbers = (objects, bytes_each)
+    if (named and any((*numbers, backfill))) or (not named and not all(numbers)):
+        raise typer.BadParameter("name files, folders or one s3://BUCKET/PREFIX, or give --objects and --bytes-each.")
+    found = stacks.find(stack) if stack else None
+    if objects and bytes_each:
+        job = Job("backfill" if backfill else "import", objects, objects * bytes_each)
+    else:
+        job = _job(named or (), found)
+    if job.kind == "backfill":
+        job = replace(job, rewritten=job.objects)
+    show(of_stack(found, job) if found else Estimate.of(job, default_workload(job.kind)), as_json=as_json)
+
+
+def _job(named: Sequence[str], stack: Stack | None) -> Job:
+    """What to do with what is named, which is counted and never held, however much it is."""
+    if not any(each.startswith(_S3_URL) for each in named):
+        return Job("import", *_counted(chain.from_iterable(map(_sizes, named))))
+    if len(named) > 1:
+        raise typer.BadParameter("a backfill is of one s3://BUCKET/PREFIX at a time.")
+    s3: S3Client = stack.client("s3") if stack else boto3.client("s3")
+    url = urlsplit(named[0])
+    # A key may hold what means something else in other URLs.
+    prefix = named[0].removeprefix(f"{_S3_URL}{url.netloc}").removeprefix("/")
+    listed = listing.objects(s3, url.netloc, prefix=prefix)
+    return Job("backfill", *_counted(each.size for each in listed))
+
+
+def _counted(sizes: Iterable[int]) -> tuple[int, int]:
+    """How many there are, and how many bytes they have together. Raises ThumbctlError where there are none."""
+    number = total = 0
+    with Console(stderr=True).status("Counting …") as status:
+        for size in sizes:
+            number, total = number + 1, total + size
+            if number % _TOLD_EVERY == 0:
+                status.update(f"Counting … {number:,}, {filesize.decimal(total)}")
+    if not number:
+        raise ThumbctlError("There is nothing in what was named: correct the path, or the bucket and prefix.")
+    return number, total
+
+
+def _sizes(path: str) -> Iterator[int]:
+    """Bytes of each file that an import of `path` uploads; it tells of those in a folder that it leaves out."""
+    for each in files.below(path, ""):
+        if isinstance(each, SourceFile):
+            yield each.size
+        elif each.path in {path, os.path.abspath(path)}:  # noqa: PTH100 - as it is told of
+            raise ThumbctlError(f"{path} is {each.problem}: correct what is named.")
