@@ -204,7 +204,9 @@ def test_a_profile_named_srgb_changes_nothing() -> None:
     assert rendered(plain, 64, 64).thumbnails[0].data == rendered(tagged, 64, 64).thumbnails[0].data
 
 
-@pytest.mark.parametrize("profile", [b"not a profile", SRGB.tobytes()[:200], b"\0" * 3000])
+@pytest.mark.parametrize(
+    "profile", [b"not a profile", SRGB.tobytes()[:200], b"\0" * 3000], ids=["no profile", "cut off", "zeros"]
+)
 def test_a_broken_profile_costs_itself_alone(profile: bytes) -> None:
     result = rendered(saved(photograph("coffee.png"), "JPEG", icc_profile=profile), 64, 64)
     assert len(result.facts.warnings) == 1
