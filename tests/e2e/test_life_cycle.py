@@ -483,7 +483,8 @@ def test_what_is_made_anew_is_what_the_upgrade_notes_say(changed: Stage, togethe
 
 def made_anew() -> dict[str, tuple[set[str], set[str]]]:
     """What the upgrade notes say, by inputs: the types of resources that stay, and patterns of those that do not."""
-    rows = re.findall(r"^\| (`.+?) \| (.+?) \|", UPGRADING.read_text(encoding="utf-8"), re.MULTILINE)
+    what_replaces_what = UPGRADING.read_text(encoding="utf-8").partition("\n## What a destroy leaves")[0]
+    rows = re.findall(r"^\| (`.+?) \| (.+?) \|", what_replaces_what, re.MULTILINE)
     told = {}
     for inputs, cell in rows:
         anew, _, exceptions = cell.partition(" but ")

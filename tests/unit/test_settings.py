@@ -49,7 +49,7 @@ def test_every_field_is_read() -> None:
         ({"name": "a/b"}, "renditions[0].name must be"),
         ({"name": ""}, "renditions[0].name must be"),
         ({"name": "-a"}, "renditions[0].name must be"),
-        ({"name": "hero-2"}, "renditions[0].name must be"),
+        ({"name": "Hero_2"}, "renditions[0].name must be"),
         ({"name": "n" * 33}, "renditions[0].name must be"),
         ({"width": 0}, "renditions[0] (small).width must be a whole number from 1 to 16383"),
         ({"width": "256"}, "renditions[0] (small).width must be a whole number"),
