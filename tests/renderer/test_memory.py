@@ -127,8 +127,8 @@ def test_a_jpeg_takes_no_more_memory_than_in_libvips(folder: Path) -> None:
     peak, _ = measured(folder, source, small, BOX)
     (folder / "source.jpg").write_bytes(source)
     program = MEASURE.replace("render(source, settings)", "shrink(source)").replace(
-        "from thumbnailer.renderer import Settings, estimate_memory, render",
-        "import pyvips\nfrom thumbnailer.renderer import Settings, estimate_memory, render\n"
+        "from thumbnail_pipeline.settings import Settings",
+        "import pyvips\nfrom thumbnail_pipeline.settings import Settings\n"
         "def shrink(b): return pyvips.Image.thumbnail_buffer(b, 256, height=256).webpsave_buffer(Q=80)",
     )
     text = json.dumps({"renditions": [{"name": "a", **BOX}]})
