@@ -184,6 +184,7 @@ class Pipeline:
         return self._commit_claimed(self._catalog.claim(event.image, event.sequencer), state, thumbnails)
 
     def _remove(self, event: ObjectEvent, attempt: int) -> _Decision:
+        """Make the row a tombstone, which lists no thumbnails, and delete all that it listed."""
         claimed = self._catalog.claim(event.image, event.sequencer)
         return self._commit_claimed(claimed, self._tombstone(event, attempt), ())
 
