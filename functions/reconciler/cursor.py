@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 _NOWHERE = "{}"
 
-# A parameter holds 4 KB, and S3 takes no longer key to list from. Places are many, so a long one is passed over.
+# A parameter holds 4 KB, and `<rendition>/<place>` must be short enough for a key, since a listing goes on after it. A
+# pass can be interrupted at many places, so it leaves out the long ones.
 # https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html
 _LONGEST_PLACE_BYTES = 900
 
@@ -46,9 +47,9 @@ class CursorParameter:
         self._about = {"settings": settings_fingerprint, "prefix": prefix}
 
     def read(self) -> Cursor:
-        """Return where to go on: at the beginning if the last pass is over, or was about other settings or keys.
+        """Return where to go on: at the beginning if the last pass is over, or had other settings or another prefix.
 
-        Whatever is no cursor counts as the beginning as well.
+        So it is if the parameter holds anything but a cursor.
         """
         value = self._ssm.get_parameter(Name=self._name)["Parameter"]["Value"]
         try:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from thumbnail_pipeline.environment import LambdaContext
     from thumbnail_pipeline.reconciliation.findings import Examined, PassTally
 
-# Enough for a thousand second looks and the cursor, each call with its retries.
+# Enough for a thousand second looks and for writing the cursor, each call with its retries.
 _MARGIN_MILLISECONDS = 60_000
 _MOST_FINDINGS_LOGGED = 100
 

@@ -28,8 +28,8 @@ _CONNECT_SECONDS = 1
 def _client_config(deadline: float, connections: int) -> ClientConfig:
     """Let one call, retries included, take `deadline` seconds at most, and keep `connections` open.
 
-    The SDK's own retries cover the blips; what does not answer for longer is retried from the queue, so that one
-    slow call does not eat the time of a whole batch.
+    The SDK's own retries cover short faults. For longer ones the message goes back to the queue, so that one slow call
+    does not take the time of a whole batch.
     """
     return ClientConfig(
         connect_timeout=_CONNECT_SECONDS,
@@ -39,8 +39,8 @@ def _client_config(deadline: float, connections: int) -> ClientConfig:
     )
 
 
-# Errors that the next attempt may well not meet. Anything else that is not the caller's to interpret means
-# that permissions, resources or code are wrong, and every message would fail the same way.
+# Errors that the next attempt may not meet. Any other error, unless the caller has dealt with it, means that
+# permissions, resources or code are wrong, and every message would fail the same way.
 # https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
 _TRANSIENT_CODES = frozenset(
@@ -83,7 +83,7 @@ class Clients:
     def connect(cls, *, deadline: float, s3_connections: int, dynamodb_connections: int) -> Clients:
         """Make the clients. One call, retries included, takes `deadline` seconds at most.
 
-        The connections are those that are kept open, so that none is made anew; more calls than that at a time wait.
+        So many connections are kept open to be used again; a call beyond them makes one that is closed after it.
         """
         session = boto3.session.Session()
         return cls(

@@ -1,7 +1,7 @@
-"""Messages of the work queue: the body of one → the object events in it, and the body of a backfill's. Pure.
+"""Reads the events in a message of either queue, and writes a backfill's message. Pure.
 
-Read is what S3 sends straight to the queue, through SNS and through EventBridge, the `s3:TestEvent` that it sends
-whenever a notification is configured, and what a backfill writes: a notification of S3 without a sequencer.
+It reads what S3 sends straight to the queue, through SNS or through EventBridge; the `s3:TestEvent` that S3 sends
+whenever a notification is configured; and what a backfill writes: a notification like S3's, without a sequencer.
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
 """
@@ -81,8 +81,8 @@ def parse(body: str) -> tuple[ObjectEvent | Permanent, ...]:
 def backfill_body(image: Image, *, size: int | None = None, etag: str | None = None, forced: bool = False) -> str:
     """Return the body of a message that has the function look at an object.
 
-    With `etag` it is about these very bytes and no others; whatever replaced them has an event of its own. `size`, in
-    bytes, lets the function hold no more memory than it needs. What is up to date is left alone unless `forced`.
+    With `etag` it is about these bytes only; others that replaced them have an event of their own. With `size`, in
+    bytes, the function reserves no more memory than it needs. What is up to date is left alone, unless `forced`.
     """
     described: dict[str, Any] = {"key": quote_plus(image.key)}
     if size is not None:
@@ -186,7 +186,7 @@ def _event(
 ) -> ObjectEvent:
     if not image.bucket or not 0 < len(image.key.encode()) <= LONGEST_KEY_BYTES:
         raise ValueError(f"an object has a bucket and a key of up to {LONGEST_KEY_BYTES} bytes")
-    # JSON can spell half a character, which nothing from here on can write.
+    # JSON can hold half of a surrogate pair, which cannot be encoded; this raises for it.
     "".join(filter(None, (image.bucket, version_id, etag, occurred_at))).encode()
     rank = ordering.normalise(sequencer) if sequencer else ordering.LOWEST
     if change is not Change.CREATED and rank == ordering.LOWEST:

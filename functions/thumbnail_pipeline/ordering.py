@@ -20,7 +20,7 @@ _WIDTH = 64
 _HEX = re.compile(rf"[0-9A-Fa-f]{{1,{_WIDTH}}}")
 
 LOWEST = "0" * _WIDTH
-"""The sequencer of what has none, such as a backfilled object: below every real event."""
+"""The sequencer of a message that has none, such as a backfill's: below that of every real event."""
 
 
 def normalise(sequencer: str) -> str:

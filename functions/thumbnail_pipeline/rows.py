@@ -159,7 +159,7 @@ class Rows:
     def of(self, keys: Sequence[str], *, consistent: bool = False) -> dict[str, Row]:
         """Return the rows that there are of up to a hundred images, by key.
 
-        Unless `consistent`, what was written in the last second may be missing, and each costs half.
+        Unless `consistent`, what was written in the last second may be missing, and a read costs half.
         """
         found: dict[str, Row] = {}
         names = {f"#{index}": name for index, name in enumerate(self._attributes)}
@@ -188,7 +188,7 @@ class Rows:
 def survey(objects: Iterable[Listed], rows: Rows, *, at_once: int) -> Iterator[tuple[Listed, Row | None]]:
     """Yield each object with its row, or None where it has none, in the order of `objects`.
 
-    Up to `at_once` hundreds are looked up at a time; no more than that is held.
+    Up to `at_once` pages of a hundred objects are looked up at a time, and no more are held in memory.
     """
     remaining = iter(objects)
     with ThreadPoolExecutor(at_once) as threads:
@@ -203,7 +203,7 @@ def survey(objects: Iterable[Listed], rows: Rows, *, at_once: int) -> Iterator[t
 
 
 def _ahead(items: Iterator[_Item], number: int) -> Iterator[_Item]:
-    """The same items, of which up to `number` have been begun when the first is asked for."""
+    """Yield the same items, but take up to `number` of them from the iterator before they are asked for."""
     begun = deque(itertools.islice(items, number))
     while begun:
         yield begun.popleft()

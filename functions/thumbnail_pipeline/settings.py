@@ -80,7 +80,10 @@ class Rendition:
 
 @dataclass(frozen=True)
 class Limits:
-    """What a source may cost at most, all of it known before a pixel is decoded.
+    """How large a source may be; all of it is known before a pixel is decoded.
+
+    `bytes` is held against the object before it is read (`thumbnailer.storage`), the others against the header of the
+    file (`renderer.formats`).
 
     bytes            of the file
     pixels           width x height of one picture

@@ -55,7 +55,7 @@ class Record:
     annotations: dict[str, str] = field(default_factory=dict)
     """Indexed by X-Ray, so they stay low in cardinality; what names one image is metadata."""
     milliseconds: Counter[str] = field(default_factory=Counter)
-    """How long each step took; one that was taken twice, in all."""
+    """How long each step took; the sum, if it was taken more than once."""
     _began: float = field(default_factory=time.monotonic)
 
     @property
@@ -136,7 +136,7 @@ def _recorder() -> AWSXRayRecorder:
     """Imported only for an invocation that is traced: most are not, and it would slow down every cold start."""
     from aws_xray_sdk.core import xray_recorder  # noqa: PLC0415
 
-    # Outside an invocation there is nothing to attach a subsegment to. The work goes on without.
+    # Outside an invocation there is nothing to attach a subsegment to: go on without.
     xray_recorder.configure(context_missing="IGNORE_ERROR")
     logging.getLogger("aws_xray_sdk").setLevel(logging.ERROR)
     return xray_recorder

@@ -70,8 +70,8 @@ class Admission:
     def render(self, source: bytes, attempt: int, *, patience: Patience) -> Rendered:
         """Render `source`, delivered for the `attempt`-th time, once there is a processor and the memory for it.
 
-        Raises Permanent, at later deliveries also with `crashed` and `too-slow`, OutOfTime where the invocation's
-        time was up before it was begun, and Transient where there was too little left to tell.
+        Raises Permanent, at later deliveries also with `crashed` and `too-slow`; OutOfTime where the invocation's
+        time was up before it was begun; Transient where it was not done, and had too little time to be called too slow.
         """
         with contextlib.ExitStack() as held:
             with telemetry.step("wait"):
@@ -87,7 +87,7 @@ class Admission:
     def _estimate(self, source: bytes) -> int:
         try:
             return estimate_memory(source, self._settings)
-        except Exception:  # noqa: BLE001 - whatever is wrong with the header, rendering says it better
+        except Exception:  # noqa: BLE001 - what is wrong with the header is said better by `render`
             return 0
 
     def _render_apart(self, source: bytes, patience: Patience) -> Rendered:

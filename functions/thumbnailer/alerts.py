@@ -55,7 +55,7 @@ class Alerts:
         try:
             self._digests.told(digest)
         except PipelineError as error:
-            # Our turn runs out by itself, and these failures are then told once more.
+            # The speaker's turn ends by itself, and these failures are then told once more.
             telemetry.log("WARNING", "digest not noted as told", reason=reason, error=str(error))
 
     def _publish(self, digest: Digest) -> None:

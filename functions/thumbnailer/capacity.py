@@ -18,7 +18,7 @@ _MEBIBYTE = 2**20
 _MB_OF_A_PROCESSOR = 1769
 # What the interpreter, the SDK and the thumbnails on their way to S3 take (docs/performance.md).
 _OCCUPIED = 192 * _MEBIBYTE
-# What is left is shared by sources that wait for a processor, and those that are being rendered.
+# The share of the rest for sources that wait for a processor; all else is for rendering.
 _SHARE_OF_SOURCES = 1 / 6
 # One image in flight for each message of a full batch by default: waiting for S3 costs no processor.
 _IMAGES_A_PROCESSOR = 10

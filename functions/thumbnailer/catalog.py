@@ -116,7 +116,7 @@ class Catalog:
         return self._claim_as_seen(row, f"{_NEXT_FENCE} REMOVE settings_fingerprint")
 
     def fence_off(self, row: Row) -> Row:
-        """Let nobody commit any more who claimed the image before this, or never did.
+        """Make every commit fail that relies on an earlier claim, or on none.
 
         Raises Superseded where the row has been claimed since.
         """

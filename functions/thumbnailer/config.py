@@ -34,7 +34,7 @@ class ThumbnailerConfig:
     alerts_topic_arn: str
     digests_table: str
     digest_window_seconds: int
-    """How long a digest of failures keeps further ones of its reason silent."""
+    """How long no further digest is sent for the same reason."""
     runbook_url: str
     tombstone_days: int
     """How long the row of a deleted image stays, to hold off late events."""
@@ -49,7 +49,7 @@ class ThumbnailerConfig:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> ThumbnailerConfig:
-        """Read and validate. Raises Systemic, naming the variable: no image can be processed without."""
+        """Read and validate. Raises Systemic, naming the variable: without it, no image can be processed."""
 
         given = Variables(environment)
         # Set by Lambda itself.

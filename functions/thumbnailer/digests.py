@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 # Longer than a publication can take, retries included, and shorter than any message stays away.
 _SPEAKING_SECONDS = 60
-# What nobody has added to for so long is history.
+# A row to which nobody has added for so long expires.
 _KEPT_SECONDS = 30 * 24 * 3600
 
 _ADD = (
@@ -117,7 +117,7 @@ class Digests:
         )
 
     def not_told(self, digest: Digest) -> None:
-        """Note that nobody could be told: another worker may try, and what the speaker added will be added again."""
+        """Note that the digest could not be published. Another worker may try; the speaker's failures come again."""
         self._update(
             digest.reason, "SET untold = untold - :number REMOVE speaker_until, examples", {":number": digest.added}
         )

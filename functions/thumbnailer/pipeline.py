@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 _Item = TypeVar("_Item")
 _Done = TypeVar("_Done")
 
-# Every lost race means that another worker made progress on the same key; this many in a row is no race.
+# Every lost race means that another worker made progress on the same key. After so many in a row, let SQS try later.
 _MOST_RACES = 5
 
 
@@ -118,10 +118,11 @@ class Pipeline:
             return Outcome(event.image, Status.FAILED, Reason.FOREIGN_BUCKET, detail, report=True)
         if not event.image.key.startswith(self._config.source_prefix):
             return Outcome(event.image, Unapplied.IGNORED)
-        # S3 does not tell of them then, but some may have been on their way when it was told so.
+        # S3 does not report deletions then, but some messages may have been on their way when that was configured.
         if event.change is not Change.CREATED and not self._config.propagates_deletions:
             return Outcome(event.image, Unapplied.IGNORED)
-        # Only an earlier delivery, or whatever a backfill is to be compared with, is worth a read beforehand.
+        # Reading the row first costs a call. It is worth it where an earlier delivery may have written one, and where a
+        # backfill is compared with it.
         row = self._catalog.read(event.image) if attempt > 1 or event.is_backfill else None
         unsure = attempt > 1
         outcome = None
@@ -138,7 +139,7 @@ class Pipeline:
         raise Transient(f"the row of {event.image.key} is being changed by others again and again")
 
     def _apply(self, event: ObjectEvent, attempt: int, row: Row | None) -> _Decision:
-        """Apply `event`, knowing that the image's row is `row`, or where None, not knowing of any."""
+        """Apply `event` where the image's row is `row`, or None: no row is known."""
         try:
             if event.is_backfill:
                 return self._backfill(event, attempt, row)
@@ -184,11 +185,12 @@ class Pipeline:
         return self._commit_claimed(self._catalog.claim(event.image, event.sequencer), state, thumbnails)
 
     def _remove(self, event: ObjectEvent, attempt: int) -> _Decision:
+        """Make the row a tombstone, which lists no thumbnails, and delete all that it listed."""
         claimed = self._catalog.claim(event.image, event.sequencer)
         return self._commit_claimed(claimed, self._tombstone(event, attempt), ())
 
     def _look_again(self, event: ObjectEvent, attempt: int, row: Row | None) -> _Decision:
-        """A version went for good: what the key holds now, an older version perhaps, is its newest state."""
+        """Apply the deletion of one version for good: what the key holds now, such as an older version, decides."""
         current = self._storage.current(event.image)
         if current is None:
             return self._remove(event, attempt)
@@ -216,16 +218,16 @@ class Pipeline:
             return _Decision(Outcome(event.image, Unapplied.DUPLICATE), row)
         failure = result.failure
         if row.status is Status.READY and row.etag == event.etag and failure and failure.reason is Reason.ARCHIVED:
-            # It could not be read, and is still what its thumbnails show: better those than none.
+            # It cannot be read any more, but has not changed: its thumbnails are still right, and stay.
             return _Decision(Outcome(event.image, Status.FAILED, failure.reason, failure.detail, report=True), row)
         # The row keeps its rank, so that the next real event is the newer.
         state, thumbnails = self._state_of(replace(event, sequencer=row.sequencer), result, attempt)
         return self._commit_claimed(self._catalog.claim_as_seen(row), state, thumbnails)
 
     def _bury(self, event: ObjectEvent, attempt: int, row: Row | None) -> _Decision:
-        """Remove what has outlived its object, unless the key holds another by now.
+        """Remove the thumbnails of an object that is gone, unless the key holds another object by now.
 
-        An event of the deletion does the same; this is for the deletion whose event was lost.
+        The event of the deletion does the same; this is for a deletion whose event was lost.
         """
         if row is None or row.status is Status.DELETED or not self._config.propagates_deletions:
             return _Decision(Outcome(event.image, Unapplied.STALE), row)

@@ -1,4 +1,7 @@
-"""When a message that failed in a way that may pass comes back to the function."""
+"""How long a message waits before it comes back, after a failure that may pass.
+
+Which messages come back is decided in `worker`; how often at most, by the queue (`max_receive_count` in Terraform).
+"""
 
 from __future__ import annotations
 
@@ -21,8 +24,8 @@ _random = random.SystemRandom()
 def delay(attempt: int, first_seconds: float) -> int:
     """Whole seconds until the next delivery of a message that failed for the `attempt`-th time.
 
-    Each wait is three times the one before, up to a quarter of an hour, of which a random half is taken off, so
-    that what failed together does not come back together.
+    The longest wait is `first_seconds` at first, then three times the one before, up to a quarter of an hour. A message
+    waits between half of that and all of it, at random, so that what failed together does not come back together.
     https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/
     """
     longest = min(first_seconds * _GROWTH ** (attempt - 1), _MOST_SECONDS)
@@ -39,8 +42,8 @@ class WorkQueue:
     def postpone(self, record: dict[str, Any], attempt: int) -> None:
         """Let the message of an SQS `record` come back after the delay of its `attempt`.
 
-        Without that it comes back after the visibility timeout, six times the function's own timeout; so it does where
-        SQS does not answer.
+        Without this call, or where SQS does not answer, it comes back after the queue's visibility timeout, which is at
+        least six times the function's own timeout.
         """
         # arn:<partition>:sqs:<region>:<account>:<name>
         account, name = record["eventSourceARN"].split(":")[4:6]

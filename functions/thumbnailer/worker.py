@@ -1,11 +1,11 @@
-"""One batch of messages, and the contract of acknowledgement with SQS:
+"""Processes one batch of messages, and decides which of them SQS may delete and which come back:
 
-- a message is acknowledged when all its events are decided: applied, outdated, or recorded as failures;
+- a message is acknowledged (deleted) when all its events are decided: applied, outdated, or recorded as failures;
 - a message that may succeed later is named in `batchItemFailures` and comes back alone;
-- a fault that every message would meet raises, so that Lambda's pollers back off and nothing is burnt:
-  with partial responses they do not back off.
+- a fault that every message would meet raises an error, so that Lambda's pollers back off and messages do not use up
+  their deliveries; after a partial response they do not back off.
   https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
-- what there is no time left for is handed back untouched.
+- a message for which there is no time left comes back, and nothing has been done about it.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ if TYPE_CHECKING:
 _Item = TypeVar("_Item")
 _Done = TypeVar("_Done")
 
-# A record is started only while this share of the invocation's time is left: a function that is killed
-# takes its whole batch back to the queue, finished neighbours included.
+# A message is begun only while this share of the invocation's time is left: when Lambda kills an invocation, the
+# whole batch comes back, with the messages that were finished.
 _RESERVED_SHARE = 0.3
-# An image that was given this share to itself and did not get done is too slow, and not just unlucky.
+# An image that is not done after this share of the time, in a process of its own, is too slow and not just unlucky.
 _ENOUGH_SHARE = 0.5
 
 # What counts each outcome but FAILED, which is counted by its reason.
@@ -77,7 +77,7 @@ class Worker:
     def start(cls, environment: Mapping[str, str]) -> Worker:
         """Read the configuration and make the clients. Raises Systemic."""
         config = ThumbnailerConfig.from_environment(environment)
-        # Whatever is begun with the reserve untouched can still wait for one call that fails in the end.
+        # What is begun just before the reserve still has time for one call that takes longest and then fails.
         clients = Clients.connect(
             deadline=config.timeout_seconds * _RESERVED_SHARE,
             s3_connections=config.capacity.connections,
@@ -118,7 +118,7 @@ class Worker:
                 workshop = _Workshop(self.admission, patience, writers)
                 pipeline = Pipeline(self.config, self.storage, self.catalog, workshop)
                 process = telemetry.in_this_trace(lambda message: message.process(pipeline))
-                # A systemic fault raises here, once those that have begun are through.
+                # A systemic fault raises here, when all messages that were begun are through.
                 list(images.map(process, messages))
             self._tell(messages)
         except Systemic:
@@ -234,8 +234,8 @@ class _Message:
             self._log_image("ERROR", event, record, Undecided.SYSTEMIC, error=str(error))
             raise
         except Exception as error:  # noqa: BLE001 - a bug must cost one message, not its neighbours
-            # What nobody foresaw is this message's own problem until it is known better: after its last
-            # delivery it lies in the dead-letter queue, with its neighbours long done.
+            # An error that nobody foresaw counts as this message's own: after its last delivery it is a dead letter,
+            # and its neighbours are done.
             self._metrics.add("Returned")
             known = isinstance(error, Transient)
             self._log_image("WARNING", event, record, Undecided.RETURNED, error=str(error) if known else repr(error))
@@ -283,7 +283,7 @@ class _Message:
     def _log_image(
         self, level: str, event: ObjectEvent, record: telemetry.Record, outcome: str, **fields: object
     ) -> None:
-        """The one line that is written of an image."""
+        """Write the one line of the log about an image."""
         steps = {f"{name}_ms": milliseconds for name, milliseconds in record.milliseconds.items()}
         named = {"key": event.image.key, "version_id": event.version_id, "outcome": outcome}
         self._log(level, "image", **named, milliseconds=record.total_milliseconds, **steps, **fields)

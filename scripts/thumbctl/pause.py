@@ -58,6 +58,8 @@ def resume(
 ) -> None:
     """Let the function take a queue's messages again.
 
+    It undoes `thumbctl pause`. A queue that was not paused stays as it is.
+
     Examples:
 
         # Go on with uploads

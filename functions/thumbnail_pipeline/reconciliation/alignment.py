@@ -2,8 +2,8 @@
 
 A thumbnail lies at `<rendition>/<source key>.<extension>`. Its *position*, the key without the rendition, comes after
 the key of its source, but not always right after it: between "a" and "a.webp" may lie "a-1", "a-1.webp" and "a.gif". A
-source is therefore held until no thumbnail of it can follow. The key of every source that is held is a beginning of
-the position reached, so that no more are held than a key has characters, however many objects there are.
+source is therefore held until no thumbnail of it can follow. The position that is reached begins with the key of every
+source that is held, so that no more are held than a key has characters, however many objects there are.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ class Sight:
     is_changing: bool = False
     """Whether its row was written while the buckets were looked at."""
     place: str | None = None
-    """Where another walk can go on if this one ends here: all before it is done. None where it cannot end here."""
+    """Where another walk can go on: everything before this place is done. None where a walk cannot be interrupted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Foreign:
-    """What lies in the thumbnails bucket and can be no thumbnail of ours: a key, or the prefix of several."""
+    """What lies in the thumbnails bucket and cannot be a thumbnail of ours: a key, or the prefix of several."""
 
     key: str
 

@@ -1,4 +1,4 @@
-"""Compares both buckets with the catalog; what seems wrong is looked at a second time before it is told.
+"""Compares both buckets with the catalog; what seems wrong is looked at a second time before it is reported.
 
 It only reads, and never the bytes of an image: listings of both buckets, and rows.
 """
@@ -69,7 +69,7 @@ class Estate:
         return Rows(self.dynamodb, self.catalog_table, self.source_bucket)
 
     def retired(self) -> list[str]:
-        """Return the prefixes of the thumbnails bucket that look like a rendition's, and no rendition has."""
+        """Return the prefixes of the thumbnails bucket that could be a rendition's name, and are that of none."""
         deployed = {each.name for each in self.settings.renditions}
         return [name for name in _top_level(self) if isinstance(name, str) and name not in deployed]
 
@@ -141,7 +141,7 @@ def _top_level(estate: Estate) -> Iterator[str | Foreign]:
 
 
 def _page_ahead(items: Iterable[_Item]) -> Iterator[_Item]:
-    """The same items, of which the next page is fetched while one is worked on."""
+    """Yield the same items, and fetch the next page of them in a thread meanwhile."""
     remaining = iter(items)
 
     def fetch() -> list[_Item]:
@@ -160,7 +160,7 @@ def _page_ahead(items: Iterable[_Item]) -> Iterator[_Item]:
 def _look_again(estate: Estate, threads: ThreadPoolExecutor, sights: Sequence[Sight]) -> list[Sight]:
     """Look at both buckets again, between two reads of the row; the first look saw each at a different moment.
 
-    Where the two reads agree, the row was the same all the while. Where they differ, a worker is at it.
+    Where the two reads agree, the row did not change in between. Where they differ, a worker is busy with the image.
     """
     keys = [sight.key for sight in sights]
     before = _rows_now(estate, threads, keys)
@@ -183,7 +183,7 @@ def _rows_now(estate: Estate, threads: ThreadPoolExecutor, keys: Sequence[str]) 
 
 def _seen_now(estate: Estate, sight: Sight, row: Row | None) -> Sight:
     listed = listing.find(estate.s3, estate.source_bucket, sight.key)
-    # Each look is a call: only those that decide something are made.
+    # Each look is a call, so a thumbnail is looked at only where that can change the finding.
     keys: set[str] = set()
     verdict = judge(listed, row, estate.settings.fingerprint) if listed else None
     if verdict in {None, Verdict.CURRENT, Verdict.FAILED}:

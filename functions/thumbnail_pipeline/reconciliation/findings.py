@@ -26,7 +26,7 @@ class Kind(StrEnum):
     CHANGED = "changed"
     """The row was made from other bytes."""
     RESTYLED = "restyled"
-    """The thumbnails were made with other settings, or a renewal was left half done."""
+    """The thumbnails were made with other settings, or a worker died while it made them anew."""
     THUMBNAIL_MISSING = "thumbnail-missing"
     """The row is current, and a thumbnail that it lists is not there."""
     THUMBNAIL_ALTERED = "thumbnail-altered"
@@ -169,7 +169,7 @@ def examine(
     """Say what is wrong with one source key.
 
     What was written after `young_since` may still be on its way through the queue, and counts as pending until it is
-    done. Where deletions are not propagated, what has outlived its object is right.
+    done. Where deletions are not propagated, a row and thumbnails without an object are as they should be.
     """
     if sight.is_changing or (sight.row is not None and sight.row.claimed):
         standing = Standing.PENDING if sight.object else None
@@ -184,7 +184,8 @@ def examine(
     if verdict in _OUT_OF_DATE and _is_young(sight.object.modified, young_since):
         return _pending(sight, Standing.PENDING, f"{verdict} by now, and uploaded only a short while ago")
     findings = [*_about_the_row(sight, sight.object, verdict)]
-    # Whose thumbnails they are is open until the row is decided. Where the catalog is lost, none must be.
+    # Until the row is up to date, nobody can say which thumbnails are orphans. Where the catalog is lost, none may be
+    # called so.
     if verdict not in _OUT_OF_DATE:
         findings += _unlisted(sight, young_since)
     if verdict is Verdict.FAILED:
@@ -239,9 +240,10 @@ def _about_the_row(sight: Sight, listed: Listed, verdict: Verdict) -> Iterator[F
 
 
 def _unlisted(sight: Sight, young_since: datetime) -> Iterator[Finding]:
-    """The thumbnails that the row does not list; who is writing one now has not written the row yet.
+    """Yield the thumbnails that the row does not list. A young one may be a worker's that has yet to write the row.
 
-    Bytes that the row does not know are no image's either, unless there is an object, of which they will be replaced.
+    A listed key with other bytes than the row says is one of them only where there is no object: where there is one,
+    these bytes will be replaced.
     """
     listed = {each.key: each.etag for each in sight.row.thumbnails} if sight.row else {}
     for key, thumbnail in sight.thumbnails.items():

@@ -1,3 +1,6 @@
+# The queues: who may send to them, how long they keep a message, and how often one is tried. Who may read them is in the
+# policies of those who do: the function's in modules/thumbnailer/iam.tf, operators' in modules/operator.
+
 locals {
   bucket_name = coalesce(one(values(module.bucket)[*].name), var.bucket.name)
   bucket_arn  = "arn:${var.aws.partition}:s3:::${local.bucket_name}"
