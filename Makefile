@@ -65,6 +65,7 @@ lint: $(DEV) ## Check style, types and who imports whom
 
 security: $(CHECKOV)/.ready ## Look for what is insecure in the Terraform code
 	$(CHECKOV)/bin/checkov --config-file .checkov.yaml
+	$(CHECKOV)/bin/checkov --directory terraform --framework secrets --compact --quiet --skip-download
 
 pure: $(DEV) ## Run the tests that need nothing but Python and a second
 	$(PYTEST) -m 'not e2e and not slow'

@@ -37,11 +37,6 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-indexes-gsi-
 KEYS_A_CALL = 100
 """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html"""
 
-# Failures are listed through a sparse index: only FAILED rows carry its keys, and they are spread over
-# this many partitions so that a bulk import of bad images does not throttle the table.
-# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-indexes-gsi-sharding.html
-FAILURE_SHARDS = 16
-
 _ATTRIBUTES = (
     "source_key",
     "source_bucket",

@@ -9,7 +9,7 @@ from thumbnail_pipeline import messages
 from thumbnail_pipeline.errors import Permanent
 from thumbnail_pipeline.images import Image
 from thumbnail_pipeline.messages import Change, ObjectEvent
-from thumbnail_pipeline.rows import key_of, plain
+from thumbnail_pipeline.rows import KEYS_A_CALL, key_of, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from devtools.demo.upload import Uploaded
 
-_KEYS_A_CALL: Final = 100  # BatchGetItem takes no more
 # Longer than a demo lasts: each dead letter is seen once and stays where it is.
 _UNSEEN_SECONDS: Final = 3600
 
@@ -105,9 +104,9 @@ class CatalogReader:
     def rows(self, keys: Sequence[str]) -> dict[str, Answer]:
         """The rows that there are, by key."""
         found: dict[str, Answer] = {}
-        for start in range(0, len(keys), _KEYS_A_CALL):
+        for start in range(0, len(keys), KEYS_A_CALL):
             wanted: Mapping[str, Any] = {
-                self.table: {"Keys": [key_of(Image(self.bucket, key)) for key in keys[start : start + _KEYS_A_CALL]]}
+                self.table: {"Keys": [key_of(Image(self.bucket, key)) for key in keys[start : start + KEYS_A_CALL]]}
             }
             while wanted:
                 answer = self.dynamodb.batch_get_item(RequestItems=wanted)
