@@ -6,6 +6,7 @@ import functools
 from typing import TYPE_CHECKING, Final
 
 import botocore.loaders
+import botocore.session
 import pytest
 from aws_xray_sdk.core import xray_recorder
 from hypothesis import settings
@@ -36,7 +37,7 @@ settings.register_profile("explore", max_examples=2000, deadline=None, print_blo
 settings.load_profile("decide")
 
 # Every boto3 session reads the descriptions of AWS's services anew, and most tests have one of their own.
-botocore.loaders.create_loader = functools.cache(botocore.loaders.create_loader)
+botocore.session.create_loader = functools.cache(botocore.loaders.create_loader)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
