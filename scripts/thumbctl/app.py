@@ -7,8 +7,6 @@ long to import as the overview takes to print.
 from __future__ import annotations
 
 import importlib
-import inspect
-import re
 from typing import Any, Final
 
 import typer
@@ -132,32 +130,19 @@ class _Commands(TyperGroup):
         complain(said)
         raise typer.Exit(ExitCode.IMPOSSIBLE)
 
-    def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401, ARG002 - see above
-        """Print the overview as Typer would, without importing its syntax highlighter and all that it needs."""
-        from rich.console import Console  # noqa: PLC0415 - most commands write no overview
-        from rich.panel import Panel  # noqa: PLC0415
-        from rich.table import Table  # noqa: PLC0415
+    def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - see above
+        """Write the overview without Rich, which takes as long to import as all else here together."""
+        self.format_usage(ctx, formatter)
+        self.format_help_text(ctx, formatter)
+        self.format_options(ctx, formatter)
 
-        options = filter(None, (each.get_help_record(ctx) for each in self.get_params(ctx)))
-        panels: dict[str, dict[str, str]] = {"Options": dict(options)}
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401, ARG002 - see above
+        panels: dict[str, list[tuple[str, str]]] = {}
         for name, (_, panel, sentence) in _COMMANDS.items():
-            panels.setdefault(panel, {})[name] = sentence
-        out = Console(highlight=False)
-        out.print(f"\n [yellow]Usage:[/] [bold]{ctx.command_path} \\[OPTIONS] COMMAND \\[ARGS]...[/]\n")
-        out.print(_marked_up(inspect.cleandoc(self.help or "")) + "\n")
-        for title, lines in panels.items():
-            table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-            table.add_column(style="bold cyan", no_wrap=title != "Options", min_width=max(map(len, self.commands)))
-            table.add_column()
-            for name, sentence in lines.items():
-                table.add_row(name, _marked_up(sentence))
-            out.print(Panel(table, title=title, title_align="left", border_style="dim"))
-
-
-def _marked_up(text: str) -> str:
-    """Markdown's paragraphs and `code` as Rich writes them."""
-    joined = re.sub(r"(?<!\n)\n(?!\n)", " ", text)
-    return re.sub(r"`([^`]+)`", r"[bold cyan]\1[/]", joined.replace("[", r"\["))
+            panels.setdefault(panel, []).append((typer.style(name, fg="cyan", bold=True), sentence))
+        for panel, rows in panels.items():
+            with formatter.section(typer.style(panel, bold=True)):
+                formatter.write_dl(rows)
 
 
 app = typer.Typer(

@@ -17,12 +17,14 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 import typer
 
 from thumbctl.errors import ThumbctlError
+from thumbctl.words import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from rich.console import Console
     from rich.progress import Progress
+
+    from thumbctl.terminal import Terminal
 
 
 class ExitCode(enum.IntEnum):
@@ -127,22 +129,21 @@ def options_go_behind(context: typer.Context, command: str) -> None:
         raise typer.BadParameter(f"options go behind the command: thumbctl {command} …")
 
 
-def console() -> Console:
-    """Standard output, for people."""
-    from rich.console import Console  # noqa: PLC0415 - see the top of this file
+def console(*, errors: bool = False) -> Terminal:
+    """Standard output, for people; with `errors`, standard error."""
+    from thumbctl.terminal import Terminal  # noqa: PLC0415 - see the top of this file
 
-    return Console(highlight=False, width=None if sys.stdout.isatty() else _UNBOUNDED)
+    return Terminal(stderr=errors, width=None if (sys.stderr if errors else sys.stdout).isatty() else _UNBOUNDED)
 
 
 def complain(sentence: str) -> None:
     """Say on standard error what is wrong."""
-    typer.secho(sentence, fg="red", err=True)
+    typer.secho(printable(sentence), fg="red", err=True)
 
 
 def progress() -> Progress:
     """A bar on standard error for as long as its block lasts; nothing where nobody looks."""
-    from rich.console import Console  # noqa: PLC0415 - see the top of this file
-    from rich.progress import (  # noqa: PLC0415
+    from rich.progress import (  # noqa: PLC0415 - see the top of this file
         BarColumn,
         MofNCompleteColumn,
         Progress,
@@ -151,7 +152,7 @@ def progress() -> Progress:
         TimeRemainingColumn,
     )  # fmt: skip
 
-    errors = Console(stderr=True)
+    errors = console(errors=True)
     return Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
         console=errors, transient=True, disable=not errors.is_terminal,

@@ -6,7 +6,6 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rich.markup import escape
 from rich.table import Table
 
 from thumbctl import stack as stacks
@@ -127,5 +126,5 @@ def _show(counts: Mapping[str, int], *, as_json: bool) -> None:
     table.add_column("Images", justify="right")
     table.add_column("Reason")
     for reason, number in counts.items():
-        table.add_row(f"{number:,}", escape(reason))
+        table.add_row(f"{number:,}", reason)
     console().print(table)

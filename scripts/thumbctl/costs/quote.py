@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from rich import filesize
-from rich.markup import escape
 from rich.table import Table
 
 from thumbctl import conventions
@@ -67,7 +66,7 @@ def show(estimate: Estimate, *, as_json: bool = False) -> None:
     out.print(_limits(estimate))
     out.print()
     for sentence in _sentences(estimate):
-        out.print(escape(sentence), soft_wrap=True)
+        out.print(sentence, soft_wrap=True)
 
 
 def summarise(estimate: Estimate) -> None:
@@ -77,7 +76,7 @@ def summarise(estimate: Estimate) -> None:
     out.print(_costs_by_service(estimate))
     out.print()
     for sentence in _sentences(estimate):
-        out.print(escape(sentence), soft_wrap=True)
+        out.print(sentence, soft_wrap=True)
 
 
 def ask(estimate: Estimate, *, yes: bool) -> None:
@@ -107,7 +106,7 @@ def _costs(estimate: Estimate) -> Table:
     table.add_column("Dollars", justify="right", footer=f"{estimate.dollars:,.2f}")
     for line in estimate.once:
         if line.amount:
-            table.add_row(line.service, escape(line.what), f"{line.amount:,.0f}", f"{line.dollars:,.2f}")
+            table.add_row(line.service, line.what, f"{line.amount:,.0f}", f"{line.dollars:,.2f}")
     return table
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 
 import typer
-from rich.markup import escape
+from rich.console import Group
 from rich.table import Table
 
 from thumbctl import stack as stacks
@@ -37,7 +37,6 @@ from thumbctl.dead_letters.backups import Backup
 from thumbctl.dead_letters.letters import DeadLetters, Fate, Origins, Selection
 from thumbctl.errors import ThumbctlError
 from thumbctl.looking.health import alarms_on, pollers
-from thumbctl.words import printable
 from thumbnail_pipeline.errors import Permanent
 
 if TYPE_CHECKING:
@@ -392,7 +391,7 @@ def _tell(document: Mapping[str, Any], words: str, *, as_json: bool) -> None:
     if as_json:
         write_json([document])
     else:
-        console().print(escape(words))
+        console().print(words)
 
 
 def _looked_at(stack: Stack) -> DeadLetters:
@@ -456,7 +455,7 @@ def _show_letters(stack: Stack, shown: list[Letter]) -> None:
     if not shown:
         console().print("There are no such dead letters.")
         return
-    table = Table(title=escape(stack.title), title_justify="left", box=None, pad_edge=False)
+    table = Table(title=stack.title, title_justify="left", box=None, pad_edge=False)
     table.add_column("Sent at", no_wrap=True)
     for heading in ("Received", "Redrives"):
         table.add_column(heading, justify="right")
@@ -464,18 +463,18 @@ def _show_letters(stack: Stack, shown: list[Letter]) -> None:
         table.add_column(heading, overflow="fold")
     for letter in shown:
         readable = not any(isinstance(event, Permanent) for event in letter.events)
-        content = "\n".join(map(printable, letter.keys)) if readable else printable(letter.body)
+        content = Group(*letter.keys) if readable else letter.body
         cells = (
             f"{letter.sent_at:%Y-%m-%dT%H:%M:%SZ}", str(letter.received), str(letter.redrives),
             _queue_name(letter.source_arn), _event(letter), content,
         )  # fmt: skip
-        table.add_row(*map(escape, cells), style="" if readable else "yellow")
+        table.add_row(*cells, style="" if readable else "yellow")
     console().print(table)
 
 
 def _show_groups(stack: Stack, held: Depth, seen: Counter[_Group], task: Task | None) -> None:
     number = held.total
-    console().print(escape(stack.title))
+    console().print(stack.title)
     if task and not task.over:
         console().print(f"SQS is moving letters back: about {task.moved} of {task.to_move or '?'} by now.")
     if not (number or seen):
@@ -490,9 +489,7 @@ def _show_groups(stack: Stack, held: Depth, seen: Counter[_Group], task: Task | 
     for heading in ("Event", "From", "Folder"):
         table.add_column(heading, overflow="fold")
     for group, letters_of_it in seen.most_common(_MOST_GROUPS):
-        table.add_row(
-            str(letters_of_it), *(escape(printable(cell)) for cell in (group.event, group.origin, group.folder))
-        )
+        table.add_row(str(letters_of_it), group.event, group.origin, group.folder)
     console().print(table)
     if len(seen) > _MOST_GROUPS:
         console().print(f"… and {len(seen) - _MOST_GROUPS} more kinds: see --json.")

@@ -15,7 +15,6 @@ from typing import IO, TYPE_CHECKING, Annotated, Any, Final
 import typer
 from botocore.config import Config
 from rich import filesize
-from rich.markup import escape
 from rich.table import Table
 
 from thumbctl import addresses
@@ -351,7 +350,7 @@ def _table(tally: UploadTally, left_out: Counter[Problem], outcomes: Counter[tup
         table.add_row(f"{number:,}", f"left out: {problem}", style="" if problem.harmless else "red")
     for (outcome, reason), number in outcomes.most_common():
         words = f"{outcome or 'not decided yet'}{f': {reason}' if reason else ''}"
-        table.add_row(f"{number:,}", escape(words), style="red" if outcome == Status.FAILED else "")
+        table.add_row(f"{number:,}", words, style="red" if outcome == Status.FAILED else "")
     return table
 
 

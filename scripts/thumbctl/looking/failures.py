@@ -12,7 +12,6 @@ from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from thumbctl import stack as stacks
@@ -29,7 +28,6 @@ from thumbctl.conventions import (
 from thumbctl.errors import ThumbctlError
 from thumbctl.looking import failed
 from thumbctl.looking.failed import Failed
-from thumbctl.words import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -93,7 +91,7 @@ def failures(
         if as_json:
             write_json([{"file": str(export), "failures": number}])
         else:
-            console().print(escape(f"{number} failures are in {export}."))
+            console().print(f"{number} failures are in {export}.")
     elif by_reason:
         _show_reasons(listed, as_json=as_json)
     elif as_json:
@@ -113,13 +111,12 @@ def _show(stack: Stack, listed: Iterator[Failed], most: int) -> None:
     if not shown:
         console().print("No image is failed.")
         return
-    table = Table(title=escape(stack.title), title_justify="left", box=None, pad_edge=False)
+    table = Table(title=stack.title, title_justify="left", box=None, pad_edge=False)
     for heading in ("Failed at", "Reason", "Key", "Detail"):
         table.add_column(heading, overflow="fold")
     table.add_column("Tries", justify="right")
     for each in shown:
-        cells = (each.failed_at, each.reason, each.key, each.detail, str(each.attempts))
-        table.add_row(*(escape(printable(cell)) for cell in cells))
+        table.add_row(each.failed_at, each.reason, each.key, each.detail, str(each.attempts))
     console().print(table)
     if next(listed, None):
         console().print(f"These are the newest {most}: there are more, see --limit, --by-reason and --export.")
@@ -149,7 +146,7 @@ def _show_reasons(listed: Iterable[Failed], *, as_json: bool) -> None:
         table.add_column(heading, overflow="fold")
     for reason, number in numbers.most_common():
         example = newest[reason]
-        table.add_row(str(number), *(escape(printable(each)) for each in (reason, example.key, example.detail)))
+        table.add_row(str(number), reason, example.key, example.detail)
     console().print(table)
 
 

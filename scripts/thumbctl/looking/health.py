@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from thumbctl.costs.capacity import INVOCATIONS_A_POLLER
+from thumbctl.bulk.queues import INVOCATIONS_A_POLLER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

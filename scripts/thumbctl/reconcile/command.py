@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from botocore.config import Config
-from rich.markup import escape
 from rich.table import Table
 
 from thumbctl import stack as stacks
@@ -231,11 +230,11 @@ def _tell(stack: Stack, report: _Report, mender: Repair | None, *, as_json: bool
     if tally.found:
         console().print(_table(stack, report))
     for sentence in _sentences(tally, mender):
-        console().print(sentence, markup=False, soft_wrap=True)
+        console().print(sentence, soft_wrap=True)
 
 
 def _table(stack: Stack, report: _Report) -> Table:
-    table = Table(title=escape(stack.title), title_justify="left", box=None, pad_edge=False)
+    table = Table(title=stack.title, title_justify="left", box=None, pad_edge=False)
     table.add_column("Found")
     table.add_column("", justify="right")
     table.add_column("Meaning")
@@ -246,7 +245,7 @@ def _table(stack: Stack, report: _Report) -> Table:
             examples = ", ".join(_shown(finding) for finding in report.examples[kind])
             more = " …" if number > len(report.examples[kind]) else ""
             style = "red" if kind.is_wrong else ""
-            table.add_row(kind, f"{number:,}", _MEANINGS[kind], escape(examples + more), style=style)
+            table.add_row(kind, f"{number:,}", _MEANINGS[kind], examples + more, style=style)
     return table
 
 
