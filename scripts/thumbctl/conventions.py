@@ -176,4 +176,6 @@ def counted(number: int, thing: str) -> str:
 def write_json(documents: Iterable[Mapping[str, Any]]) -> None:
     """Standard output, for scripts."""
     for document in documents:
-        sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
+        line = json.dumps(document, ensure_ascii=False) + "\n"
+        # Half a character, as in a file name that is no text, is written as JSON spells it.
+        sys.stdout.write(line.encode(errors="backslashreplace").decode())
