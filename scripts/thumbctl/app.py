@@ -6,14 +6,20 @@ long to import as the overview takes to print.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
-from typing import Any, Final
+import os
+import sys
+from typing import TYPE_CHECKING, Any, Final
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
 from thumbctl.conventions import ExitCode, complain
 from thumbctl.errors import ThumbctlError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["app", "main"]
 
@@ -106,29 +112,54 @@ class Deferred(TyperCommand):
         return self.load().make_context(*arguments, **more)
 
 
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """Turn an error into a sentence and an exit code."""
+    try:
+        try:
+            yield
+        finally:
+            # What is still to be written may find that nobody reads it.
+            sys.stdout.flush()
+    except ThumbctlError as error:
+        complain(str(error))
+        raise typer.Exit(ExitCode.IMPOSSIBLE) from None
+    except BrokenPipeError:
+        # Nor can Python write the rest when it ends: https://docs.python.org/3/library/signal.html#note-on-sigpipe
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(ExitCode.UNREAD) from None
+    except (SystemExit, typer.Exit, typer.Abort) as error:
+        # Typer writes the help of a command with a console of its own, and Rich has ended that with 1.
+        if isinstance(error.__context__, BrokenPipeError):
+            raise typer.Exit(ExitCode.UNREAD) from None
+        raise
+    except Exception as error:
+        # Only what has called AWS has imported these already.
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+        from thumbctl.aws_errors import of_settings, sentence  # noqa: PLC0415
+
+        said = sentence(error) if isinstance(error, (BotoCoreError, ClientError)) else of_settings(error)
+        if said is None:
+            raise
+        complain(said)
+        raise typer.Exit(ExitCode.IMPOSSIBLE) from None
+
+
 class _Commands(TyperGroup):
-    """All commands, and the one place where errors become a sentence and an exit code."""
+    """All commands."""
 
     def __init__(self, **attributes: Any) -> None:  # noqa: ANN401 - Typer's own
         super().__init__(**attributes)
         self.commands = {name: Deferred(name, *described) for name, described in _COMMANDS.items()}
 
-    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - a type of Typer's own, which it keeps private
-        try:
+    def make_context(self, *arguments: Any, **more: Any) -> Any:  # noqa: ANN401 - see above
+        with _told():
+            return super().make_context(*arguments, **more)
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - see above
+        with _told():
             return super().invoke(ctx)
-        except ThumbctlError as error:
-            said = str(error)
-        except Exception as error:
-            # Only what has called AWS has imported this already.
-            from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
-
-            from thumbctl.aws_errors import sentence  # noqa: PLC0415
-
-            if not isinstance(error, (BotoCoreError, ClientError)):
-                raise
-            said = sentence(error)
-        complain(said)
-        raise typer.Exit(ExitCode.IMPOSSIBLE)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - see above
         """Write the overview without Rich, which takes as long to import as all else here together."""

@@ -37,13 +37,14 @@ class ExitCode(enum.IntEnum):
     """Nothing is known of the stack: usage, no such stack, no access."""
     INTERRUPTED = 130
     """After Ctrl-C, as shells have it: neither done nor wrong."""
+    UNREAD = 141
+    """Whoever read standard output has gone, as shells have it: `thumbctl failures | head`."""
 
 
 def complete_stack(incomplete: str) -> list[str]:
     """Names of deployments, for the shell: those that can be had at once, which may be none."""
     import botocore.session  # noqa: PLC0415 - see the top of this file
     from botocore.config import Config  # noqa: PLC0415
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
     from thumbctl.stack import PARAMETER  # noqa: PLC0415
 
@@ -53,7 +54,7 @@ def complete_stack(incomplete: str) -> list[str]:
         ssm = botocore.session.get_session().create_client("ssm", config=impatient)
         pages = ssm.get_paginator("get_parameters_by_path").paginate(Path=folder)
         names = [each["Name"].removeprefix(folder) for page in pages for each in page["Parameters"]]
-    except (BotoCoreError, ClientError):
+    except Exception:  # noqa: BLE001 - whatever it is, it has no place in a line that somebody is typing
         return []
     return sorted(name for name in names if name.startswith(incomplete))
 
