@@ -35,10 +35,11 @@ VARIABLES = sorted({name for text in SOURCES for name in re.findall(r"['\"]((?:A
 TABLES = (BOTOCORE_DEFAUT_SESSION_VARIABLES, DEFAULT_S3_CONFIG_VARS, DEFAULT_PROXIES_CONFIG_VARS)
 # What has a variable as well is converted and checked alike.
 NAMES = [entry[0] for table in TABLES for entry in table.values() if not entry[1]]
+READ = re.compile(r"(?:scoped_config|profile_config|profile)\.get\(\s*['\"]([a-z_0-9]+)")
 SETTINGS = sorted(
     {
         *(name for name in NAMES if isinstance(name, str)),
-        *(name for text in SOURCES for name in re.findall(r"(?:scoped_config|profile_config|profile)\.get\(\s*['\"]([a-z_0-9]+)", text)),
+        *(name for text in SOURCES for name in READ.findall(text)),
         "aws_access_key_id", "credential_process", "s3", "sso_start_url", "web_identity_token_file",
     }
 )  # fmt: skip

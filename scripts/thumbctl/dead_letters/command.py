@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 
 import typer
@@ -16,9 +16,8 @@ from rich.console import Group
 from rich.table import Table
 
 from thumbctl import stack as stacks
-from thumbctl.bulk.pace import Pace
+from thumbctl.bulk import journal
 from thumbctl.bulk.queues import depth
-from thumbctl.bulk.sender import Sender
 from thumbctl.conventions import (
     ExitCode,
     JsonOption,
@@ -222,7 +221,8 @@ def purge(
         typer.Option(
             dir_okay=False,
             metavar="FILE.jsonl",
-            help="Where they are written to first; without it, a file in this directory with the time in its name.",
+            help="The new file that they are written to first. Without it: one in ~/.local/state/thumbctl, or in"
+            " $XDG_STATE_HOME/thumbctl, with queue and time in its name.",
         ),
     ] = None,
     yes: YesOption = False,
@@ -234,7 +234,7 @@ def purge(
 
     Examples:
 
-        # All of them, kept in a file with the time in its name
+        # All of them, kept in a file that it names
         thumbctl dlq purge --stack photos
 
         # Those about one folder, kept in a file of your choice
@@ -242,7 +242,9 @@ def purge(
     """
     found = stacks.find(stack)
     selection = Selection(tuple(keys or ()), since)
-    file = backup or Path(f"{_queue_name(found.outputs['dlq_arn'])}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.jsonl")
+    file = (
+        backup or journal.folder() / f"{_queue_name(found.outputs['dlq_arn'])}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.jsonl"
+    )
     number = _depth(found).total
     with Backup(file) as opened, _looked_at(found) as dead:
         if number:
@@ -287,7 +289,8 @@ def restore(
     number = sum(1 for _ in backups.read(file))
     _require_health(found, force=force)
     ask(f"Send the {number} letters of {file} to where they came from?", yes=yes)
-    origins, senders = _origins(found), _senders(found, None)
+    origins = Origins.of(found.outputs)
+    senders = origins.senders(found.client("sqs"))
     sent, refused = 0, 0
     read = backups.read(file)
     with _reported("Restoring", number) as advance:
@@ -309,10 +312,9 @@ def restore(
 def _redrive_one_by_one(stack: Stack, selection: Selection, rate: int, *, again: bool, as_json: bool) -> None:
     fates: Counter[Fate] = Counter()
     total = None if selection else _depth(stack).total
-    with _looked_at(stack) as dead, _reported("Redriving", total) as advance:
+    with _reported("Redriving", total) as advance:
         try:
-            senders = _senders(stack, rate)
-            for _, fate in letters.redrive(dead, _origins(stack), senders, selection, again=again):
+            for _, fate in letters.redrive_of(stack.client, stack.outputs, selection, rate=rate, again=again):
                 fates[fate] += 1
                 advance()
         finally:
@@ -396,19 +398,6 @@ def _tell(document: Mapping[str, Any], words: str, *, as_json: bool) -> None:
 
 def _looked_at(stack: Stack) -> DeadLetters:
     return DeadLetters(stack.client("sqs"), stack.outputs["dlq_url"])
-
-
-def _origins(stack: Stack) -> Origins:
-    outputs = stack.outputs
-    return Origins(
-        work=(outputs["queue_url"], outputs["queue_arn"]),
-        backfill=(outputs["backfill_queue_url"], outputs["backfill_queue_arn"]),
-    )
-
-
-def _senders(stack: Stack, rate: int | None) -> dict[str, Sender]:
-    sqs, pace = stack.client("sqs"), Pace(rate)
-    return {url: Sender(sqs, url, pace) for url, _ in (_origins(stack).work, _origins(stack).backfill)}
 
 
 def _depth(stack: Stack) -> Depth:

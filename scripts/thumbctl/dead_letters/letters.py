@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from thumbctl.bulk.sender import Message
+from thumbctl.bulk.pace import Pace
+from thumbctl.bulk.sender import Message, Sender
 from thumbnail_pipeline import messages
 from thumbnail_pipeline.errors import Permanent
 from thumbnail_pipeline.messages import ObjectEvent
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
-    from thumbctl.bulk.sender import Sender
+    from thumbctl.stack import ClientFactory
 
 MOST_REDRIVES = 3
 """A letter that has come back so often comes back again."""
@@ -124,6 +125,16 @@ class Origins:
 
     work: tuple[str, str]
     backfill: tuple[str, str]
+
+    @classmethod
+    def of(cls, outputs: Mapping[str, Any]) -> Origins:
+        """Those of a stack, by its outputs."""
+        return cls(*((outputs[f"{name}_url"], outputs[f"{name}_arn"]) for name in ("queue", "backfill_queue")))
+
+    def senders(self, sqs: SQSClient, rate: float | None = None) -> dict[str, Sender]:
+        """What sends to each queue, by its URL: together at most `rate` messages a second."""
+        pace = Pace(rate)
+        return {url: Sender(sqs, url, pace) for url, _ in (self.work, self.backfill)}
 
     def url_of(self, letter: Letter) -> str:
         """The queue that `letter` belongs into: the one that gave it up, or what its events look like."""
@@ -271,6 +282,15 @@ def redrive(
                 left = {letter.message_id for letter in letters.delete(sent)}
                 yield from ((batch[index], Fate.REFUSED) for index in refusals)
                 yield from ((letter, Fate.DOUBLED if letter.message_id in left else Fate.MOVED) for letter in sent)
+
+
+def redrive_of(
+    client: ClientFactory, outputs: Mapping[str, Any], selection: Selection, *, rate: float | None, again: bool
+) -> Iterator[tuple[Letter, Fate]]:
+    """As `redrive`, for the stack with these `outputs`; at most `rate` letters a second."""
+    sqs, origins = client("sqs"), Origins.of(outputs)
+    with DeadLetters(sqs, outputs["dlq_url"]) as letters:
+        yield from redrive(letters, origins, origins.senders(sqs, rate), selection, again=again)
 
 
 def batches(letters: Iterable[Letter]) -> Iterator[list[Letter]]:

@@ -40,6 +40,8 @@ __all__ = ["failures"]
 
 # In a table that people read; --limit shows more.
 _SCREENFUL = 100
+# What begins a formula, the wide characters of East Asia included.
+_FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", *"\uff1d\uff0b\uff0d\uff20")
 
 
 def failures(
@@ -56,7 +58,12 @@ def failures(
     ] = False,
     export: Annotated[
         Path | None,
-        typer.Option(dir_okay=False, metavar="FILE.csv|FILE.jsonl", help="Write them to a file that is not there yet."),
+        typer.Option(
+            dir_okay=False,
+            metavar="FILE.csv|FILE.jsonl",
+            help="Write them to a file that is not there yet. In .csv, what a spreadsheet would take for a formula"
+            " begins with an apostrophe; .jsonl has everything as it is.",
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -163,7 +170,15 @@ def _writer(file: Path) -> Callable[[TextIO], Callable[[Failed], object]]:
 def _as_csv(file: TextIO) -> Callable[[Failed], object]:
     rows = csv.writer(file)
     rows.writerow(field.name for field in fields(Failed))
-    return lambda each: rows.writerow(astuple(each))
+    return lambda each: rows.writerow(map(_as_text, astuple(each)))
+
+
+def _as_text(value: object) -> object:
+    """A cell that no spreadsheet takes for a formula: who uploads, chooses the key.
+
+    https://owasp.org/www-community/attacks/CSV_Injection
+    """
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULAS) else value
 
 
 def _as_json_lines(file: TextIO) -> Callable[[Failed], object]:
