@@ -170,7 +170,7 @@ def test_rows_appear_as_they_are_done(folder: Path, monkeypatch: pytest.MonkeyPa
     true, seen = rendering.render, []
 
     def looks(*given: Any) -> Any:
-        seen.append(sys.stdout.getvalue())  # type: ignore[attr-defined]
+        seen.append(sys.stdout.getvalue())  # type: ignore[union-attr]
         return true(*given)
 
     monkeypatch.setattr(rendering, "render", looks)

@@ -314,7 +314,7 @@ def _redrive_one_by_one(stack: Stack, selection: Selection, rate: int, *, again:
     total = None if selection else _depth(stack).total
     with _reported("Redriving", total) as advance:
         try:
-            for _, fate in letters.redrive_of(stack.client, stack.outputs, selection, rate=rate, again=again):
+            for _, fate in letters.redrive_of(stack, selection, rate=rate, again=again):
                 fates[fate] += 1
                 advance()
         finally:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
-    from thumbctl.stack import ClientFactory
 
 MOST_REDRIVES = 3
 """A letter that has come back so often comes back again."""
@@ -284,12 +283,23 @@ def redrive(
                 yield from ((letter, Fate.DOUBLED if letter.message_id in left else Fate.MOVED) for letter in sent)
 
 
+class HasQueues(Protocol):
+    """What a stack is here, deployed or local."""
+
+    @property
+    def outputs(self) -> Mapping[str, Any]:
+        """Those of the Terraform module."""
+
+    def client(self, service: str, /) -> Any:  # noqa: ANN401 - boto3's own signature
+        """A client by the name of its service."""
+
+
 def redrive_of(
-    client: ClientFactory, outputs: Mapping[str, Any], selection: Selection, *, rate: float | None, again: bool
+    stack: HasQueues, selection: Selection, *, again: bool, rate: float | None = None
 ) -> Iterator[tuple[Letter, Fate]]:
-    """As `redrive`, for the stack with these `outputs`; at most `rate` letters a second."""
-    sqs, origins = client("sqs"), Origins.of(outputs)
-    with DeadLetters(sqs, outputs["dlq_url"]) as letters:
+    """As `redrive`, for the queues of a stack; at most `rate` letters a second."""
+    sqs, origins = stack.client("sqs"), Origins.of(stack.outputs)
+    with DeadLetters(sqs, stack.outputs["dlq_url"]) as letters:
         yield from redrive(letters, origins, origins.senders(sqs, rate), selection, again=again)
 
 
