@@ -42,7 +42,7 @@ def estimate(
         ),
     ] = None,
     objects: Annotated[
-        int | None, typer.Option("--objects", min=1, metavar="N", help="So many images, without looking at any.")
+        int | None, typer.Option("--objects", min=1, metavar="N", help="Estimate for N images, without looking at any.")
     ] = None,
     bytes_each: Annotated[
         int | None, typer.Option("--bytes-each", min=1, metavar="BYTES", help="With --objects: how large each is.")
@@ -54,7 +54,7 @@ def estimate(
             "--stack",
             metavar="NAME",
             envvar="THUMBCTL_STACK",
-            help="The deployment that it is to go through. Without it, one with the Terraform module's defaults.",
+            help="The deployment that the images go through. Without it: one with the Terraform module's defaults.",
         ),
     ] = None,
     as_json: JsonOption = False,

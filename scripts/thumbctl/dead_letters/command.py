@@ -1,4 +1,4 @@
-"""`thumbctl dlq`: the messages that were given up - what they are, and back with them when the cause is mended."""
+"""`thumbctl dlq`: look at the messages that were given up, send them back, or delete them."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-# With these on, whatever is redriven fails again.
+# While one of these alarms is on, letters that are sent back fail again.
 _SICK: Final = ("-systemic-errors", "-function-errors")
 _MOST_GROUPS: Final = 30
 _POLL_SECONDS: Final = 1.0
@@ -63,7 +63,8 @@ _KeysOption: TypeAlias = Annotated[
     ),
 ]
 _ForceOption: TypeAlias = Annotated[
-    bool, typer.Option("--force", help="Although nothing takes messages, or an alarm says that all of them fail.")
+    bool,
+    typer.Option("--force", help="Send them even though a queue is paused, or an alarm says that every message fails."),
 ]
 
 app = typer.Typer(invoke_without_command=True, add_completion=False, rich_markup_mode="markdown")
@@ -71,7 +72,7 @@ app = typer.Typer(invoke_without_command=True, add_completion=False, rich_markup
 
 @dataclass(frozen=True)
 class _Group:
-    """What letters have in common."""
+    """The kind of a letter: letters with the same three values are counted together."""
 
     event: str
     origin: str
@@ -84,13 +85,16 @@ class _Group:
 def dlq(
     context: typer.Context,
     stack: StackOption = None,
-    sample: Annotated[int, typer.Option(min=1, metavar="N", help="How many letters to look into at most.")] = 1000,
+    sample: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Read at most this many letters to tell their kinds.")
+    ] = 1000,
     as_json: JsonOption = False,
 ) -> None:
     """Look at the dead letters: messages that were tried too often, and what becomes of them.
 
-    Without a command: how many there are, and of what kind. They keep for days, counted from when they were sent first.
-    Looking hides the letters that are looked at from others for a minute at most, and uses none up.
+    Without a command it shows how many there are, and of what kind. SQS deletes a letter when its retention is over,
+    counted from when the message was sent first. While you look at a letter, nobody else can receive it, for a minute
+    at most; nothing is removed.
 
     Exit code 1: there are some.
 
@@ -127,13 +131,13 @@ def peek(
     stack: StackOption = None,
     keys: _KeysOption = None,
     since: SinceOption = None,
-    limit: Annotated[int, typer.Option(min=1, metavar="N", help="Stop after so many.")] = 100,
+    limit: Annotated[int, typer.Option(min=1, metavar="N", help="Show at most this many letters.")] = 100,
     as_json: JsonOption = False,
 ) -> None:
     """Show letters, each once, and leave them where they are.
 
-    Meanwhile, and for a minute at most, others do not see them. SQS counts a look as one more time received. `--since`
-    is about when a message was sent first.
+    While you look at a letter, nobody else can receive it, for a minute at most. SQS counts a look as one more receive.
+    `--since` compares with the time at which a message was sent first.
 
     Examples:
 
@@ -160,14 +164,23 @@ def redrive(
     keys: _KeysOption = None,
     since: SinceOption = None,
     one_by_one: Annotated[
-        bool, typer.Option("--one-by-one", help="Not by SQS's own move task, which does not count redrives.")
+        bool,
+        typer.Option(
+            "--one-by-one",
+            help="Send each letter by itself and count its redrives, which SQS's own move task does not.",
+        ),
     ] = False,
     again: Annotated[
         bool,
-        typer.Option("--again", help=f"Also letters that were redriven {letters.MOST_REDRIVES} times one by one."),
+        typer.Option(
+            "--again", help=f"Include letters that were already sent back {letters.MOST_REDRIVES} times one by one."
+        ),
     ] = False,
     rate: Annotated[
-        int, typer.Option(min=1, max=move_tasks.MOST_A_SECOND, metavar="N", help="At most so many letters a second.")
+        int,
+        typer.Option(
+            min=1, max=move_tasks.MOST_A_SECOND, metavar="N", help="Send back at most this many letters a second."
+        ),
     ] = 50,
     force: _ForceOption = False,
     yes: YesOption = False,
@@ -175,11 +188,11 @@ def redrive(
 ) -> None:
     """Send letters back to the queues that they came from, once the cause is mended.
 
-    All of them go by a move task of SQS, which goes on by itself. With `--key`, `--since`, `--again` or `--one-by-one`,
-    and where SQS has no such tasks, each is sent by itself and then deleted: whatever interrupts that, none is lost.
-    One may be sent twice, which does no harm, for an event that was applied is not applied again.
+    SQS moves all of them with a move task, which goes on when you stop watching. With `--key`, `--since`, `--again` or
+    `--one-by-one`, and where SQS has no move tasks, thumbctl sends each letter and then deletes it. Interrupting that
+    loses nothing. A letter may be sent twice, which does no harm: the function applies an event only once.
 
-    Letters that come back meanwhile are left for the next time. Exit code 1: some are left that were meant.
+    Letters that fail again meanwhile stay for the next time. Exit code 1: some of the chosen letters are still there.
 
     Examples:
 
@@ -230,7 +243,8 @@ def purge(
 ) -> None:
     """Delete letters, once they are in a file that `restore` reads.
 
-    Their images stay as they are, without thumbnails or with old ones. Exit code 1: some are left that were meant.
+    Their images stay as they are, without thumbnails or with old ones. Exit code 1: some of the chosen letters are
+    still there.
 
     Examples:
 
@@ -267,7 +281,7 @@ def purge(
 
 @app.command()
 def restore(
-    file: Annotated[Path, typer.Argument(metavar="FILE.jsonl", help="What `purge` wrote.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE.jsonl", help="A backup that `purge` wrote.")],
     stack: StackOption = None,
     force: _ForceOption = False,
     yes: YesOption = False,
@@ -275,7 +289,7 @@ def restore(
 ) -> None:
     """Send the letters of a backup to the queues that they came from.
 
-    Who interrupts it can start it again: what is then sent twice does no harm. Exit code 1: SQS does not take some.
+    After an interruption, start it again: a letter that is sent twice does no harm. Exit code 1: SQS refuses some.
 
     Examples:
 

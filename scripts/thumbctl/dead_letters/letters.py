@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 MOST_REDRIVES = 3
-"""A letter that has come back so often comes back again."""
+"""A letter that was sent back this many times is left alone: it would only fail again."""
 
 # As long as the module hides them from people with a console. Ten a call, one call at a time, a walk hides fewer than
 # the 120,000 that may be hidden at a time.
@@ -89,13 +89,13 @@ class Letter:
 
     @property
     def message(self) -> Message:
-        """As it was sent."""
+        """The message as it was sent first."""
         attributes: dict[str, Any] = dict(self.attributes)
         return Message(self.body, attributes)
 
     @property
     def redriven(self) -> Message:
-        """As it is sent again, one redrive older."""
+        """The message as it is sent back, with its count of redrives raised by one."""
         count = {"DataType": "Number", "StringValue": str(self.redrives + 1)}
         attributes: dict[str, Any] = {**self.attributes, _REDRIVES: count}
         return Message(self.body, attributes)
@@ -103,7 +103,7 @@ class Letter:
 
 @dataclass(frozen=True)
 class Selection:
-    """Which letters are meant: all, unless it says otherwise."""
+    """Which letters to take. Without keys and since: all of them."""
 
     keys: Sequence[str] = ()
     """Patterns of the shell, of which one has to match a key in the letter; * crosses slashes."""
@@ -120,7 +120,7 @@ class Selection:
 
 @dataclass(frozen=True)
 class Origins:
-    """The queues that letters come from, by URL and ARN."""
+    """The two queues that letters come from, each as (URL, ARN)."""
 
     work: tuple[str, str]
     backfill: tuple[str, str]
@@ -153,7 +153,13 @@ class Origins:
 
 
 class DeadLetters:
-    """The letters that are in a queue now, for the length of a `with` block, after which it gives back what it hid."""
+    """The letters of a queue, for use in a `with` block.
+
+        with DeadLetters(sqs, outputs["dlq_url"]) as dead:
+            for page in dead.pages(): ...
+
+    Receiving a letter hides it from others for HIDDEN_SECONDS; the end of the block makes all of them visible again.
+    """
 
     def __init__(
         self, sqs: SQSClient, queue_url: str, *, clock: Callable[[], float] = time.time,

@@ -82,18 +82,22 @@ def import_files(
         typer.Option(
             "--manifest",
             metavar="FILE",
-            help="Import what it lists: a path a line, or path, tab, key. - is standard input.",
+            help="Import the files that FILE lists, one a line: a path, or a path, a tab and a key. - is standard input.",
         ),
     ] = None,
-    null: Annotated[bool, typer.Option("-0", "--null", help="The manifest is of 'find -print0'.")] = False,
+    null: Annotated[
+        bool, typer.Option("-0", "--null", help="Paths in the manifest end with NUL, as 'find -print0' writes them.")
+    ] = False,
     follow: Annotated[bool, typer.Option("--follow", help="Stay until every image is READY or FAILED.")] = False,
     rate: Annotated[
-        float | None, typer.Option("--rate", min=0.1, metavar="N", help="Upload at most so many files a second.")
+        float | None, typer.Option("--rate", min=0.1, metavar="N", help="Upload at most N files a second.")
     ] = None,
     concurrency: Annotated[
-        int, typer.Option("--concurrency", min=1, max=512, metavar="N", help="Upload so many files at a time.")
+        int, typer.Option("--concurrency", min=1, max=512, metavar="N", help="Upload up to N files at the same time.")
     ] = 32,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Upload nothing, and say what would be uploaded.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Upload nothing; only say what would be uploaded.")
+    ] = False,
     yes: YesOption = False,
     stack: StackOption = None,
     as_json: JsonOption = False,

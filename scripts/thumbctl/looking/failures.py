@@ -51,10 +51,12 @@ def failures(
     since: SinceOption = None,
     limit: Annotated[
         int | None,
-        typer.Option(min=1, metavar="N", help="The newest so many: 100 in a table, and all of them otherwise."),
+        typer.Option(
+            min=1, metavar="N", help="Only the newest N. Without it: 100 in a table, and all of them otherwise."
+        ),
     ] = None,
     by_reason: Annotated[
-        bool, typer.Option("--by-reason", help="How many failed for each reason, and the newest of them.")
+        bool, typer.Option("--by-reason", help="Show how many failed for each reason, with the newest of each.")
     ] = False,
     export: Annotated[
         Path | None,

@@ -48,27 +48,28 @@ _PATIENT: Final = Config(retries={"mode": "standard", "total_max_attempts": 10},
 _EXAMPLES: Final = 3
 
 _MEANINGS: Final[Mapping[Kind, str]] = {
-    Kind.MISSING: "nobody heard of the object",
-    Kind.CHANGED: "thumbnails of other bytes",
-    Kind.RESTYLED: "thumbnails of other settings",
+    Kind.MISSING: "the object has no row: its event never arrived",
+    Kind.CHANGED: "the thumbnails were made from an earlier object",
+    Kind.RESTYLED: "the thumbnails were made with other settings",
     Kind.THUMBNAIL_MISSING: "a thumbnail is gone",
     Kind.THUMBNAIL_ALTERED: "a thumbnail has other bytes than were stored",
-    Kind.VANISHED: "the object is gone, its row is not",
-    Kind.ORPHAN: "a thumbnail that no row lists",
-    Kind.PENDING: "young, or being worked on; a message that died is in the dead-letter queue",
-    Kind.FOREIGN: "no thumbnail of the pipeline; left alone",
+    Kind.VANISHED: "the object was deleted, and its row says otherwise",
+    Kind.ORPHAN: "no row lists this thumbnail",
+    Kind.PENDING: "too young to judge, or being processed; if it stays so, see the dead letters",
+    Kind.FOREIGN: "not made by the pipeline; left alone",
 }
 
 
 @dataclass
 class _Report:
-    """What came out, in as little room however much was found."""
+    """What a run has found: counts, and up to _EXAMPLES findings of each kind, however many there are."""
 
     tally: PassTally = field(default_factory=PassTally)
     examples: dict[Kind, list[Finding]] = field(default_factory=lambda: defaultdict(list))
     place: str = ""
-    """Where to go on."""
+    """The last key that was looked at, for --after."""
     finished: bool = False
+    """Whether all keys were looked at."""
 
     def add(self, examined: Examined) -> None:
         self.tally.add(examined)
@@ -80,20 +81,28 @@ class _Report:
 
 def reconcile(
     prefix: Annotated[
-        str | None, typer.Option("--prefix", metavar="TEXT", help="Only keys that begin so; without it, all watched.")
+        str | None,
+        typer.Option(
+            "--prefix",
+            metavar="TEXT",
+            help="Look only at keys that begin with TEXT; without it, at all that the stack watches.",
+        ),
     ] = None,
-    repair: Annotated[bool, typer.Option("--repair", help="Mend what is wrong, too.")] = False,
+    repair: Annotated[bool, typer.Option("--repair", help="Also repair what is wrong.")] = False,
     grace: Annotated[
         int,
         typer.Option(
-            "--grace", min=0, metavar="SECONDS", help="How long something may take before it counts as wrong."
+            "--grace",
+            min=0,
+            metavar="SECONDS",
+            help="Call nothing wrong that changed in the last SECONDS: it may still be processed.",
         ),
     ] = int(GRACE.total_seconds()),
     limit: Annotated[
-        int | None, typer.Option("--limit", min=1, metavar="N", help="Stop when so many things are wrong.")
+        int | None, typer.Option("--limit", min=1, metavar="N", help="Stop after N findings that are wrong.")
     ] = None,
     after: Annotated[
-        str, typer.Option("--after", metavar="KEY", help="Go on where an earlier run said that it stopped.")
+        str, typer.Option("--after", metavar="KEY", help="Begin after this key: an interrupted run prints it.")
     ] = "",
     yes: YesOption = False,
     stack: StackOption = None,
@@ -101,8 +110,8 @@ def reconcile(
 ) -> None:
     """Prove that every object has its thumbnails and every thumbnail its object, or show where that is not so.
 
-    It lists both buckets and looks at the catalog, in one pass, however many objects there are. What seems wrong is
-    looked at a second time. It reads no image and, without `--repair`, changes nothing.
+    It lists both buckets and reads the catalog in one pass, with the same memory for any number of objects. What seems
+    wrong is checked a second time. It reads no image and, without `--repair`, changes nothing.
 
     `--repair` has the function make what is missing, out of date or altered, and remove what outlived its object, by
     messages to the backfill queue; and it deletes thumbnails that no row lists. A run does at most 10,000 of each. Run
