@@ -1,4 +1,4 @@
-"""What was really made: thumbnails read back from their bucket, and alerts as a subscriber gets them."""
+"""Reads back what a run has made: thumbnails from their bucket, and alerts as a subscriber gets them."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ def import_files(
         typer.Option(
             "--manifest",
             metavar="FILE",
-            help="Import the files that FILE lists, one a line: a path, or a path, a tab and a key. - is standard input.",
+            help="Import the files that FILE lists, one a line: a path, or path, tab, key. - is standard input.",
         ),
     ] = None,
     null: Annotated[
