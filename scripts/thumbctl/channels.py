@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
-from rich.table import Table
 
 from thumbctl import stack as stacks
 from thumbctl.conventions import ExitCode, JsonOption, StackOption, complain, console, options_go_behind, write_json
 from thumbctl.errors import ThumbctlError
+from thumbctl.terminal import plain_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -181,9 +181,8 @@ def _show(
     stack: Stack, channels: Sequence[Channel], became: Callable[[Channel, Subscription], str] | None = None
 ) -> None:
     """A row for each subscription; what became of the test, if there was one, in a last column."""
-    table = Table(title=stack.title, title_justify="left", box=None, pad_edge=False)
-    for heading in ("Tier", "Protocol", "Endpoint", "Status", "Filter policy", *(["Test"] if became else [])):
-        table.add_column(heading, overflow="fold")
+    headings = ("Tier", "Protocol", "Endpoint", "Status", "Filter policy", *(["Test"] if became else []))
+    table = plain_table(*headings, title=stack.title)
     for channel in channels:
         for each in channel.subscriptions:
             policy = json.dumps(each.filter_policy) if each.filter_policy else ""

@@ -166,7 +166,7 @@ def ask(question: str, *, yes: bool) -> None:
         return
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise ThumbctlError("Nobody is there to be asked whether to begin: pass --yes.")
-    typer.confirm(question, abort=True, err=True)
+    typer.confirm(printable(question), abort=True, err=True)
 
 
 def counted(number: int, thing: str) -> str:

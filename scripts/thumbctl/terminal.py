@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.table import Table
 
 from thumbctl.words import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from rich.text import Text
 
 
@@ -29,3 +32,11 @@ class Terminal(Console):
     def on_broken_pipe(self) -> None:
         """Let the command end as one does whose reader has gone: Rich would exit with 1, which means something else."""
         raise BrokenPipeError
+
+
+def plain_table(*headings: str, title: str | None = None, right: Collection[str] = ()) -> Table:
+    """A table without lines, whose columns fold; those named in `right` are flush right."""
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for heading in headings:
+        table.add_column(heading, justify="right" if heading in right else "left", overflow="fold")
+    return table

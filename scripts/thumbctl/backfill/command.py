@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
-from rich.table import Table
 
 from thumbctl import stack as stacks
 from thumbctl.backfill import enqueue, manifests
@@ -16,12 +15,15 @@ from thumbctl.bulk import journal
 from thumbctl.conventions import JsonOption, StackOption, YesOption, console, write_json
 from thumbctl.costs import quote
 from thumbctl.costs.estimate import Job
+from thumbctl.terminal import plain_table
 from thumbnail_pipeline.images import Image
 from thumbnail_pipeline.messages import backfill_body
 from thumbnail_pipeline.reconciliation.judgement import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from rich.table import Table
 
     from thumbctl.backfill.enqueue import BackfillTally
     from thumbctl.backfill.job import ObjectSource
@@ -188,11 +190,7 @@ def _show(counts: Mapping[str, int], wish: Wish, cost: Estimate | None, *, as_js
 
 
 def _table(counts: Mapping[str, int], wish: Wish) -> Table:
-    table = Table(box=None, pad_edge=False)
-    table.add_column("Objects", justify="right")
-    table.add_column("Verdict")
-    table.add_column("Meaning")
-    table.add_column("Message")
+    table = plain_table("Objects", "Verdict", "Meaning", "Message", right=("Objects",))
     for what, number in counts.items():
         table.add_row(f"{number:,}", what, _MEANINGS[what], "one each" if what in wish.sent else "")
     return table

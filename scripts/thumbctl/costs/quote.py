@@ -13,6 +13,7 @@ from thumbctl.conventions import console, counted, write_json
 from thumbctl.costs.capacity import DAY, spoken
 from thumbctl.costs.estimate import Estimate, Job, default_workload
 from thumbctl.costs.model import by_service
+from thumbctl.terminal import plain_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -112,11 +113,8 @@ def _costs(estimate: Estimate) -> Table:
 
 def _limits(estimate: Estimate) -> Table:
     capacity = estimate.capacity
-    table = Table(title="Limits of AWS", title_justify="left", box=None, pad_edge=False)
-    table.add_column("Service")
-    table.add_column("What")
-    for heading in ("This job", "Allowed", "Used", "Full at"):
-        table.add_column(heading, justify="right")
+    numbers = ("This job", "Allowed", "Used", "Full at")
+    table = plain_table("Service", "What", *numbers, title="Limits of AWS", right=numbers)
     for each in capacity.usages:
         full_at = f"{each.saturates_at:,.0f} at a time" if each.saturates_at else ""
         figures = (_figure(each.demand), _figure(each.most), f"{each.share:.0%}", full_at)

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 
 import typer
 from rich.console import Group
-from rich.table import Table
 
 from thumbctl import stack as stacks
 from thumbctl.bulk import journal
@@ -36,6 +35,7 @@ from thumbctl.dead_letters.backups import Backup
 from thumbctl.dead_letters.letters import DeadLetters, Fate, Origins, Selection
 from thumbctl.errors import ThumbctlError
 from thumbctl.looking.health import alarms_on, pollers
+from thumbctl.terminal import plain_table
 from thumbnail_pipeline.errors import Permanent
 
 if TYPE_CHECKING:
@@ -458,12 +458,10 @@ def _show_letters(stack: Stack, shown: list[Letter]) -> None:
     if not shown:
         console().print("There are no such dead letters.")
         return
-    table = Table(title=stack.title, title_justify="left", box=None, pad_edge=False)
-    table.add_column("Sent at", no_wrap=True)
-    for heading in ("Received", "Redrives"):
-        table.add_column(heading, justify="right")
-    for heading in ("From", "Event", "Key, or what cannot be read"):
-        table.add_column(heading, overflow="fold")
+    table = plain_table(
+        "Sent at", "Received", "Redrives", "From", "Event", "Key, or what cannot be read",
+        title=stack.title, right=("Received", "Redrives"),
+    )  # fmt: skip
     for letter in shown:
         readable = not any(isinstance(event, Permanent) for event in letter.events)
         content = Group(*letter.keys) if readable else letter.body
@@ -487,10 +485,7 @@ def _show_groups(stack: Stack, held: Depth, seen: Counter[_Group], task: Task | 
         f"About {number} dead letters, of which {held.in_flight} are hidden while somebody looks at them;"
         f" {seen.total()} were looked into:"
     )
-    table = Table(box=None, pad_edge=False)
-    table.add_column("Letters", justify="right")
-    for heading in ("Event", "From", "Folder"):
-        table.add_column(heading, overflow="fold")
+    table = plain_table("Letters", "Event", "From", "Folder", right=("Letters",))
     for group, letters_of_it in seen.most_common(_MOST_GROUPS):
         table.add_row(str(letters_of_it), group.event, group.origin, group.folder)
     console().print(table)

@@ -232,13 +232,14 @@ class _Run:
     def tell_what_would_be(self) -> None:
         """Name each file that would be uploaded, and say what that costs."""
         number = size = 0
+        out = console()
         for source in self._uploads.missing(self._journal):
             number += 1
             size += source.size
             if self._as_json:
                 write_json([{"state": "missing", "path": source.path, "key": source.key, "bytes": source.size}])
             else:
-                typer.echo(f"{source.path} → s3://{self._bucket}/{source.key}")
+                out.print(f"{source.path} → s3://{self._bucket}/{source.key}", soft_wrap=True)
         self._estimate(number, size)
         if not self._as_json:
             typer.echo(f"{number:,} to upload, {self._planned.files - number:,} there already.")
@@ -293,7 +294,7 @@ class _Run:
         else:
             console().print(_table(self._tally, self._left_out, outcomes))
             for key, outcome, reason in islice(failed, _TOLD):
-                typer.echo(f"{outcome} {reason} {key}")
+                console().print(f"{outcome} {reason} {key}", soft_wrap=True)
             if self._state is ImportState.PAUSED:
                 typer.echo("Paused. The same command goes on where this one stopped.")
         if self._stalled:

@@ -12,7 +12,6 @@ from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
 from thumbctl import stack as stacks
 from thumbctl.conventions import (
@@ -28,6 +27,7 @@ from thumbctl.conventions import (
 from thumbctl.errors import ThumbctlError
 from thumbctl.looking import failed
 from thumbctl.looking.failed import Failed
+from thumbctl.terminal import plain_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -120,10 +120,7 @@ def _show(stack: Stack, listed: Iterator[Failed], most: int) -> None:
     if not shown:
         console().print("No image is failed.")
         return
-    table = Table(title=stack.title, title_justify="left", box=None, pad_edge=False)
-    for heading in ("Failed at", "Reason", "Key", "Detail"):
-        table.add_column(heading, overflow="fold")
-    table.add_column("Tries", justify="right")
+    table = plain_table("Failed at", "Reason", "Key", "Detail", "Tries", title=stack.title, right=("Tries",))
     for each in shown:
         table.add_row(each.failed_at, each.reason, each.key, each.detail, str(each.attempts))
     console().print(table)
@@ -149,10 +146,7 @@ def _show_reasons(listed: Iterable[Failed], *, as_json: bool) -> None:
     if not numbers:
         console().print("No image is failed.")
         return
-    table = Table(box=None, pad_edge=False)
-    table.add_column("Failures", justify="right")
-    for heading in ("Reason", "The newest of them", "Detail"):
-        table.add_column(heading, overflow="fold")
+    table = plain_table("Failures", "Reason", "The newest of them", "Detail", right=("Failures",))
     for reason, number in numbers.most_common():
         example = newest[reason]
         table.add_row(str(number), reason, example.key, example.detail)

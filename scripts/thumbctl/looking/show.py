@@ -14,6 +14,7 @@ from thumbctl import stack as stacks
 from thumbctl.aws_errors import sentence
 from thumbctl.conventions import ExitCode, JsonOption, SinceOption, StackOption, complain, console, write_json
 from thumbctl.looking import history, image, traces
+from thumbctl.terminal import plain_table
 from thumbctl.words import bytes_in_words
 from thumbnail_pipeline.outcomes import Status, Undecided
 from thumbnail_pipeline.reconciliation.findings import Kind
@@ -272,9 +273,7 @@ def _moment(moment: datetime) -> str:
 
 
 def _thumbnails(thumbnails: Sequence[ThumbnailObject]) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for heading in ("Rendition", "Pixels", "Size", "In the bucket", "Key"):
-        table.add_column(heading, overflow="fold", justify="right" if heading == "Size" else "left")
+    table = plain_table("Rendition", "Pixels", "Size", "In the bucket", "Key", right=("Size",))
     for each in thumbnails:
         listed = each.listed
         cells = (
@@ -289,12 +288,7 @@ def _thumbnails(thumbnails: Sequence[ThumbnailObject]) -> Table:
 
 
 def _history(lines: Sequence[Mapping[str, Any]]) -> Table:
-    table = Table(box=None, pad_edge=False)
-    table.add_column("When", no_wrap=True)
-    table.add_column("Outcome", no_wrap=True)
-    for heading in ("Try", "ms"):
-        table.add_column(heading, justify="right")
-    table.add_column("And", overflow="fold")
+    table = plain_table("When", "Outcome", "Try", "ms", "And", right=("Try", "ms"))
     for line in lines:
         cells = (
             f"{line['timestamp'][:19]}Z",

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 from rich.console import Group
 from rich.styled import Styled
-from rich.table import Table
 
 from thumbctl import stack as stacks
 from thumbctl.bulk.queues import depth
 from thumbctl.conventions import ExitCode, JsonOption, StackOption, complain, console, counted, write_json
 from thumbctl.looking import failed, health
+from thumbctl.terminal import plain_table
 from thumbnail_pipeline.telemetry import NAMESPACE
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_cloudwatch.type_defs import MetricDataQueryTypeDef
     from rich.console import RenderableType
+    from rich.table import Table
 
     from thumbctl.bulk.queues import Depth
     from thumbctl.looking.health import Poller
@@ -309,11 +310,8 @@ def _shown(stack: Stack, seen: StackStatus, *, with_problems: bool = False) -> R
 
 
 def _queues(seen: StackStatus) -> Table:
-    table = Table(box=None, pad_edge=False)
-    table.add_column("Queue")
-    for heading in ("Waiting", "In flight", "Delayed", "Oldest"):
-        table.add_column(heading, justify="right")
-    table.add_column("Mapping")
+    headings = ("Waiting", "In flight", "Delayed", "Oldest")
+    table = plain_table("Queue", *headings, "Mapping", right=headings)
     mappings = {each.queue: each for each in seen.pollers}
     for queue in seen.queues:
         numbers = (f"{number:,}" for number in (queue.depth.waiting, queue.depth.in_flight, queue.depth.delayed))
@@ -339,10 +337,7 @@ def _mapping(poller: Poller | None) -> RenderableType:
 def _images(seen: StackStatus) -> Iterable[RenderableType]:
     if seen.decided is None:
         return ["Images: no metrics in the last day"]
-    table = Table(box=None, pad_edge=False)
-    table.add_column("Images")
-    for heading in ("Last hour", "Last day"):
-        table.add_column(heading, justify="right")
+    table = plain_table("Images", "Last hour", "Last day", right=("Last hour", "Last day"))
     for outcome, number in seen.decided.last_day.items():
         table.add_row(outcome, f"{seen.decided.last_hour[outcome]:,}", f"{number:,}")
     return [table]

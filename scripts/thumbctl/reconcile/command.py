@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from botocore.config import Config
-from rich.table import Table
 
 from thumbctl import stack as stacks
 from thumbctl.bulk.pace import Pace
@@ -31,12 +30,15 @@ from thumbctl.conventions import (
 )
 from thumbctl.interrupts import terminate_as_interrupt
 from thumbctl.reconcile.repair import ONCE, Repair
+from thumbctl.terminal import plain_table
 from thumbnail_pipeline.reconciliation.comparison import CONNECTIONS, GRACE, Estate
 from thumbnail_pipeline.reconciliation.comparison import reconcile as examine_all
 from thumbnail_pipeline.reconciliation.findings import Kind, PassTally
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from rich.table import Table
 
     from thumbctl.stack import Stack
     from thumbnail_pipeline.reconciliation.findings import Examined, Finding
@@ -243,11 +245,7 @@ def _tell(stack: Stack, report: _Report, mender: Repair | None, *, as_json: bool
 
 
 def _table(stack: Stack, report: _Report) -> Table:
-    table = Table(title=stack.title, title_justify="left", box=None, pad_edge=False)
-    table.add_column("Found")
-    table.add_column("", justify="right")
-    table.add_column("Meaning")
-    table.add_column("For example", overflow="fold")
+    table = plain_table("Found", "", "Meaning", "For example", title=stack.title, right=("",))
     for kind in Kind:
         number = report.tally.found[kind]
         if number:
