@@ -7,10 +7,11 @@ long to import as the overview takes to print.
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib
 import os
 import sys
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -90,6 +91,9 @@ _COMMANDS: Final = {
     "channels": ("thumbctl.channels:app", _CHECK, "Show who hears of failures, warnings and pages."),
 }
 
+# What standard output has against being written; other files are named in their errors.
+_UNWRITTEN: Final = {errno.EPIPE, errno.ENOSPC}
+
 
 class Deferred(TyperCommand):
     """A command that the overview lists, and that is imported when somebody uses it."""
@@ -124,16 +128,14 @@ def _told() -> Iterator[None]:
     except ThumbctlError as error:
         complain(str(error))
         raise typer.Exit(ExitCode.IMPOSSIBLE) from None
-    except BrokenPipeError:
-        # Nor can Python write the rest when it ends: https://docs.python.org/3/library/signal.html#note-on-sigpipe
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise typer.Exit(ExitCode.UNREAD) from None
     except (SystemExit, typer.Exit, typer.Abort) as error:
         # Typer writes the help of a command with a console of its own, and Rich has ended that with 1.
         if isinstance(error.__context__, BrokenPipeError):
             raise typer.Exit(ExitCode.UNREAD) from None
         raise
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in _UNWRITTEN and not error.filename:
+            _give_up_on_output(error)
         # Only what has called AWS has imported these already.
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
@@ -144,6 +146,15 @@ def _told() -> Iterator[None]:
             raise
         complain(said)
         raise typer.Exit(ExitCode.IMPOSSIBLE) from None
+
+
+def _give_up_on_output(error: OSError) -> NoReturn:
+    # Nor could Python write the rest when it ends: https://docs.python.org/3/library/signal.html#note-on-sigpipe
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if error.errno == errno.EPIPE:
+        raise typer.Exit(ExitCode.UNREAD) from None
+    complain(f"Standard output cannot be written ({error.strerror}): make room, and start again.")
+    raise typer.Exit(ExitCode.IMPOSSIBLE) from None
 
 
 class _Commands(TyperGroup):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -31,7 +33,7 @@ class Terminal(Console):
 
     def on_broken_pipe(self) -> None:
         """Let the command end as one does whose reader has gone: Rich would exit with 1, which means something else."""
-        raise BrokenPipeError
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
 
 
 def plain_table(*headings: str, title: str | None = None, right: Collection[str] = ()) -> Table:

@@ -134,3 +134,13 @@ def test_a_reader_who_has_gone_is_no_failure(arguments: list[str], tmp_path: Pat
         process.stdout.close()
         told = process.stderr.read()
     assert (process.returncode, told) == (141, b"")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["render", "."]])
+def test_a_full_disk_is_told(arguments: list[str], tmp_path: Path) -> None:
+    (tmp_path / "cat.jpg").write_bytes(picture())
+    command = [sys.executable, "-c", "from thumbctl.app import main; main()", *arguments]
+    with Path("/dev/full").open("wb") as full:
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, cwd=tmp_path, check=False, text=True)
+    assert ended.returncode == 2
+    assert ended.stderr == "Standard output cannot be written (No space left on device): make room, and start again.\n"
