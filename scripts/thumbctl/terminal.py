@@ -7,13 +7,13 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.table import Table
 
 from thumbctl.words import printable
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from rich.table import Table
     from rich.text import Text
 
 
@@ -38,6 +38,8 @@ class Terminal(Console):
 
 def plain_table(*headings: str, title: str | None = None, right: Collection[str] = ()) -> Table:
     """A table without lines, whose columns fold; those named in `right` are flush right."""
+    from rich.table import Table  # noqa: PLC0415 - `render` shows none
+
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     for heading in headings:
         table.add_column(heading, justify="right" if heading in right else "left", overflow="fold")
