@@ -127,11 +127,14 @@ $(UV): requirements-uv.txt
 	@rm -rf .uv && $(PYTHON) -m pip install -qq --disable-pip-version-check --no-compile --target .uv --require-hashes --requirement requirements-uv.txt
 	@touch $@
 
+# Unlike pip, uv leaves modules uncompiled, and where PYTHONDONTWRITEBYTECODE is set every start of thumbctl would compile
+# them again.
 $(RUN): requirements.txt pyproject.toml | $(UV)
 	@echo 'setting up $(VENV) (usually 5 s) …' >&2
 	@$(UV) venv --quiet --clear --python $(PYTHON) $(VENV)
 	@$(UV) pip sync --quiet --python $(VENV) --require-hashes requirements.txt
 	@$(UV) pip install --quiet --python $(VENV) --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m compileall -qq -j 0 $(foreach package,botocore dateutil jmespath PIL rich typer urllib3,$(VENV)/lib/python*/site-packages/$(package))
 	@$(BIN)/python -c 'import pathlib, site; pathlib.Path(site.getsitepackages()[0], "developers.pth").write_text("$(CURDIR)/functions\n$(CURDIR)/scripts\n")'
 	@touch $@
 

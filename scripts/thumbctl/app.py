@@ -6,16 +6,21 @@ long to import as the overview takes to print.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import importlib
-import inspect
-import re
-from typing import Any, Final
+import os
+import sys
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
 from thumbctl.conventions import ExitCode, complain
 from thumbctl.errors import ThumbctlError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["app", "main"]
 
@@ -86,6 +91,9 @@ _COMMANDS: Final = {
     "channels": ("thumbctl.channels:app", _CHECK, "Show who hears of failures, warnings and pages."),
 }
 
+# What standard output has against being written; other files are named in their errors.
+_UNWRITTEN: Final = {errno.EPIPE, errno.ENOSPC}
+
 
 class Deferred(TyperCommand):
     """A command that the overview lists, and that is imported when somebody uses it."""
@@ -108,56 +116,75 @@ class Deferred(TyperCommand):
         return self.load().make_context(*arguments, **more)
 
 
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """Turn an error into a sentence and an exit code."""
+    try:
+        try:
+            yield
+        finally:
+            # What is still to be written may find that nobody reads it.
+            sys.stdout.flush()
+    except ThumbctlError as error:
+        complain(str(error))
+        raise typer.Exit(ExitCode.IMPOSSIBLE) from None
+    except (SystemExit, typer.Exit, typer.Abort) as error:
+        # Typer writes the help of a command with a console of its own, and Rich has ended that with 1.
+        if isinstance(error.__context__, BrokenPipeError):
+            raise typer.Exit(ExitCode.UNREAD) from None
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in _UNWRITTEN and not error.filename:
+            _give_up_on_output(error)
+        # Only what has called AWS has imported these already.
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+        from thumbctl.aws_errors import of_settings, sentence  # noqa: PLC0415
+
+        said = sentence(error) if isinstance(error, (BotoCoreError, ClientError)) else of_settings(error)
+        if said is None:
+            raise
+        complain(said)
+        raise typer.Exit(ExitCode.IMPOSSIBLE) from None
+
+
+def _give_up_on_output(error: OSError) -> NoReturn:
+    # Nor could Python write the rest when it ends: https://docs.python.org/3/library/signal.html#note-on-sigpipe
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if error.errno == errno.EPIPE:
+        raise typer.Exit(ExitCode.UNREAD) from None
+    complain(f"Standard output cannot be written ({error.strerror}): make room, and start again.")
+    raise typer.Exit(ExitCode.IMPOSSIBLE) from None
+
+
 class _Commands(TyperGroup):
-    """All commands, and the one place where errors become a sentence and an exit code."""
+    """All commands."""
 
     def __init__(self, **attributes: Any) -> None:  # noqa: ANN401 - Typer's own
         super().__init__(**attributes)
         self.commands = {name: Deferred(name, *described) for name, described in _COMMANDS.items()}
 
-    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - a type of Typer's own, which it keeps private
-        try:
+    def make_context(self, *arguments: Any, **more: Any) -> Any:  # noqa: ANN401 - see above
+        with _told():
+            return super().make_context(*arguments, **more)
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - see above
+        with _told():
             return super().invoke(ctx)
-        except ThumbctlError as error:
-            said = str(error)
-        except Exception as error:
-            # Only what has called AWS has imported this already.
-            from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
-            from thumbctl.aws_errors import sentence  # noqa: PLC0415
+    def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - see above
+        """Write the overview without Rich, which takes as long to import as all else here together."""
+        self.format_usage(ctx, formatter)
+        self.format_help_text(ctx, formatter)
+        self.format_options(ctx, formatter)
 
-            if not isinstance(error, (BotoCoreError, ClientError)):
-                raise
-            said = sentence(error)
-        complain(said)
-        raise typer.Exit(ExitCode.IMPOSSIBLE)
-
-    def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401, ARG002 - see above
-        """Print the overview as Typer would, without importing its syntax highlighter and all that it needs."""
-        from rich.console import Console  # noqa: PLC0415 - most commands write no overview
-        from rich.panel import Panel  # noqa: PLC0415
-        from rich.table import Table  # noqa: PLC0415
-
-        options = filter(None, (each.get_help_record(ctx) for each in self.get_params(ctx)))
-        panels: dict[str, dict[str, str]] = {"Options": dict(options)}
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401, ARG002 - see above
+        panels: dict[str, list[tuple[str, str]]] = {}
         for name, (_, panel, sentence) in _COMMANDS.items():
-            panels.setdefault(panel, {})[name] = sentence
-        out = Console(highlight=False)
-        out.print(f"\n [yellow]Usage:[/] [bold]{ctx.command_path} \\[OPTIONS] COMMAND \\[ARGS]...[/]\n")
-        out.print(_marked_up(inspect.cleandoc(self.help or "")) + "\n")
-        for title, lines in panels.items():
-            table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-            table.add_column(style="bold cyan", no_wrap=title != "Options", min_width=max(map(len, self.commands)))
-            table.add_column()
-            for name, sentence in lines.items():
-                table.add_row(name, _marked_up(sentence))
-            out.print(Panel(table, title=title, title_align="left", border_style="dim"))
-
-
-def _marked_up(text: str) -> str:
-    """Markdown's paragraphs and `code` as Rich writes them."""
-    joined = re.sub(r"(?<!\n)\n(?!\n)", " ", text)
-    return re.sub(r"`([^`]+)`", r"[bold cyan]\1[/]", joined.replace("[", r"\["))
+            panels.setdefault(panel, []).append((typer.style(name, fg="cyan", bold=True), sentence))
+        for panel, rows in panels.items():
+            with formatter.section(typer.style(panel, bold=True)):
+                formatter.write_dl(rows)
 
 
 app = typer.Typer(

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import re
+import traceback
 from typing import Final
 
-from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError, NoCredentialsError, NoRegionError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    NoRegionError,
+    SSLError,
+)
 
 # What the services that are asked here call it.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
@@ -30,9 +40,34 @@ def sentence(error: BotoCoreError | ClientError) -> str:
         case EndpointConnectionError():
             url = error.kwargs["endpoint_url"]
             return f"{url} does not answer: check the network, AWS_DEFAULT_REGION and AWS_ENDPOINT_URL."
+        case SSLError():
+            return f"{str(error).rstrip('.')}: check AWS_ENDPOINT_URL and AWS_CA_BUNDLE."
         case ClientError() if error.response["Error"]["Code"] in _EXPIRED:
             return "The credentials have expired: log in again, for example with 'aws sso login'."
         case ClientError() if is_denied(error):
             said = error.response["Error"]["Message"].rstrip(".")
             return f"AWS denies {error.operation_name} ({said}): have it allowed, or be somebody else with AWS_PROFILE."
-    return str(error)
+    names = _named_in(str(error))
+    return f"{str(error).rstrip('.')}: correct {names}." if names else str(error)
+
+
+def of_settings(error: Exception) -> str | None:
+    """Say which setting the SDK cannot work with; None where `error` is none of the SDK's.
+
+    It checks few of them before it uses them, so whatever Python has against one comes out of it.
+    """
+    modules = (frame.f_globals["__name__"] for frame, _ in traceback.walk_tb(error.__traceback__))
+    if not any(module.startswith("botocore.") for module in modules):
+        return None
+    said = f"{type(error).__name__}: {error}".rstrip(".")
+    names = _named_in(said) or "the environment variables that begin with AWS_, and what your AWS profile sets"
+    return f"The AWS SDK cannot work with what it is set to ({said}): correct {names}."
+
+
+def _named_in(said: str) -> str:
+    """The environment variables whose values `said` has something against."""
+    return " and ".join(
+        name
+        for name, value in os.environ.items()
+        if name.startswith("AWS_") and value and re.search(rf"(?<!\w){re.escape(value)}(?!\w)", said)
+    )

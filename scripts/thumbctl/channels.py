@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
-from rich.markup import escape
-from rich.table import Table
 
 from thumbctl import stack as stacks
 from thumbctl.conventions import ExitCode, JsonOption, StackOption, complain, console, options_go_behind, write_json
 from thumbctl.errors import ThumbctlError
+from thumbctl.terminal import plain_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -154,7 +153,7 @@ def send_test(
     else:
         _show(found, tested, lambda channel, subscription: _received(sent[channel.tier], subscription))
         for channel in tested:
-            console().print(escape(f"{channel.tier}: {sent[channel.tier].what}"))
+            console().print(f"{channel.tier}: {sent[channel.tier].what}")
     _judge(tested, *(f"{tier} was not tested: {each.what}" for tier, each in sent.items() if not each.arrives))
 
 
@@ -182,15 +181,14 @@ def _show(
     stack: Stack, channels: Sequence[Channel], became: Callable[[Channel, Subscription], str] | None = None
 ) -> None:
     """A row for each subscription; what became of the test, if there was one, in a last column."""
-    table = Table(title=escape(stack.title), title_justify="left", box=None, pad_edge=False)
-    for heading in ("Tier", "Protocol", "Endpoint", "Status", "Filter policy", *(["Test"] if became else [])):
-        table.add_column(heading, overflow="fold")
+    headings = ("Tier", "Protocol", "Endpoint", "Status", "Filter policy", *(["Test"] if became else []))
+    table = plain_table(*headings, title=stack.title)
     for channel in channels:
         for each in channel.subscriptions:
             policy = json.dumps(each.filter_policy) if each.filter_policy else ""
             cells = (channel.tier, each.protocol, each.endpoint, each.status, policy)
             result = [became(channel, each)] if became else []
-            table.add_row(*map(escape, (*cells, *result)), style="" if each.confirmed else "yellow")
+            table.add_row(*cells, *result, style="" if each.confirmed else "yellow")
         if not channel.subscriptions:
             table.add_row(channel.tier, "", "nobody", style="red")
     console().print(table)

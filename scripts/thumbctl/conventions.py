@@ -17,12 +17,14 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 import typer
 
 from thumbctl.errors import ThumbctlError
+from thumbctl.words import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from rich.console import Console
     from rich.progress import Progress
+
+    from thumbctl.terminal import Terminal
 
 
 class ExitCode(enum.IntEnum):
@@ -35,13 +37,14 @@ class ExitCode(enum.IntEnum):
     """Nothing is known of the stack: usage, no such stack, no access."""
     INTERRUPTED = 130
     """After Ctrl-C, as shells have it: neither done nor wrong."""
+    UNREAD = 141
+    """Whoever read standard output has gone, as shells have it: `thumbctl failures | head`."""
 
 
 def complete_stack(incomplete: str) -> list[str]:
     """Names of deployments, for the shell: those that can be had at once, which may be none."""
     import botocore.session  # noqa: PLC0415 - see the top of this file
     from botocore.config import Config  # noqa: PLC0415
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
     from thumbctl.stack import PARAMETER  # noqa: PLC0415
 
@@ -51,7 +54,7 @@ def complete_stack(incomplete: str) -> list[str]:
         ssm = botocore.session.get_session().create_client("ssm", config=impatient)
         pages = ssm.get_paginator("get_parameters_by_path").paginate(Path=folder)
         names = [each["Name"].removeprefix(folder) for page in pages for each in page["Parameters"]]
-    except (BotoCoreError, ClientError):
+    except Exception:  # noqa: BLE001 - whatever it is, it has no place in a line that somebody is typing
         return []
     return sorted(name for name in names if name.startswith(incomplete))
 
@@ -127,22 +130,21 @@ def options_go_behind(context: typer.Context, command: str) -> None:
         raise typer.BadParameter(f"options go behind the command: thumbctl {command} …")
 
 
-def console() -> Console:
-    """Standard output, for people."""
-    from rich.console import Console  # noqa: PLC0415 - see the top of this file
+def console(*, errors: bool = False) -> Terminal:
+    """Standard output, for people; with `errors`, standard error."""
+    from thumbctl.terminal import Terminal  # noqa: PLC0415 - see the top of this file
 
-    return Console(highlight=False, width=None if sys.stdout.isatty() else _UNBOUNDED)
+    return Terminal(stderr=errors, width=None if (sys.stderr if errors else sys.stdout).isatty() else _UNBOUNDED)
 
 
 def complain(sentence: str) -> None:
     """Say on standard error what is wrong."""
-    typer.secho(sentence, fg="red", err=True)
+    typer.secho(printable(sentence), fg="red", err=True)
 
 
 def progress() -> Progress:
     """A bar on standard error for as long as its block lasts; nothing where nobody looks."""
-    from rich.console import Console  # noqa: PLC0415 - see the top of this file
-    from rich.progress import (  # noqa: PLC0415
+    from rich.progress import (  # noqa: PLC0415 - see the top of this file
         BarColumn,
         MofNCompleteColumn,
         Progress,
@@ -151,7 +153,7 @@ def progress() -> Progress:
         TimeRemainingColumn,
     )  # fmt: skip
 
-    errors = Console(stderr=True)
+    errors = console(errors=True)
     return Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
         console=errors, transient=True, disable=not errors.is_terminal,
@@ -164,7 +166,7 @@ def ask(question: str, *, yes: bool) -> None:
         return
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise ThumbctlError("Nobody is there to be asked whether to begin: pass --yes.")
-    typer.confirm(question, abort=True, err=True)
+    typer.confirm(printable(question), abort=True, err=True)
 
 
 def counted(number: int, thing: str) -> str:
@@ -175,4 +177,6 @@ def counted(number: int, thing: str) -> str:
 def write_json(documents: Iterable[Mapping[str, Any]]) -> None:
     """Standard output, for scripts."""
     for document in documents:
-        sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
+        line = json.dumps(document, ensure_ascii=False) + "\n"
+        # Half a character, as in a file name that is no text, is written as JSON spells it.
+        sys.stdout.write(line.encode(errors="backslashreplace").decode())

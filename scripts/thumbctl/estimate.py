@@ -7,14 +7,12 @@ from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Annotated, Final
 
-import boto3
 import typer
 from rich import filesize
-from rich.console import Console
 
 from thumbctl import addresses
 from thumbctl import stack as stacks
-from thumbctl.conventions import JsonOption  # noqa: TC001 - Typer reads annotations
+from thumbctl.conventions import JsonOption, console
 from thumbctl.costs.estimate import Estimate, Job, default_workload
 from thumbctl.costs.quote import of_stack, show
 from thumbctl.errors import ThumbctlError
@@ -44,7 +42,7 @@ def estimate(
         ),
     ] = None,
     objects: Annotated[
-        int | None, typer.Option("--objects", min=1, metavar="N", help="So many images, without looking at any.")
+        int | None, typer.Option("--objects", min=1, metavar="N", help="Estimate for N images, without looking at any.")
     ] = None,
     bytes_each: Annotated[
         int | None, typer.Option("--bytes-each", min=1, metavar="BYTES", help="With --objects: how large each is.")
@@ -56,7 +54,7 @@ def estimate(
             "--stack",
             metavar="NAME",
             envvar="THUMBCTL_STACK",
-            help="The deployment that it is to go through. Without it, one with the Terraform module's defaults.",
+            help="The deployment that the images go through. Without it: one with the Terraform module's defaults.",
         ),
     ] = None,
     as_json: JsonOption = False,
@@ -96,7 +94,7 @@ def _job(named: Sequence[str], stack: Stack | None) -> Job:
         return Job("import", *_counted(chain.from_iterable(map(_sizes, named))))
     if len(named) > 1:
         raise typer.BadParameter("a backfill is of one s3://BUCKET/PREFIX at a time.")
-    s3: S3Client = stack.client("s3") if stack else boto3.client("s3")
+    s3: S3Client = (stack.client if stack else stacks.clients())("s3")
     bucket, prefix = addresses.parsed(named[0])
     listed = listing.objects(s3, bucket, prefix=prefix)
     return Job("backfill", *_counted(each.size for each in listed))
@@ -105,7 +103,7 @@ def _job(named: Sequence[str], stack: Stack | None) -> Job:
 def _counted(sizes: Iterable[int]) -> tuple[int, int]:
     """How many there are, and how many bytes they have together. Raises ThumbctlError where there are none."""
     number = total = 0
-    with Console(stderr=True).status("Counting …") as status:
+    with console(errors=True).status("Counting …") as status:
         for size in sizes:
             number, total = number + 1, total + size
             if number % _TOLD_EVERY == 0:

@@ -18,16 +18,16 @@ __all__ = ["pause", "resume"]
 
 
 class QueueName(StrEnum):
-    """What feeds the function."""
+    """A queue that the function takes messages from."""
 
     WORK = "work"
-    """What is uploaded."""
+    """Events of uploads."""
     BACKFILL = "backfill"
-    """What operators send."""
+    """Messages of `backfill`, `retry` and `reconcile --repair`."""
 
 
 _QueueArgument: TypeAlias = Annotated[
-    QueueName, typer.Argument(help="work is what is uploaded, backfill what people send.")
+    QueueName, typer.Argument(help="`work` holds events of uploads, `backfill` what people send.")
 ]
 
 

@@ -2,30 +2,45 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
+import logging
+import mimetypes
+import os
 import sys
 import time
-from dataclasses import asdict, dataclass
-from pathlib import Path  # noqa: TC003 - typer reads the annotations
-from typing import TYPE_CHECKING, Annotated
+import warnings
+from collections import Counter
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
+from thumbctl.conventions import ExitCode, complain, console, progress, write_json
 from thumbctl.defaults import DEFAULT
+from thumbctl.errors import ThumbctlError
+from thumbctl.importing import files
+from thumbctl.importing.files import LeftOut, Problem
+from thumbctl.words import bytes_in_words
 from thumbnail_pipeline.errors import Permanent
-from thumbnail_pipeline.outcomes import Status
+from thumbnail_pipeline.outcomes import Reason, Status
 from thumbnail_pipeline.renderer import rendering
 from thumbnail_pipeline.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator, Sequence
 
     from thumbnail_pipeline.renderer.rendering import Facts, Thumbnail
 
 __all__ = ["render"]
+
+_SKIPPED: Final = "SKIPPED"
+_UNWRITABLE: Final = "unwritable"
+# Who calls a file so and puts something else into it wants to hear of that.
+_IMAGES: Final = {".avif", ".bmp", ".gif", ".heic", ".heif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
+
+# Other problems are those of a key in S3.
+_NOTHING_TO_READ: Final = {each for each in Problem if each.harmless} | {Problem.MISSING, Problem.UNREADABLE}
 
 
 @dataclass(frozen=True)
@@ -44,17 +59,18 @@ class _Outcome:
     """What became of one source: one line of --json."""
 
     source: str
-    status: Status
+    status: str
+    """READY, FAILED, or SKIPPED where it is no image and was not named."""
     reason: str | None
     detail: str | None
-    facts: Facts | None
-    renditions: tuple[_Written, ...]
-    milliseconds: float
+    facts: Facts | None = None
+    renditions: tuple[_Written, ...] = ()
+    milliseconds: float = 0.0
 
 
 def render(
     paths: Annotated[
-        list[Path], typer.Argument(metavar="FILE|DIR…", exists=True, help="Images, or folders to search for files.")
+        list[Path], typer.Argument(metavar="FILE|DIR…", exists=True, help="Images, or folders to search for images.")
     ],
     renditions: Annotated[
         Path | None,
@@ -68,13 +84,24 @@ def render(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(file_okay=False, metavar="DIR", help="Where thumbnails are written; nowhere if not given."),
+        typer.Option(
+            file_okay=False,
+            metavar="DIR",
+            help="Where thumbnails are written, in a folder for each rendition and below that as their sources lie;"
+            " nowhere if not given.",
+        ),
     ] = None,
+    report_all: Annotated[
+        bool, typer.Option("--all", help="Report what is skipped, too: files in a folder that are no images.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line for each file.")] = False,
 ) -> None:
     """Render local images as the deployed function would.
 
-    Exit code 1: some of them cannot be rendered.
+    What is no image is skipped in a folder, and fails where it was named. Names that begin with a dot are skipped, too,
+    unless they are named.
+
+    Exit code 1: some images cannot be rendered; 2: a thumbnail could not be written.
 
     Examples:
 
@@ -87,33 +114,37 @@ def render(
         # Try renditions before they are deployed
         thumbctl render photos --renditions renditions.json --out thumbnails
     """
-    console = Console(stderr=True)
     try:
         settings = _settings(renditions) if renditions else DEFAULT
     except (ValueError, OSError) as error:
-        console.print(f"{renditions}: {error}", style="red", markup=False, highlight=False)
-        raise typer.Exit(2) from None
-    sources = list(_files(paths))
-    if not sources:
-        console.print("There are no files in what was given.", style="red")
-        raise typer.Exit(2)
-    with Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-        console=console, transient=True, disable=not console.is_terminal,
-    ) as progress:  # fmt: skip
-        outcomes: list[_Outcome] = []
-        task = progress.add_task("Rendering", total=len(sources))
-        for source, key in sources:
-            outcome = _rendered(source, key, settings, out)
-            outcomes.append(outcome)
-            progress.advance(task)
+        raise ThumbctlError(f"{renditions}: {error}") from None
+    sources = list(_sources(paths))
+    counts: Counter[str] = Counter()
+    # Where the rows are seen, they tell how far it is.
+    bar = progress() if sys.stderr.isatty() and not sys.stdout.isatty() else None
+    with bar or contextlib.nullcontext():
+        for source in bar.track(sources, description="Rendering") if bar else sources:
+            outcome = _outcome(source, settings, out)
+            counts[_UNWRITABLE if outcome.reason == _UNWRITABLE else outcome.status] += 1
+            if outcome.reason == _UNWRITABLE:
+                complain(f"{outcome.source}: {outcome.detail}")
+            if outcome.status == _SKIPPED and not report_all:
+                continue
             if as_json:
-                sys.stdout.write(json.dumps(asdict(outcome), ensure_ascii=False) + "\n")
+                write_json([asdict(outcome)])
                 sys.stdout.flush()
+            elif outcome.reason != _UNWRITABLE:
+                _tell(outcome)
+    if counts.total() == counts[_SKIPPED]:
+        raise ThumbctlError("There are no images in what was given: correct the path; --all shows what is there.")
+    skipped = f", {counts[_SKIPPED]} skipped that are no images" if counts[_SKIPPED] else ""
     if not as_json:
-        _report(outcomes)
-    if any(outcome.status is Status.FAILED for outcome in outcomes):
-        raise typer.Exit(1)
+        failed = counts[Status.FAILED] + counts[_UNWRITABLE]
+        console().print(f"{counts[Status.READY]} rendered, {failed} failed{skipped}")
+    if counts[_UNWRITABLE]:
+        raise typer.Exit(ExitCode.IMPOSSIBLE)
+    if counts[Status.FAILED]:
+        raise typer.Exit(ExitCode.WRONG)
 
 
 def _settings(file: Path) -> Settings:
@@ -121,27 +152,94 @@ def _settings(file: Path) -> Settings:
     return Settings.from_json(f'{{"renditions": {text}}}' if text.lstrip().startswith("[") else text)
 
 
-def _files(paths: Iterable[Path]) -> Iterator[tuple[Path, str]]:
-    """Every file, with the key that its thumbnails get: its path below the folder it was found in."""
-    for path in paths:
-        if path.is_dir():
-            found = sorted(each for each in path.rglob("*") if each.is_file())
-            yield from ((each, each.relative_to(path).as_posix()) for each in found)
-        else:
-            yield path, path.name
+@dataclass(frozen=True)
+class _Source:
+    """A file, or what is in the place of one."""
+
+    shown: str
+    """As people named it, or the folder that it is in."""
+    path: Path
+    key: str
+    """Where its thumbnails lie below a rendition: its path below the folder that holds all that was named."""
+    named: bool
+    left_out: LeftOut | None
 
 
-def _rendered(source: Path, key: str, settings: Settings, out: Path | None) -> _Outcome:
+def _sources(paths: Sequence[Path]) -> Iterator[_Source]:
+    """Everything that is named, and everything in folders that are, each once and in the order of paths."""
+    absolute = {path: os.path.abspath(path) for path in paths}  # noqa: PTH100 - not resolved: links keep their names
+    root = os.path.commonpath(each if path.is_dir() else os.path.dirname(each) for path, each in absolute.items())  # noqa: PTH120
+    seen: set[str] = set()
+    for path, named in absolute.items():
+        for found in sorted(files.below(named, ""), key=lambda each: each.path):
+            if found.path not in seen:
+                seen.add(found.path)
+                yield _Source(
+                    shown=str(path / found.path[len(named) :].lstrip("/")),
+                    path=Path(found.path),
+                    key=os.path.relpath(found.path, root),
+                    named=found.path == named,
+                    left_out=found if isinstance(found, LeftOut) else None,
+                )
+
+
+def _outcome(source: _Source, settings: Settings, out: Path | None) -> _Outcome:
+    if source.left_out and source.left_out.problem in _NOTHING_TO_READ:
+        problem = source.left_out.problem
+        status, detail = (_SKIPPED, str(problem)) if problem.harmless else (Status.FAILED, source.left_out.detail)
+        if source.path.is_symlink() and not source.path.exists():
+            detail = f"a link to {source.path.readlink()}, which is not there"
+        return _Outcome(source.shown, status, problem.name.lower(), detail)
     started = time.perf_counter()
+    heard: list[str] = []
     try:
-        result = rendering.render(source.read_bytes(), settings)
+        with _hearing(heard):
+            result = rendering.render(source.path.read_bytes(), settings)
     except Permanent as error:
-        return _Outcome(str(source), Status.FAILED, error.reason, error.detail, None, (), _since(started))
+        status = Status.FAILED if source.named or _is_image(source.path, error.reason) else _SKIPPED
+        detail = " ".join((error.detail, *heard))
+        return _Outcome(source.shown, status, error.reason, detail, milliseconds=_since(started))
     except OSError as error:
-        return _Outcome(str(source), Status.FAILED, "unreadable", str(error), None, (), _since(started))
+        return _Outcome(source.shown, Status.FAILED, "unreadable", error.strerror or str(error))
     milliseconds = _since(started)
-    written = tuple(_write(thumbnail, key, out) for thumbnail in result.thumbnails)
-    return _Outcome(str(source), Status.READY, None, None, result.facts, written, milliseconds)
+    facts = replace(result.facts, warnings=(*result.facts.warnings, *heard))
+    try:
+        written = tuple(_write(thumbnail, source.key, out) for thumbnail in result.thumbnails)
+    except OSError as error:
+        why = f"{error.filename} cannot be written ({error.strerror}): mend that, or name another folder with --out."
+        return _Outcome(source.shown, Status.FAILED, _UNWRITABLE, why, facts, milliseconds=milliseconds)
+    return _Outcome(source.shown, Status.READY, None, None, facts, written, milliseconds)
+
+
+def _is_image(path: Path, reason: Reason) -> bool:
+    """Whether a file that cannot be rendered passes for an image, so that people want to hear of it."""
+    if reason in {Reason.UNIDENTIFIED, Reason.EMPTY}:
+        return path.suffix.lower() in _IMAGES
+    kind, _ = mimetypes.guess_type(path.name)
+    return reason != Reason.UNSUPPORTED_FORMAT or kind is None or kind.startswith("image/")
+
+
+class _Ear(logging.Handler):
+    def __init__(self, heard: list[str]) -> None:
+        super().__init__(logging.WARNING)
+        self._heard = heard
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._heard.append(record.getMessage())
+
+
+@contextlib.contextmanager
+def _hearing(heard: list[str]) -> Iterator[None]:
+    """Put what libraries warn of in this block into `heard`, each once, and not on standard error."""
+    ear = _Ear(heard)
+    logging.getLogger().addHandler(ear)
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            yield
+    finally:
+        logging.getLogger().removeHandler(ear)
+        heard[:] = dict.fromkeys([*heard, *(str(each.message) for each in caught)])
 
 
 def _write(thumbnail: Thumbnail, key: str, out: Path | None) -> _Written:
@@ -150,7 +248,12 @@ def _write(thumbnail: Thumbnail, key: str, out: Path | None) -> _Written:
     path = out / rendition.name / f"{key}.{rendition.extension}" if out is not None else None
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(thumbnail.data)
+        try:
+            path.write_bytes(thumbnail.data)
+        except OSError as error:
+            # Only an open file that cannot be written further is nobody's by name.
+            error.filename = error.filename or str(path)
+            raise
     return _Written(rendition.name, str(path) if path else None, thumbnail.width, thumbnail.height, len(thumbnail.data))
 
 
@@ -158,24 +261,18 @@ def _since(started: float) -> float:
     return round((time.perf_counter() - started) * 1000, 1)
 
 
-def _report(outcomes: list[_Outcome]) -> None:
-    table = Table(box=None, pad_edge=False)
-    for heading in ("Source", "Format", "Size", "Thumbnails"):
-        table.add_column(heading, overflow="fold")
-    table.add_column("ms", justify="right")
-    for outcome in outcomes:
-        if outcome.facts is None:
-            cells = (f"[red]{outcome.reason}[/]", "", outcome.detail or "")
-        else:
-            facts = outcome.facts
-            made = (f"{each.name} {each.width}x{each.height} {_size(each.bytes)}" for each in outcome.renditions)
-            cells = (facts.format, f"{facts.width}x{facts.height}", "\n".join((*made, *facts.warnings)))
-        table.add_row(outcome.source, *cells, f"{outcome.milliseconds:.0f}")
-    console = Console()
-    console.print(table)
-    failed = sum(outcome.status is Status.FAILED for outcome in outcomes)
-    console.print(f"{len(outcomes) - failed} rendered, {failed} failed", highlight=False)
-
-
-def _size(size: int) -> str:
-    return f"{size / 1000:.1f} kB"
+def _tell(outcome: _Outcome) -> None:
+    """One line for people, as soon as it is known, and one more for each warning."""
+    out = console()
+    facts = outcome.facts
+    if facts is None:
+        style = "red" if outcome.status == Status.FAILED else "dim"
+        out.print(f"{outcome.source}  {outcome.reason}: {outcome.detail}", style=style, soft_wrap=True)
+        return
+    made = ", ".join(
+        f"{each.name} {each.width}x{each.height} {bytes_in_words(each.bytes)}" for each in outcome.renditions
+    )
+    size = f"{facts.format} {facts.width}x{facts.height}"
+    out.print(f"{outcome.source}  {size}  {made}  {outcome.milliseconds:.0f} ms", soft_wrap=True)
+    for warning in facts.warnings:
+        out.print(f"  {warning}", style="yellow", soft_wrap=True)

@@ -1,4 +1,4 @@
-"""Numbers and names from outside, fit to be read."""
+"""Formats sizes for people, and makes names from outside safe to print."""
 
 from __future__ import annotations
 

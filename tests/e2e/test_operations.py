@@ -36,6 +36,7 @@ def _operator(deployment: Deployment, monkeypatch: pytest.MonkeyPatch, tmp_path:
     monkeypatch.setenv("AWS_DEFAULT_REGION", deployment.stack.region)
     monkeypatch.setenv("AWS_ENDPOINT_URL", deployment.stack.endpoint_url)
     monkeypatch.setenv("THUMBCTL_STACK", "thumbs")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     deployment.empty_queues()
     yield
     deployment.empty_queues()

@@ -18,6 +18,8 @@ from devtools.gameday.scenarios import SCENARIOS, Scenario
 from devtools.livepage.queues import QueueMetrics
 from devtools.localaws import processes
 from support import runbook
+from support.memory_sqs import MemorySQS
+from support.notifications import notification, record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -97,6 +99,7 @@ def test_without_a_game_the_remedy_is_named(run: Callable[..., tuple[int, str]],
 def envelope(message: str, *, topic: str, subject: str, **attributes: str) -> dict[str, Any]:
     """What SNS sends to a queue."""
     body = {
+        "Type": "Notification",
         "TopicArn": f"arn:aws:sns:us-east-1:000000000000:{topic}",
         "Subject": subject,
         "Message": message,
@@ -115,34 +118,40 @@ ALARM = {
 }
 
 
+class Queues(MemorySQS):
+    """Queues whose consumer takes everything at once."""
+
+    def get_queue_attributes(self, *, AttributeNames: list[str], **_: object) -> dict[str, Any]:  # noqa: N803 - as boto3 calls it
+        return {"Attributes": dict.fromkeys(AttributeNames, "0")}
+
+
 class StubStack:
     """What a game needs of a stack, with everything that it asks its clients for."""
 
     endpoint_url = "http://127.0.0.1:1"
     alerts_queue_url = "inbox"
     page_url = "http://127.0.0.1:2/"
-    outputs = {"source_bucket": "uploads", "queue_url": "work", "dlq_url": "dead"}  # noqa: RUF012
+    outputs = {  # noqa: RUF012
+        "source_bucket": "uploads", "dlq_url": "dead",
+        "queue_url": "work", "queue_arn": "arn:work",
+        "backfill_queue_url": "backfill", "backfill_queue_arn": "arn:backfill",
+    }  # fmt: skip
 
     def __init__(self) -> None:
         self.uploads: list[str] = []
-        self.dead = ["a letter"]
-        self.sent: list[str] = []
+        self.sqs = Queues(now=time.time() - 60)
+        self.letters = {
+            key: notification(record(key)) for key in ("gameday/00001.png", "import-17/00007.jpg", "demo/a cat.jpg")
+        }
+        for body in self.letters.values():
+            self.sqs.put("dead", body, source_arn="arn:work")
         self.in_alarm: list[dict[str, str]] = []
 
-    def client(self, _service: str) -> StubStack:
-        return self
+    def client(self, service: str) -> Any:
+        return self.sqs if service == "sqs" else self
 
     def put_object(self, *, Key: str, **_: object) -> None:  # noqa: N803 - as boto3 calls it
         self.uploads.append(Key)
-
-    def receive_message(self, **_: object) -> dict[str, Any]:
-        return {"Messages": [{"Body": body, "ReceiptHandle": body} for body in self.dead]} if self.dead else {}
-
-    def send_message(self, *, MessageBody: str, **_: object) -> None:  # noqa: N803 - as boto3 calls it
-        self.sent.append(MessageBody)
-
-    def delete_message(self, *, ReceiptHandle: str, **_: object) -> None:  # noqa: N803 - as boto3 calls it
-        self.dead.remove(ReceiptHandle)
 
     def get_paginator(self, _operation: str) -> StubStack:
         return self
@@ -232,7 +241,8 @@ def test_a_game_shows_an_alarm_whole_once_and_says_what_to_do(stack: Any, messag
     assert stack.uploads == ["gameday/00001.png", "gameday/00002.png", "gameday/00003.png"]
     assert trouble.state == "mended"
     assert "a cause" not in told
-    assert stack.dead == ["a letter"], "whoever mended the cause redrives as well"
+    assert "Dead letters of the game put back into the queue: 2" in said[-1]
+    assert stack.sqs.bodies("dead") == [stack.letters["demo/a cat.jpg"]]
 
 
 def test_an_interrupted_game_is_mended(stack: Any, messages: list[dict[str, Any]]) -> None:
@@ -241,8 +251,19 @@ def test_an_interrupted_game_is_mended(stack: Any, messages: list[dict[str, Any]
     with pytest.raises(KeyboardInterrupt):
         game.play(trouble.scenario, stack, said.append)
     assert trouble.state == "mended"
-    assert (stack.dead, stack.sent) == ([], ["a letter"])
-    assert "Dead letters put back into the queue: 1" in said[-1]
+    assert stack.sqs.bodies("dead") == [stack.letters["demo/a cat.jpg"]]
+    assert stack.sqs.bodies("work") == sorted(
+        stack.letters[key] for key in ("gameday/00001.png", "import-17/00007.jpg")
+    )
+    assert "Dead letters of the game put back into the queue: 2" in said[-1]
+
+
+def test_letters_that_come_late_are_put_back_too(stack: Any, messages: list[dict[str, Any]]) -> None:
+    assert messages == []
+    late = [notification(record("gameday/00009.png"))]
+    stack.sqs.on_sent = lambda _url, _message: late and stack.sqs.put("dead", late.pop(), source_arn="arn:work")
+    game.play(Trouble(looks=0).scenario, stack, lambda _text: None)
+    assert stack.sqs.bodies("dead") == [stack.letters["demo/a cat.jpg"]]
 
 
 def test_nothing_is_broken_while_an_alarm_is_on(stack: Any) -> None:

@@ -6,9 +6,9 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from devtools.livepage import panels
-from devtools.livepage.bridge import ReceivedAlert
 from devtools.livepage.logs import Event
 from devtools.livepage.traces import TraceFile
+from thumbnail_pipeline.sns import Notification
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -88,7 +88,9 @@ def test_the_newest_images_once_each() -> None:
 def test_an_alarm_in_an_alert_is_unwrapped() -> None:
     change = {"AlarmName": "dead-letters", "NewStateReason": "too many", "AlarmDescription": "1. Read some."}
     assert (
-        panels.alert(ReceivedAlert("ALARM", json.dumps(change), "warning", "now"))["text"]
+        panels.alert(Notification("warning", "ALARM", json.dumps(change), "now", {}))["text"]
         == "too many\n\n1. Read some."
     )
-    assert panels.alert(ReceivedAlert("3 images failed", "truncated: 3", "failures", "now"))["text"] == "truncated: 3"
+    assert (
+        panels.alert(Notification("failures", "3 images failed", "truncated: 3", "now", {}))["text"] == "truncated: 3"
+    )

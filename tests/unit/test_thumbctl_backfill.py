@@ -218,8 +218,12 @@ def test_people_are_told(world: World) -> None:
     result = run(*BACKFILL)
     assert (result.exit_code, result.stderr) == (0, "")
     table = [line.split() for line in result.stdout.splitlines()]
-    assert ["1", "restyled", "thumbnails", "of", "other", "settings", "one", "each"] in table
-    assert ["1", "current", "up", "to", "date"] in table
+    assert [
+        "1",
+        "restyled",
+        *["their", "thumbnails", "were", "made", "with", "other", "settings", "one", "each"],
+    ] in table
+    assert ["1", "current", *["their", "thumbnails", "are", "up", "to", "date"]] in table
     assert "3 messages sent, finished." in result.stdout
 
 

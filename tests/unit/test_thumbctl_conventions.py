@@ -1,9 +1,12 @@
-"""thumbctl: what the shell completes."""
+"""thumbctl: what the shell completes, and how text from outside is shown."""
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -13,12 +16,14 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 from typer.testing import CliRunner
 
+from thumbctl import conventions
 from thumbctl.app import app
-from thumbctl.conventions import complete_stack
+from thumbctl.conventions import complain, complete_stack, console, write_json
+from thumbctl.terminal import plain_table
+from thumbctl.words import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 @pytest.fixture(autouse=True)
@@ -108,3 +113,33 @@ def test_nothing_is_said_where_nothing_can_be_asked(lacking: str, monkeypatch: p
     with mock_aws(config={"core": {"mock_credentials": False, "passthrough": {"urls": [r"http://127\.0\.0\.1.*"]}}}):
         assert completed("thumbctl show --stack ") == []
     assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize(
+    "text", ["[/x].jpg", "[red]x", ":cat:", "\x1b[2J", "two\nlines", "\u202egpj.x", "\x9b31m", "\udcff"]
+)
+def test_text_from_outside_is_shown_as_it_is(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    shown = printable(text)
+    assert shown.isprintable()
+    console().print(text)
+    assert capsys.readouterr().out == f"{shown}\n"
+    table = plain_table("Key", title=text)
+    table.add_row(text)
+    console().print(table)
+    assert [line.strip() for line in capsys.readouterr().out.splitlines()] == [shown, "Key", shown]
+    complain(text)
+    assert capsys.readouterr().err == f"{shown}\n"
+    write_json([{"key": text}])
+    assert json.loads(capsys.readouterr().out) == {"key": text}
+
+
+def test_nothing_is_shown_but_by_a_terminal() -> None:
+    for file in Path(conventions.__file__).parent.rglob("*.py"):
+        imported = re.findall(
+            r"^\s*from (rich\S*) import (.*?)(?:  #.*)?$", file.read_text(encoding="utf-8"), re.MULTILINE
+        )
+        by_hand = {f"{module}.{name}" for module, names in imported for name in names.split(", ")}
+        assert file.name == "terminal.py" or by_hand.isdisjoint(
+            {"rich.console.Console", "rich.text.Text", "rich.print"}
+        ), file
+        assert not any(name.startswith("rich.markup") for name in by_hand), file

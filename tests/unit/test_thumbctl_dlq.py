@@ -34,6 +34,7 @@ def uploaded(key: str) -> str:
 @pytest.fixture
 def deployed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Operated]:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     # moto has no servers that could be missed.
     monkeypatch.setattr(letters, "_PATIENCE_SECONDS", 0)
     monkeypatch.setattr(dlq, "_POLL_SECONDS", 0.0)
@@ -259,11 +260,12 @@ def test_purge_and_restore(deployed: Operated, tmp_path: Path) -> None:
     deployed.put_letter(uploaded("a.jpg"), attributes)
     for body in (backfill, "nonsense"):
         deployed.put_letter(body)
-    ((document,), (file,)) = told("purge", "--yes"), tmp_path.iterdir()
-    assert document == {"deleted": 3, "left": 0, "backup": file.name}
+    ((document,), (file,)) = told("purge", "--yes"), (tmp_path / "state" / "thumbctl").iterdir()
+    assert document == {"deleted": 3, "left": 0, "backup": str(file)}
+    assert list(tmp_path.iterdir()) == [tmp_path / "state"]
     assert file.name.startswith("photos-dead-letters-2")
     assert deployed.messages("dlq_url") == []
-    assert told("restore", file.name, "--yes") == [{"sent": 3, "refused": 0}]
+    assert told("restore", str(file), "--yes") == [{"sent": 3, "refused": 0}]
     assert bodies(deployed, "queue_url") == sorted([uploaded("a.jpg"), "nonsense"])
     assert bodies(deployed, "backfill_queue_url") == [backfill]
     restored = next(each for each in deployed.messages("queue_url") if each["Body"] == uploaded("a.jpg"))

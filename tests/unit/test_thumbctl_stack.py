@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 from botocore.client import BaseClient
+from botocore.config import Config
 from botocore.exceptions import ClientError
 from moto import mock_aws
 from typer.testing import CliRunner
@@ -198,3 +199,11 @@ def test_every_command_says_what_it_does() -> None:
     said = CliRunner().invoke(app, ["--help"]).stdout
     for words in ("Operate the thumbnail pipeline.", "render", "channels", "Exit codes", "THUMBCTL_STACK"):
         assert words in said
+
+
+def test_the_same_client_is_made_once() -> None:
+    client, patient = stack.clients(region_name="eu-central-1"), Config(read_timeout=600)
+    assert client("sqs") is client("sqs")
+    assert client("sqs", patient) is client("sqs", patient)
+    assert client("sqs", patient) is not client("sqs")
+    assert client("sqs").meta.region_name == "eu-central-1"

@@ -1,4 +1,4 @@
-"""What was really made: thumbnails read back from their bucket, and alerts as a subscriber gets them."""
+"""Reads back what a run has made: thumbnails from their bucket, and alerts as a subscriber gets them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import ClientError
 from PIL import Image, UnidentifiedImageError
+
+from thumbnail_pipeline.sns import Notification
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -120,14 +122,10 @@ class AlertQueue:
         """Take out every alert that has arrived, and return those that are news."""
         while messages := self.sqs.receive_message(QueueUrl=self.queue_url, MaxNumberOfMessages=10).get("Messages"):
             for message in messages:
-                envelope = json.loads(message["Body"])
-                alert = Alert(
-                    subject=envelope.get("Subject") or "",
-                    message=envelope["Message"],
-                    sent_at=envelope.get("Timestamp") or "",
-                )
-                if alert.is_news:
-                    yield alert
+                if notification := Notification.of(json.loads(message["Body"])):
+                    alert = Alert(notification.subject, notification.message, notification.sent_at)
+                    if alert.is_news:
+                        yield alert
                 self.sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=message["ReceiptHandle"])
 
 

@@ -1,4 +1,4 @@
-"""Puts the samples into the uploads bucket, then overwrites and deletes what is to change."""
+"""Uploads the samples, then overwrites some and deletes others."""
 
 from __future__ import annotations
 

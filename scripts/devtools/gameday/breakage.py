@@ -1,4 +1,4 @@
-"""How a local stack is broken. Whatever is changed here is put back at the end of the block, mended or not."""
+"""The ways to break a local stack. The end of each `with` block puts back what it changed."""
 
 from __future__ import annotations
 
@@ -21,13 +21,14 @@ if TYPE_CHECKING:
     from devtools.localaws.faults import FaultyProxy
     from devtools.localaws.stack import LocalStack
 
-# What a block that breaks something gives: called every second, it keeps the trouble up and says whether it lasts.
+# What `with broken(stack) as lasts` yields. The game calls it every second: it keeps the fault going, and returns
+# whether it is still there.
 Trouble: TypeAlias = "Callable[[], bool]"
 
 _POISON: Final = 3000
 _UPLOADS_AT_ONCE: Final = 8
 _TOO_LITTLE_MB: Final = 128
-# A picture that needs more than that takes several of these.
+# Rendering the large picture takes several of these.
 _SECONDS_BETWEEN_LOOKS: Final = 0.1
 
 

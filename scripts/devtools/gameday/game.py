@@ -15,6 +15,9 @@ from PIL import Image
 from devtools.errors import DevtoolsError
 from devtools.gameday.inbox import Inbox
 from devtools.localaws.processes import Process
+from thumbctl.bulk.queues import depth
+from thumbctl.dead_letters import letters
+from thumbctl.dead_letters.letters import Fate, Selection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,7 +29,11 @@ if TYPE_CHECKING:
 
 _SECONDS_BETWEEN_UPLOADS: Final = 1
 _SECONDS_BETWEEN_SIGNS_OF_LIFE: Final = 30
-_MOST_SECONDS_TO_MEND: Final = 60
+_MOST_SECONDS_TO_MEND: Final = 180
+# What a worker died of comes back after the visibility timeout, and then may have had its last try.
+_MOST_SECONDS_TO_PUT_BACK: Final = 120
+# Whatever is uploaded in a game; letters about other keys are somebody else's.
+_KEYS: Final = ("gameday/*", "import-17/*")
 _RULE: Final = "─" * 100
 
 
@@ -60,8 +67,8 @@ def play(scenario: Scenario, stack: LocalStack, say: Callable[[str], None]) -> N
             say(f"The trouble is over after {clock}. You were told of {_told(inbox)}.")
     finally:
         if not mended:
-            put_back = _redrive(stack)
-            say(f"The stack is mended. Dead letters put back into the queue: {put_back}.")
+            say("The stack is mended.")
+        say(f"Dead letters of the game put back into the queue: {_put_back(stack)}.")
 
 
 @contextlib.contextmanager
@@ -159,16 +166,16 @@ def _told(inbox: Inbox) -> str:
     )
 
 
-def _redrive(stack: LocalStack) -> int:
-    """Move what dead letters there are back to the work queue, which the emulator has no call for."""
+def _put_back(stack: LocalStack) -> int:
+    """Send the dead letters of the game back until none can come any more; return how many there were."""
     sqs, moved = stack.client("sqs"), 0
-    while messages := sqs.receive_message(
-        QueueUrl=stack.outputs["dlq_url"], MaxNumberOfMessages=10, WaitTimeSeconds=0
-    ).get("Messages"):
-        for message in messages:
-            sqs.send_message(QueueUrl=stack.outputs["queue_url"], MessageBody=message["Body"])
-            sqs.delete_message(QueueUrl=stack.outputs["dlq_url"], ReceiptHandle=message["ReceiptHandle"])
-            moved += 1
+    deadline = time.monotonic() + _MOST_SECONDS_TO_PUT_BACK
+    while time.monotonic() < deadline:
+        fates = [fate for _, fate in letters.redrive_of(stack, Selection(_KEYS), again=True)]
+        moved += fates.count(Fate.MOVED)
+        if not fates and not depth(sqs, stack.outputs["queue_url"]).total:
+            break
+        time.sleep(1)
     return moved
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from devtools.livepage.queues import QueueMetrics
+from thumbnail_pipeline.sns import Notification
 
 if TYPE_CHECKING:
     from devtools.localaws.stack import LocalStack
@@ -44,27 +45,19 @@ class Inbox:
         for message in self._queues.messages(self._url):
             if message["MessageId"] not in self._seen:
                 self._seen.add(message["MessageId"])
-                envelope = json.loads(message["Body"])
-                if _attributes(envelope).get("kind") != "test":  # somebody tries the channels
-                    mails.append(_mail(envelope))
+                told = Notification.of(json.loads(message["Body"]))
+                if told and told.attributes.get("kind") != "test":  # somebody tries the channels
+                    mails.append(_mail(told))
         for mail in mails:
             self.counts[mail.state or "digests"] += 1
             self.counts["failures"] += mail.failures
         return mails
 
 
-def _attributes(envelope: dict[str, Any]) -> dict[str, str]:
-    return {name: attribute["Value"] for name, attribute in envelope.get("MessageAttributes", {}).items()}
-
-
-def _mail(envelope: dict[str, Any]) -> Mail:
-    """https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html"""
-    topic, subject = envelope["TopicArn"].rpartition(":")[2], envelope["Subject"]
-    attributes = _attributes(envelope)
-    if "reason" in attributes:
-        text = envelope["Message"]
-        return Mail(topic, subject, text, about=attributes["reason"], failures=int(attributes["count"]))
-    change = json.loads(envelope["Message"])
+def _mail(told: Notification) -> Mail:
+    if reason := told.attributes.get("reason"):
+        return Mail(told.topic, told.subject, told.message, about=reason, failures=int(told.attributes["count"]))
+    change = json.loads(told.message)
     # The words of the mail that CloudWatch makes of it.
     text = "\n".join(
         [
@@ -76,4 +69,4 @@ def _mail(envelope: dict[str, Any]) -> Mail:
             f"- Timestamp:               {change['StateChangeTime']}",
         ]
     )
-    return Mail(topic, subject, text, about=change["AlarmName"], state=change["NewStateValue"])
+    return Mail(told.topic, told.subject, text, about=change["AlarmName"], state=change["NewStateValue"])

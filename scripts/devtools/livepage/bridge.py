@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict, deque
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from devtools.livepage import emf
 from devtools.livepage.alarms import Evaluator
 from devtools.livepage.logs import Event, LogFollower
 from devtools.livepage.metrics import MetricStore
 from devtools.livepage.queues import QueueMetrics
+from thumbnail_pipeline.sns import Notification
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,16 +27,6 @@ _EVENTS_KEPT: Final = 20_000
 _BYTES_AROUND_AN_EVENT: Final = 26
 
 
-@dataclass(frozen=True)
-class ReceivedAlert:
-    """A message as it reached the subscriber of the alerts."""
-
-    subject: str
-    message: str
-    topic: str
-    sent_at: str
-
-
 class Bridge:
     """Keeps the metrics and alarms of the emulator up to date, and remembers what it saw on the way."""
 
@@ -47,14 +37,14 @@ class Bridge:
         self._log = LogFollower(stack.client("logs"), self._log_group)
         self._inbox = stack.alerts_queue_url
         self._unpublished: defaultdict[str, list[MetricDatumTypeDef]] = defaultdict(list)
-        self._alerts: dict[str, ReceivedAlert] = {}
+        self._alerts: dict[str, Notification] = {}
         self.metrics = MetricStore(self._cloudwatch)
         self.alarms = Evaluator(self._cloudwatch, self.metrics)
         self.events: deque[Event] = deque(maxlen=_EVENTS_KEPT)
         """The latest lines of the function's log, the oldest first."""
 
     @property
-    def alerts(self) -> list[ReceivedAlert]:
+    def alerts(self) -> list[Notification]:
         """Every alert that has arrived, the newest first; also those that somebody has taken out since."""
         return list(reversed(self._alerts.values()))
 
@@ -81,8 +71,8 @@ class Bridge:
     def collect_alerts(self) -> None:
         """Look which alerts have arrived, and leave them where they are."""
         for message in self._queues.messages(self._inbox):
-            if message["MessageId"] not in self._alerts:
-                self._alerts[message["MessageId"]] = _alert(message["Body"])
+            if notification := Notification.of(json.loads(message["Body"])):
+                self._alerts.setdefault(message["MessageId"], notification)
 
     def _volume(self, events: Sequence[Event]) -> MetricDatumTypeDef:
         """https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CloudWatch-Logs-Monitoring-CloudWatch-Metrics.html"""
@@ -95,14 +85,3 @@ class Bridge:
 
     def _put(self, namespace: str, data: Sequence[MetricDatumTypeDef]) -> None:
         self._cloudwatch.put_metric_data(Namespace=namespace, MetricData=data)
-
-
-def _alert(body: str) -> ReceivedAlert:
-    """https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html"""
-    envelope: dict[str, Any] = json.loads(body)
-    return ReceivedAlert(
-        subject=envelope.get("Subject") or "",
-        message=envelope["Message"],
-        topic=envelope["TopicArn"].rpartition(":")[2],
-        sent_at=envelope["Timestamp"],
-    )

@@ -1,4 +1,4 @@
-"""What the lines of a graph are called.
+"""Names the lines of a graph.
 
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/graph-dynamic-labels.html
 """
@@ -28,7 +28,7 @@ _OF_VALUES: Final[Mapping[str, Callable[[Sequence[float]], float]]] = {
 
 
 def distinguishing(metrics: Sequence[Metric]) -> list[str]:
-    """Return for each of `metrics` what it does not share with all of the others; its name where it shares all."""
+    """Return for each metric the name and dimensions that tell it from the others; its name where nothing does."""
     names = {metric.name for metric in metrics}
     dimensions = [dict(metric.dimensions) for metric in metrics]
     varying = [
@@ -44,7 +44,7 @@ def distinguishing(metrics: Sequence[Metric]) -> list[str]:
 
 
 def filled(label: str, default: str, series: Series) -> str:
-    """Return `label` with what stands for values, properties and the default replaced by them."""
+    """Return `label` with its variables, such as `${MAX}`, `${PROP('Period')}` and `${LABEL}`, filled in."""
 
     def value(match: re.Match[str]) -> str:
         variable, argument = match.groups()

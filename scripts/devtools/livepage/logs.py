@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
 
-# An event has the time of its making and may be there only a moment later: this far back is read again.
+# An event may arrive some seconds after the time that it bears, so each call reads this much again.
 _OVERLAP_MILLISECONDS: Final = 10_000
 
 

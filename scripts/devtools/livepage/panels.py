@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudwatch.type_defs import CompositeAlarmTypeDef, MetricAlarmTypeDef
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from devtools.livepage.bridge import ReceivedAlert
     from devtools.livepage.dashboard import View
     from devtools.livepage.logs import Event
+    from thumbnail_pipeline.sns import Notification
 
 
 def alarm(definition: MetricAlarmTypeDef | CompositeAlarmTypeDef, problems: Mapping[str, str]) -> View:
@@ -35,7 +35,7 @@ def alarm(definition: MetricAlarmTypeDef | CompositeAlarmTypeDef, problems: Mapp
     }
 
 
-def alert(received: ReceivedAlert) -> View:
+def alert(received: Notification) -> View:
     """A message to people: what CloudWatch wraps in JSON is unwrapped."""
     text = received.message
     if text.startswith("{"):

@@ -1,4 +1,4 @@
-"""The queues of the emulator, looked at without taking anything out: their messages, and their metrics."""
+"""Reads the messages and metrics of the emulator's queues without receiving anything."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.literals import QueueAttributeNameType
 
-# What the queue counts, and the metric that it is the value of. What is sent, received and deleted it does not count.
+# Attributes of a queue, and the metric that each is the value of. The emulator does not count what is sent or deleted.
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
 _COUNTERS: Final[dict[QueueAttributeNameType, str]] = {
     "ApproximateNumberOfMessages": "ApproximateNumberOfMessagesVisible",
     "ApproximateNumberOfMessagesNotVisible": "ApproximateNumberOfMessagesNotVisible",
     "ApproximateNumberOfMessagesDelayed": "ApproximateNumberOfMessagesDelayed",
 }
-# A message that has been received this often goes to the back, and its age no longer counts.
+# SQS leaves a message that was received this often out of the age of the oldest.
 _RECEIVED_TOO_OFTEN: Final = 3
 
 
@@ -39,7 +39,7 @@ class QueueMetrics:
         return [datum for page in pages for url in page.get("QueueUrls", ()) for datum in self._metrics(url)]
 
     def messages(self, url: str) -> list[dict[str, Any]]:
-        """Return every message of a queue, by a door of the emulator: ReceiveMessage would count as an attempt."""
+        """Return every message of a queue from the emulator's own endpoint: ReceiveMessage would count as a receive."""
         address = f"{self._endpoint_url}/_ministack/sqs/messages?{urllib.parse.urlencode({'QueueUrl': url})}"
         with urllib.request.urlopen(address, timeout=10) as response:
             accounts = json.load(response)["messages"]

@@ -1,4 +1,4 @@
-"""Background processes of a local stack: started apart from the terminal, found again, and ended whole."""
+"""Starts the background processes of a local stack, finds them again later, and ends them with their children."""
 
 from __future__ import annotations
 

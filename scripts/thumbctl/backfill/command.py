@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
-from rich.table import Table
 
 from thumbctl import stack as stacks
 from thumbctl.backfill import enqueue, manifests
@@ -16,12 +15,15 @@ from thumbctl.bulk import journal
 from thumbctl.conventions import JsonOption, StackOption, YesOption, console, write_json
 from thumbctl.costs import quote
 from thumbctl.costs.estimate import Job
+from thumbctl.terminal import plain_table
 from thumbnail_pipeline.images import Image
 from thumbnail_pipeline.messages import backfill_body
 from thumbnail_pipeline.reconciliation.judgement import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from rich.table import Table
 
     from thumbctl.backfill.enqueue import BackfillTally
     from thumbctl.backfill.job import ObjectSource
@@ -32,20 +34,26 @@ if TYPE_CHECKING:
 __all__ = ["backfill"]
 
 _MEANINGS: Final[Mapping[str, str]] = {
-    Verdict.MISSING: "no row: nobody heard of them",
-    Verdict.CHANGED: "thumbnails of other bytes",
-    Verdict.RESTYLED: "thumbnails of other settings",
-    Verdict.FAILED: "failed for good",
-    Verdict.CURRENT: "up to date",
-    Verdict.CLAIMED: "being worked on",
-    EXCLUDED: "left out by --include and --exclude",
+    Verdict.MISSING: "they have no row in the catalog, and no thumbnails",
+    Verdict.CHANGED: "their thumbnails were made from earlier objects",
+    Verdict.RESTYLED: "their thumbnails were made with other settings",
+    Verdict.FAILED: "they could not be rendered; --failed tries again",
+    Verdict.CURRENT: "their thumbnails are up to date",
+    Verdict.CLAIMED: "the function is processing them",
+    EXCLUDED: "--include and --exclude leave them out",
 }
+"""What each verdict says of the objects that are counted under it, in the order of the table."""
 
 
 @bounded(max_failed=10)
 def backfill(
     prefix: Annotated[
-        str | None, typer.Option("--prefix", metavar="TEXT", help="Only keys that begin so; without it, all watched.")
+        str | None,
+        typer.Option(
+            "--prefix",
+            metavar="TEXT",
+            help="Take only keys that begin with TEXT; without it, all that the stack watches.",
+        ),
     ] = None,
     include: IncludeOption = None,
     exclude: ExcludeOption = None,
@@ -57,22 +65,24 @@ def backfill(
             help="Read the objects from an S3 Inventory, s3://…/manifest.json or a file, instead of listing them.",
         ),
     ] = None,
-    failed: Annotated[bool, typer.Option("--failed", help="What failed for good too.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="All of them, up to date or not.")] = False,
+    failed: Annotated[bool, typer.Option("--failed", help="Also try images again that could not be rendered.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Render every image anew, up to date or not.")] = False,
     *,
     manner: Manner,
     dry_run: DryRunOption = False,
-    restart: Annotated[bool, typer.Option("--restart", help="Begin anew, though a run was interrupted.")] = False,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Begin anew instead of where an interrupted run stopped.")
+    ] = False,
     yes: YesOption = False,
     stack: StackOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Have thumbnails made of objects that are there already, as far as they are missing or out of date.
 
-    It lists the bucket, looks at the catalog, says how many images are out of date and what they cost, and asks. With
-    `--yes` it sends as it lists. Uploads do not wait for it: they have a queue of their own. Ctrl-C pauses; the same
-    command goes on where it stopped, and after it is through, begins anew. It stops by itself when too many images fail
-    or messages become dead letters. Exit code 1: it stopped so; 130: paused.
+    It lists the bucket, reads the catalog, says how many images are out of date and what they cost, and asks. With
+    `--yes` it sends while it lists. Uploads do not wait for it: they have a queue of their own. Ctrl-C pauses; the same
+    command goes on where it stopped, and begins anew after it has finished. It stops by itself when too many images
+    fail or too many messages become dead letters. Exit code 1: it stopped by itself; 130: paused.
 
     Examples:
 
@@ -180,11 +190,7 @@ def _show(counts: Mapping[str, int], wish: Wish, cost: Estimate | None, *, as_js
 
 
 def _table(counts: Mapping[str, int], wish: Wish) -> Table:
-    table = Table(box=None, pad_edge=False)
-    table.add_column("Objects", justify="right")
-    table.add_column("Verdict")
-    table.add_column("Meaning")
-    table.add_column("Message")
+    table = plain_table("Objects", "Verdict", "Meaning", "Message", right=("Objects",))
     for what, number in counts.items():
         table.add_row(f"{number:,}", what, _MEANINGS[what], "one each" if what in wish.sent else "")
     return table

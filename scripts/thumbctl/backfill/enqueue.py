@@ -44,13 +44,16 @@ _PATIENT: Final = Config(retries={"mode": "standard", "total_max_attempts": 10},
 IncludeOption: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(
-        "--include", metavar="GLOB", help="Only keys that match: `*.jpg` or `album/*`, where `*` matches `/` too."
+        "--include",
+        metavar="GLOB",
+        help="Take only keys that match, such as `*.jpg` or `album/*`; `*` matches `/` too.",
     ),
 ]
 ExcludeOption: TypeAlias = Annotated[
-    list[str] | None, typer.Option("--exclude", metavar="GLOB", help="No keys that match, though --include does.")
+    list[str] | None,
+    typer.Option("--exclude", metavar="GLOB", help="Leave out keys that match, even if --include matches them."),
 ]
-DryRunOption: TypeAlias = Annotated[bool, typer.Option("--dry-run", help="Send nothing, and say what would be sent.")]
+DryRunOption: TypeAlias = Annotated[bool, typer.Option("--dry-run", help="Send nothing; only say what would be sent.")]
 
 
 class RunState(StrEnum):
@@ -68,7 +71,7 @@ class RunState(StrEnum):
 
 @dataclass(frozen=True)
 class Manner:
-    """How to send."""
+    """How a bulk job sends: how many messages in all, how many a second, when to stop, and whether to wait."""
 
     limit: int | None = None
     rate: float | None = None
@@ -77,11 +80,9 @@ class Manner:
 
 
 def _manner(
-    limit: Annotated[
-        int | None, typer.Option("--limit", min=1, metavar="N", help="Send so many messages, and stop.")
-    ] = None,
+    limit: Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="Stop after N messages.")] = None,
     rate: Annotated[
-        float | None, typer.Option("--rate", min=0.1, metavar="N", help="Send at most so many messages a second.")
+        float | None, typer.Option("--rate", min=0.1, metavar="N", help="Send at most N messages a second.")
     ] = None,
     in_queue: Annotated[
         int,
@@ -90,20 +91,27 @@ def _manner(
             min=MESSAGES_A_CALL,
             max=100_000,  # of the 120,000 that SQS lets be worked on at a time
             metavar="N",
-            help="Wait while about so many messages are in the backfill queue.",
+            help="Keep at most about N messages in the backfill queue, and wait while there are more.",
         ),
     ] = MESSAGES_AT_A_TIME,
     max_failed: Annotated[
         float | None,
         typer.Option(
-            "--max-failed", min=0, max=100, metavar="PERCENT", help="Stop when more of the last images failed."
+            "--max-failed",
+            min=0,
+            max=100,
+            metavar="PERCENT",
+            help="Stop when more than PERCENT of the last 300 images failed.",
         ),
     ] = None,
     max_dead: Annotated[
-        int, typer.Option("--max-dead", min=0, metavar="N", help="Stop when there are more new dead letters.")
+        int,
+        typer.Option(
+            "--max-dead", min=0, metavar="N", help="Stop when more than N messages became dead letters since it began."
+        ),
     ] = Bounds.dead,
     wait: Annotated[
-        bool, typer.Option("--wait/--no-wait", help="Watch until the function is through with what was sent.")
+        bool, typer.Option("--wait/--no-wait", help="Whether to wait until the function has processed what was sent.")
     ] = True,
 ) -> Manner:
     return Manner(limit, rate, Bounds(in_queue, max_failed, max_dead), wait)
@@ -167,7 +175,7 @@ class BackfillTally:
     objects: int = 0
     bytes: int = 0
     rewritten: int = 0
-    """Of which there are thumbnails already."""
+    """Those of them whose thumbnails exist and are replaced."""
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
@@ -278,14 +286,14 @@ def _doing(seen: Seen | None) -> str:
 
 
 def tell(ending: Ending, more: Mapping[str, Any], *, go_on: str, as_json: bool) -> None:
-    """Say how a run ended, and exit accordingly.
+    """Print how a run ended, and raise typer.Exit with its code.
 
-    `more` is what scripts hear besides, `go_on` what the same command does then.
+    `more` is added to the JSON object; `go_on` is a sentence for people about what the same command does next.
     """
     if as_json:
         write_json([{**ending.as_json(), **more}])
     else:
-        console().print(" ".join(_sentences(ending, go_on)), markup=False, soft_wrap=True)
+        console().print(" ".join(_sentences(ending, go_on)), soft_wrap=True)
     if ending.state is RunState.STOPPED:
         complain(ending.reason)
         raise typer.Exit(ExitCode.WRONG)

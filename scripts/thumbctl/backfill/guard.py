@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 # wrong now, however much went well before.
 _SAMPLE: Final = 300
 _ENOUGH: Final = 100
-# Of what the function left as it was, the row never tells; nor where the image is gone.
+# The row of an image that the function left as it was, or that was deleted, never changes.
 _PATIENCE_SECONDS: Final = 15 * 60
 
 
@@ -39,13 +39,14 @@ class Tripped(Exception):
 
 @dataclass(frozen=True)
 class Bounds:
-    """What a job may come to."""
+    """When a job waits, and when it stops."""
 
     in_queue: int = MESSAGES_AT_A_TIME
+    """It waits while there are more messages in the backfill queue."""
     failed_percent: float | None = None
-    """Of the images that were decided last; None is no bound."""
+    """It stops when more of the images that were decided last failed; None is no bound."""
     dead: int = 10
-    """Dead letters since the start, whoever's they are."""
+    """It stops when there are more new dead letters, also those of other messages."""
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,6 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rich.markup import escape
-from rich.table import Table
-
 from thumbctl import stack as stacks
 from thumbctl.backfill import enqueue
 from thumbctl.backfill.enqueue import DryRunOption, Manner, bounded
@@ -25,6 +22,7 @@ from thumbctl.conventions import (
     write_json,
 )
 from thumbctl.looking.failed import failures
+from thumbctl.terminal import plain_table
 from thumbnail_pipeline.images import Image
 from thumbnail_pipeline.listing import Listed
 from thumbnail_pipeline.messages import backfill_body
@@ -123,9 +121,7 @@ def _show(counts: Mapping[str, int], *, as_json: bool) -> None:
     if not counts:
         console().print("Nothing of that is failed.")
         return
-    table = Table(box=None, pad_edge=False)
-    table.add_column("Images", justify="right")
-    table.add_column("Reason")
+    table = plain_table("Images", "Reason", right=("Images",))
     for reason, number in counts.items():
-        table.add_row(f"{number:,}", escape(reason))
+        table.add_row(f"{number:,}", reason)
     console().print(table)

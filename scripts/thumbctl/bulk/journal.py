@@ -21,13 +21,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+def folder() -> Path:
+    """Where the state of thumbctl lies: `$XDG_STATE_HOME/thumbctl`, or `~/.local/state/thumbctl`."""
+    return platformdirs.user_state_path("thumbctl")
+
+
 def file_of(command: str, stack: str, asked: Mapping[str, Any]) -> Path:
     """Where the journal of a job lies: the same for the same `command` on the same `stack` (its title, for instance)
     that was `asked` for the same, which must be JSON.
     """
     text = json.dumps([stack, asked], sort_keys=True)
     name = f"{command}-{hashlib.sha256(text.encode()).hexdigest()[:12]}.sqlite"
-    return platformdirs.user_state_path("thumbctl") / name
+    return folder() / name
 
 
 @contextlib.contextmanager

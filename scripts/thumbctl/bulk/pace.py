@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Pace:
-    """At most so many a second, whoever asks; evenly, without making up for time in which nobody did."""
+    """Spreads calls evenly over time, at most `per_second` of them in all threads; idle time is not made up for."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""How much an SQS queue holds, and how much a bulk job puts into it."""
+"""How much an SQS queue holds, how much a bulk job puts into it, and how many invocations read it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ if TYPE_CHECKING:
 
 MESSAGES_AT_A_TIME: Final = 10_000
 """In the queue, unless somebody wants it otherwise: a minute or two of the function's work."""
+
+INVOCATIONS_A_POLLER: Final = 10
+"""What one provisioned poller of Lambda keeps busy: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html"""
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ class Message:
 
 
 class Sender:
-    """Sends to one queue, from as many threads as like to, at one pace."""
+    """Sends messages to one queue; any number of threads may use it, and share its pace."""
 
     def __init__(
         self, sqs: SQSClient, queue_url: str, pace: Pace, *, sleep: Callable[[float], None] = time.sleep
@@ -54,7 +54,7 @@ class Sender:
             )
 
     def offer(self, messages: Sequence[Message]) -> dict[int, str]:
-        """As `send`, for messages that may be anything: return why SQS refuses some for good, by their index."""
+        """As `send`, but return the messages that SQS refuses for good: its reason, by their index."""
         self._pace.take(len(messages))
         waiting = dict(enumerate(messages))
         refusals: dict[int, str] = {}

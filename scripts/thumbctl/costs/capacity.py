@@ -12,6 +12,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from thumbctl.bulk.queues import INVOCATIONS_A_POLLER
 from thumbctl.costs.model import BUCKET_KEY_MISSES
 from thumbnail_pipeline.rows import FAILURE_SHARDS
 
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
     from thumbctl.costs.limits import AwsLimits, Limit
 
 DAY = 24 * 3600
-
-# https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
-INVOCATIONS_A_POLLER = 10
 
 _MINUTE, _HOUR = 60, 3600
 # What a good setting takes of every limit: retries, other functions of the account and bursts need the rest.

@@ -6,8 +6,8 @@ import math
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from thumbctl.bulk.queues import MESSAGES_AT_A_TIME
-from thumbctl.costs.capacity import INVOCATIONS_A_POLLER, Demand, JobCapacity
+from thumbctl.bulk.queues import INVOCATIONS_A_POLLER, MESSAGES_AT_A_TIME
+from thumbctl.costs.capacity import Demand, JobCapacity
 from thumbctl.costs.limits import AwsLimits
 from thumbctl.costs.model import BUCKET_KEY_MISSES, MESSAGES_A_REQUEST, Line, Model, Workload, by_service, total
 

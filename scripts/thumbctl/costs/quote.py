@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from rich import filesize
-from rich.markup import escape
 from rich.table import Table
 
 from thumbctl import conventions
@@ -14,6 +13,7 @@ from thumbctl.conventions import console, counted, write_json
 from thumbctl.costs.capacity import DAY, spoken
 from thumbctl.costs.estimate import Estimate, Job, default_workload
 from thumbctl.costs.model import by_service
+from thumbctl.terminal import plain_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,7 +67,7 @@ def show(estimate: Estimate, *, as_json: bool = False) -> None:
     out.print(_limits(estimate))
     out.print()
     for sentence in _sentences(estimate):
-        out.print(escape(sentence), soft_wrap=True)
+        out.print(sentence, soft_wrap=True)
 
 
 def summarise(estimate: Estimate) -> None:
@@ -77,7 +77,7 @@ def summarise(estimate: Estimate) -> None:
     out.print(_costs_by_service(estimate))
     out.print()
     for sentence in _sentences(estimate):
-        out.print(escape(sentence), soft_wrap=True)
+        out.print(sentence, soft_wrap=True)
 
 
 def ask(estimate: Estimate, *, yes: bool) -> None:
@@ -107,17 +107,14 @@ def _costs(estimate: Estimate) -> Table:
     table.add_column("Dollars", justify="right", footer=f"{estimate.dollars:,.2f}")
     for line in estimate.once:
         if line.amount:
-            table.add_row(line.service, escape(line.what), f"{line.amount:,.0f}", f"{line.dollars:,.2f}")
+            table.add_row(line.service, line.what, f"{line.amount:,.0f}", f"{line.dollars:,.2f}")
     return table
 
 
 def _limits(estimate: Estimate) -> Table:
     capacity = estimate.capacity
-    table = Table(title="Limits of AWS", title_justify="left", box=None, pad_edge=False)
-    table.add_column("Service")
-    table.add_column("What")
-    for heading in ("This job", "Allowed", "Used", "Full at"):
-        table.add_column(heading, justify="right")
+    numbers = ("This job", "Allowed", "Used", "Full at")
+    table = plain_table("Service", "What", *numbers, title="Limits of AWS", right=numbers)
     for each in capacity.usages:
         full_at = f"{each.saturates_at:,.0f} at a time" if each.saturates_at else ""
         figures = (_figure(each.demand), _figure(each.most), f"{each.share:.0%}", full_at)

@@ -8,6 +8,7 @@ import os
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from thumbctl.bulk import journal
 from thumbctl.dead_letters.letters import Letter
 from thumbctl.errors import ThumbctlError
 
@@ -40,6 +41,8 @@ class Backup:
         """Write letters so that they are there after a power cut. Raises ThumbctlError where that cannot be done."""
         try:
             if self._file is None:
+                if self._path.parent == journal.folder():
+                    self._path.parent.mkdir(parents=True, exist_ok=True)
                 self._file = self._path.open("xb")
                 _sync_folder(self._path)
             self._file.write(b"".join(map(_line, letters)))

@@ -1,4 +1,4 @@
-"""`thumbctl dlq`: the messages that were given up - what they are, and back with them when the cause is mended."""
+"""`thumbctl dlq`: look at the messages that were given up, send them back, or delete them."""
 
 from __future__ import annotations
 
@@ -8,17 +8,15 @@ import time
 from collections import Counter
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 
 import typer
-from rich.markup import escape
-from rich.table import Table
+from rich.console import Group
 
 from thumbctl import stack as stacks
-from thumbctl.bulk.pace import Pace
+from thumbctl.bulk import journal
 from thumbctl.bulk.queues import depth
-from thumbctl.bulk.sender import Sender
 from thumbctl.conventions import (
     ExitCode,
     JsonOption,
@@ -37,7 +35,7 @@ from thumbctl.dead_letters.backups import Backup
 from thumbctl.dead_letters.letters import DeadLetters, Fate, Origins, Selection
 from thumbctl.errors import ThumbctlError
 from thumbctl.looking.health import alarms_on, pollers
-from thumbctl.words import printable
+from thumbctl.terminal import plain_table
 from thumbnail_pipeline.errors import Permanent
 
 if TYPE_CHECKING:
@@ -51,7 +49,7 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-# With these on, whatever is redriven fails again.
+# While one of these alarms is on, letters that are sent back fail again.
 _SICK: Final = ("-systemic-errors", "-function-errors")
 _MOST_GROUPS: Final = 30
 _POLL_SECONDS: Final = 1.0
@@ -65,7 +63,8 @@ _KeysOption: TypeAlias = Annotated[
     ),
 ]
 _ForceOption: TypeAlias = Annotated[
-    bool, typer.Option("--force", help="Although nothing takes messages, or an alarm says that all of them fail.")
+    bool,
+    typer.Option("--force", help="Send them even though a queue is paused, or an alarm says that every message fails."),
 ]
 
 app = typer.Typer(invoke_without_command=True, add_completion=False, rich_markup_mode="markdown")
@@ -73,7 +72,7 @@ app = typer.Typer(invoke_without_command=True, add_completion=False, rich_markup
 
 @dataclass(frozen=True)
 class _Group:
-    """What letters have in common."""
+    """The kind of a letter: letters with the same three values are counted together."""
 
     event: str
     origin: str
@@ -86,13 +85,16 @@ class _Group:
 def dlq(
     context: typer.Context,
     stack: StackOption = None,
-    sample: Annotated[int, typer.Option(min=1, metavar="N", help="How many letters to look into at most.")] = 1000,
+    sample: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Read at most this many letters to tell their kinds.")
+    ] = 1000,
     as_json: JsonOption = False,
 ) -> None:
     """Look at the dead letters: messages that were tried too often, and what becomes of them.
 
-    Without a command: how many there are, and of what kind. They keep for days, counted from when they were sent first.
-    Looking hides the letters that are looked at from others for a minute at most, and uses none up.
+    Without a command it shows how many there are, and of what kind. SQS deletes a letter when its retention is over,
+    counted from when the message was sent first. While you look at a letter, nobody else can receive it, for a minute
+    at most; nothing is removed.
 
     Exit code 1: there are some.
 
@@ -129,13 +131,13 @@ def peek(
     stack: StackOption = None,
     keys: _KeysOption = None,
     since: SinceOption = None,
-    limit: Annotated[int, typer.Option(min=1, metavar="N", help="Stop after so many.")] = 100,
+    limit: Annotated[int, typer.Option(min=1, metavar="N", help="Show at most this many letters.")] = 100,
     as_json: JsonOption = False,
 ) -> None:
     """Show letters, each once, and leave them where they are.
 
-    Meanwhile, and for a minute at most, others do not see them. SQS counts a look as one more time received. `--since`
-    is about when a message was sent first.
+    While you look at a letter, nobody else can receive it, for a minute at most. SQS counts a look as one more receive.
+    `--since` compares with the time at which a message was sent first.
 
     Examples:
 
@@ -162,14 +164,23 @@ def redrive(
     keys: _KeysOption = None,
     since: SinceOption = None,
     one_by_one: Annotated[
-        bool, typer.Option("--one-by-one", help="Not by SQS's own move task, which does not count redrives.")
+        bool,
+        typer.Option(
+            "--one-by-one",
+            help="Send each letter by itself and count its redrives, which SQS's own move task does not.",
+        ),
     ] = False,
     again: Annotated[
         bool,
-        typer.Option("--again", help=f"Also letters that were redriven {letters.MOST_REDRIVES} times one by one."),
+        typer.Option(
+            "--again", help=f"Include letters that were already sent back {letters.MOST_REDRIVES} times one by one."
+        ),
     ] = False,
     rate: Annotated[
-        int, typer.Option(min=1, max=move_tasks.MOST_A_SECOND, metavar="N", help="At most so many letters a second.")
+        int,
+        typer.Option(
+            min=1, max=move_tasks.MOST_A_SECOND, metavar="N", help="Send back at most this many letters a second."
+        ),
     ] = 50,
     force: _ForceOption = False,
     yes: YesOption = False,
@@ -177,11 +188,11 @@ def redrive(
 ) -> None:
     """Send letters back to the queues that they came from, once the cause is mended.
 
-    All of them go by a move task of SQS, which goes on by itself. With `--key`, `--since`, `--again` or `--one-by-one`,
-    and where SQS has no such tasks, each is sent by itself and then deleted: whatever interrupts that, none is lost.
-    One may be sent twice, which does no harm, for an event that was applied is not applied again.
+    SQS moves all of them with a move task, which goes on when you stop watching. With `--key`, `--since`, `--again` or
+    `--one-by-one`, and where SQS has no move tasks, thumbctl sends each letter and then deletes it. Interrupting that
+    loses nothing. A letter may be sent twice, which does no harm: the function applies an event only once.
 
-    Letters that come back meanwhile are left for the next time. Exit code 1: some are left that were meant.
+    Letters that fail again meanwhile stay for the next time. Exit code 1: some of the chosen letters are still there.
 
     Examples:
 
@@ -223,7 +234,8 @@ def purge(
         typer.Option(
             dir_okay=False,
             metavar="FILE.jsonl",
-            help="Where they are written to first; without it, a file in this directory with the time in its name.",
+            help="The new file that they are written to first. Without it: one in ~/.local/state/thumbctl, or in"
+            " $XDG_STATE_HOME/thumbctl, with queue and time in its name.",
         ),
     ] = None,
     yes: YesOption = False,
@@ -231,11 +243,12 @@ def purge(
 ) -> None:
     """Delete letters, once they are in a file that `restore` reads.
 
-    Their images stay as they are, without thumbnails or with old ones. Exit code 1: some are left that were meant.
+    Their images stay as they are, without thumbnails or with old ones. Exit code 1: some of the chosen letters are
+    still there.
 
     Examples:
 
-        # All of them, kept in a file with the time in its name
+        # All of them, kept in a file that it names
         thumbctl dlq purge --stack photos
 
         # Those about one folder, kept in a file of your choice
@@ -243,7 +256,9 @@ def purge(
     """
     found = stacks.find(stack)
     selection = Selection(tuple(keys or ()), since)
-    file = backup or Path(f"{_queue_name(found.outputs['dlq_arn'])}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.jsonl")
+    file = (
+        backup or journal.folder() / f"{_queue_name(found.outputs['dlq_arn'])}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.jsonl"
+    )
     number = _depth(found).total
     with Backup(file) as opened, _looked_at(found) as dead:
         if number:
@@ -266,7 +281,7 @@ def purge(
 
 @app.command()
 def restore(
-    file: Annotated[Path, typer.Argument(metavar="FILE.jsonl", help="What `purge` wrote.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE.jsonl", help="A backup that `purge` wrote.")],
     stack: StackOption = None,
     force: _ForceOption = False,
     yes: YesOption = False,
@@ -274,7 +289,7 @@ def restore(
 ) -> None:
     """Send the letters of a backup to the queues that they came from.
 
-    Who interrupts it can start it again: what is then sent twice does no harm. Exit code 1: SQS does not take some.
+    After an interruption, start it again: a letter that is sent twice does no harm. Exit code 1: SQS refuses some.
 
     Examples:
 
@@ -288,7 +303,8 @@ def restore(
     number = sum(1 for _ in backups.read(file))
     _require_health(found, force=force)
     ask(f"Send the {number} letters of {file} to where they came from?", yes=yes)
-    origins, senders = _origins(found), _senders(found, None)
+    origins = Origins.of(found.outputs)
+    senders = origins.senders(found.client("sqs"))
     sent, refused = 0, 0
     read = backups.read(file)
     with _reported("Restoring", number) as advance:
@@ -310,10 +326,9 @@ def restore(
 def _redrive_one_by_one(stack: Stack, selection: Selection, rate: int, *, again: bool, as_json: bool) -> None:
     fates: Counter[Fate] = Counter()
     total = None if selection else _depth(stack).total
-    with _looked_at(stack) as dead, _reported("Redriving", total) as advance:
+    with _reported("Redriving", total) as advance:
         try:
-            senders = _senders(stack, rate)
-            for _, fate in letters.redrive(dead, _origins(stack), senders, selection, again=again):
+            for _, fate in letters.redrive_of(stack, selection, rate=rate, again=again):
                 fates[fate] += 1
                 advance()
         finally:
@@ -392,24 +407,11 @@ def _tell(document: Mapping[str, Any], words: str, *, as_json: bool) -> None:
     if as_json:
         write_json([document])
     else:
-        console().print(escape(words))
+        console().print(words)
 
 
 def _looked_at(stack: Stack) -> DeadLetters:
     return DeadLetters(stack.client("sqs"), stack.outputs["dlq_url"])
-
-
-def _origins(stack: Stack) -> Origins:
-    outputs = stack.outputs
-    return Origins(
-        work=(outputs["queue_url"], outputs["queue_arn"]),
-        backfill=(outputs["backfill_queue_url"], outputs["backfill_queue_arn"]),
-    )
-
-
-def _senders(stack: Stack, rate: int | None) -> dict[str, Sender]:
-    sqs, pace = stack.client("sqs"), Pace(rate)
-    return {url: Sender(sqs, url, pace) for url, _ in (_origins(stack).work, _origins(stack).backfill)}
 
 
 def _depth(stack: Stack) -> Depth:
@@ -456,26 +458,24 @@ def _show_letters(stack: Stack, shown: list[Letter]) -> None:
     if not shown:
         console().print("There are no such dead letters.")
         return
-    table = Table(title=escape(stack.title), title_justify="left", box=None, pad_edge=False)
-    table.add_column("Sent at", no_wrap=True)
-    for heading in ("Received", "Redrives"):
-        table.add_column(heading, justify="right")
-    for heading in ("From", "Event", "Key, or what cannot be read"):
-        table.add_column(heading, overflow="fold")
+    table = plain_table(
+        "Sent at", "Received", "Redrives", "From", "Event", "Key, or what cannot be read",
+        title=stack.title, right=("Received", "Redrives"),
+    )  # fmt: skip
     for letter in shown:
         readable = not any(isinstance(event, Permanent) for event in letter.events)
-        content = "\n".join(map(printable, letter.keys)) if readable else printable(letter.body)
+        content = Group(*letter.keys) if readable else letter.body
         cells = (
             f"{letter.sent_at:%Y-%m-%dT%H:%M:%SZ}", str(letter.received), str(letter.redrives),
             _queue_name(letter.source_arn), _event(letter), content,
         )  # fmt: skip
-        table.add_row(*map(escape, cells), style="" if readable else "yellow")
+        table.add_row(*cells, style="" if readable else "yellow")
     console().print(table)
 
 
 def _show_groups(stack: Stack, held: Depth, seen: Counter[_Group], task: Task | None) -> None:
     number = held.total
-    console().print(escape(stack.title))
+    console().print(stack.title)
     if task and not task.over:
         console().print(f"SQS is moving letters back: about {task.moved} of {task.to_move or '?'} by now.")
     if not (number or seen):
@@ -485,14 +485,9 @@ def _show_groups(stack: Stack, held: Depth, seen: Counter[_Group], task: Task | 
         f"About {number} dead letters, of which {held.in_flight} are hidden while somebody looks at them;"
         f" {seen.total()} were looked into:"
     )
-    table = Table(box=None, pad_edge=False)
-    table.add_column("Letters", justify="right")
-    for heading in ("Event", "From", "Folder"):
-        table.add_column(heading, overflow="fold")
+    table = plain_table("Letters", "Event", "From", "Folder", right=("Letters",))
     for group, letters_of_it in seen.most_common(_MOST_GROUPS):
-        table.add_row(
-            str(letters_of_it), *(escape(printable(cell)) for cell in (group.event, group.origin, group.folder))
-        )
+        table.add_row(str(letters_of_it), group.event, group.origin, group.folder)
     console().print(table)
     if len(seen) > _MOST_GROUPS:
         console().print(f"… and {len(seen) - _MOST_GROUPS} more kinds: see --json.")

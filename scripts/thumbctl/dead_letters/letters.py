@@ -15,11 +15,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from thumbctl.bulk.sender import Message
+from thumbctl.bulk.pace import Pace
+from thumbctl.bulk.sender import Message, Sender
 from thumbnail_pipeline import messages
 from thumbnail_pipeline.errors import Permanent
 from thumbnail_pipeline.messages import ObjectEvent
@@ -30,10 +31,9 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
-    from thumbctl.bulk.sender import Sender
 
 MOST_REDRIVES = 3
-"""A letter that has come back so often comes back again."""
+"""A letter that was sent back this many times is left alone: it would only fail again."""
 
 # As long as the module hides them from people with a console. Ten a call, one call at a time, a walk hides fewer than
 # the 120,000 that may be hidden at a time.
@@ -89,13 +89,13 @@ class Letter:
 
     @property
     def message(self) -> Message:
-        """As it was sent."""
+        """The message as it was sent first."""
         attributes: dict[str, Any] = dict(self.attributes)
         return Message(self.body, attributes)
 
     @property
     def redriven(self) -> Message:
-        """As it is sent again, one redrive older."""
+        """The message as it is sent back, with its count of redrives raised by one."""
         count = {"DataType": "Number", "StringValue": str(self.redrives + 1)}
         attributes: dict[str, Any] = {**self.attributes, _REDRIVES: count}
         return Message(self.body, attributes)
@@ -103,7 +103,7 @@ class Letter:
 
 @dataclass(frozen=True)
 class Selection:
-    """Which letters are meant: all, unless it says otherwise."""
+    """Which letters to take. Without keys and since: all of them."""
 
     keys: Sequence[str] = ()
     """Patterns of the shell, of which one has to match a key in the letter; * crosses slashes."""
@@ -120,10 +120,20 @@ class Selection:
 
 @dataclass(frozen=True)
 class Origins:
-    """The queues that letters come from, by URL and ARN."""
+    """The two queues that letters come from, each as (URL, ARN)."""
 
     work: tuple[str, str]
     backfill: tuple[str, str]
+
+    @classmethod
+    def of(cls, outputs: Mapping[str, Any]) -> Origins:
+        """Those of a stack, by its outputs."""
+        return cls(*((outputs[f"{name}_url"], outputs[f"{name}_arn"]) for name in ("queue", "backfill_queue")))
+
+    def senders(self, sqs: SQSClient, rate: float | None = None) -> dict[str, Sender]:
+        """What sends to each queue, by its URL: together at most `rate` messages a second."""
+        pace = Pace(rate)
+        return {url: Sender(sqs, url, pace) for url, _ in (self.work, self.backfill)}
 
     def url_of(self, letter: Letter) -> str:
         """The queue that `letter` belongs into: the one that gave it up, or what its events look like."""
@@ -143,7 +153,13 @@ class Origins:
 
 
 class DeadLetters:
-    """The letters that are in a queue now, for the length of a `with` block, after which it gives back what it hid."""
+    """The letters of a queue, for use in a `with` block.
+
+        with DeadLetters(sqs, outputs["dlq_url"]) as dead:
+            for page in dead.pages(): ...
+
+    Receiving a letter hides it from others for HIDDEN_SECONDS; the end of the block makes all of them visible again.
+    """
 
     def __init__(
         self, sqs: SQSClient, queue_url: str, *, clock: Callable[[], float] = time.time,
@@ -271,6 +287,26 @@ def redrive(
                 left = {letter.message_id for letter in letters.delete(sent)}
                 yield from ((batch[index], Fate.REFUSED) for index in refusals)
                 yield from ((letter, Fate.DOUBLED if letter.message_id in left else Fate.MOVED) for letter in sent)
+
+
+class HasQueues(Protocol):
+    """What a stack is here, deployed or local."""
+
+    @property
+    def outputs(self) -> Mapping[str, Any]:
+        """Those of the Terraform module."""
+
+    def client(self, service: str, /) -> Any:  # noqa: ANN401 - boto3's own signature
+        """A client by the name of its service."""
+
+
+def redrive_of(
+    stack: HasQueues, selection: Selection, *, again: bool, rate: float | None = None
+) -> Iterator[tuple[Letter, Fate]]:
+    """As `redrive`, for the queues of a stack; at most `rate` letters a second."""
+    sqs, origins = stack.client("sqs"), Origins.of(stack.outputs)
+    with DeadLetters(sqs, stack.outputs["dlq_url"]) as letters:
+        yield from redrive(letters, origins, origins.senders(sqs, rate), selection, again=again)
 
 
 def batches(letters: Iterable[Letter]) -> Iterator[list[Letter]]:

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from botocore.exceptions import ClientError
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from thumbctl import stack as stacks
@@ -17,7 +15,6 @@ from thumbctl.conventions import ExitCode, JsonOption, StackOption, console, wri
 from thumbctl.doctor import canary
 from thumbctl.doctor.checks import CHECKS, CheckOutcome, CheckResult, Evidence
 from thumbctl.errors import ThumbctlError
-from thumbctl.words import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,7 +62,7 @@ def doctor(
     """
     found = stacks.find(stack)
     if not as_json:
-        console().print(escape(found.title), style="bold")
+        console().print(found.title, style="bold")
     failed = False
     checks: dict[str, Check] = dict(CHECKS)
     if fly_canary:
@@ -83,7 +80,7 @@ def doctor(
 def _findings(stack: Stack, checks: dict[str, Check]) -> Iterator[tuple[str, CheckResult]]:
     evidence = Evidence(stack)
     for name, check in checks.items():
-        with Console(stderr=True).status(f"{name} …"):
+        with console(errors=True).status(f"{name} …"):
             finding = _checked(check, evidence)
         yield name, finding
 
@@ -121,5 +118,5 @@ def _line(name: str, finding: CheckResult) -> Table:
     line.add_column(width=4, no_wrap=True, style=_STYLES[finding.outcome])
     line.add_column(width=12, no_wrap=True)
     line.add_column(overflow="fold")
-    line.add_row(finding.outcome, name, escape(printable(" ".join(filter(None, (finding.says, finding.remedy))))))
+    line.add_row(finding.outcome, name, " ".join(filter(None, (finding.says, finding.remedy))))
     return line

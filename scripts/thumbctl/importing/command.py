@@ -15,7 +15,6 @@ from typing import IO, TYPE_CHECKING, Annotated, Any, Final
 import typer
 from botocore.config import Config
 from rich import filesize
-from rich.markup import escape
 from rich.table import Table
 
 from thumbctl import addresses
@@ -83,18 +82,22 @@ def import_files(
         typer.Option(
             "--manifest",
             metavar="FILE",
-            help="Import what it lists: a path a line, or path, tab, key. - is standard input.",
+            help="Import the files that FILE lists, one a line: a path, or path, tab, key. - is standard input.",
         ),
     ] = None,
-    null: Annotated[bool, typer.Option("-0", "--null", help="The manifest is of 'find -print0'.")] = False,
+    null: Annotated[
+        bool, typer.Option("-0", "--null", help="Paths in the manifest end with NUL, as 'find -print0' writes them.")
+    ] = False,
     follow: Annotated[bool, typer.Option("--follow", help="Stay until every image is READY or FAILED.")] = False,
     rate: Annotated[
-        float | None, typer.Option("--rate", min=0.1, metavar="N", help="Upload at most so many files a second.")
+        float | None, typer.Option("--rate", min=0.1, metavar="N", help="Upload at most N files a second.")
     ] = None,
     concurrency: Annotated[
-        int, typer.Option("--concurrency", min=1, max=512, metavar="N", help="Upload so many files at a time.")
+        int, typer.Option("--concurrency", min=1, max=512, metavar="N", help="Upload up to N files at the same time.")
     ] = 32,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Upload nothing, and say what would be uploaded.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Upload nothing; only say what would be uploaded.")
+    ] = False,
     yes: YesOption = False,
     stack: StackOption = None,
     as_json: JsonOption = False,
@@ -229,13 +232,14 @@ class _Run:
     def tell_what_would_be(self) -> None:
         """Name each file that would be uploaded, and say what that costs."""
         number = size = 0
+        out = console()
         for source in self._uploads.missing(self._journal):
             number += 1
             size += source.size
             if self._as_json:
                 write_json([{"state": "missing", "path": source.path, "key": source.key, "bytes": source.size}])
             else:
-                typer.echo(f"{source.path} → s3://{self._bucket}/{source.key}")
+                out.print(f"{source.path} → s3://{self._bucket}/{source.key}", soft_wrap=True)
         self._estimate(number, size)
         if not self._as_json:
             typer.echo(f"{number:,} to upload, {self._planned.files - number:,} there already.")
@@ -290,7 +294,7 @@ class _Run:
         else:
             console().print(_table(self._tally, self._left_out, outcomes))
             for key, outcome, reason in islice(failed, _TOLD):
-                typer.echo(f"{outcome} {reason} {key}")
+                console().print(f"{outcome} {reason} {key}", soft_wrap=True)
             if self._state is ImportState.PAUSED:
                 typer.echo("Paused. The same command goes on where this one stopped.")
         if self._stalled:
@@ -351,7 +355,7 @@ def _table(tally: UploadTally, left_out: Counter[Problem], outcomes: Counter[tup
         table.add_row(f"{number:,}", f"left out: {problem}", style="" if problem.harmless else "red")
     for (outcome, reason), number in outcomes.most_common():
         words = f"{outcome or 'not decided yet'}{f': {reason}' if reason else ''}"
-        table.add_row(f"{number:,}", escape(words), style="red" if outcome == Status.FAILED else "")
+        table.add_row(f"{number:,}", words, style="red" if outcome == Status.FAILED else "")
     return table
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import QueryInputPaginateTypeDef
 
-# Every shard holds one page, whoever wants a screenful included.
+# One page of each shard is read at once, so a large page would be read even for a screenful.
 _ROWS_A_CALL = 250
 
 

@@ -12,8 +12,6 @@ from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
-from rich.table import Table
 
 from thumbctl import stack as stacks
 from thumbctl.conventions import (
@@ -29,7 +27,7 @@ from thumbctl.conventions import (
 from thumbctl.errors import ThumbctlError
 from thumbctl.looking import failed
 from thumbctl.looking.failed import Failed
-from thumbctl.words import printable
+from thumbctl.terminal import plain_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -42,6 +40,8 @@ __all__ = ["failures"]
 
 # In a table that people read; --limit shows more.
 _SCREENFUL = 100
+# What begins a formula, the wide characters of East Asia included.
+_FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", *"\uff1d\uff0b\uff0d\uff20")
 
 
 def failures(
@@ -51,14 +51,21 @@ def failures(
     since: SinceOption = None,
     limit: Annotated[
         int | None,
-        typer.Option(min=1, metavar="N", help="The newest so many: 100 in a table, and all of them otherwise."),
+        typer.Option(
+            min=1, metavar="N", help="Only the newest N. Without it: 100 in a table, and all of them otherwise."
+        ),
     ] = None,
     by_reason: Annotated[
-        bool, typer.Option("--by-reason", help="How many failed for each reason, and the newest of them.")
+        bool, typer.Option("--by-reason", help="Show how many failed for each reason, with the newest of each.")
     ] = False,
     export: Annotated[
         Path | None,
-        typer.Option(dir_okay=False, metavar="FILE.csv|FILE.jsonl", help="Write them to a file that is not there yet."),
+        typer.Option(
+            dir_okay=False,
+            metavar="FILE.csv|FILE.jsonl",
+            help="Write them to a file that is not there yet. In .csv, what a spreadsheet would take for a formula"
+            " begins with an apostrophe; .jsonl has everything as it is.",
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -93,7 +100,7 @@ def failures(
         if as_json:
             write_json([{"file": str(export), "failures": number}])
         else:
-            console().print(escape(f"{number} failures are in {export}."))
+            console().print(f"{number} failures are in {export}.")
     elif by_reason:
         _show_reasons(listed, as_json=as_json)
     elif as_json:
@@ -113,13 +120,9 @@ def _show(stack: Stack, listed: Iterator[Failed], most: int) -> None:
     if not shown:
         console().print("No image is failed.")
         return
-    table = Table(title=escape(stack.title), title_justify="left", box=None, pad_edge=False)
-    for heading in ("Failed at", "Reason", "Key", "Detail"):
-        table.add_column(heading, overflow="fold")
-    table.add_column("Tries", justify="right")
+    table = plain_table("Failed at", "Reason", "Key", "Detail", "Tries", title=stack.title, right=("Tries",))
     for each in shown:
-        cells = (each.failed_at, each.reason, each.key, each.detail, str(each.attempts))
-        table.add_row(*(escape(printable(cell)) for cell in cells))
+        table.add_row(each.failed_at, each.reason, each.key, each.detail, str(each.attempts))
     console().print(table)
     if next(listed, None):
         console().print(f"These are the newest {most}: there are more, see --limit, --by-reason and --export.")
@@ -143,13 +146,10 @@ def _show_reasons(listed: Iterable[Failed], *, as_json: bool) -> None:
     if not numbers:
         console().print("No image is failed.")
         return
-    table = Table(box=None, pad_edge=False)
-    table.add_column("Failures", justify="right")
-    for heading in ("Reason", "The newest of them", "Detail"):
-        table.add_column(heading, overflow="fold")
+    table = plain_table("Failures", "Reason", "The newest of them", "Detail", right=("Failures",))
     for reason, number in numbers.most_common():
         example = newest[reason]
-        table.add_row(str(number), *(escape(printable(each)) for each in (reason, example.key, example.detail)))
+        table.add_row(str(number), reason, example.key, example.detail)
     console().print(table)
 
 
@@ -166,7 +166,15 @@ def _writer(file: Path) -> Callable[[TextIO], Callable[[Failed], object]]:
 def _as_csv(file: TextIO) -> Callable[[Failed], object]:
     rows = csv.writer(file)
     rows.writerow(field.name for field in fields(Failed))
-    return lambda each: rows.writerow(astuple(each))
+    return lambda each: rows.writerow(map(_as_text, astuple(each)))
+
+
+def _as_text(value: object) -> object:
+    """A cell that no spreadsheet takes for a formula: who uploads, chooses the key.
+
+    https://owasp.org/www-community/attacks/CSV_Injection
+    """
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULAS) else value
 
 
 def _as_json_lines(file: TextIO) -> Callable[[Failed], object]:

@@ -1,11 +1,11 @@
-"""Whether a stack works at all: what takes messages out of its queues, and which alarms are on."""
+"""Whether a stack processes messages: the state of its event source mappings, and which alarms are on."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from thumbctl.costs.capacity import INVOCATIONS_A_POLLER
+from thumbctl.bulk.queues import INVOCATIONS_A_POLLER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,6 +31,7 @@ class Poller:
     state: str
     """https://docs.aws.amazon.com/lambda/latest/api/API_EventSourceMappingConfiguration.html"""
     most_at_a_time: int | None
+    """Invocations that it may run at the same time; None where neither it nor its pollers are limited."""
 
     @property
     def enabled(self) -> bool:
@@ -47,8 +48,9 @@ def pollers(stack: Stack) -> list[Poller]:
 
 
 def most_at_a_time(mapping: Mapping[str, Any]) -> int | None:
-    """How many invocations a mapping has at most: its maximum concurrency, or what its provisioned pollers can keep
-    busy; None where it has neither.
+    """Return how many invocations a mapping may run at the same time, or None where it sets no limit.
+
+    The limit is its maximum concurrency, or with provisioned pollers what these can keep busy.
     """
     pollers = mapping.get("ProvisionedPollerConfig", {}).get("MaximumPollers")
     most: int | None = mapping.get("ScalingConfig", {}).get("MaximumConcurrency")

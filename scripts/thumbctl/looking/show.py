@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from botocore.exceptions import ClientError
-from rich.markup import escape
 from rich.table import Table
 
 from thumbctl import stack as stacks
 from thumbctl.aws_errors import sentence
 from thumbctl.conventions import ExitCode, JsonOption, SinceOption, StackOption, complain, console, write_json
 from thumbctl.looking import history, image, traces
-from thumbctl.words import bytes_in_words, printable
+from thumbctl.terminal import plain_table
+from thumbctl.words import bytes_in_words
 from thumbnail_pipeline.outcomes import Status, Undecided
 from thumbnail_pipeline.reconciliation.findings import Kind
 from thumbnail_pipeline.reconciliation.judgement import Verdict, judge
@@ -149,7 +149,7 @@ def _trace(stack: Stack, key: str, row: Row | None) -> tuple[Trace | None, str |
 
 def _unknown(stack: Stack, key: str) -> str:
     bucket, prefix = stack.outputs["source_bucket"], stack.outputs["source_prefix"]
-    what = f"Nobody knows '{printable(key)}'"
+    what = f"Nobody knows '{key}'"
     if not key.startswith(prefix):
         return f"{what}, and only keys that begin with {prefix!r} are watched: give the whole key, or upload it there."
     return (
@@ -199,13 +199,13 @@ def _same_bytes(story: _Story) -> bool | None:
 
 def _print(stack: Stack, story: _Story) -> None:
     out = console()
-    out.print(escape(printable(story.key)), style="bold", soft_wrap=True)
-    out.print(escape(f"{story.verdict}: {_SAYINGS[story.verdict]}"), style="red" if story.wrong else "green")
+    out.print(story.key, style="bold", soft_wrap=True)
+    out.print(f"{story.verdict}: {_SAYINGS[story.verdict]}", style="red" if story.wrong else "green")
     facts = Table.grid(padding=(0, 2))
     facts.add_column(no_wrap=True)
     facts.add_column(overflow="fold")
     for name, value in _facts(stack, story):
-        facts.add_row(name, escape(printable(value)))
+        facts.add_row(name, value)
     out.print(facts)
     if story.thumbnails:
         out.print()
@@ -273,9 +273,7 @@ def _moment(moment: datetime) -> str:
 
 
 def _thumbnails(thumbnails: Sequence[ThumbnailObject]) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for heading in ("Rendition", "Pixels", "Size", "In the bucket", "Key"):
-        table.add_column(heading, overflow="fold", justify="right" if heading == "Size" else "left")
+    table = plain_table("Rendition", "Pixels", "Size", "In the bucket", "Key", right=("Size",))
     for each in thumbnails:
         listed = each.listed
         cells = (
@@ -283,19 +281,14 @@ def _thumbnails(thumbnails: Sequence[ThumbnailObject]) -> Table:
             f"{listed['width']} x {listed['height']}",
             bytes_in_words(listed["bytes"]),
             each.found,
-            printable(listed["key"]),
+            listed["key"],
         )
-        table.add_row(*map(escape, cells), style="" if each.found == "there" else "red")
+        table.add_row(*cells, style="" if each.found == "there" else "red")
     return table
 
 
 def _history(lines: Sequence[Mapping[str, Any]]) -> Table:
-    table = Table(box=None, pad_edge=False)
-    table.add_column("When", no_wrap=True)
-    table.add_column("Outcome", no_wrap=True)
-    for heading in ("Try", "ms"):
-        table.add_column(heading, justify="right")
-    table.add_column("And", overflow="fold")
+    table = plain_table("When", "Outcome", "Try", "ms", "And", right=("Try", "ms"))
     for line in lines:
         cells = (
             f"{line['timestamp'][:19]}Z",
@@ -303,5 +296,5 @@ def _history(lines: Sequence[Mapping[str, Any]]) -> Table:
             ", ".join(f"{name} {str(line[name]).rstrip('.')}" for name in _FURTHER if name in line),
         )
         bad = line.get("outcome") in {Status.FAILED, Undecided.RETURNED, Undecided.SYSTEMIC}
-        table.add_row(*(escape(printable(cell)) for cell in cells), style="red" if bad else "")
+        table.add_row(*cells, style="red" if bad else "")
     return table

@@ -8,20 +8,20 @@ import math
 import sys
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from rich.console import Group
-from rich.live import Live
-from rich.markup import escape
-from rich.table import Table
+from rich.styled import Styled
 
 from thumbctl import stack as stacks
 from thumbctl.bulk.queues import depth
 from thumbctl.conventions import ExitCode, JsonOption, StackOption, complain, console, counted, write_json
 from thumbctl.looking import failed, health
+from thumbctl.terminal import plain_table
 from thumbnail_pipeline.telemetry import NAMESPACE
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_cloudwatch.type_defs import MetricDataQueryTypeDef
-    from mypy_boto3_sqs import SQSClient
     from rich.console import RenderableType
+    from rich.table import Table
 
     from thumbctl.bulk.queues import Depth
     from thumbctl.looking.health import Poller
@@ -169,6 +169,8 @@ def status(
 
 
 def _watch(stack: Stack, interval: float, *, as_json: bool) -> None:
+    from rich.live import Live  # noqa: PLC0415 - one look needs none
+
     terminal = console()
     # Where nobody looks, a live view would be shown when it is over, and not before.
     view = Live(console=terminal, auto_refresh=False) if terminal.is_terminal and not as_json else None
@@ -193,28 +195,28 @@ def _watch(stack: Stack, interval: float, *, as_json: bool) -> None:
 
 def _look(stack: Stack) -> StackStatus:
     now = datetime.now(UTC)
-    metrics = _Metrics(stack, now)
-    reasons = Counter(each.reason for each in _newest_failures(stack))
+    # Each waits for answers most of its time, the failures for one of every shard.
+    with ThreadPoolExecutor() as threads:
+        failures = threads.submit(lambda: Counter(each.reason for each in _newest_failures(stack)))
+        measured = threads.submit(_Metrics, stack, now)
+        pollers, alarms_on = threads.submit(health.pollers, stack), threads.submit(health.alarms_on, stack)
+        depths = {name: depth(stack.client("sqs"), stack.outputs[output]) for name, output in _QUEUES.items()}
+        metrics, reasons = measured.result(), failures.result()
     return StackStatus(
         at=now.isoformat(timespec="seconds"),
-        queues=[_queue(stack, name, metrics) for name in _QUEUES],
-        pollers=health.pollers(stack),
+        queues=[QueueStatus(name, held, metrics.oldest_seconds(name)) for name, held in depths.items()],
+        pollers=pollers.result(),
         decided=metrics.decided(),
         concurrency=metrics.concurrency(),
         failed=dict(reasons.most_common()),
         failed_are_more=reasons.total() == _MOST_FAILURES,
-        alarms_on=health.alarms_on(stack),
+        alarms_on=alarms_on.result(),
     )
 
 
 def _newest_failures(stack: Stack) -> Iterable[failed.Failed]:
     table, index = stack.outputs["table_name"], stack.outputs["failures_index_name"]
     return itertools.islice(failed.failures(stack.client("dynamodb"), table, index), _MOST_FAILURES)
-
-
-def _queue(stack: Stack, name: str, metrics: _Metrics) -> QueueStatus:
-    sqs: SQSClient = stack.client("sqs")
-    return QueueStatus(name, depth(sqs, stack.outputs[_QUEUES[name]]), oldest_seconds=metrics.oldest_seconds(name))
 
 
 class _Metrics:
@@ -296,23 +298,20 @@ def _query(
 
 def _shown(stack: Stack, seen: StackStatus, *, with_problems: bool = False) -> RenderableType:
     return Group(
-        f"[bold]{escape(stack.title)}[/]  {seen.at}",
+        Styled(f"{stack.title}  {seen.at}", "bold"),
         "",
         _queues(seen),
         "",
         *_images(seen),
         "",
-        *(escape(line) for line in _lines(seen)),
-        *(f"[red]{escape(problem)}[/]" for problem in (seen.problems if with_problems else ())),
+        *_lines(seen),
+        *(Styled(problem, "red") for problem in (seen.problems if with_problems else ())),
     )
 
 
 def _queues(seen: StackStatus) -> Table:
-    table = Table(box=None, pad_edge=False)
-    table.add_column("Queue")
-    for heading in ("Waiting", "In flight", "Delayed", "Oldest"):
-        table.add_column(heading, justify="right")
-    table.add_column("Mapping")
+    headings = ("Waiting", "In flight", "Delayed", "Oldest")
+    table = plain_table("Queue", *headings, "Mapping", right=headings)
     mappings = {each.queue: each for each in seen.pollers}
     for queue in seen.queues:
         numbers = (f"{number:,}" for number in (queue.depth.waiting, queue.depth.in_flight, queue.depth.delayed))
@@ -328,20 +327,17 @@ def _queues(seen: StackStatus) -> Table:
     return table
 
 
-def _mapping(poller: Poller | None) -> str:
+def _mapping(poller: Poller | None) -> RenderableType:
     if poller is None:
         return ""
     most = f", up to {poller.most_at_a_time} at a time" if poller.most_at_a_time else ""
-    return f"{poller.state}{most}" if poller.enabled else f"[red]{poller.state}[/]"
+    return f"{poller.state}{most}" if poller.enabled else Styled(poller.state, "red")
 
 
 def _images(seen: StackStatus) -> Iterable[RenderableType]:
     if seen.decided is None:
         return ["Images: no metrics in the last day"]
-    table = Table(box=None, pad_edge=False)
-    table.add_column("Images")
-    for heading in ("Last hour", "Last day"):
-        table.add_column(heading, justify="right")
+    table = plain_table("Images", "Last hour", "Last day", right=("Last hour", "Last day"))
     for outcome, number in seen.decided.last_day.items():
         table.add_row(outcome, f"{seen.decided.last_hour[outcome]:,}", f"{number:,}")
     return [table]

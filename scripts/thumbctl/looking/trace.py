@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 
 from thumbctl import stack as stacks
 from thumbctl.conventions import ExitCode, JsonOption, StackOption, complain, console, write_json
 from thumbctl.looking import image, traces
-from thumbctl.words import printable
 
 if TYPE_CHECKING:
     from thumbctl.looking.xray import Trace
@@ -55,7 +53,7 @@ def trace(
     if as_json:
         write_json(traces.as_json(shown))
         return
-    console().print(escape(f"{printable(shown.spans[0].subject)}  {shown.trace_id}".lstrip()), style="bold")
+    console().print(f"{shown.spans[0].subject}  {shown.trace_id}".lstrip(), style="bold")
     console().print(traces.table(shown))
     if url := traces.console_url(found, shown.trace_id):
         console().print(url, soft_wrap=True)
@@ -67,9 +65,7 @@ def _found(stack: Stack, key_or_trace_id: str) -> Trace:
     key = key_or_trace_id
     row = image.row(stack, key)
     if row is None:
-        raise traces.NoTrace(f"The catalog does not know '{printable(key)}': see why with 'thumbctl show'.")
+        raise traces.NoTrace(f"The catalog does not know '{key}': see why with 'thumbctl show'.")
     if "trace_id" not in row.attributes:
-        raise traces.NoTrace(
-            f"The row of '{printable(key)}' has no trace id: its image is being worked on for the first time."
-        )
+        raise traces.NoTrace(f"The row of '{key}' has no trace id: its image is being worked on for the first time.")
     return traces.look_up(stack, row.attributes["trace_id"], key)

@@ -7,11 +7,9 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from rich.markup import escape
 from rich.table import Table
 
 from thumbctl.looking.xray import assemble, images, waterfall
-from thumbctl.words import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -78,10 +76,10 @@ def table(trace: Trace) -> Table:
     several = len({span.subject for span in trace.spans if span.subject}) > 1
     for bar in bars:
         drawn.add_row(
-            escape("  " * bar.span.depth + printable(bar.span.name)),
+            "  " * bar.span.depth + bar.span.name,
             _drawn(bar),
             f"{bar.span.milliseconds:,.1f}",
-            escape(printable(_about(bar.span, name_it=several))),
+            _about(bar.span, name_it=several),
             style="red" if bar.span.failed else "",
         )
     if hidden := len(trace.spans) - len(bars):

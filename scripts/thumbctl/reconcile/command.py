@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from botocore.config import Config
-from rich.markup import escape
-from rich.table import Table
 
 from thumbctl import stack as stacks
 from thumbctl.bulk.pace import Pace
@@ -32,12 +30,15 @@ from thumbctl.conventions import (
 )
 from thumbctl.interrupts import terminate_as_interrupt
 from thumbctl.reconcile.repair import ONCE, Repair
+from thumbctl.terminal import plain_table
 from thumbnail_pipeline.reconciliation.comparison import CONNECTIONS, GRACE, Estate
 from thumbnail_pipeline.reconciliation.comparison import reconcile as examine_all
 from thumbnail_pipeline.reconciliation.findings import Kind, PassTally
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from rich.table import Table
 
     from thumbctl.stack import Stack
     from thumbnail_pipeline.reconciliation.findings import Examined, Finding
@@ -49,27 +50,28 @@ _PATIENT: Final = Config(retries={"mode": "standard", "total_max_attempts": 10},
 _EXAMPLES: Final = 3
 
 _MEANINGS: Final[Mapping[Kind, str]] = {
-    Kind.MISSING: "nobody heard of the object",
-    Kind.CHANGED: "thumbnails of other bytes",
-    Kind.RESTYLED: "thumbnails of other settings",
+    Kind.MISSING: "the object has no row: its event never arrived",
+    Kind.CHANGED: "the thumbnails were made from an earlier object",
+    Kind.RESTYLED: "the thumbnails were made with other settings",
     Kind.THUMBNAIL_MISSING: "a thumbnail is gone",
     Kind.THUMBNAIL_ALTERED: "a thumbnail has other bytes than were stored",
-    Kind.VANISHED: "the object is gone, its row is not",
-    Kind.ORPHAN: "a thumbnail that no row lists",
-    Kind.PENDING: "young, or being worked on; a message that died is in the dead-letter queue",
-    Kind.FOREIGN: "no thumbnail of the pipeline; left alone",
+    Kind.VANISHED: "the object was deleted, and its row says otherwise",
+    Kind.ORPHAN: "no row lists this thumbnail",
+    Kind.PENDING: "too young to judge, or being processed; if it stays so, see the dead letters",
+    Kind.FOREIGN: "not made by the pipeline; left alone",
 }
 
 
 @dataclass
 class _Report:
-    """What came out, in as little room however much was found."""
+    """What a run has found: counts, and up to _EXAMPLES findings of each kind, however many there are."""
 
     tally: PassTally = field(default_factory=PassTally)
     examples: dict[Kind, list[Finding]] = field(default_factory=lambda: defaultdict(list))
     place: str = ""
-    """Where to go on."""
+    """The last key that was looked at, for --after."""
     finished: bool = False
+    """Whether all keys were looked at."""
 
     def add(self, examined: Examined) -> None:
         self.tally.add(examined)
@@ -81,20 +83,28 @@ class _Report:
 
 def reconcile(
     prefix: Annotated[
-        str | None, typer.Option("--prefix", metavar="TEXT", help="Only keys that begin so; without it, all watched.")
+        str | None,
+        typer.Option(
+            "--prefix",
+            metavar="TEXT",
+            help="Look only at keys that begin with TEXT; without it, at all that the stack watches.",
+        ),
     ] = None,
-    repair: Annotated[bool, typer.Option("--repair", help="Mend what is wrong, too.")] = False,
+    repair: Annotated[bool, typer.Option("--repair", help="Also repair what is wrong.")] = False,
     grace: Annotated[
         int,
         typer.Option(
-            "--grace", min=0, metavar="SECONDS", help="How long something may take before it counts as wrong."
+            "--grace",
+            min=0,
+            metavar="SECONDS",
+            help="Call nothing wrong that changed in the last SECONDS: it may still be processed.",
         ),
     ] = int(GRACE.total_seconds()),
     limit: Annotated[
-        int | None, typer.Option("--limit", min=1, metavar="N", help="Stop when so many things are wrong.")
+        int | None, typer.Option("--limit", min=1, metavar="N", help="Stop after N findings that are wrong.")
     ] = None,
     after: Annotated[
-        str, typer.Option("--after", metavar="KEY", help="Go on where an earlier run said that it stopped.")
+        str, typer.Option("--after", metavar="KEY", help="Begin after this key: an interrupted run prints it.")
     ] = "",
     yes: YesOption = False,
     stack: StackOption = None,
@@ -102,8 +112,8 @@ def reconcile(
 ) -> None:
     """Prove that every object has its thumbnails and every thumbnail its object, or show where that is not so.
 
-    It lists both buckets and looks at the catalog, in one pass, however many objects there are. What seems wrong is
-    looked at a second time. It reads no image and, without `--repair`, changes nothing.
+    It lists both buckets and reads the catalog in one pass, with the same memory for any number of objects. What seems
+    wrong is checked a second time. It reads no image and, without `--repair`, changes nothing.
 
     `--repair` has the function make what is missing, out of date or altered, and remove what outlived its object, by
     messages to the backfill queue; and it deletes thumbnails that no row lists. A run does at most 10,000 of each. Run
@@ -231,22 +241,18 @@ def _tell(stack: Stack, report: _Report, mender: Repair | None, *, as_json: bool
     if tally.found:
         console().print(_table(stack, report))
     for sentence in _sentences(tally, mender):
-        console().print(sentence, markup=False, soft_wrap=True)
+        console().print(sentence, soft_wrap=True)
 
 
 def _table(stack: Stack, report: _Report) -> Table:
-    table = Table(title=escape(stack.title), title_justify="left", box=None, pad_edge=False)
-    table.add_column("Found")
-    table.add_column("", justify="right")
-    table.add_column("Meaning")
-    table.add_column("For example", overflow="fold")
+    table = plain_table("Found", "", "Meaning", "For example", title=stack.title, right=("",))
     for kind in Kind:
         number = report.tally.found[kind]
         if number:
             examples = ", ".join(_shown(finding) for finding in report.examples[kind])
             more = " …" if number > len(report.examples[kind]) else ""
             style = "red" if kind.is_wrong else ""
-            table.add_row(kind, f"{number:,}", _MEANINGS[kind], escape(examples + more), style=style)
+            table.add_row(kind, f"{number:,}", _MEANINGS[kind], examples + more, style=style)
     return table
 
 
