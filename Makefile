@@ -15,6 +15,8 @@ SECONDS ?= 600
 HISTORIES ?= 100000
 TESTS ?=
 WORKERS ?= logical
+# What is made here starts hundreds of interpreters, which would compile the same modules each time.
+unexport PYTHONDONTWRITEBYTECODE
 
 # uv sets up two environments: what people run, with what it takes to work on it on top, and checkov.
 UV := .uv/bin/uv
