@@ -239,10 +239,11 @@ module "operator" {
     table_arn           = module.catalog.table_arn
     failures_index_name = module.catalog.failures_index_name
   }
-  alarms_arn  = "arn:${local.aws.partition}:cloudwatch:${local.aws.region}:${local.aws.account_id}:alarm:${var.name}"
+  alarms_arn  = "arn:${local.aws.partition}:cloudwatch:${local.aws.region}:${local.aws.account_id}:alarm"
   topic_arns  = { for tier, topic in module.alerting.topics : tier => topic.arn }
   kms_key_arn = module.encryption.key_arn
 
+  tested_alarms      = [for name in ["catalog-throttles", "notifications-failed", "pipeline-failing"] : "${var.name}-${name}"] # see thumbctl channels
   other_kms_key_arns = local.other_kms_key_arns
   rule_arn           = local.through_eventbridge ? local.uploads_rule_arn : null
 }

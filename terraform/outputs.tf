@@ -128,6 +128,11 @@ output "backfill_maximum_concurrency" {
   value       = local.tools.backfill_maximum_concurrency
 }
 
+output "reserved_concurrency" {
+  description = "How many of the account's concurrent executions are set aside for the function; null when none are."
+  value       = local.tools.reserved_concurrency
+}
+
 output "kms_key_arn" {
   description = "ARN of the key that encrypts everything at rest."
   value       = module.encryption.granted_key_arn

@@ -29,6 +29,7 @@ locals {
     backfill_event_source_mapping_uuid = module.thumbnailer.event_source_mappings["backfill"].uuid
     maximum_concurrency                = local.most_at_a_time["work"]
     backfill_maximum_concurrency       = local.most_at_a_time["backfill"]
+    reserved_concurrency               = var.reserved_concurrency
     alarm_names                        = local.alarm_names
     dashboard_name                     = module.observability.dashboard_name
   }

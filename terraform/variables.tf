@@ -163,6 +163,12 @@ variable "source_prefix" {
     condition     = can(regex("^[^*?$]{0,512}$", var.source_prefix))
     error_message = "source_prefix must be at most 512 characters, none of them *, ? or $: in a policy they would stand for other characters."
   }
+
+  validation {
+    # https://docs.aws.amazon.com/AmazonS3/latest/API/API_FilterRule.html
+    condition     = length(urlencode(var.source_prefix)) <= 1024
+    error_message = "source_prefix must be at most 1024 characters as it is written in a URL, where a letter of most scripts takes six or more: S3 takes no longer filter."
+  }
 }
 
 variable "uploads_bucket" {
@@ -518,7 +524,7 @@ variable "backfill" {
 }
 
 variable "reserved_concurrency" {
-  description = "How many of the account's concurrent executions are set aside for the function. With null, none are."
+  description = "How many of the account's concurrent executions are set aside for the function: AWS refuses to leave fewer than 100 of them unreserved. With null, none are."
   type        = number
   default     = null
 
@@ -529,7 +535,7 @@ variable "reserved_concurrency" {
 }
 
 variable "reconcile" {
-  description = "When to check that every source object has its thumbnails: rate(…) or cron(…), as EventBridge Scheduler has it, in UTC. A pass lists both buckets and reads the catalog, in as many runs of up to 15 minutes as it takes, and reserves one of the account's concurrent executions. With null, nobody checks."
+  description = "When to check that every source object has its thumbnails: rate(…) or cron(…), as EventBridge Scheduler has it, in UTC. A pass lists both buckets and reads the catalog, in as many runs of up to 15 minutes as it takes, so a rate must not be faster than that. With null, nobody checks."
   type = object({
     schedule = string
   })
@@ -539,6 +545,11 @@ variable "reconcile" {
     # https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
     condition     = var.reconcile == null ? true : can(regex("^(rate\\([1-9][0-9]* (minute|hour|day)s?\\)|cron\\([^ ()]+( [^ ()]+){5}\\))$", var.reconcile.schedule))
     error_message = "reconcile.schedule must be a rate such as rate(1 day), or a cron expression of six fields such as cron(0 3 * * ? *)."
+  }
+
+  validation {
+    condition     = var.reconcile == null ? true : !can(regex("^rate\\(([1-9]|1[0-4]) minutes?\\)$", var.reconcile.schedule))
+    error_message = "reconcile.schedule must not be faster than rate(15 minutes): a run may take as long, and two at a time would look at the same."
   }
 }
 
@@ -674,6 +685,17 @@ variable "alert_subscriptions" {
       !subscription.raw_message_delivery || contains(["https", "sqs"], subscription.protocol)
     ])
     error_message = "raw_message_delivery of an alert subscription must be false, except for https and sqs: SNS knows it for these alone."
+  }
+
+  validation {
+    # SNS has one subscription of an endpoint, however often it is asked for: each of two would take the other's with it.
+    # https://docs.aws.amazon.com/sns/latest/api/API_Subscribe.html
+    condition = length(flatten([
+      for subscription in values(var.alert_subscriptions) : [for tier in subscription.tiers : "${tier} ${subscription.protocol} ${subscription.endpoint}"]
+      ])) == length(distinct(flatten([
+        for subscription in values(var.alert_subscriptions) : [for tier in subscription.tiers : "${tier} ${subscription.protocol} ${subscription.endpoint}"]
+    ])))
+    error_message = "An endpoint must not be named twice in alert_subscriptions for the same tier and protocol: SNS subscribes it once."
   }
 }
 
@@ -1031,4 +1053,27 @@ variable "tags" {
   description = "Tags of every resource, on top of the provider's default tags."
   type        = map(string)
   default     = {}
+  nullable    = false
+
+  validation {
+    # https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html#id_tags_rules
+    condition     = alltrue([for key in keys(var.tags) : can(regex("^[\\p{L}\\p{Z}\\p{N}_.:/=+@-]{1,128}$", key)) && !startswith(lower(key), "aws:")])
+    error_message = "The keys of tags must be 1 to 128 letters, digits, spaces and _.:/=+-@, and not begin with aws:, which is for AWS's own."
+  }
+
+  validation {
+    condition     = alltrue([for value in values(var.tags) : can(regex("^[\\p{L}\\p{Z}\\p{N}_.:/=+@-]{0,256}$", value))])
+    error_message = "The values of tags must be at most 256 letters, digits, spaces and _.:/=+-@."
+  }
+
+  validation {
+    condition     = length(distinct([for key in keys(var.tags) : lower(key)])) == length(var.tags)
+    error_message = "The keys of tags must differ in more than capitals: to IAM they would be one."
+  }
+
+  validation {
+    # https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html
+    condition     = length(var.tags) <= 50
+    error_message = "tags must be at most 50, with the provider's default tags counted: no resource has more."
+  }
 }

@@ -215,6 +215,24 @@ run "originals_move_to_another_storage_class" {
   }
 }
 
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-filtering.html
+run "a_prefix_of_every_kind_of_character" {
+  command = plan
+
+  module {
+    source = "./modules/ingest"
+  }
+
+  variables {
+    source_prefix = "tenant=acme/My Photos/a+b%c&d@e:f,g;h(i)!'~#|é日/"
+  }
+
+  assert {
+    condition     = aws_s3_bucket_notification.uploads["on"].queue[0].filter_prefix == "tenant%3Dacme/My+Photos/a%2Bb%25c%26d%40e%3Af%2Cg%3Bh%28i%29%21%27~%23%7C%C3%A9%E6%97%A5/"
+    error_message = "S3 takes a filter as it stands in a URL, but for the slashes."
+  }
+}
+
 run "whole_bucket" {
   command = plan
 

@@ -55,6 +55,7 @@ run "bad_values_first" {
     permissions_boundary_arn = "boundary"                                                                           # no ARN
     vpc                      = { subnet_ids = [], security_group_ids = ["sg-0a"] }                                  # nowhere
     plaintext_source_cidrs   = ["0.0.0.0/0"]                                                                        # not loopback
+    tags                     = { "AWS:team" = "photos" }                                                            # AWS's own
   }
 
   expect_failures = [
@@ -96,6 +97,7 @@ run "bad_values_first" {
     var.permissions_boundary_arn,
     var.vpc,
     var.plaintext_source_cidrs,
+    var.tags,
   ]
 }
 
@@ -127,6 +129,7 @@ run "bad_values_second" {
     log_kms_key_arn     = "arn:aws:kms:us-east-1:123456789012:key/k"                                                                   # another region
     alert_topics        = { critical = { arn = "arn:aws:sns:us-east-1:123456789012:pages" } }                                          # another region
     vpc                 = { subnet_ids = ["subnet-0a"], security_group_ids = ["default"] }                                             # a name
+    tags                = { team = join("", [for number in range(257) : "p"]) }                                                        # too long
   }
 
   expect_failures = [
@@ -154,6 +157,7 @@ run "bad_values_second" {
     var.log_kms_key_arn,
     var.alert_topics,
     var.vpc,
+    var.tags,
   ]
 }
 
@@ -177,6 +181,8 @@ run "bad_values_third" {
     chat_channels       = { slack = { "#ops" = { workspace_id = "T", channel_id = "C" } } }                                            # no name for a role
     tracing             = { sampling = { service_name = "shop", rate = 0.5, reservoir = 0.5 } }                                        # half an upload
     alert_topics        = { critical = { arn = "arn:aws:sns:eu-central-1:123456789012:pages", kms_key_arn = "alias/pages" } }          # a key by its alias
+    tags                = { Team = "photos", team = "videos" }                                                                         # one to IAM
+    source_prefix       = join("", [for number in range(114) : "日"])                                                                   # longer in a URL than S3 takes
   }
 
   expect_failures = [
@@ -196,6 +202,8 @@ run "bad_values_third" {
     var.chat_channels,
     var.tracing,
     var.alert_topics,
+    var.tags,
+    var.source_prefix,
   ]
 }
 
@@ -217,6 +225,8 @@ run "bad_values_fourth" {
     alarm_thresholds    = { dead_letters_critical = 1 }                                      # it is a warning
     tracing             = { sampling = { service_name = "shop", rate = 0.5, priority = 0 } } # before all others
     maximum_concurrency = 20                                                                 # with pollers
+    tags                = { for number in range(51) : "tag-${number}" => "" }                # more than a resource has
+    reconcile           = { schedule = "rate(14 minutes)" }                                  # before the last run is over
   }
 
   expect_failures = [
@@ -233,6 +243,8 @@ run "bad_values_fourth" {
     var.alert_subscriptions,
     var.alarm_thresholds,
     var.tracing,
+    var.tags,
+    var.reconcile,
   ]
 }
 
@@ -375,13 +387,15 @@ run "bad_values_eleventh" {
   command = plan
 
   variables {
-    renditions = [{ name = "a", width = 1, height = 1, crop = "left" }] # no such crop
-    cors       = { origins = ["*"], max_age_seconds = 0.5 }             # half a second
+    renditions          = [{ name = "a", width = 1, height = 1, crop = "left" }]                                    # no such crop
+    cors                = { origins = ["*"], max_age_seconds = 0.5 }                                                # half a second
+    alert_subscriptions = { for name in ["a", "b"] : name => { protocol = "email", endpoint = "ops@example.com" } } # twice the same
   }
 
   expect_failures = [
     var.renditions,
     var.cors,
+    var.alert_subscriptions,
   ]
 }
 
@@ -452,7 +466,9 @@ run "verges_pass" {
       slack = { ops = { workspace_id = "T07EA123LEP", channel_id = "C07EZ1ABC23" } }
       teams = { ops = { tenant_id = "t", team_id = "g", channel_id = "c", tiers = ["critical"] } }
     }
-    runbook_url = "https://wiki.example.com/runbook"
+    runbook_url   = "https://wiki.example.com/runbook"
+    source_prefix = join("", [for number in range(113) : "日"])
+    tags          = { for number in range(50) : join("", [for digit in range(128) : number]) => "Ä 1_.:/=+-@" if length(tostring(number)) == 1 }
   }
 }
 
@@ -461,7 +477,7 @@ run "knobs_on_the_verge_pass" {
 
   variables {
     batching           = { size = 10, window_seconds = 0 }
-    reconcile          = { schedule = "rate(12 hours)" }
+    reconcile          = { schedule = "rate(15 minutes)" }
     pollers            = { minimum = 200, maximum = 2000 }
     backfill           = { pollers = { minimum = 2, maximum = 2 } }
     uploads_transition = { days = 30, storage_class = "STANDARD_IA" }
