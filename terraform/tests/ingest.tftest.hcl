@@ -7,7 +7,7 @@ mock_provider "aws" {
 variables {
   names  = { work = "thumbs-work", backfill = "thumbs-backfill", dead_letters = "thumbs-dead-letters", rule = "thumbs-uploads" }
   aws    = { account_id = "123456789012", partition = "aws", region = "eu-central-1" }
-  bucket = { mode = "create", name = "thumbs-uploads", account_id = "123456789012" }
+  bucket = { mode = "create", name = "thumbs-uploads", owner = "self", account_id = "123456789012" }
   sender = {
     service = "s3.amazonaws.com"
     condition = {
@@ -190,7 +190,7 @@ run "thumbnails_outlive_originals_of_others" {
   }
 
   variables {
-    bucket              = { mode = "eventbridge", name = "photos", account_id = "123456789012" }
+    bucket              = { mode = "eventbridge", name = "photos", owner = "self", account_id = "123456789012" }
     propagate_deletions = false
   }
 
@@ -272,7 +272,7 @@ run "a_bucket_that_was_there_before" {
   }
 
   variables {
-    bucket = { mode = "existing", name = "their.uploads", account_id = "210987654321" }
+    bucket = { mode = "existing", name = "their.uploads", owner = "other", account_id = "210987654321" }
   }
 
   assert {
@@ -307,7 +307,7 @@ run "a_bucket_that_is_not_touched" {
   }
 
   variables {
-    bucket = { mode = "eventbridge", name = "their.uploads", account_id = "123456789012" }
+    bucket = { mode = "eventbridge", name = "their.uploads", owner = "self", account_id = "123456789012" }
     sender = {
       service   = "events.amazonaws.com"
       condition = { ArnEquals = { "aws:SourceArn" = "arn:aws:events:eu-central-1:123456789012:rule/thumbs-uploads" } }
@@ -363,7 +363,7 @@ run "the_whole_of_a_bucket_of_another_account" {
 
   variables {
     source_prefix = ""
-    bucket        = { mode = "eventbridge", name = "their-uploads", account_id = "210987654321" }
+    bucket        = { mode = "eventbridge", name = "their-uploads", owner = "other", account_id = "210987654321" }
   }
 
   assert {

@@ -40,10 +40,12 @@ run "everything_was_there_before" {
     uploads_bucket = {
       mode        = "existing"
       name        = "their.uploads"
+      owner       = "other"
       account_id  = "210987654321"
       kms_key_arn = "arn:aws:kms:eu-central-1:210987654321:key/uploads"
     }
     thumbnails_bucket        = { mode = "existing", name = "their-thumbnails", kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/thumbnails" }
+    encryption               = { key = "existing", log_key = "existing" }
     kms_key_arn              = "arn:aws:kms:eu-central-1:123456789012:key/theirs"
     log_kms_key_arn          = "arn:aws:kms:eu-central-1:123456789012:key/logs"
     alert_topics             = { critical = { arn = "arn:aws:sns:eu-central-1:123456789012:pages" }, failures = { arn = "arn:aws:sns:eu-central-1:123456789012:news", kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/news" } }
@@ -143,7 +145,7 @@ run "a_bucket_that_eventbridge_tells_of" {
   }
 
   assert {
-    condition     = output.source_mode == "eventbridge" && output.source_rule_name == "thumbs-uploads" && keys(output.owner_policies) == ["uploads_bucket"]
+    condition     = output.source_mode == "eventbridge" && output.source_rule_name == "thumbs-uploads" && keys(output.owner_policies) == ["uploads_bucket", "uploads_kms_key"]
     error_message = "The outputs must tell how uploads are told of."
   }
 

@@ -56,6 +56,8 @@ run "bad_values_first" {
     vpc                      = { subnet_ids = [], security_group_ids = ["sg-0a"] }                                  # nowhere
     plaintext_source_cidrs   = ["0.0.0.0/0"]                                                                        # not loopback
     tags                     = { "AWS:team" = "photos" }                                                            # AWS's own
+    archives                 = { mode = "git" }                                                                     # no such mode
+    access                   = { uploaders = ["shop"] }                                                             # by a name
   }
 
   expect_failures = [
@@ -98,6 +100,8 @@ run "bad_values_first" {
     var.vpc,
     var.plaintext_source_cidrs,
     var.tags,
+    var.archives,
+    var.access,
   ]
 }
 
@@ -105,31 +109,33 @@ run "bad_values_second" {
   command = plan
 
   variables {
-    name                = "a-name-that-is-of-forty-one-characters-01"                                                                  # too long for what tools read
-    renditions          = [for number in range(11) : { name = "r${number}", width = 10, height = 10 }]                                 # too many
-    limits              = { frames = 1.5 }                                                                                             # half a frame
-    source_prefix       = "photos/*"                                                                                                   # a wildcard to IAM
-    uploads_bucket      = { mode = "mine", name = "their-uploads" }                                                                    # no such mode
-    thumbnails_bucket   = { mode = "eventbridge", name = "their-thumbnails" }                                                          # nobody listens to it
-    cache_control       = "public, max-age=31536000, Immutable"                                                                        # and yet replaced
-    cdn                 = { certificate_arn = "arn:aws:acm:us-east-1:123456789012:certificate/1-a" }                                   # for no name
-    batching            = { size = 10001 }                                                                                             # more than SQS gives
-    memory_mb           = 10241                                                                                                        # more than Lambda has
-    timeout_seconds     = 0                                                                                                            # no time at all
-    parallelism         = { images = 101 }                                                                                             # more than allowed
-    maximum_concurrency = 1001                                                                                                         # more than Lambda's pollers can be
-    backfill            = { maximum_concurrency = 1001 }                                                                               # more than Lambda's pollers can be
-    reconcile           = { schedule = "cron(0 3 * * *)" }                                                                             # no year
-    retention           = { queue_days = 4, dlq_days = 4 }                                                                             # dead letters would expire first
-    alert_subscriptions = { ops = { protocol = "email", endpoint = "ops@example.com", filter_policy = "{" } }                          # not JSON
-    alarm_thresholds    = { oldest_percent = 50, oldest_critical_percent = 25 }                                                        # critical before it is a warning
-    chat_channels       = { teams = { ops = { tenant_id = "t", team_id = "g", channel_id = "c", tiers = ["critical", "failures"] } } } # nor there
-    tracing             = { sampling = { service_name = "shop", rate = 1.1 } }                                                         # more than all
-    kms_key_arn         = "arn:aws:kms:us-east-1:123456789012:key/k"                                                                   # another region
-    log_kms_key_arn     = "arn:aws:kms:us-east-1:123456789012:key/k"                                                                   # another region
-    alert_topics        = { critical = { arn = "arn:aws:sns:us-east-1:123456789012:pages" } }                                          # another region
-    vpc                 = { subnet_ids = ["subnet-0a"], security_group_ids = ["default"] }                                             # a name
-    tags                = { team = join("", [for number in range(257) : "p"]) }                                                        # too long
+    name                = "a-name-that-is-of-forty-one-characters-01"                                                                                            # too long for what tools read
+    renditions          = [for number in range(11) : { name = "r${number}", width = 10, height = 10 }]                                                           # too many
+    limits              = { frames = 1.5 }                                                                                                                       # half a frame
+    source_prefix       = "photos/*"                                                                                                                             # a wildcard to IAM
+    uploads_bucket      = { mode = "mine", name = "their-uploads" }                                                                                              # no such mode
+    thumbnails_bucket   = { mode = "eventbridge", name = "their-thumbnails" }                                                                                    # nobody listens to it
+    cache_control       = "public, max-age=31536000, Immutable"                                                                                                  # and yet replaced
+    cdn                 = { certificate_arn = "arn:aws:acm:us-east-1:123456789012:certificate/1-a" }                                                             # for no name
+    batching            = { size = 10001 }                                                                                                                       # more than SQS gives
+    memory_mb           = 10241                                                                                                                                  # more than Lambda has
+    timeout_seconds     = 0                                                                                                                                      # no time at all
+    parallelism         = { images = 101 }                                                                                                                       # more than allowed
+    maximum_concurrency = 1001                                                                                                                                   # more than Lambda's pollers can be
+    backfill            = { maximum_concurrency = 1001 }                                                                                                         # more than Lambda's pollers can be
+    reconcile           = { schedule = "cron(0 3 * * *)" }                                                                                                       # no year
+    retention           = { queue_days = 4, dlq_days = 4 }                                                                                                       # dead letters would expire first
+    alert_subscriptions = { ops = { protocol = "email", endpoint = "ops@example.com", filter_policy = "{" } }                                                    # not JSON
+    alarm_thresholds    = { oldest_percent = 50, oldest_critical_percent = 25 }                                                                                  # critical before it is a warning
+    chat_channels       = { teams = { ops = { tenant_id = "t", team_id = "g", channel_id = "c", tiers = ["critical", "failures"] } } }                           # nor there
+    tracing             = { sampling = { service_name = "shop", rate = 1.1 } }                                                                                   # more than all
+    kms_key_arn         = "arn:aws:kms:us-east-1:123456789012:key/k"                                                                                             # another region
+    log_kms_key_arn     = "arn:aws:kms:us-east-1:123456789012:key/k"                                                                                             # another region
+    alert_topics        = { critical = { arn = "arn:aws:sns:us-east-1:123456789012:pages" } }                                                                    # another region
+    vpc                 = { subnet_ids = ["subnet-0a"], security_group_ids = ["default"] }                                                                       # a name
+    tags                = { team = join("", [for number in range(257) : "p"]) }                                                                                  # too long
+    archives            = { folder = "./tests/fixtures", s3 = { bucket = "b", thumbnailer = { key = "t" }, reconciler = { key = "r" }, layer = { key = "l" } } } # which?
+    access              = { statements = { kms_key = ["Allow"] } }                                                                                               # no JSON
   }
 
   expect_failures = [
@@ -158,6 +164,8 @@ run "bad_values_second" {
     var.alert_topics,
     var.vpc,
     var.tags,
+    var.archives,
+    var.access,
   ]
 }
 
@@ -183,6 +191,7 @@ run "bad_values_third" {
     alert_topics        = { critical = { arn = "arn:aws:sns:eu-central-1:123456789012:pages", kms_key_arn = "alias/pages" } }          # a key by its alias
     tags                = { Team = "photos", team = "videos" }                                                                         # one to IAM
     source_prefix       = join("", [for number in range(114) : "日"])                                                                   # longer in a URL than S3 takes
+    archives            = { folder = "./tests/fixtures", layer = "existing" }                                                          # which?
   }
 
   expect_failures = [
@@ -204,6 +213,7 @@ run "bad_values_third" {
     var.alert_topics,
     var.tags,
     var.source_prefix,
+    var.archives,
   ]
 }
 
@@ -211,22 +221,24 @@ run "bad_values_fourth" {
   command = plan
 
   variables {
-    name                = "ab"                                                               # too short for a bucket's name
-    renditions          = [{ name = "a/b", width = 1, height = 1 }]                          # a slash in a name
-    uploads_bucket      = { account_id = "210987654321" }                                    # made here, and of another account
-    thumbnails_bucket   = { kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/k" }    # made here, and with another key
-    cdn                 = { price_class = "PriceClass_50" }                                  # unknown to CloudFront
-    batching            = { size = 11, window_seconds = 0 }                                  # large batches need a window
-    parallelism         = { writes = 201 }                                                   # more than allowed
-    backfill            = { maximum_concurrency = 10, pollers = { maximum = 10 } }           # one of the two
-    pollers             = { maximum = 20 }                                                   # beside maximum_concurrency
-    retention           = { log_days = 10 }                                                  # unknown to CloudWatch Logs
-    alert_subscriptions = { ops = { protocol = "sqs", endpoint = "ops@example.com" } }       # no queue
-    alarm_thresholds    = { dead_letters_critical = 1 }                                      # it is a warning
-    tracing             = { sampling = { service_name = "shop", rate = 0.5, priority = 0 } } # before all others
-    maximum_concurrency = 20                                                                 # with pollers
-    tags                = { for number in range(51) : "tag-${number}" => "" }                # more than a resource has
-    reconcile           = { schedule = "rate(14 minutes)" }                                  # before the last run is over
+    name                = "ab"                                                                                                                      # too short for a bucket's name
+    renditions          = [{ name = "a/b", width = 1, height = 1 }]                                                                                 # a slash in a name
+    uploads_bucket      = { owner = "other", account_id = "210987654321" }                                                                          # made here, and of another account
+    thumbnails_bucket   = { kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/k" }                                                           # made here, and with another key
+    cdn                 = { price_class = "PriceClass_50" }                                                                                         # unknown to CloudFront
+    batching            = { size = 11, window_seconds = 0 }                                                                                         # large batches need a window
+    parallelism         = { writes = 201 }                                                                                                          # more than allowed
+    backfill            = { maximum_concurrency = 10, pollers = { maximum = 10 } }                                                                  # one of the two
+    pollers             = { maximum = 20 }                                                                                                          # beside maximum_concurrency
+    retention           = { log_days = 10 }                                                                                                         # unknown to CloudWatch Logs
+    alert_subscriptions = { ops = { protocol = "sqs", endpoint = "ops@example.com" } }                                                              # no queue
+    alarm_thresholds    = { dead_letters_critical = 1 }                                                                                             # it is a warning
+    tracing             = { sampling = { service_name = "shop", rate = 0.5, priority = 0 } }                                                        # before all others
+    maximum_concurrency = 20                                                                                                                        # with pollers
+    tags                = { for number in range(51) : "tag-${number}" => "" }                                                                       # more than a resource has
+    reconcile           = { schedule = "rate(14 minutes)" }                                                                                         # before the last run is over
+    archives            = { folder = "./tests/fixtures", layer = "existing", layer_arn = "arn:aws:lambda:eu-central-1:123456789012:layer:imaging" } # which version?
+    encryption          = { key = "theirs" }                                                                                                        # no such mode
   }
 
   expect_failures = [
@@ -245,6 +257,8 @@ run "bad_values_fourth" {
     var.tracing,
     var.tags,
     var.reconcile,
+    var.archives,
+    var.encryption,
   ]
 }
 
@@ -252,17 +266,19 @@ run "bad_values_fifth" {
   command = plan
 
   variables {
-    renditions          = [{ name = "a", width = 0, height = 1 }]                                              # no area
-    uploads_bucket      = { mode = "existing", name = "their-uploads", account_id = "theirs" }                 # an account by its name
-    thumbnails_bucket   = { mode = "existing", name = "their-thumbnails", kms_key_arn = "alias/theirs" }       # a key by its alias
-    cdn                 = { web_acl_arn = "arn:aws:wafv2:eu-central-1:123456789012:regional/webacl/images/1" } # of one region
-    parallelism         = { renders = 1.5 }                                                                    # half a picture
-    backfill            = { pollers = { minimum = 1, maximum = 20 } }                                          # too few
-    pollers             = { minimum = 1, maximum = 20 }                                                        # too few
-    retention           = { noncurrent_days = 0.5 }                                                            # half a day
-    alert_subscriptions = { pager = { protocol = "https", endpoint = "http://events.example.com" } }           # not what it says
-    alarm_thresholds    = { error_percent = 101 }                                                              # more than all
-    tracing             = { sampling = { service_name = "", rate = 0.5 } }                                     # of nobody
+    renditions          = [{ name = "a", width = 0, height = 1 }]                                               # no area
+    uploads_bucket      = { mode = "existing", name = "their-uploads", owner = "other", account_id = "theirs" } # an account by its name
+    thumbnails_bucket   = { mode = "existing", name = "their-thumbnails", kms_key_arn = "alias/theirs" }        # a key by its alias
+    cdn                 = { web_acl_arn = "arn:aws:wafv2:eu-central-1:123456789012:regional/webacl/images/1" }  # of one region
+    parallelism         = { renders = 1.5 }                                                                     # half a picture
+    backfill            = { pollers = { minimum = 1, maximum = 20 } }                                           # too few
+    pollers             = { minimum = 1, maximum = 20 }                                                         # too few
+    retention           = { noncurrent_days = 0.5 }                                                             # half a day
+    alert_subscriptions = { pager = { protocol = "https", endpoint = "http://events.example.com" } }            # not what it says
+    alarm_thresholds    = { error_percent = 101 }                                                               # more than all
+    tracing             = { sampling = { service_name = "", rate = 0.5 } }                                      # of nobody
+    archives            = { mode = "s3", s3 = { bucket = "b", thumbnailer = { key = "t" } } }                   # without a layer
+    encryption          = { made_key = "keep" }                                                                 # it is in use
   }
 
   expect_failures = [
@@ -277,6 +293,8 @@ run "bad_values_fifth" {
     var.alert_subscriptions,
     var.alarm_thresholds,
     var.tracing,
+    var.archives,
+    var.encryption,
   ]
 }
 
@@ -291,6 +309,7 @@ run "bad_values_sixth" {
     pollers             = { maximum = 2001 }                                                             # too many
     alert_subscriptions = { ops = { protocol = "sms", endpoint = "015112345678" } }                      # whose?
     alarm_thresholds    = { late_seconds = 0.5 }                                                         # half a second
+    encryption          = { former_key_arns = ["alias/old"] }                                            # a key by its alias
   }
 
   expect_failures = [
@@ -301,6 +320,7 @@ run "bad_values_sixth" {
     var.pollers,
     var.alert_subscriptions,
     var.alarm_thresholds,
+    var.encryption,
   ]
 }
 
@@ -315,6 +335,8 @@ run "bad_values_seventh" {
     pollers             = { minimum = 21, maximum = 20 }                                                    # more at least than at most
     alert_subscriptions = { ops = { protocol = "email", endpoint = "ops@example.com", tiers = ["fatal"] } } # no such tier
     alarm_thresholds    = { silent_minutes = 65 }                                                           # an outage of an hour, unheard
+    kms_key_arn         = "arn:aws:kms:eu-central-1:123456789012:key/k"                                     # beside one that is made
+    log_kms_key_arn     = "arn:aws:kms:eu-central-1:123456789012:key/k"                                     # beside that of all else
   }
 
   expect_failures = [
@@ -325,6 +347,8 @@ run "bad_values_seventh" {
     var.pollers,
     var.alert_subscriptions,
     var.alarm_thresholds,
+    var.kms_key_arn,
+    var.log_kms_key_arn,
   ]
 }
 
@@ -357,6 +381,7 @@ run "bad_values_ninth" {
     uploads_transition  = { days = 0.5, storage_class = "GLACIER" }                                                 # half a day
     cors                = { origins = ["https://*.*.example.com"] }                                                 # two of them
     alert_subscriptions = { ops = { protocol = "email", endpoint = "ops@example.com", filter_policy = "corrupt" } } # not JSON
+    runtime             = "python3.14"                                                                              # unknown to version 5 of the provider, with which this runs
   }
 
   expect_failures = [
@@ -364,6 +389,7 @@ run "bad_values_ninth" {
     var.uploads_transition,
     var.cors,
     var.alert_subscriptions,
+    var.runtime,
   ]
 }
 
@@ -374,12 +400,14 @@ run "bad_values_tenth" {
     renditions          = [{ name = "a", width = 1, height = 1, quality = 101 }]                                      # better than best
     cors                = { origins = ["www.example.com"] }                                                           # no scheme
     alert_subscriptions = { ops = { protocol = "email", endpoint = "ops@example.com", raw_message_delivery = true } } # only queues and web servers
+    uploads_bucket      = { mode = "eventbridge", name = "their-uploads", owner = "other" }                           # whose?
   }
 
   expect_failures = [
     var.renditions,
     var.cors,
     var.alert_subscriptions,
+    var.uploads_bucket,
   ]
 }
 

@@ -166,6 +166,12 @@ def _function(seen: Evidence) -> CheckResult:
 
 
 def _code(seen: Evidence) -> CheckResult:
+    if seen.stack.outputs["function_sha256"] is None:
+        return CheckResult(
+            CheckOutcome.WARN,
+            "The stack does not tell which code was deployed.",
+            "Name the sha256 of the objects in archives.s3, and apply.",
+        )
     if seen.function["CodeSha256"] != seen.stack.outputs["function_sha256"]:
         return CheckResult(CheckOutcome.FAIL, "The function runs other code than was deployed by Terraform.", _APPLY)
     return _ok("The function runs the archive that was deployed.")

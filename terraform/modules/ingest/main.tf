@@ -15,6 +15,7 @@ module "bucket" {
   noncurrent_days        = var.retention.noncurrent_days
   incomplete_upload_days = var.retention.incomplete_upload_days
   transition             = var.transition
+  further_statements     = var.further_statements
 }
 
 # A bucket has one notification configuration, and whoever writes it owns it: a second resource of this kind, here or
