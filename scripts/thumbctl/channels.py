@@ -39,7 +39,7 @@ BORROWED: Final[Mapping[Tier, tuple[str, ...]]] = {
     Tier.WARNING: ("catalog-throttles", "notifications-failed"),
     Tier.CRITICAL: ("pipeline-failing",),
 }
-"""How alarms end that publish to the topic of a tier and set off no other alarm: the module lets operators set these."""
+"""How alarms end that publish to the topic of a tier and set off no other: the module lets operators set these."""
 
 
 @dataclass(frozen=True)

@@ -382,8 +382,8 @@ def room(functions: LambdaClient, needed: int) -> CheckResult:
             CheckOutcome.FAIL,
             f"The deployment may use {needed:,} concurrent executions, and of the account's {quota:,} nobody reserved"
             f" {left:,}: what is more is throttled, and each throttle uses up one of a message's receives.",
-            f"Set maximum_concurrency and backfill.maximum_concurrency to {left:,} together at most, or have Lambda's quota"
-            " of concurrent executions raised.",
+            f"Set maximum_concurrency and backfill.maximum_concurrency to {left:,} together at most, or have Lambda's"
+            " quota of concurrent executions raised.",
         )
     return _ok(
         f"The deployment may use {needed:,} of the {left:,} concurrent executions that nobody reserved; the account has"
