@@ -114,7 +114,7 @@ run "the_first_key_is_kept_beside_another" {
   }
 
   assert {
-    condition     = output.key_arn == var.existing_key_arn && output.kept_key_arns == [aws_kms_key.this["on"].arn]
+    condition     = output.key_arn == var.existing_key_arn && output.kept_key_arns == tolist([aws_kms_key.this["on"].arn])
     error_message = "Everything new must be encrypted with the other key, and the first be there for what is old."
   }
 

@@ -178,7 +178,7 @@ run "environment_too_large" {
   }
 
   variables {
-    environment = { LONG = join("", [for number in range(950) : "\"ä"]) }
+    environment = { LONG = join("", [for number in range(960) : "\"ä"]) }
   }
 
   # As JSON, a quotation mark has two bytes, and a letter like this one has two.

@@ -45,7 +45,7 @@ run "everything_was_there_before" {
       kms_key_arn = "arn:aws:kms:eu-central-1:210987654321:key/uploads"
     }
     thumbnails_bucket        = { mode = "existing", name = "their-thumbnails", kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/thumbnails" }
-    encryption               = { key = "existing", log_key = "existing" }
+    encryption               = { key = "existing", log_key = "existing", made_key = "delete" } # of the run before
     kms_key_arn              = "arn:aws:kms:eu-central-1:123456789012:key/theirs"
     log_kms_key_arn          = "arn:aws:kms:eu-central-1:123456789012:key/logs"
     alert_topics             = { critical = { arn = "arn:aws:sns:eu-central-1:123456789012:pages" }, failures = { arn = "arn:aws:sns:eu-central-1:123456789012:news", kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/news" } }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Final
 
-import botocore.session
+import boto3
 import typer
 from botocore.exceptions import ClientError
 from rich.table import Table
@@ -20,6 +20,8 @@ from thumbctl.errors import ThumbctlError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from mypy_boto3_lambda import LambdaClient
 
     from thumbctl.doctor.checks import Check
     from thumbctl.stack import Stack
@@ -78,7 +80,8 @@ def doctor(
         thumbctl doctor --preflight
     """
     if preflight:
-        result = checks.room(botocore.session.get_session().create_client("lambda"), concurrency)
+        functions: LambdaClient = boto3.client("lambda")
+        result = checks.room(functions, concurrency)
         _tell("concurrency", result, as_json=as_json)
         if result.outcome is CheckOutcome.FAIL:
             raise typer.Exit(ExitCode.WRONG)
