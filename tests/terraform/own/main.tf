@@ -113,6 +113,8 @@ module "existing" {
   permissions_boundary_arn = aws_iam_policy.boundary.arn
   function_environment     = { SHOP = aws_iam_role.shop.arn }
   tags                     = { shop = aws_iam_role.shop.arn }
+
+  depends_on = [terraform_data.before]
 }
 
 # Told by EventBridge, from another account.
