@@ -56,7 +56,6 @@ run "bad_values_first" {
     vpc                      = { subnet_ids = [], security_group_ids = ["sg-0a"] }                                  # nowhere
     plaintext_source_cidrs   = ["0.0.0.0/0"]                                                                        # not loopback
     tags                     = { "AWS:team" = "photos" }                                                            # AWS's own
-    archives                 = { mode = "git" }                                                                     # no such mode
     access                   = { uploaders = ["shop"] }                                                             # by a name
   }
 
@@ -100,7 +99,6 @@ run "bad_values_first" {
     var.vpc,
     var.plaintext_source_cidrs,
     var.tags,
-    var.archives,
     var.access,
   ]
 }
@@ -109,33 +107,32 @@ run "bad_values_second" {
   command = plan
 
   variables {
-    name                = "a-name-that-is-of-forty-one-characters-01"                                                                                            # too long for what tools read
-    renditions          = [for number in range(11) : { name = "r${number}", width = 10, height = 10 }]                                                           # too many
-    limits              = { frames = 1.5 }                                                                                                                       # half a frame
-    source_prefix       = "photos/*"                                                                                                                             # a wildcard to IAM
-    uploads_bucket      = { mode = "mine", name = "their-uploads" }                                                                                              # no such mode
-    thumbnails_bucket   = { mode = "eventbridge", name = "their-thumbnails" }                                                                                    # nobody listens to it
-    cache_control       = "public, max-age=31536000, Immutable"                                                                                                  # and yet replaced
-    cdn                 = { certificate_arn = "arn:aws:acm:us-east-1:123456789012:certificate/1-a" }                                                             # for no name
-    batching            = { size = 10001 }                                                                                                                       # more than SQS gives
-    memory_mb           = 10241                                                                                                                                  # more than Lambda has
-    timeout_seconds     = 0                                                                                                                                      # no time at all
-    parallelism         = { images = 101 }                                                                                                                       # more than allowed
-    maximum_concurrency = 1001                                                                                                                                   # more than Lambda's pollers can be
-    backfill            = { maximum_concurrency = 1001 }                                                                                                         # more than Lambda's pollers can be
-    reconcile           = { schedule = "cron(0 3 * * *)" }                                                                                                       # no year
-    retention           = { queue_days = 4, dlq_days = 4 }                                                                                                       # dead letters would expire first
-    alert_subscriptions = { ops = { protocol = "email", endpoint = "ops@example.com", filter_policy = "{" } }                                                    # not JSON
-    alarm_thresholds    = { oldest_percent = 50, oldest_critical_percent = 25 }                                                                                  # critical before it is a warning
-    chat_channels       = { teams = { ops = { tenant_id = "t", team_id = "g", channel_id = "c", tiers = ["critical", "failures"] } } }                           # nor there
-    tracing             = { sampling = { service_name = "shop", rate = 1.1 } }                                                                                   # more than all
-    kms_key_arn         = "arn:aws:kms:us-east-1:123456789012:key/k"                                                                                             # another region
-    log_kms_key_arn     = "arn:aws:kms:us-east-1:123456789012:key/k"                                                                                             # another region
-    alert_topics        = { critical = { arn = "arn:aws:sns:us-east-1:123456789012:pages" } }                                                                    # another region
-    vpc                 = { subnet_ids = ["subnet-0a"], security_group_ids = ["default"] }                                                                       # a name
-    tags                = { team = join("", [for number in range(257) : "p"]) }                                                                                  # too long
-    archives            = { folder = "./tests/fixtures", s3 = { bucket = "b", thumbnailer = { key = "t" }, reconciler = { key = "r" }, layer = { key = "l" } } } # which?
-    access              = { statements = { kms_key = ["Allow"] } }                                                                                               # no JSON
+    name                = "a-name-that-is-of-forty-one-characters-01"                                                                  # too long for what tools read
+    renditions          = [for number in range(11) : { name = "r${number}", width = 10, height = 10 }]                                 # too many
+    limits              = { frames = 1.5 }                                                                                             # half a frame
+    source_prefix       = "photos/*"                                                                                                   # a wildcard to IAM
+    uploads_bucket      = { mode = "mine", name = "their-uploads" }                                                                    # no such mode
+    thumbnails_bucket   = { mode = "eventbridge", name = "their-thumbnails" }                                                          # nobody listens to it
+    cache_control       = "public, max-age=31536000, Immutable"                                                                        # and yet replaced
+    cdn                 = { certificate_arn = "arn:aws:acm:us-east-1:123456789012:certificate/1-a" }                                   # for no name
+    batching            = { size = 10001 }                                                                                             # more than SQS gives
+    memory_mb           = 10241                                                                                                        # more than Lambda has
+    timeout_seconds     = 0                                                                                                            # no time at all
+    parallelism         = { images = 101 }                                                                                             # more than allowed
+    maximum_concurrency = 1001                                                                                                         # more than Lambda's pollers can be
+    backfill            = { maximum_concurrency = 1001 }                                                                               # more than Lambda's pollers can be
+    reconcile           = { schedule = "cron(0 3 * * *)" }                                                                             # no year
+    retention           = { queue_days = 4, dlq_days = 4 }                                                                             # dead letters would expire first
+    alert_subscriptions = { ops = { protocol = "email", endpoint = "ops@example.com", filter_policy = "{" } }                          # not JSON
+    alarm_thresholds    = { oldest_percent = 50, oldest_critical_percent = 25 }                                                        # critical before it is a warning
+    chat_channels       = { teams = { ops = { tenant_id = "t", team_id = "g", channel_id = "c", tiers = ["critical", "failures"] } } } # nor there
+    tracing             = { sampling = { service_name = "shop", rate = 1.1 } }                                                         # more than all
+    kms_key_arn         = "arn:aws:kms:us-east-1:123456789012:key/k"                                                                   # another region
+    log_kms_key_arn     = "arn:aws:kms:us-east-1:123456789012:key/k"                                                                   # another region
+    alert_topics        = { critical = { arn = "arn:aws:sns:us-east-1:123456789012:pages" } }                                          # another region
+    vpc                 = { subnet_ids = ["subnet-0a"], security_group_ids = ["default"] }                                             # a name
+    tags                = { team = join("", [for number in range(257) : "p"]) }                                                        # too long
+    access              = { statements = { kms_key = ["Allow"] } }                                                                     # no JSON
   }
 
   expect_failures = [
@@ -164,7 +161,6 @@ run "bad_values_second" {
     var.alert_topics,
     var.vpc,
     var.tags,
-    var.archives,
     var.access,
   ]
 }
@@ -191,7 +187,6 @@ run "bad_values_third" {
     alert_topics        = { critical = { arn = "arn:aws:sns:eu-central-1:123456789012:pages", kms_key_arn = "alias/pages" } }          # a key by its alias
     tags                = { Team = "photos", team = "videos" }                                                                         # one to IAM
     source_prefix       = join("", [for number in range(114) : "日"])                                                                   # longer in a URL than S3 takes
-    archives            = { folder = "./tests/fixtures", layer = "existing" }                                                          # which?
   }
 
   expect_failures = [
@@ -213,7 +208,6 @@ run "bad_values_third" {
     var.alert_topics,
     var.tags,
     var.source_prefix,
-    var.archives,
   ]
 }
 
@@ -221,24 +215,23 @@ run "bad_values_fourth" {
   command = plan
 
   variables {
-    name                = "ab"                                                                                                                      # too short for a bucket's name
-    renditions          = [{ name = "a/b", width = 1, height = 1 }]                                                                                 # a slash in a name
-    uploads_bucket      = { owner = "other", account_id = "210987654321" }                                                                          # made here, and of another account
-    thumbnails_bucket   = { kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/k" }                                                           # made here, and with another key
-    cdn                 = { price_class = "PriceClass_50" }                                                                                         # unknown to CloudFront
-    batching            = { size = 11, window_seconds = 0 }                                                                                         # large batches need a window
-    parallelism         = { writes = 201 }                                                                                                          # more than allowed
-    backfill            = { maximum_concurrency = 10, pollers = { maximum = 10 } }                                                                  # one of the two
-    pollers             = { maximum = 20 }                                                                                                          # beside maximum_concurrency
-    retention           = { log_days = 10 }                                                                                                         # unknown to CloudWatch Logs
-    alert_subscriptions = { ops = { protocol = "sqs", endpoint = "ops@example.com" } }                                                              # no queue
-    alarm_thresholds    = { dead_letters_critical = 1 }                                                                                             # it is a warning
-    tracing             = { sampling = { service_name = "shop", rate = 0.5, priority = 0 } }                                                        # before all others
-    maximum_concurrency = 20                                                                                                                        # with pollers
-    tags                = { for number in range(51) : "tag-${number}" => "" }                                                                       # more than a resource has
-    reconcile           = { schedule = "rate(14 minutes)" }                                                                                         # before the last run is over
-    archives            = { folder = "./tests/fixtures", layer = "existing", layer_arn = "arn:aws:lambda:eu-central-1:123456789012:layer:imaging" } # which version?
-    encryption          = { key = "theirs" }                                                                                                        # no such mode
+    name                = "ab"                                                               # too short for a bucket's name
+    renditions          = [{ name = "a/b", width = 1, height = 1 }]                          # a slash in a name
+    uploads_bucket      = { owner = "other", account_id = "210987654321" }                   # made here, and of another account
+    thumbnails_bucket   = { kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/k" }    # made here, and with another key
+    cdn                 = { price_class = "PriceClass_50" }                                  # unknown to CloudFront
+    batching            = { size = 11, window_seconds = 0 }                                  # large batches need a window
+    parallelism         = { writes = 201 }                                                   # more than allowed
+    backfill            = { maximum_concurrency = 10, pollers = { maximum = 10 } }           # one of the two
+    pollers             = { maximum = 20 }                                                   # beside maximum_concurrency
+    retention           = { log_days = 10 }                                                  # unknown to CloudWatch Logs
+    alert_subscriptions = { ops = { protocol = "sqs", endpoint = "ops@example.com" } }       # no queue
+    alarm_thresholds    = { dead_letters_critical = 1 }                                      # it is a warning
+    tracing             = { sampling = { service_name = "shop", rate = 0.5, priority = 0 } } # before all others
+    maximum_concurrency = 20                                                                 # with pollers
+    tags                = { for number in range(51) : "tag-${number}" => "" }                # more than a resource has
+    reconcile           = { schedule = "rate(14 minutes)" }                                  # before the last run is over
+    encryption          = { key = "theirs" }                                                 # no such mode
   }
 
   expect_failures = [
@@ -257,7 +250,6 @@ run "bad_values_fourth" {
     var.tracing,
     var.tags,
     var.reconcile,
-    var.archives,
     var.encryption,
   ]
 }
@@ -310,6 +302,7 @@ run "bad_values_sixth" {
     alert_subscriptions = { ops = { protocol = "sms", endpoint = "015112345678" } }                      # whose?
     alarm_thresholds    = { late_seconds = 0.5 }                                                         # half a second
     encryption          = { former_key_arns = ["alias/old"] }                                            # a key by its alias
+    archives            = { mode = "git" }                                                               # no such mode
   }
 
   expect_failures = [
@@ -321,6 +314,7 @@ run "bad_values_sixth" {
     var.alert_subscriptions,
     var.alarm_thresholds,
     var.encryption,
+    var.archives,
   ]
 }
 
@@ -328,15 +322,16 @@ run "bad_values_seventh" {
   command = plan
 
   variables {
-    renditions          = [{ name = "a", width = 1, height = 1.5 }]                                         # half a pixel
-    uploads_transition  = { days = 90, storage_class = "TAPE" }                                             # unknown to S3
-    cors                = { origins = [] }                                                                  # of nobody
-    backfill            = { pollers = { minimum = 21, maximum = 20 } }                                      # more at least than at most
-    pollers             = { minimum = 21, maximum = 20 }                                                    # more at least than at most
-    alert_subscriptions = { ops = { protocol = "email", endpoint = "ops@example.com", tiers = ["fatal"] } } # no such tier
-    alarm_thresholds    = { silent_minutes = 65 }                                                           # an outage of an hour, unheard
-    kms_key_arn         = "arn:aws:kms:eu-central-1:123456789012:key/k"                                     # beside one that is made
-    log_kms_key_arn     = "arn:aws:kms:eu-central-1:123456789012:key/k"                                     # beside that of all else
+    renditions          = [{ name = "a", width = 1, height = 1.5 }]                                                                                              # half a pixel
+    uploads_transition  = { days = 90, storage_class = "TAPE" }                                                                                                  # unknown to S3
+    cors                = { origins = [] }                                                                                                                       # of nobody
+    backfill            = { pollers = { minimum = 21, maximum = 20 } }                                                                                           # more at least than at most
+    pollers             = { minimum = 21, maximum = 20 }                                                                                                         # more at least than at most
+    alert_subscriptions = { ops = { protocol = "email", endpoint = "ops@example.com", tiers = ["fatal"] } }                                                      # no such tier
+    alarm_thresholds    = { silent_minutes = 65 }                                                                                                                # an outage of an hour, unheard
+    kms_key_arn         = "arn:aws:kms:eu-central-1:123456789012:key/k"                                                                                          # beside one that is made
+    log_kms_key_arn     = "arn:aws:kms:eu-central-1:123456789012:key/k"                                                                                          # beside that of all else
+    archives            = { folder = "./tests/fixtures", s3 = { bucket = "b", thumbnailer = { key = "t" }, reconciler = { key = "r" }, layer = { key = "l" } } } # which?
   }
 
   expect_failures = [
@@ -349,6 +344,7 @@ run "bad_values_seventh" {
     var.alarm_thresholds,
     var.kms_key_arn,
     var.log_kms_key_arn,
+    var.archives,
   ]
 }
 
@@ -361,7 +357,8 @@ run "bad_values_eighth" {
     cors                = { origins = ["https://www.example.com/gallery"] }                          # a path
     alert_subscriptions = { ops = { protocol = "email", endpoint = "ops@example.com", tiers = [] } } # of nothing
     snap_start          = true
-    runtime             = "python3.11" # without SnapStart
+    runtime             = "python3.11"                                        # without SnapStart
+    archives            = { folder = "./tests/fixtures", layer = "existing" } # which?
   }
 
   expect_failures = [
@@ -370,6 +367,7 @@ run "bad_values_eighth" {
     var.cors,
     var.alert_subscriptions,
     var.runtime,
+    var.archives,
   ]
 }
 
@@ -377,11 +375,12 @@ run "bad_values_ninth" {
   command = plan
 
   variables {
-    renditions          = [{ name = "a", width = 1, height = 1, format = "bmp" }]                                   # no such format
-    uploads_transition  = { days = 0.5, storage_class = "GLACIER" }                                                 # half a day
-    cors                = { origins = ["https://*.*.example.com"] }                                                 # two of them
-    alert_subscriptions = { ops = { protocol = "email", endpoint = "ops@example.com", filter_policy = "corrupt" } } # not JSON
-    runtime             = "python3.14"                                                                              # unknown to version 5 of the provider, with which this runs
+    renditions          = [{ name = "a", width = 1, height = 1, format = "bmp" }]                                                                   # no such format
+    uploads_transition  = { days = 0.5, storage_class = "GLACIER" }                                                                                 # half a day
+    cors                = { origins = ["https://*.*.example.com"] }                                                                                 # two of them
+    alert_subscriptions = { ops = { protocol = "email", endpoint = "ops@example.com", filter_policy = "corrupt" } }                                 # not JSON
+    runtime             = "python3.14"                                                                                                              # unknown to version 5 of the provider, with which this runs
+    archives            = { folder = "./tests/fixtures", layer = "existing", layer_arn = "arn:aws:lambda:eu-central-1:123456789012:layer:imaging" } # which version?
   }
 
   expect_failures = [
@@ -390,6 +389,7 @@ run "bad_values_ninth" {
     var.cors,
     var.alert_subscriptions,
     var.runtime,
+    var.archives,
   ]
 }
 
