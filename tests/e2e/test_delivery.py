@@ -144,7 +144,14 @@ def test_a_trace_tells_of_the_image(deployment: Deployment) -> None:
 def test_a_filter_is_taken_as_it_stands_in_a_url(deployment: Deployment) -> None:
     """As S3 does: https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-filtering.html"""
     s3, sqs = deployment.s3, deployment.sqs
-    queue = sqs.create_queue(QueueName="filtered")["QueueUrl"]
+    let_in = {
+        "Effect": "Allow",
+        "Principal": {"Service": "s3.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": "*",
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [let_in]})
+    queue = sqs.create_queue(QueueName="filtered", Attributes={"Policy": policy})["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     s3.create_bucket(Bucket="filtered")
     rule = {"Name": "prefix", "Value": "tenant%3D%C3%A4/My+Photos/"}

@@ -241,7 +241,8 @@ def test_letters_of_eventbridge_go_to_the_work_queue(deployed: Operated) -> None
     deployed.outputs["source_mode"] = "eventbridge"
     rule = {"DataType": "String", "StringValue": "arn:aws:events:eu-central-1:1:rule/photos-uploads"}
     deployed.put_letter(uploaded("a.jpg"), {"RULE_ARN": rule})
-    deployed.move_tasks = [task("COMPLETED", 9)]
+    before = task("COMPLETED", 9, started=1)
+    deployed.move_tasks = [before, before, task("COMPLETED", 1)]
     assert told()[0]["groups"][0]["origin"] == "EventBridge"
     assert [each["from"] for each in told("peek")] == ["EventBridge"]
     assert run("redrive", "--yes") == (0, "Back in their queues: 1.\n", "")
