@@ -362,7 +362,7 @@ def destroyed(refused: str, changed: Stage) -> Life:
     assert refused
     shutil.rmtree(archives(changed.life))
     changed.life.root.run("plan", "-destroy", "-input=false")
-    changed.life.root.run("refresh", "-input=false")
+    changed.life.root.run("plan", "-refresh-only", "-input=false")
     protected = ("catalog", "ingest.module.bucket", "thumbnails_bucket")
     changed.life.plan(
         {**changed.inputs, "deletion_protection": False},
