@@ -93,7 +93,7 @@ def made(runs: dict[str, Deployed], request: pytest.FixtureRequest) -> Deployed:
 
 
 def deployed(state: Mapping[str, Any]) -> Deployed:
-    (provider,) = state["provider_schemas"].values()
+    provider = state["provider_schemas"]["registry.terraform.io/hashicorp/aws"]
     taggable = {
         name for name, schema in provider["resource_schemas"].items() if "tags" in schema["block"]["attributes"]
     }
