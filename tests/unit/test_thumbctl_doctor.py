@@ -7,7 +7,6 @@ import json
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
-import boto3
 import hcl2
 import pytest
 from botocore.exceptions import ClientError
@@ -229,7 +228,7 @@ def test_a_preflight_looks_at_the_account_alone(
     aws: Aws, monkeypatch: pytest.MonkeyPatch, quota: int, arguments: list[str], code: int
 ) -> None:
     aws.account = {"ConcurrentExecutions": quota, "UnreservedConcurrentExecutions": quota}
-    monkeypatch.setattr(boto3, "client", aws._client)
+    monkeypatch.setattr(stacks, "clients", lambda: aws._client)
     ended, found = run("--preflight", *arguments)
     assert (ended, list(found)) == (code, ["concurrency"])
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Final
 
-import boto3
 import typer
 from botocore.exceptions import ClientError
 from rich.table import Table
@@ -80,7 +79,7 @@ def doctor(
         thumbctl doctor --preflight
     """
     if preflight:
-        functions: LambdaClient = boto3.client("lambda")
+        functions: LambdaClient = stacks.clients()("lambda")
         result = checks.room(functions, concurrency)
         _tell("concurrency", result, as_json=as_json)
         if result.outcome is CheckOutcome.FAIL:
