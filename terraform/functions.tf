@@ -3,7 +3,16 @@
 locals {
   functions = concat(["thumbnailer"], var.reconcile == null ? [] : ["reconciler"])
 
-  archives = { for part in ["thumbnailer", "reconciler", "layer"] : part => "${var.archives.folder}/${part}.zip" }
+  # A file, or an object in S3.
+  archives = {
+    for part in concat(local.functions, ["layer"]) : part => {
+      file   = var.archives.mode == "folder" ? "${var.archives.folder}/${part}.zip" : null
+      object = var.archives.mode == "s3" ? merge({ bucket = var.archives.s3.bucket }, var.archives.s3[part]) : null
+    }
+  }
+  layer_file   = local.archives["layer"].file
+  layer_object = local.archives["layer"].object
+  layer_arn    = var.archives.layer == "create" ? one(values(aws_lambda_layer_version.imaging)[*].arn) : var.archives.layer_arn
 
   function_basics = {
     for function in local.functions : function => {
@@ -12,7 +21,7 @@ locals {
         archive      = local.archives[function]
         runtime      = var.runtime
         architecture = var.architecture
-        layer_arns   = [aws_lambda_layer_version.imaging.arn]
+        layer_arns   = [local.layer_arn]
       }
       logs = {
         group_name     = local.log_group_names[function]
@@ -38,8 +47,9 @@ locals {
     prefix      = var.source_prefix
   }
   thumbnails = {
-    bucket_arn  = coalesce(one(values(module.thumbnails_bucket)[*].arn), local.thumbnails_bucket_arn)
-    bucket_name = coalesce(one(values(module.thumbnails_bucket)[*].name), local.thumbnails_bucket_name)
+    # Once the bucket is there, but without its policy, which may wait for a caller's distribution of it.
+    bucket_arn  = try(module.thumbnails_bucket["on"].arn, local.thumbnails_bucket_arn)
+    bucket_name = try(module.thumbnails_bucket["on"].name, local.thumbnails_bucket_name)
   }
   catalog = {
     table_arn  = module.catalog.table_arn
@@ -48,10 +58,15 @@ locals {
 }
 
 resource "aws_lambda_layer_version" "imaging" {
+  for_each = toset(var.archives.layer == "create" ? ["on"] : [])
+
   layer_name               = local.names["layer"]
   description              = "Image libraries for ${var.runtime} on ${var.architecture}"
-  filename                 = local.archives["layer"]
-  source_code_hash         = fileexists(local.archives["layer"]) ? filebase64sha256(local.archives["layer"]) : null
+  filename                 = local.layer_file
+  s3_bucket                = try(local.layer_object.bucket, null)
+  s3_key                   = try(local.layer_object.key, null)
+  s3_object_version        = try(local.layer_object.version, null)
+  source_code_hash         = try(filebase64sha256(local.layer_file), local.layer_object.sha256, null)
   compatible_runtimes      = [var.runtime]
   compatible_architectures = [var.architecture]
 
@@ -61,8 +76,8 @@ resource "aws_lambda_layer_version" "imaging" {
 
     # See modules/function.
     precondition {
-      condition     = fileexists(local.archives["layer"])
-      error_message = "There is no ${local.archives["layer"]}: build the archives before planning."
+      condition     = local.layer_file == null || try(fileexists(local.layer_file), false)
+      error_message = "There is no ${coalesce(local.layer_file, "archive")}: build the archives before planning."
     }
   }
 }

@@ -26,6 +26,7 @@ locals {
   uploads_bucket = {
     mode       = var.uploads_bucket.mode
     name       = coalesce(var.uploads_bucket.name, local.names["uploads_bucket"])
+    owner      = var.uploads_bucket.owner
     account_id = coalesce(var.uploads_bucket.account_id, local.aws.account_id)
   }
   thumbnails_bucket_name = coalesce(var.thumbnails_bucket.name, local.names["thumbnails_bucket"])
@@ -47,10 +48,12 @@ locals {
     )
   }
 
-  # What others encrypt, the function has to read and write as well.
+  # What others encrypt, or another key did, the function has to read and write as well.
   other_kms_key_arns = distinct([
-    for arn in concat([var.uploads_bucket.kms_key_arn, var.thumbnails_bucket.kms_key_arn], values(var.alert_topics)[*].kms_key_arn) :
-    arn if arn != null && arn != var.kms_key_arn
+    for arn in concat(
+      [var.uploads_bucket.kms_key_arn, var.thumbnails_bucket.kms_key_arn], values(var.alert_topics)[*].kms_key_arn,
+      module.encryption.kept_key_arns, var.encryption.former_key_arns,
+    ) : arn if arn != null && arn != var.kms_key_arn
   ])
 
   # Lambda takes a maximum concurrency or provisioned pollers, of which each keeps up to ten invocations busy.

@@ -5,10 +5,12 @@ module "encryption" {
 
   name                 = var.name
   aws                  = local.aws
+  modes                = { key = var.encryption.key, log_key = var.encryption.log_key, made_key = var.encryption.made_key }
   existing_key_arn     = var.kms_key_arn
   sender               = local.sender
   existing_log_key_arn = var.log_kms_key_arn
   log_group_arns       = values(local.log_group_arns)
+  further_statements   = local.access_statements["kms_key"]
   distribution_arns    = local.distribution_arns
   deletion_window_days = var.deletion_protection ? 30 : 7 # the longest and the shortest that KMS knows
   tags                 = var.tags
@@ -35,6 +37,7 @@ module "ingest" {
   force_destroy       = !var.deletion_protection
   tags                = var.tags
 
+  further_statements  = local.access_statements["uploads_bucket"]
   transition          = var.uploads_transition
   propagate_deletions = var.propagate_deletions
 
@@ -117,6 +120,7 @@ module "thumbnails_bucket" {
   name                   = local.thumbnails_bucket_name
   partition              = local.aws.partition
   distribution_arns      = local.distribution_arns
+  further_statements     = local.access_statements["thumbnails_bucket"]
   cors                   = var.cors
   kms_key_arn            = module.encryption.key_arn
   without_tls            = local.without_tls
@@ -232,17 +236,18 @@ module "operator" {
     dead_letters = module.ingest.dlq_arn
   }
   function_arn  = module.thumbnailer.function.arn
-  layer_arn     = aws_lambda_layer_version.imaging.arn
+  layer_arn     = local.layer_arn
   mapping_arns  = [for mapping in module.thumbnailer.event_source_mappings : mapping.arn]
   log_group_arn = local.log_group_arns["thumbnailer"]
   catalog = {
     table_arn           = module.catalog.table_arn
     failures_index_name = module.catalog.failures_index_name
   }
-  alarms_arn  = "arn:${local.aws.partition}:cloudwatch:${local.aws.region}:${local.aws.account_id}:alarm:${var.name}"
+  alarms_arn  = "arn:${local.aws.partition}:cloudwatch:${local.aws.region}:${local.aws.account_id}:alarm"
   topic_arns  = { for tier, topic in module.alerting.topics : tier => topic.arn }
   kms_key_arn = module.encryption.key_arn
 
+  tested_alarms      = [for name in ["catalog-throttles", "notifications-failed", "pipeline-failing"] : "${var.name}-${name}"] # see thumbctl channels
   other_kms_key_arns = local.other_kms_key_arns
   rule_arn           = local.through_eventbridge ? local.uploads_rule_arn : null
 }

@@ -10,7 +10,7 @@ moved {
 
 moved {
   from = module.thumbnailer.aws_lambda_layer_version.imaging
-  to   = aws_lambda_layer_version.imaging
+  to   = aws_lambda_layer_version.imaging["on"]
 }
 
 moved {

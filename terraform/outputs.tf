@@ -1,26 +1,26 @@
 output "source_bucket" {
   description = "Name of the bucket to upload images to."
-  value       = local.tools.source_bucket
+  value       = module.ingest.bucket_name
 }
 
 output "source_prefix" {
   description = "Start of the keys in the source bucket that are watched; empty when all are."
-  value       = local.tools.source_prefix
+  value       = var.source_prefix
 }
 
 output "source_mode" {
   description = "How the source bucket tells of uploads: create, existing or eventbridge, as in uploads_bucket.mode."
-  value       = local.tools.source_mode
+  value       = var.uploads_bucket.mode
 }
 
 output "source_rule_name" {
   description = "Name of the rule that picks out EventBridge's events for the work queue; empty where the bucket itself notifies it."
-  value       = local.tools.source_rule_name
+  value       = module.ingest.rule_name
 }
 
 output "thumbnails_bucket" {
   description = "Name of the bucket that holds the thumbnails."
-  value       = local.tools.thumbnails_bucket
+  value       = local.thumbnails.bucket_name
 }
 
 output "distribution" {
@@ -30,42 +30,42 @@ output "distribution" {
 
 output "propagate_deletions" {
   description = "Whether thumbnails go when their original does."
-  value       = local.tools.propagate_deletions
+  value       = var.propagate_deletions
 }
 
 output "queue_url" {
   description = "URL of the work queue."
-  value       = local.tools.queue_url
+  value       = module.ingest.queue_url
 }
 
 output "backfill_queue_url" {
   description = "URL of the backfill queue, which operators send to."
-  value       = local.tools.backfill_queue_url
+  value       = module.ingest.backfill_queue_url
 }
 
 output "queue_arn" {
   description = "ARN of the work queue."
-  value       = local.tools.queue_arn
+  value       = module.ingest.queue_arn
 }
 
 output "backfill_queue_arn" {
   description = "ARN of the backfill queue."
-  value       = local.tools.backfill_queue_arn
+  value       = module.ingest.backfill_queue_arn
 }
 
 output "dlq_url" {
   description = "URL of the dead-letter queue."
-  value       = local.tools.dlq_url
+  value       = module.ingest.dlq_url
 }
 
 output "dlq_arn" {
   description = "ARN of the dead-letter queue."
-  value       = local.tools.dlq_arn
+  value       = module.ingest.dlq_arn
 }
 
 output "table_name" {
   description = "Name of the catalog table."
-  value       = local.tools.table_name
+  value       = module.catalog.table_name
 }
 
 output "table_arn" {
@@ -75,57 +75,62 @@ output "table_arn" {
 
 output "failures_index_name" {
   description = "Name of the catalog's sparse index of failed sources."
-  value       = local.tools.failures_index_name
+  value       = module.catalog.failures_index_name
 }
 
 output "topic_arns" {
   description = "ARNs of the topics by tier: failures, warning and critical."
-  value       = local.tools.topic_arns
+  value       = { for tier, topic in module.alerting.topics : tier => topic.arn }
 }
 
 output "digests_table_name" {
   description = "Name of the table in which digests of failures are spaced out."
-  value       = local.tools.digests_table_name
+  value       = module.alerting.digests_table_name
 }
 
 output "function_name" {
   description = "Name of the function that renders thumbnails."
-  value       = local.tools.function_name
+  value       = module.thumbnailer.function.name
 }
 
 output "function_role_name" {
   description = "Name of the role that the function runs as."
-  value       = local.tools.function_role_name
+  value       = module.thumbnailer.function.role_name
 }
 
 output "function_sha256" {
-  description = "SHA-256 of the function's archive in base64, as Lambda tells it of the code that it runs."
-  value       = local.tools.function_sha256
+  description = "SHA-256 of the function's archive in base64, as Lambda tells it of the code that it runs; null where archives names an object without."
+  value       = module.thumbnailer.function.sha256
 }
 
 output "log_group_name" {
   description = "Name of the function's log group."
-  value       = local.tools.log_group_name
+  value       = module.thumbnailer.function.log_group_name
 }
 
 output "event_source_mapping_uuid" {
   description = "Identifier of the mapping from the work queue to the function, for pausing and resuming it."
-  value       = local.tools.event_source_mapping_uuid
+  value       = module.thumbnailer.event_source_mappings["work"].uuid
 }
 
 output "backfill_event_source_mapping_uuid" {
   description = "Identifier of the mapping from the backfill queue to the function."
-  value       = local.tools.backfill_event_source_mapping_uuid
+  value       = module.thumbnailer.event_source_mappings["backfill"].uuid
 }
 
 output "maximum_concurrency" {
   description = "How many invocations run at a time at most for what is uploaded."
-  value       = local.tools.maximum_concurrency
+  value       = local.most_at_a_time["work"]
 }
 
 output "backfill_maximum_concurrency" {
   description = "How many invocations run at a time at most for the backfill queue."
-  value       = local.tools.backfill_maximum_concurrency
+  value       = local.most_at_a_time["backfill"]
+}
+
+output "reserved_concurrency" {
+  description = "How many of the account's concurrent executions are set aside for the function; null when none are."
+  value       = var.reserved_concurrency
 }
 
 output "kms_key_arn" {
@@ -135,12 +140,12 @@ output "kms_key_arn" {
 
 output "alarm_names" {
   description = "Names of the alarms by tier: warning, critical, and the pages that the critical ones set off. Warning and critical publish to the warning topic, pages to the critical one."
-  value       = local.tools.alarm_names
+  value       = local.alarm_names
 }
 
 output "dashboard_name" {
   description = "Name of the CloudWatch dashboard."
-  value       = local.tools.dashboard_name
+  value       = module.observability.dashboard_name
 }
 
 output "saved_query_names" {
@@ -150,7 +155,7 @@ output "saved_query_names" {
 
 output "release" {
   description = "Version of this module."
-  value       = local.tools.release
+  value       = local.release
 }
 
 output "operator_policy_json" {
@@ -158,7 +163,17 @@ output "operator_policy_json" {
   value       = module.operator.policy_json
 }
 
+output "access_policies" {
+  description = "Policies for whoever uploads images (uploaders) and whoever fetches thumbnails (readers): all that they need, and no more. They are attached to nobody; with access, the policies of buckets and key say the same."
+  value       = local.access_policies
+}
+
+output "key_policies" {
+  description = "Of owner_policies, kms_key and log_kms_key by themselves: a key that is made in the same configuration can have its policy from here when it is made, and not only after everything that is encrypted with it."
+  value       = local.key_policies
+}
+
 output "owner_policies" {
-  description = "What the owners of what was there before have to allow, as policies by uploads_bucket, uploads_kms_key, thumbnails_bucket, kms_key, log_kms_key and alert_topics/<tier>; of each, what is not the deployment's own. They are attached to nothing."
+  description = "What the owners of what was there before have to allow, as policies by uploads_bucket, uploads_kms_key, thumbnails_bucket, kms_key, log_kms_key and alert_topics/<tier>; of each, what is not the deployment's own. uploads_kms_key is for the key of a bucket that has one. They are attached to nothing."
   value       = local.owner_policies
 }

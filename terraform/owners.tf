@@ -1,5 +1,6 @@
 # What the owners of what was there before have to allow. The roles are named by a condition and not as principals: a
 # policy that names a role which is not there yet is refused, and one that names a role forgets it when it is deleted.
+# Nothing here waits for a resource, so that in one configuration a key is made with its policy, and then used.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
 
 locals {
@@ -8,11 +9,15 @@ locals {
 
   owner_policies = merge(
     var.uploads_bucket.mode == "create" ? {} : { uploads_bucket = local.uploads_bucket_policy },
-    var.uploads_bucket.kms_key_arn == null ? {} : { uploads_kms_key = local.uploads_key_policy },
+    var.uploads_bucket.mode == "create" ? {} : { uploads_kms_key = local.uploads_key_policy },
     var.thumbnails_bucket.mode == "create" ? {} : { thumbnails_bucket = local.thumbnails_bucket_policy },
-    var.kms_key_arn == null ? {} : { kms_key = module.encryption.policy },
-    var.log_kms_key_arn == null ? {} : { log_kms_key = module.encryption.log_policy },
-    { for tier in keys(var.alert_topics) : "alert_topics/${tier}" => module.alerting.topics[tier].policy },
+    local.key_policies,
+    { for tier, policy in module.alerting.owner_policies : "alert_topics/${tier}" => policy },
+  )
+
+  key_policies = merge(
+    var.encryption.key == "create" ? {} : { kms_key = module.encryption.policy },
+    var.encryption.log_key == "same" ? {} : { log_kms_key = module.encryption.log_policy },
   )
 
   # In this account, the functions' own policies do: it is a bucket of another one that has to let them in.
@@ -47,12 +52,13 @@ locals {
         Action    = ["s3:GetBucketNotification", "s3:PutBucketNotification"]
         Resource  = local.uploads_bucket_arn
       }],
+      [for statement in local.access_statements["uploads_bucket"] : jsondecode(statement)],
     )
   })
 
   uploads_key_policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [{
+    Statement = concat([{
       Sid       = "ThumbnailerReadsEncryptedUploads"
       Effect    = "Allow"
       Principal = { AWS = local.account_arn }
@@ -60,9 +66,9 @@ locals {
       Resource  = "*"
       Condition = {
         ArnEquals    = { "aws:PrincipalArn" = local.role_arns["thumbnailer"] }
-        StringEquals = { "kms:ViaService" = "s3.${local.aws.region}.${local.aws.dns_suffix}" }
+        StringEquals = local.through_s3
       }
-    }]
+    }], local.key_access["uploaders"])
   })
 
   # As modules/bucket has it of a bucket that is made here.
@@ -86,6 +92,7 @@ locals {
         Resource  = "${local.thumbnails_bucket_arn}/*"
         Condition = { StringEquals = { "aws:SourceArn" = local.distribution_arns } }
       }],
+      [for statement in local.access_statements["thumbnails_bucket"] : jsondecode(statement)],
     )
   })
 }

@@ -2,7 +2,9 @@
 
 locals {
   # What is in the parameter. Names, which are no secrets: whoever may read it can find out nothing else by it. What a
-  # tool is told here is an output too, of the same name, and thumbctl doctor misses it where it is not told.
+  # tool is told here is an output too, of the same name and value, and thumbctl doctor misses it where it is not told.
+  # The outputs are not taken from here: each would wait for all, and a caller who makes something of one of them that the
+  # module is given in turn, such as a distribution of a bucket, would wait for ever.
   tools = {
     release                            = local.release
     source_bucket                      = module.ingest.bucket_name
@@ -29,6 +31,7 @@ locals {
     backfill_event_source_mapping_uuid = module.thumbnailer.event_source_mappings["backfill"].uuid
     maximum_concurrency                = local.most_at_a_time["work"]
     backfill_maximum_concurrency       = local.most_at_a_time["backfill"]
+    reserved_concurrency               = var.reserved_concurrency
     alarm_names                        = local.alarm_names
     dashboard_name                     = module.observability.dashboard_name
   }

@@ -12,10 +12,47 @@ variable "name" {
 }
 
 variable "archives" {
-  description = "Where the zip files are that `make package` builds: the folder that holds thumbnailer.zip, reconciler.zip and layer.zip, built for runtime and architecture."
+  description = "The zip files that `make package` builds for runtime and architecture. With mode folder, folder holds thumbnailer.zip, reconciler.zip and layer.zip. With mode s3, they are objects of a bucket in the deployment's region: the key of each, its version, and its SHA-256 in base64, by either of which a plan sees that it is another. With layer existing, layer_arn is a version of a layer that is there already, and none is made."
   type = object({
-    folder = string
+    mode   = optional(string, "folder")
+    folder = optional(string)
+    s3 = optional(object({
+      bucket      = string
+      thumbnailer = object({ key = string, version = optional(string), sha256 = optional(string) })
+      reconciler  = optional(object({ key = string, version = optional(string), sha256 = optional(string) }))
+      layer       = optional(object({ key = string, version = optional(string), sha256 = optional(string) }))
+    }))
+    layer     = optional(string, "create")
+    layer_arn = optional(string)
   })
+  nullable = false
+
+  validation {
+    condition     = contains(["folder", "s3"], var.archives.mode) && contains(["create", "existing"], var.archives.layer)
+    error_message = "archives.mode must be folder or s3, and archives.layer must be create or existing."
+  }
+
+  validation {
+    condition     = (var.archives.mode == "folder") == (var.archives.folder != null) && (var.archives.mode == "s3") == (var.archives.s3 != null)
+    error_message = "archives.folder must be given with the mode folder, and archives.s3 with the mode s3: they say where the archives are."
+  }
+
+  validation {
+    condition     = (var.archives.layer == "existing") == (var.archives.layer_arn != null)
+    error_message = "archives.layer_arn must be given with the layer existing, and with no other: it says which version is meant."
+  }
+
+  validation {
+    condition     = var.archives.layer_arn == null ? true : can(regex("^arn:[a-z-]+:lambda:[a-z0-9-]+:[0-9]{12}:layer:[A-Za-z0-9_-]+:[0-9]+$", var.archives.layer_arn))
+    error_message = "archives.layer_arn must be the ARN of a version of a layer, such as arn:aws:lambda:eu-central-1:123456789012:layer:imaging:7."
+  }
+
+  validation {
+    condition = var.archives.s3 == null ? true : (
+      (var.archives.layer == "existing" || var.archives.s3.layer != null) && (var.reconcile == null || var.archives.s3.reconciler != null)
+    )
+    error_message = "archives.s3 must name the layer's object, unless the layer is there already, and with reconcile the reconciler's."
+  }
 }
 
 # What is rendered
@@ -163,18 +200,30 @@ variable "source_prefix" {
     condition     = can(regex("^[^*?$]{0,512}$", var.source_prefix))
     error_message = "source_prefix must be at most 512 characters, none of them *, ? or $: in a policy they would stand for other characters."
   }
+
+  validation {
+    # https://docs.aws.amazon.com/AmazonS3/latest/API/API_FilterRule.html
+    condition     = length(urlencode(var.source_prefix)) <= 1024
+    error_message = "source_prefix must be at most 1024 characters as it is written in a URL, where a letter of most scripts takes six or more: S3 takes no longer filter."
+  }
 }
 
 variable "uploads_bucket" {
-  description = "The bucket that images are uploaded to. With mode create, it is made, called name or after the deployment. With existing, it was there before, and everything that it notifies is replaced by this module's notification. With eventbridge, it was there before and is not touched: its owner has S3 send its events to EventBridge, and a rule picks them out. account_id is its owner's, if that is another account, and kms_key_arn the key that its objects are encrypted with, if that is not the deployment's."
+  description = "The bucket that images are uploaded to. With mode create, it is made, called name or after the deployment. With existing, it was there before, and everything that it notifies is replaced by this module's notification. With eventbridge, it was there before and is not touched: its owner has S3 send its events to EventBridge, and a rule picks them out. With owner other, it is of another account, account_id. kms_key_arn is the key that its objects are encrypted with, if that is not the deployment's."
   type = object({
     mode        = optional(string, "create")
     name        = optional(string)
+    owner       = optional(string, "self")
     account_id  = optional(string)
     kms_key_arn = optional(string)
   })
   default  = {}
   nullable = false
+
+  validation {
+    condition     = contains(["self", "other"], var.uploads_bucket.owner) && (var.uploads_bucket.owner == "other") == (var.uploads_bucket.account_id != null)
+    error_message = "uploads_bucket.owner must be self, or other with the account_id of whose bucket it is."
+  }
 
   validation {
     condition     = contains(["create", "existing", "eventbridge"], var.uploads_bucket.mode)
@@ -518,7 +567,7 @@ variable "backfill" {
 }
 
 variable "reserved_concurrency" {
-  description = "How many of the account's concurrent executions are set aside for the function. With null, none are."
+  description = "How many of the account's concurrent executions are set aside for the function: AWS refuses to leave fewer than 100 of them unreserved. With null, none are."
   type        = number
   default     = null
 
@@ -529,7 +578,7 @@ variable "reserved_concurrency" {
 }
 
 variable "reconcile" {
-  description = "When to check that every source object has its thumbnails: rate(…) or cron(…), as EventBridge Scheduler has it, in UTC. A pass lists both buckets and reads the catalog, in as many runs of up to 15 minutes as it takes, and reserves one of the account's concurrent executions. With null, nobody checks."
+  description = "When to check that every source object has its thumbnails: rate(…) or cron(…), as EventBridge Scheduler has it, in UTC. A pass lists both buckets and reads the catalog, in as many runs of up to 15 minutes as it takes, so a rate must not be faster than that. With null, nobody checks."
   type = object({
     schedule = string
   })
@@ -539,6 +588,11 @@ variable "reconcile" {
     # https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
     condition     = var.reconcile == null ? true : can(regex("^(rate\\([1-9][0-9]* (minute|hour|day)s?\\)|cron\\([^ ()]+( [^ ()]+){5}\\))$", var.reconcile.schedule))
     error_message = "reconcile.schedule must be a rate such as rate(1 day), or a cron expression of six fields such as cron(0 3 * * ? *)."
+  }
+
+  validation {
+    condition     = var.reconcile == null ? true : !can(regex("^rate\\(([1-9]|1[0-4]) minutes?\\)$", var.reconcile.schedule))
+    error_message = "reconcile.schedule must not be faster than rate(15 minutes): a run may take as long, and two at a time would look at the same."
   }
 }
 
@@ -675,6 +729,17 @@ variable "alert_subscriptions" {
     ])
     error_message = "raw_message_delivery of an alert subscription must be false, except for https and sqs: SNS knows it for these alone."
   }
+
+  validation {
+    # SNS has one subscription of an endpoint, however often it is asked for: each of two would take the other's with it.
+    # https://docs.aws.amazon.com/sns/latest/api/API_Subscribe.html
+    condition = length(flatten([
+      for subscription in values(var.alert_subscriptions) : [for tier in subscription.tiers : "${tier} ${subscription.protocol} ${subscription.endpoint}"]
+      ])) == length(distinct(flatten([
+        for subscription in values(var.alert_subscriptions) : [for tier in subscription.tiers : "${tier} ${subscription.protocol} ${subscription.endpoint}"]
+    ])))
+    error_message = "An endpoint must not be named twice in alert_subscriptions for the same tier and protocol: SNS subscribes it once."
+  }
 }
 
 variable "alarm_thresholds" {
@@ -807,6 +872,14 @@ variable "runtime" {
     condition     = contains(["python3.12", "python3.13", "python3.14"], var.runtime)
     error_message = "runtime must be python3.12, python3.13 or python3.14."
   }
+
+  validation {
+    # Version 5 of the provider refuses to plan what it does not know, and early ones of version 6 do too. The region has
+    # had an attribute of this name since version 6.
+    # https://registry.terraform.io/providers/hashicorp/aws/latest/docs/guides/version-6-upgrade
+    condition     = var.runtime != "python3.14" || contains(keys(data.aws_region.current), "region")
+    error_message = "runtime python3.14 needs version 6 of the AWS provider, and a late one: raise its version and run terraform init -upgrade, or use python3.13."
+  }
 }
 
 variable "architecture" {
@@ -904,10 +977,67 @@ variable "debug_sample_rate" {
   }
 }
 
+# Who else comes
+
+variable "access" {
+  description = "Who brings images (uploaders) and who fetches thumbnails (readers), by the ARNs of roles, users or whole accounts, here or elsewhere: the policies of buckets and key let them do what the output access_policies tells, and no more. statements are further ones for these policies, in JSON each. Of what was there before, owner_policies tells it all."
+  type = object({
+    uploaders = optional(list(string), [])
+    readers   = optional(list(string), [])
+    statements = optional(object({
+      kms_key           = optional(list(string), [])
+      uploads_bucket    = optional(list(string), [])
+      thumbnails_bucket = optional(list(string), [])
+    }), {})
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition = alltrue([
+      for arn in concat(var.access.uploaders, var.access.readers) : can(regex("^arn:[a-z-]+:iam::[0-9]{12}:(root|(role|user)/[^*?]+)$", arn))
+    ])
+    error_message = "access.uploaders and access.readers must be ARNs such as arn:aws:iam::123456789012:role/shop, or arn:aws:iam::123456789012:root for an account."
+  }
+
+  validation {
+    condition     = alltrue([for statement in flatten(values(var.access.statements)) : can(jsondecode(statement).Effect)])
+    error_message = "access.statements must be statements of a policy in JSON, each by itself: jsonencode({ Effect = … })."
+  }
+}
+
 # What is there already, and is used instead of something made here
 
+variable "encryption" {
+  description = "Whose key encrypts everything at rest (key): one that is made (create), or kms_key_arn (existing). What encrypts the logs (log_key): the same, or log_kms_key_arn (existing). Where a deployment that has made a key goes over to an existing one, made_key says whether its own is kept for what is encrypted with it (keep), or deleted (delete). former_key_arns are keys of yours with which something is still encrypted: functions and operators go on using them."
+  type = object({
+    key             = optional(string, "create")
+    log_key         = optional(string, "same")
+    made_key        = optional(string)
+    former_key_arns = optional(list(string), [])
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = contains(["create", "existing"], var.encryption.key) && contains(["same", "existing"], var.encryption.log_key)
+    error_message = "encryption.key must be create or existing, and encryption.log_key must be same or existing."
+  }
+
+  validation {
+    condition     = var.encryption.made_key == null ? true : contains(["keep", "delete"], var.encryption.made_key) && var.encryption.key == "existing"
+    error_message = "encryption.made_key must be keep or delete, with the key existing: while a key that was made is in use, it stays."
+  }
+
+  validation {
+    condition     = alltrue([for arn in var.encryption.former_key_arns : can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$", arn))])
+    error_message = "encryption.former_key_arns must be ARNs of keys, not of aliases: policies name keys."
+  }
+}
+
+# Apart from the object above, so that what a key's policy has to say can be told before there is the key.
 variable "kms_key_arn" {
-  description = "ARN of a key that encrypts everything at rest, in this region. Its policy has to say what owner_policies tells. With null, a key is made."
+  description = "ARN of the key that encrypts everything at rest, in this region, with encryption.key existing. Its policy has to say what owner_policies tells."
   type        = string
   default     = null
 
@@ -917,19 +1047,29 @@ variable "kms_key_arn" {
   }
 
   validation {
+    condition     = (var.encryption.key == "existing") == (var.kms_key_arn != null)
+    error_message = "kms_key_arn must be given with encryption.key existing, and with no other: it says which key is meant."
+  }
+
+  validation {
     condition     = try(split(":", var.kms_key_arn)[3] == data.aws_region.current.id, true)
     error_message = "kms_key_arn must be of a key in the deployment's own region: no service takes one of another."
   }
 }
 
 variable "log_kms_key_arn" {
-  description = "ARN of a key that encrypts the logs, in this region. Its policy has to say what owner_policies tells. With null, it is the key of everything else."
+  description = "ARN of the key that encrypts the logs, in this region, with encryption.log_key existing. Its policy has to say what owner_policies tells."
   type        = string
   default     = null
 
   validation {
     condition     = var.log_kms_key_arn == null ? true : can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$", var.log_kms_key_arn))
     error_message = "log_kms_key_arn must be the ARN of a key, not of an alias: CloudWatch Logs takes no alias."
+  }
+
+  validation {
+    condition     = (var.encryption.log_key == "existing") == (var.log_kms_key_arn != null)
+    error_message = "log_kms_key_arn must be given with encryption.log_key existing, and with no other: it says which key is meant."
   }
 
   validation {
@@ -1031,4 +1171,27 @@ variable "tags" {
   description = "Tags of every resource, on top of the provider's default tags."
   type        = map(string)
   default     = {}
+  nullable    = false
+
+  validation {
+    # https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html#id_tags_rules
+    condition     = alltrue([for key in keys(var.tags) : can(regex("^[\\p{L}\\p{Z}\\p{N}_.:/=+@-]{1,128}$", key)) && !startswith(lower(key), "aws:")])
+    error_message = "The keys of tags must be 1 to 128 letters, digits, spaces and _.:/=+-@, and not begin with aws:, which is for AWS's own."
+  }
+
+  validation {
+    condition     = alltrue([for value in values(var.tags) : can(regex("^[\\p{L}\\p{Z}\\p{N}_.:/=+@-]{0,256}$", value))])
+    error_message = "The values of tags must be at most 256 letters, digits, spaces and _.:/=+-@."
+  }
+
+  validation {
+    condition     = length(distinct([for key in keys(var.tags) : lower(key)])) == length(var.tags)
+    error_message = "The keys of tags must differ in more than capitals: to IAM they would be one."
+  }
+
+  validation {
+    # https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html
+    condition     = length(var.tags) <= 50
+    error_message = "tags must be at most 50, with the provider's default tags counted: no resource has more."
+  }
 }

@@ -35,9 +35,11 @@ class Tier(StrEnum):
     CRITICAL = "critical"
 
 
-# Which of the module's alarms publish to the topic of a tier, and set off no other alarm. Nothing but pages publishes
-# to the critical one.
-_ALARMS: Final[Mapping[Tier, str]] = {Tier.WARNING: "warning", Tier.CRITICAL: "page"}
+BORROWED: Final[Mapping[Tier, tuple[str, ...]]] = {
+    Tier.WARNING: ("catalog-throttles", "notifications-failed"),
+    Tier.CRITICAL: ("pipeline-failing",),
+}
+"""How alarms end that publish to the topic of a tier and set off no other: the module lets operators set these."""
 
 
 @dataclass(frozen=True)
@@ -218,11 +220,13 @@ def _filter_policy(sns: SNSClient, subscription_arn: str) -> Mapping[str, Any] |
 
 
 def _send(stack: Stack, channel: Channel, reason: str) -> Sent:
-    if channel.tier not in _ALARMS:
+    if channel.tier not in BORROWED:
         _publish(stack.client("sns"), channel.topic_arn, reason)
         return Sent("one message")
     cloudwatch: CloudWatchClient = stack.client("cloudwatch")
-    alarm = _idle(cloudwatch, stack.outputs["alarm_names"][_ALARMS[channel.tier]])
+    endings = tuple(f"-{each}" for each in BORROWED[channel.tier])
+    names = [name for of_tier in stack.outputs["alarm_names"].values() for name in of_tier if name.endswith(endings)]
+    alarm = _idle(cloudwatch, names)
     if alarm is None:
         return Sent("the alarms that could be borrowed are on, and people are hearing of them", arrives=False)
     _ring(cloudwatch, alarm, reason)

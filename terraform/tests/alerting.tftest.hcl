@@ -191,6 +191,11 @@ run "subscriptions" {
     condition     = aws_lambda_permission.topic["alias/critical"].qualifier == "live" && aws_lambda_permission.topic["bot/critical"].qualifier == null
     error_message = "The permission must be on the alias that subscribes."
   }
+
+  assert {
+    condition     = length(distinct(values(aws_lambda_permission.topic)[*].statement_id)) == length(aws_lambda_permission.topic)
+    error_message = "Two subscribers of a tier may be one function, whose policy has no two statements of a name."
+  }
 }
 
 run "chat" {
@@ -225,8 +230,10 @@ run "chat" {
   }
 
   assert {
-    condition = { for name, role in aws_iam_role.chat : name => jsondecode(role.assume_role_policy).Statement[*].Principal } == {
-      ops = [{ Service = "chatbot.amazonaws.com" }], night = [{ Service = "chatbot.amazonaws.com" }]
+    condition = {
+      for name, role in aws_iam_role.chat : name => jsonencode([for statement in jsondecode(role.assume_role_policy).Statement : [statement.Principal, statement.Condition]])
+      } == {
+      for name in ["ops", "night"] : name => jsonencode([[{ Service = "chatbot.amazonaws.com" }, { StringEquals = { "aws:SourceAccount" = "123456789012" } }]])
     }
     error_message = "Amazon Q Developer alone may assume a channel's role."
   }

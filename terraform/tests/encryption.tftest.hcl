@@ -87,12 +87,52 @@ run "key" {
   }
 }
 
+run "another_key_is_not_taken_before_somebody_said_what_becomes_of_the_first" {
+  command = plan
+
+  module {
+    source = "./modules/encryption"
+  }
+
+  variables {
+    modes            = { key = "existing", log_key = "same" }
+    existing_key_arn = "arn:aws:kms:eu-central-1:210987654321:key/theirs"
+  }
+
+  # https://docs.aws.amazon.com/kms/latest/developerguide/deleting-keys.html
+  expect_failures = [output.key_arn]
+}
+
+run "the_first_key_is_kept_beside_another" {
+  module {
+    source = "./modules/encryption"
+  }
+
+  variables {
+    modes            = { key = "existing", log_key = "same", made_key = "keep" }
+    existing_key_arn = "arn:aws:kms:eu-central-1:210987654321:key/theirs"
+  }
+
+  assert {
+    condition     = output.key_arn == var.existing_key_arn && output.kept_key_arns == tolist([aws_kms_key.this["on"].arn])
+    error_message = "Everything new must be encrypted with the other key, and the first be there for what is old."
+  }
+
+  assert {
+    condition = [for statement in jsondecode(aws_kms_key_policy.this["on"].policy).Statement : statement.Action if contains(["DelegateToIam", "LogsAreEncrypted"], statement.Sid)] == [
+      ["kms:*"], ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"],
+    ]
+    error_message = "The first key must stay ours to administer, and old logs be read with it."
+  }
+}
+
 run "somebody_elses_key" {
   module {
     source = "./modules/encryption"
   }
 
   variables {
+    modes            = { key = "existing", log_key = "same", made_key = "delete" }
     existing_key_arn = "arn:aws:kms:eu-central-1:210987654321:key/theirs"
   }
 
@@ -129,6 +169,7 @@ run "logs_with_a_key_of_their_own" {
   }
 
   variables {
+    modes                = { key = "create", log_key = "existing" }
     existing_log_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/logs"
   }
 

@@ -10,7 +10,7 @@ variables {
   handler     = "thumbnailer.handler.handler"
   aws         = { account_id = "123456789012", partition = "aws", region = "eu-central-1" }
   package = {
-    archive      = "./tests/fixtures/thumbnailer.zip"
+    archive      = { file = "./tests/fixtures/thumbnailer.zip", object = null }
     runtime      = "python3.13"
     architecture = "arm64"
     layer_arns   = ["arn:aws:lambda:eu-central-1:123456789012:layer:thumbs-imaging:1"]
@@ -178,10 +178,49 @@ run "environment_too_large" {
   }
 
   variables {
-    environment = { LONG = join("", [for number in range(1000) : "long"]) }
+    environment = { LONG = join("", [for number in range(960) : "\"ä"]) }
   }
 
+  # As JSON, a quotation mark has two bytes, and a letter like this one has two.
+  # https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
   expect_failures = [aws_lambda_function.this]
+}
+
+run "environment_just_small_enough" {
+  command = plan
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    environment = { LONG = join("", [for number in range(940) : "\"ä"]) }
+  }
+}
+
+run "an_object_in_s3" {
+  command = plan
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    package = {
+      archive      = { file = null, object = { bucket = "artifacts", key = "0.2.0/thumbnailer.zip", version = "v1", sha256 = "c2hh" } }
+      runtime      = "python3.13"
+      architecture = "arm64"
+      layer_arns   = ["arn:aws:lambda:eu-central-1:123456789012:layer:thumbs-imaging:1"]
+    }
+  }
+
+  assert {
+    condition = [
+      aws_lambda_function.this.s3_bucket, aws_lambda_function.this.s3_key, aws_lambda_function.this.s3_object_version,
+      aws_lambda_function.this.source_code_hash, output.sha256,
+    ] == ["artifacts", "0.2.0/thumbnailer.zip", "v1", "c2hh", "c2hh"] && aws_lambda_function.this.filename == null
+    error_message = "Lambda must fetch the very object that was named."
+  }
 }
 
 run "not_built" {
@@ -192,7 +231,7 @@ run "not_built" {
   }
 
   variables {
-    package = { archive = "./tests/fixtures/missing.zip", runtime = "python3.13", architecture = "arm64", layer_arns = [] }
+    package = { archive = { file = "./tests/fixtures/missing.zip", object = null }, runtime = "python3.13", architecture = "arm64", layer_arns = [] }
   }
 
   expect_failures = [aws_lambda_function.this]

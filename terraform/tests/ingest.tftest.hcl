@@ -7,7 +7,7 @@ mock_provider "aws" {
 variables {
   names  = { work = "thumbs-work", backfill = "thumbs-backfill", dead_letters = "thumbs-dead-letters", rule = "thumbs-uploads" }
   aws    = { account_id = "123456789012", partition = "aws", region = "eu-central-1" }
-  bucket = { mode = "create", name = "thumbs-uploads", account_id = "123456789012" }
+  bucket = { mode = "create", name = "thumbs-uploads", owner = "self", account_id = "123456789012" }
   sender = {
     service = "s3.amazonaws.com"
     condition = {
@@ -190,7 +190,7 @@ run "thumbnails_outlive_originals_of_others" {
   }
 
   variables {
-    bucket              = { mode = "eventbridge", name = "photos", account_id = "123456789012" }
+    bucket              = { mode = "eventbridge", name = "photos", owner = "self", account_id = "123456789012" }
     propagate_deletions = false
   }
 
@@ -212,6 +212,24 @@ run "originals_move_to_another_storage_class" {
   assert {
     condition     = contains(module.bucket["on"].lifecycle_rules, "move-to-another-storage-class")
     error_message = "Originals must move when they were asked to."
+  }
+}
+
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-filtering.html
+run "a_prefix_of_every_kind_of_character" {
+  command = plan
+
+  module {
+    source = "./modules/ingest"
+  }
+
+  variables {
+    source_prefix = "tenant=acme/My Photos/a+b%c&d@e:f,g;h(i)!'~#|é日/"
+  }
+
+  assert {
+    condition     = aws_s3_bucket_notification.uploads["on"].queue[0].filter_prefix == "tenant%3Dacme/My+Photos/a%2Bb%25c%26d%40e%3Af%2Cg%3Bh%28i%29%21%27~%23%7C%C3%A9%E6%97%A5/"
+    error_message = "S3 takes a filter as it stands in a URL, but for the slashes."
   }
 }
 
@@ -254,7 +272,7 @@ run "a_bucket_that_was_there_before" {
   }
 
   variables {
-    bucket = { mode = "existing", name = "their.uploads", account_id = "210987654321" }
+    bucket = { mode = "existing", name = "their.uploads", owner = "other", account_id = "210987654321" }
   }
 
   assert {
@@ -289,7 +307,7 @@ run "a_bucket_that_is_not_touched" {
   }
 
   variables {
-    bucket = { mode = "eventbridge", name = "their.uploads", account_id = "123456789012" }
+    bucket = { mode = "eventbridge", name = "their.uploads", owner = "self", account_id = "123456789012" }
     sender = {
       service   = "events.amazonaws.com"
       condition = { ArnEquals = { "aws:SourceArn" = "arn:aws:events:eu-central-1:123456789012:rule/thumbs-uploads" } }
@@ -345,7 +363,7 @@ run "the_whole_of_a_bucket_of_another_account" {
 
   variables {
     source_prefix = ""
-    bucket        = { mode = "eventbridge", name = "their-uploads", account_id = "210987654321" }
+    bucket        = { mode = "eventbridge", name = "their-uploads", owner = "other", account_id = "210987654321" }
   }
 
   assert {

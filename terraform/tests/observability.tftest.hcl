@@ -265,19 +265,18 @@ run "messages" {
 
   # The longest names and the longest URL that there can be.
   variables {
-    name           = "a-name-of-24-characters0"
-    queue          = { name = "a-name-of-24-characters0-work", url = "https://example.com", retention_days = 4 }
-    backfill       = { name = "a-name-of-24-characters0-backfill", url = "https://example.com", maximum_concurrency = 1000 }
-    dlq            = { name = "a-name-of-24-characters0-dead-letters", url = "https://example.com" }
-    function       = { name = "a-name-of-24-characters0-thumbnailer", architecture = "x86_64", memory_mb = 10240, timeout_seconds = 900, maximum_concurrency = 1000, renditions = 10 }
-    log_group_name = "/aws/lambda/a-name-of-24-characters0-thumbnailer"
-    catalog        = { table_name = "a-name-of-24-characters0-catalog", failures_index_name = "failures" }
+    name           = "a-name-that-is-of-just-forty-characters0"
+    queue          = { name = "a-name-that-is-of-just-forty-characters0-work", url = "https://example.com", retention_days = 4 }
+    backfill       = { name = "a-name-that-is-of-just-forty-characters0-backfill", url = "https://example.com", maximum_concurrency = 1000 }
+    dlq            = { name = "a-name-that-is-of-just-forty-characters0-dead-letters", url = "https://example.com" }
+    function       = { name = "a-name-that-is-of-just-forty-characters0-thumbnailer", architecture = "x86_64", memory_mb = 10240, timeout_seconds = 900, maximum_concurrency = 1000, renditions = 10 }
+    log_group_name = "/aws/lambda/a-name-that-is-of-just-forty-characters0-thumbnailer"
+    catalog        = { table_name = "a-name-that-is-of-just-forty-characters0-catalog", failures_index_name = "failures" }
     topics = {
-      failures = { arn = "arn:aws:sns:eu-central-1:123456789012:a-name-of-24-characters0-alerts", name = "a-name-of-24-characters0-alerts" }
-      warning  = { arn = "arn:aws:sns:eu-central-1:123456789012:a-name-of-24-characters0-warning", name = "a-name-of-24-characters0-warning" }
-      critical = { arn = "arn:aws:sns:eu-central-1:123456789012:a-name-of-24-characters0-critical", name = "a-name-of-24-characters0-critical" }
+      for tier in ["failures", "warning", "critical"] :
+      tier => { arn = "arn:aws:sns:eu-central-1:123456789012:${tier}", name = join("", [for number in range(256) : "t"]) }
     }
-    reconciler  = { name = "a-name-of-24-characters0-reconciler", schedule_group_name = "a-name-of-24-characters0" }
+    reconciler  = { name = "a-name-that-is-of-just-forty-characters0-reconciler", schedule_group_name = "a-name-that-is-of-just-forty-characters0" }
     runbook_url = "https://wiki.example.com/${join("", [for number in range(175) : "r"])}"
   }
 

@@ -19,7 +19,8 @@ variables {
   mapping_arns  = ["arn:aws:lambda:eu-central-1:123456789012:event-source-mapping:1", "arn:aws:lambda:eu-central-1:123456789012:event-source-mapping:2"]
   log_group_arn = "arn:aws:logs:eu-central-1:123456789012:log-group:/aws/lambda/thumbs-thumbnailer"
   catalog       = { table_arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/thumbs-catalog", failures_index_name = "failures" }
-  alarms_arn    = "arn:aws:cloudwatch:eu-central-1:123456789012:alarm:thumbs"
+  alarms_arn    = "arn:aws:cloudwatch:eu-central-1:123456789012:alarm"
+  tested_alarms = ["thumbs-dead-letters", "thumbs-pipeline-failing"]
   topic_arns = {
     failures = "arn:aws:sns:eu-central-1:123456789012:thumbs-alerts"
     warning  = "arn:aws:sns:eu-central-1:123456789012:thumbs-warning"
@@ -42,7 +43,7 @@ run "policy" {
       FindTheStack             = "ssm:GetParameter on ${var.parameter_arn}"
       ListStacks               = "ssm:GetParametersByPath on ${dirname(var.parameter_arn)} ${dirname(var.parameter_arn)}/"
       Inspect                  = "dynamodb:DescribeContinuousBackups dynamodb:DescribeTable dynamodb:DescribeTimeToLive kms:DescribeKey lambda:GetLayerVersion on ${var.catalog.table_arn} ${var.kms_key_arn} arn:aws:lambda:eu-central-1:123456789012:layer:thumbs-imaging:*"
-      ReadMetricsAlarmsTraces  = "cloudwatch:DescribeAlarms cloudwatch:GetMetricData sns:GetSubscriptionAttributes xray:BatchGetTraces on *"
+      ReadMetricsAlarmsTraces  = "cloudwatch:DescribeAlarms cloudwatch:GetMetricData lambda:GetAccountSettings sns:GetSubscriptionAttributes xray:BatchGetTraces on *"
       ReadQueues               = "sqs:GetQueueAttributes on ${var.queue_arns.backfill} ${var.queue_arns.dead_letters} ${var.queue_arns.work}"
       ReadFunction             = "lambda:GetEventSourceMapping lambda:GetFunctionConfiguration on ${var.function_arn} ${join(" ", var.mapping_arns)}"
       ReadLogs                 = "logs:FilterLogEvents on ${var.log_group_arn} ${var.log_group_arn}:*"
@@ -56,7 +57,7 @@ run "policy" {
       Redrive                  = "sqs:SendMessage on ${var.queue_arns.work}"
       Repair                   = "s3:DeleteObject s3:GetObject on arn:aws:s3:::thumbnails/*"
       Pause                    = "lambda:UpdateEventSourceMapping on ${join(" ", var.mapping_arns)}"
-      TestAlarms               = "cloudwatch:SetAlarmState on arn:aws:cloudwatch:eu-central-1:123456789012:alarm:thumbs-*"
+      TestAlarms               = "cloudwatch:SetAlarmState on arn:aws:cloudwatch:eu-central-1:123456789012:alarm:thumbs-dead-letters arn:aws:cloudwatch:eu-central-1:123456789012:alarm:thumbs-pipeline-failing"
       TestDigests              = "sns:Publish on ${var.topic_arns.failures}"
       Canary                   = "s3:DeleteObject s3:PutObject on arn:aws:s3:::uploads/photos/.thumbctl-canary/*"
       UseTheKeyThroughServices = "kms:Decrypt kms:GenerateDataKey on ${var.kms_key_arn}"
@@ -76,7 +77,7 @@ run "policy" {
     condition = toset(flatten([
       for statement in jsondecode(output.policy_json).Statement : statement.Action if contains(flatten([statement.Resource]), "*")
       ])) == toset([
-      "cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData", "sns:GetSubscriptionAttributes", "xray:BatchGetTraces",
+      "cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData", "lambda:GetAccountSettings", "sns:GetSubscriptionAttributes", "xray:BatchGetTraces",
     ])
     error_message = "Only what AWS cannot narrow down may be allowed on all resources."
   }
@@ -136,7 +137,7 @@ run "longest_names_in_the_longest_region" {
   variables {
     aws                   = { dns_suffix = "amazonaws.com", region = "ap-southeast-1" }
     parameter_arn         = "arn:aws:ssm:ap-southeast-1:123456789012:parameter/thumbnail-pipeline/a-name-of-24-characters0"
-    uploads               = { bucket_arn = "arn:aws:s3:::a-name-of-24-characters0-uploads-123456789012-ap-southeast-1", prefix = join("", [for number in range(200) : "p/"]) }
+    uploads               = { bucket_arn = "arn:aws:s3:::a-name-of-24-characters0-uploads-123456789012-ap-southeast-1", prefix = join("", [for number in range(100) : "p/"]) }
     thumbnails_bucket_arn = "arn:aws:s3:::a-name-of-24-characters0-thumbnails-123456789012-ap-southeast-1"
     queue_arns = {
       work         = "arn:aws:sqs:ap-southeast-1:123456789012:a-name-of-24-characters0-work"
@@ -148,7 +149,8 @@ run "longest_names_in_the_longest_region" {
     mapping_arns  = [for number in range(2) : "arn:aws:lambda:ap-southeast-1:123456789012:event-source-mapping:14e0db71-5d35-4eb5-b481-8945cf9d10c${number}"]
     log_group_arn = "arn:aws:logs:ap-southeast-1:123456789012:log-group:/aws/lambda/a-name-of-24-characters0-thumbnailer"
     catalog       = { table_arn = "arn:aws:dynamodb:ap-southeast-1:123456789012:table/a-name-of-24-characters0-catalog", failures_index_name = "failures" }
-    alarms_arn    = "arn:aws:cloudwatch:ap-southeast-1:123456789012:alarm:a-name-of-24-characters0"
+    alarms_arn    = "arn:aws:cloudwatch:ap-southeast-1:123456789012:alarm"
+    tested_alarms = [for name in ["catalog-throttles", "notifications-failed", "pipeline-failing"] : "a-name-of-24-characters0-${name}"]
     topic_arns = {
       failures = "arn:aws:sns:ap-southeast-1:123456789012:a-name-of-24-characters0-alerts"
       warning  = "arn:aws:sns:ap-southeast-1:123456789012:a-name-of-24-characters0-warning"

@@ -33,6 +33,46 @@ run "by_default_all_is_made_here" {
   }
 }
 
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html#mpuAndPermissions
+run "others_upload_and_read" {
+  variables {
+    source_prefix = "photos/"
+    access = {
+      uploaders  = ["arn:aws:iam::210987654321:role/shop"]
+      readers    = ["arn:aws:iam::123456789012:root"]
+      statements = { for part in ["kms_key", "uploads_bucket", "thumbnails_bucket"] : part => [jsonencode({ Sid = "Further", Effect = "Deny", Principal = { AWS = "*" }, Action = part, Resource = "*" })] }
+    }
+  }
+
+  assert {
+    condition = {
+      for part, policy in {
+        key        = module.encryption.policy
+        uploads    = module.ingest.policies["uploads"]
+        thumbnails = module.thumbnails_bucket["on"].policy
+        } : part => [
+        for statement in jsondecode(policy).Statement : join(" ", flatten([statement.Sid, statement.Principal.AWS, statement.Action, statement.Resource, jsonencode(try(statement.Condition, null))]))
+        if can(regex("^(Uploaders|Readers|Further)", statement.Sid))
+      ]
+      } == {
+      key = [
+        "UploadersEncrypt arn:aws:iam::210987654321:role/shop kms:Decrypt kms:GenerateDataKey * {\"StringEquals\":{\"kms:ViaService\":\"s3.eu-central-1.amazonaws.com\"}}",
+        "ReadersDecrypt arn:aws:iam::123456789012:root kms:Decrypt * {\"StringEquals\":{\"kms:ViaService\":\"s3.eu-central-1.amazonaws.com\"}}",
+        "Further * kms_key * null",
+      ]
+      uploads = [
+        "UploadersPut arn:aws:iam::210987654321:role/shop s3:AbortMultipartUpload s3:ListMultipartUploadParts s3:PutObject arn:aws:s3:::thumbs-uploads-123456789012-eu-central-1/photos/* null",
+        "Further * uploads_bucket * null",
+      ]
+      thumbnails = [
+        "ReadersGet arn:aws:iam::123456789012:root s3:GetObject arn:aws:s3:::thumbs-thumbnails-123456789012-eu-central-1/* null",
+        "Further * thumbnails_bucket * null",
+      ]
+    }
+    error_message = "Those who are named must be let in, to do what they come for, and no others."
+  }
+}
+
 run "everything_was_there_before" {
   variables {
     source_prefix     = "photos/"
@@ -40,10 +80,12 @@ run "everything_was_there_before" {
     uploads_bucket = {
       mode        = "existing"
       name        = "their.uploads"
+      owner       = "other"
       account_id  = "210987654321"
       kms_key_arn = "arn:aws:kms:eu-central-1:210987654321:key/uploads"
     }
     thumbnails_bucket        = { mode = "existing", name = "their-thumbnails", kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/thumbnails" }
+    encryption               = { key = "existing", log_key = "existing", made_key = "delete" } # of the run before
     kms_key_arn              = "arn:aws:kms:eu-central-1:123456789012:key/theirs"
     log_kms_key_arn          = "arn:aws:kms:eu-central-1:123456789012:key/logs"
     alert_topics             = { critical = { arn = "arn:aws:sns:eu-central-1:123456789012:pages" }, failures = { arn = "arn:aws:sns:eu-central-1:123456789012:news", kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/news" } }
@@ -140,15 +182,16 @@ run "everything_was_there_before" {
 run "a_bucket_that_eventbridge_tells_of" {
   variables {
     uploads_bucket = { mode = "eventbridge", name = "their-uploads" }
+    access         = { uploaders = ["arn:aws:iam::123456789012:role/shop"] }
   }
 
   assert {
-    condition     = output.source_mode == "eventbridge" && output.source_rule_name == "thumbs-uploads" && keys(output.owner_policies) == ["uploads_bucket"]
+    condition     = output.source_mode == "eventbridge" && output.source_rule_name == "thumbs-uploads" && keys(output.owner_policies) == ["uploads_bucket", "uploads_kms_key"]
     error_message = "The outputs must tell how uploads are told of."
   }
 
   assert {
-    condition     = [for statement in jsondecode(output.owner_policies["uploads_bucket"]).Statement : statement.Sid] == ["ThumbnailerReads", "FunctionsList"]
+    condition     = jsondecode(output.owner_policies["uploads_kms_key"]).Statement[*].Sid == ["ThumbnailerReadsEncryptedUploads", "UploadersEncrypt"] && [for statement in jsondecode(output.owner_policies["uploads_bucket"]).Statement : statement.Sid] == ["ThumbnailerReads", "FunctionsList", "UploadersPut"]
     error_message = "Nobody may ask to touch a bucket that is not to be touched."
   }
 

@@ -33,7 +33,7 @@ variables {
   function = {
     name = "thumbs-reconciler"
     package = {
-      archive      = "./tests/fixtures/reconciler.zip"
+      archive      = { file = "./tests/fixtures/reconciler.zip", object = null }
       runtime      = "python3.13"
       architecture = "arm64"
       layer_arns   = ["arn:aws:lambda:eu-central-1:123456789012:layer:thumbs-imaging:1"]
@@ -172,7 +172,7 @@ run "within_a_boundary" {
   variables {
     function = {
       name                     = "thumbs-reconciler"
-      package                  = { archive = "./tests/fixtures/reconciler.zip", runtime = "python3.13", architecture = "arm64", layer_arns = [] }
+      package                  = { archive = { file = "./tests/fixtures/reconciler.zip", object = null }, runtime = "python3.13", architecture = "arm64", layer_arns = [] }
       logs                     = { group_name = "/aws/lambda/thumbs-reconciler", retention_days = 30, kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/k" }
       permissions_boundary_arn = "arn:aws:iam::123456789012:policy/boundary"
     }

@@ -89,6 +89,7 @@ run "what_was_there_before" {
     reconcile                = { schedule = "rate(1 day)" }
     uploads_bucket           = { mode = "eventbridge", name = "their-uploads" }
     thumbnails_bucket        = { mode = "existing", name = "their-thumbnails" }
+    encryption               = { key = "existing", log_key = "existing", made_key = "delete" } # of the run before
     kms_key_arn              = "arn:aws:kms:eu-central-1:123456789012:key/theirs"
     log_kms_key_arn          = "arn:aws:kms:eu-central-1:123456789012:key/logs"
     permissions_boundary_arn = "arn:aws:iam::123456789012:policy/boundary"

@@ -8,7 +8,7 @@ variables {
   function = {
     name = "thumbs-thumbnailer"
     package = {
-      archive      = "./tests/fixtures/thumbnailer.zip"
+      archive      = { file = "./tests/fixtures/thumbnailer.zip", object = null }
       runtime      = "python3.13"
       architecture = "arm64"
       layer_arns   = ["arn:aws:lambda:eu-central-1:123456789012:layer:thumbs-imaging:1"]

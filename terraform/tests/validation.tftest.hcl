@@ -55,6 +55,8 @@ run "bad_values_first" {
     permissions_boundary_arn = "boundary"                                                                           # no ARN
     vpc                      = { subnet_ids = [], security_group_ids = ["sg-0a"] }                                  # nowhere
     plaintext_source_cidrs   = ["0.0.0.0/0"]                                                                        # not loopback
+    tags                     = { "AWS:team" = "photos" }                                                            # AWS's own
+    access                   = { uploaders = ["shop"] }                                                             # by a name
   }
 
   expect_failures = [
@@ -96,6 +98,8 @@ run "bad_values_first" {
     var.permissions_boundary_arn,
     var.vpc,
     var.plaintext_source_cidrs,
+    var.tags,
+    var.access,
   ]
 }
 
@@ -127,6 +131,8 @@ run "bad_values_second" {
     log_kms_key_arn     = "arn:aws:kms:us-east-1:123456789012:key/k"                                                                   # another region
     alert_topics        = { critical = { arn = "arn:aws:sns:us-east-1:123456789012:pages" } }                                          # another region
     vpc                 = { subnet_ids = ["subnet-0a"], security_group_ids = ["default"] }                                             # a name
+    tags                = { team = join("", [for number in range(257) : "p"]) }                                                        # too long
+    access              = { statements = { kms_key = ["Allow"] } }                                                                     # no JSON
   }
 
   expect_failures = [
@@ -154,6 +160,8 @@ run "bad_values_second" {
     var.log_kms_key_arn,
     var.alert_topics,
     var.vpc,
+    var.tags,
+    var.access,
   ]
 }
 
@@ -177,6 +185,8 @@ run "bad_values_third" {
     chat_channels       = { slack = { "#ops" = { workspace_id = "T", channel_id = "C" } } }                                            # no name for a role
     tracing             = { sampling = { service_name = "shop", rate = 0.5, reservoir = 0.5 } }                                        # half an upload
     alert_topics        = { critical = { arn = "arn:aws:sns:eu-central-1:123456789012:pages", kms_key_arn = "alias/pages" } }          # a key by its alias
+    tags                = { Team = "photos", team = "videos" }                                                                         # one to IAM
+    source_prefix       = join("", [for number in range(114) : "日"])                                                                   # longer in a URL than S3 takes
   }
 
   expect_failures = [
@@ -196,6 +206,8 @@ run "bad_values_third" {
     var.chat_channels,
     var.tracing,
     var.alert_topics,
+    var.tags,
+    var.source_prefix,
   ]
 }
 
@@ -205,7 +217,7 @@ run "bad_values_fourth" {
   variables {
     name                = "ab"                                                               # too short for a bucket's name
     renditions          = [{ name = "a/b", width = 1, height = 1 }]                          # a slash in a name
-    uploads_bucket      = { account_id = "210987654321" }                                    # made here, and of another account
+    uploads_bucket      = { owner = "other", account_id = "210987654321" }                   # made here, and of another account
     thumbnails_bucket   = { kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/k" }    # made here, and with another key
     cdn                 = { price_class = "PriceClass_50" }                                  # unknown to CloudFront
     batching            = { size = 11, window_seconds = 0 }                                  # large batches need a window
@@ -217,6 +229,9 @@ run "bad_values_fourth" {
     alarm_thresholds    = { dead_letters_critical = 1 }                                      # it is a warning
     tracing             = { sampling = { service_name = "shop", rate = 0.5, priority = 0 } } # before all others
     maximum_concurrency = 20                                                                 # with pollers
+    tags                = { for number in range(51) : "tag-${number}" => "" }                # more than a resource has
+    reconcile           = { schedule = "rate(14 minutes)" }                                  # before the last run is over
+    encryption          = { key = "theirs" }                                                 # no such mode
   }
 
   expect_failures = [
@@ -233,6 +248,9 @@ run "bad_values_fourth" {
     var.alert_subscriptions,
     var.alarm_thresholds,
     var.tracing,
+    var.tags,
+    var.reconcile,
+    var.encryption,
   ]
 }
 
@@ -240,17 +258,19 @@ run "bad_values_fifth" {
   command = plan
 
   variables {
-    renditions          = [{ name = "a", width = 0, height = 1 }]                                              # no area
-    uploads_bucket      = { mode = "existing", name = "their-uploads", account_id = "theirs" }                 # an account by its name
-    thumbnails_bucket   = { mode = "existing", name = "their-thumbnails", kms_key_arn = "alias/theirs" }       # a key by its alias
-    cdn                 = { web_acl_arn = "arn:aws:wafv2:eu-central-1:123456789012:regional/webacl/images/1" } # of one region
-    parallelism         = { renders = 1.5 }                                                                    # half a picture
-    backfill            = { pollers = { minimum = 1, maximum = 20 } }                                          # too few
-    pollers             = { minimum = 1, maximum = 20 }                                                        # too few
-    retention           = { noncurrent_days = 0.5 }                                                            # half a day
-    alert_subscriptions = { pager = { protocol = "https", endpoint = "http://events.example.com" } }           # not what it says
-    alarm_thresholds    = { error_percent = 101 }                                                              # more than all
-    tracing             = { sampling = { service_name = "", rate = 0.5 } }                                     # of nobody
+    renditions          = [{ name = "a", width = 0, height = 1 }]                                               # no area
+    uploads_bucket      = { mode = "existing", name = "their-uploads", owner = "other", account_id = "theirs" } # an account by its name
+    thumbnails_bucket   = { mode = "existing", name = "their-thumbnails", kms_key_arn = "alias/theirs" }        # a key by its alias
+    cdn                 = { web_acl_arn = "arn:aws:wafv2:eu-central-1:123456789012:regional/webacl/images/1" }  # of one region
+    parallelism         = { renders = 1.5 }                                                                     # half a picture
+    backfill            = { pollers = { minimum = 1, maximum = 20 } }                                           # too few
+    pollers             = { minimum = 1, maximum = 20 }                                                         # too few
+    retention           = { noncurrent_days = 0.5 }                                                             # half a day
+    alert_subscriptions = { pager = { protocol = "https", endpoint = "http://events.example.com" } }            # not what it says
+    alarm_thresholds    = { error_percent = 101 }                                                               # more than all
+    tracing             = { sampling = { service_name = "", rate = 0.5 } }                                      # of nobody
+    archives            = { mode = "s3", s3 = { bucket = "b", thumbnailer = { key = "t" } } }                   # without a layer
+    encryption          = { made_key = "keep" }                                                                 # it is in use
   }
 
   expect_failures = [
@@ -265,6 +285,8 @@ run "bad_values_fifth" {
     var.alert_subscriptions,
     var.alarm_thresholds,
     var.tracing,
+    var.archives,
+    var.encryption,
   ]
 }
 
@@ -279,6 +301,8 @@ run "bad_values_sixth" {
     pollers             = { maximum = 2001 }                                                             # too many
     alert_subscriptions = { ops = { protocol = "sms", endpoint = "015112345678" } }                      # whose?
     alarm_thresholds    = { late_seconds = 0.5 }                                                         # half a second
+    encryption          = { former_key_arns = ["alias/old"] }                                            # a key by its alias
+    archives            = { mode = "git" }                                                               # no such mode
   }
 
   expect_failures = [
@@ -289,6 +313,8 @@ run "bad_values_sixth" {
     var.pollers,
     var.alert_subscriptions,
     var.alarm_thresholds,
+    var.encryption,
+    var.archives,
   ]
 }
 
@@ -296,13 +322,16 @@ run "bad_values_seventh" {
   command = plan
 
   variables {
-    renditions          = [{ name = "a", width = 1, height = 1.5 }]                                         # half a pixel
-    uploads_transition  = { days = 90, storage_class = "TAPE" }                                             # unknown to S3
-    cors                = { origins = [] }                                                                  # of nobody
-    backfill            = { pollers = { minimum = 21, maximum = 20 } }                                      # more at least than at most
-    pollers             = { minimum = 21, maximum = 20 }                                                    # more at least than at most
-    alert_subscriptions = { ops = { protocol = "email", endpoint = "ops@example.com", tiers = ["fatal"] } } # no such tier
-    alarm_thresholds    = { silent_minutes = 65 }                                                           # an outage of an hour, unheard
+    renditions          = [{ name = "a", width = 1, height = 1.5 }]                                                                                              # half a pixel
+    uploads_transition  = { days = 90, storage_class = "TAPE" }                                                                                                  # unknown to S3
+    cors                = { origins = [] }                                                                                                                       # of nobody
+    backfill            = { pollers = { minimum = 21, maximum = 20 } }                                                                                           # more at least than at most
+    pollers             = { minimum = 21, maximum = 20 }                                                                                                         # more at least than at most
+    alert_subscriptions = { ops = { protocol = "email", endpoint = "ops@example.com", tiers = ["fatal"] } }                                                      # no such tier
+    alarm_thresholds    = { silent_minutes = 65 }                                                                                                                # an outage of an hour, unheard
+    kms_key_arn         = "arn:aws:kms:eu-central-1:123456789012:key/k"                                                                                          # beside one that is made
+    log_kms_key_arn     = "arn:aws:kms:eu-central-1:123456789012:key/k"                                                                                          # beside that of all else
+    archives            = { folder = "./tests/fixtures", s3 = { bucket = "b", thumbnailer = { key = "t" }, reconciler = { key = "r" }, layer = { key = "l" } } } # which?
   }
 
   expect_failures = [
@@ -313,6 +342,9 @@ run "bad_values_seventh" {
     var.pollers,
     var.alert_subscriptions,
     var.alarm_thresholds,
+    var.kms_key_arn,
+    var.log_kms_key_arn,
+    var.archives,
   ]
 }
 
@@ -325,7 +357,8 @@ run "bad_values_eighth" {
     cors                = { origins = ["https://www.example.com/gallery"] }                          # a path
     alert_subscriptions = { ops = { protocol = "email", endpoint = "ops@example.com", tiers = [] } } # of nothing
     snap_start          = true
-    runtime             = "python3.11" # without SnapStart
+    runtime             = "python3.11"                                        # without SnapStart
+    archives            = { folder = "./tests/fixtures", layer = "existing" } # which?
   }
 
   expect_failures = [
@@ -334,6 +367,7 @@ run "bad_values_eighth" {
     var.cors,
     var.alert_subscriptions,
     var.runtime,
+    var.archives,
   ]
 }
 
@@ -341,10 +375,12 @@ run "bad_values_ninth" {
   command = plan
 
   variables {
-    renditions          = [{ name = "a", width = 1, height = 1, format = "bmp" }]                                   # no such format
-    uploads_transition  = { days = 0.5, storage_class = "GLACIER" }                                                 # half a day
-    cors                = { origins = ["https://*.*.example.com"] }                                                 # two of them
-    alert_subscriptions = { ops = { protocol = "email", endpoint = "ops@example.com", filter_policy = "corrupt" } } # not JSON
+    renditions          = [{ name = "a", width = 1, height = 1, format = "bmp" }]                                                                   # no such format
+    uploads_transition  = { days = 0.5, storage_class = "GLACIER" }                                                                                 # half a day
+    cors                = { origins = ["https://*.*.example.com"] }                                                                                 # two of them
+    alert_subscriptions = { ops = { protocol = "email", endpoint = "ops@example.com", filter_policy = "corrupt" } }                                 # not JSON
+    runtime             = "python3.14"                                                                                                              # unknown to version 5 of the provider, with which this runs
+    archives            = { folder = "./tests/fixtures", layer = "existing", layer_arn = "arn:aws:lambda:eu-central-1:123456789012:layer:imaging" } # which version?
   }
 
   expect_failures = [
@@ -352,6 +388,8 @@ run "bad_values_ninth" {
     var.uploads_transition,
     var.cors,
     var.alert_subscriptions,
+    var.runtime,
+    var.archives,
   ]
 }
 
@@ -362,12 +400,14 @@ run "bad_values_tenth" {
     renditions          = [{ name = "a", width = 1, height = 1, quality = 101 }]                                      # better than best
     cors                = { origins = ["www.example.com"] }                                                           # no scheme
     alert_subscriptions = { ops = { protocol = "email", endpoint = "ops@example.com", raw_message_delivery = true } } # only queues and web servers
+    uploads_bucket      = { mode = "eventbridge", name = "their-uploads", owner = "other" }                           # whose?
   }
 
   expect_failures = [
     var.renditions,
     var.cors,
     var.alert_subscriptions,
+    var.uploads_bucket,
   ]
 }
 
@@ -375,13 +415,15 @@ run "bad_values_eleventh" {
   command = plan
 
   variables {
-    renditions = [{ name = "a", width = 1, height = 1, crop = "left" }] # no such crop
-    cors       = { origins = ["*"], max_age_seconds = 0.5 }             # half a second
+    renditions          = [{ name = "a", width = 1, height = 1, crop = "left" }]                                    # no such crop
+    cors                = { origins = ["*"], max_age_seconds = 0.5 }                                                # half a second
+    alert_subscriptions = { for name in ["a", "b"] : name => { protocol = "email", endpoint = "ops@example.com" } } # twice the same
   }
 
   expect_failures = [
     var.renditions,
     var.cors,
+    var.alert_subscriptions,
   ]
 }
 
@@ -452,7 +494,9 @@ run "verges_pass" {
       slack = { ops = { workspace_id = "T07EA123LEP", channel_id = "C07EZ1ABC23" } }
       teams = { ops = { tenant_id = "t", team_id = "g", channel_id = "c", tiers = ["critical"] } }
     }
-    runbook_url = "https://wiki.example.com/runbook"
+    runbook_url   = "https://wiki.example.com/runbook"
+    source_prefix = join("", [for number in range(113) : "日"])
+    tags          = { for number in range(50) : join("", [for digit in range(128) : number]) => "Ä 1_.:/=+-@" if length(tostring(number)) == 1 }
   }
 }
 
@@ -461,7 +505,7 @@ run "knobs_on_the_verge_pass" {
 
   variables {
     batching           = { size = 10, window_seconds = 0 }
-    reconcile          = { schedule = "rate(12 hours)" }
+    reconcile          = { schedule = "rate(15 minutes)" }
     pollers            = { minimum = 200, maximum = 2000 }
     backfill           = { pollers = { minimum = 2, maximum = 2 } }
     uploads_transition = { days = 30, storage_class = "STANDARD_IA" }

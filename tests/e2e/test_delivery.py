@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from typing import TYPE_CHECKING
 
@@ -138,3 +139,33 @@ def test_a_trace_tells_of_the_image(deployment: Deployment) -> None:
         return {each["name"] for each in segments if each.get("parent_id") == found["id"]}
 
     assert eventually("the collector has the trace", parts) == {"wait", "fetch", "render", "store", "commit"}
+
+
+def test_a_filter_is_taken_as_it_stands_in_a_url(deployment: Deployment) -> None:
+    """As S3 does: https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-filtering.html"""
+    s3, sqs = deployment.s3, deployment.sqs
+    let_in = {
+        "Effect": "Allow",
+        "Principal": {"Service": "s3.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": "*",
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [let_in]})
+    queue = sqs.create_queue(QueueName="filtered", Attributes={"Policy": policy})["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    s3.create_bucket(Bucket="filtered")
+    rule = {"Name": "prefix", "Value": "tenant%3D%C3%A4/My+Photos/"}
+    configuration = {"QueueArn": arn, "Events": ["s3:ObjectCreated:*"], "Filter": {"Key": {"FilterRules": [rule]}}}
+    s3.put_bucket_notification_configuration(
+        Bucket="filtered", NotificationConfiguration={"QueueConfigurations": [configuration]}
+    )
+    # The one that is not told of comes first, so that a message about it would be there by then.
+    for key in ("tenant%3D%C3%A4/My+Photos/b.jpg", "tenant=ä/My Photos/a.jpg"):
+        s3.put_object(Bucket="filtered", Key=key, Body=b"")
+
+    def told() -> list[str]:
+        received = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, VisibilityTimeout=0).get("Messages", [])
+        records = [each for message in received for each in json.loads(message["Body"]).get("Records", ())]
+        return [each["s3"]["object"]["key"] for each in records]
+
+    assert eventually("S3 tells of an object", told) == ["tenant%3D%C3%A4/My+Photos/a.jpg"]

@@ -16,6 +16,7 @@ import tarfile
 import zipfile
 from dataclasses import dataclass
 from fnmatch import fnmatch
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -33,7 +34,6 @@ from thumbnail_pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
 pytestmark = pytest.mark.e2e
 
@@ -102,6 +102,7 @@ CHANGES: dict[str, Any] = {
     "propagate_deletions": False,
     "cache_control": "no-cache",
     "cors": {"origins": ["https://www.example.com"]},
+    "access": {"uploaders": ["arn:aws:iam::000000000000:root"], "readers": ["arn:aws:iam::000000000000:root"]},
     "distribution_arns": ["arn:aws:cloudfront::000000000000:distribution/E1"],
     "alarm_thresholds": {"late_seconds": 60},
     "digest_window_seconds": 120,
@@ -120,6 +121,7 @@ PLANNED_CHANGES: dict[str, Any] = {
     "snap_start": True,
     "vpc": {"subnet_ids": ["subnet-0a", "subnet-0b"], "security_group_ids": ["sg-0a"]},
     "permissions_boundary_arn": "arn:aws:iam::000000000000:policy/boundary",
+    "encryption": {"log_key": "existing"},
     "log_kms_key_arn": KEY,
     "cdn": {},
     "saved_searches": True,
@@ -134,7 +136,10 @@ REPLACEMENTS: list[dict[str, dict[str, Any]]] = [
     {"`name`": {"name": "others"}},
     {
         "`uploads_bucket`": {"uploads_bucket": {"name": "other-uploads"}},
-        "`kms_key_arn`": {"kms_key_arn": KEY},
+        "`encryption`, `kms_key_arn`": {
+            "encryption": {"key": "existing", "made_key": "delete"},
+            "kms_key_arn": KEY,
+        },
         "`archives`, `runtime`, `architecture`": {"runtime": "python3.12", "architecture": "x86_64"},
         "`alert_subscriptions`": {
             "alert_subscriptions": {"subscriber": {"protocol": "email", "endpoint": "on-call@example.com"}}
@@ -324,10 +329,12 @@ def changed(upgraded: Life) -> Stage:
     """All at once and with a new build of the function, while an image waits."""
     pause(upgraded.deployment)
     upgraded.deployment.upload("photos/waits-for-the-change.png", picture())
-    inputs = {**CHANGES, "function_archive": str(rebuilt("thumbnailer.zip", upgraded.root.directory))}
-    planned = upgraded.plan(inputs)
+    # The same function in other bytes.
+    with zipfile.ZipFile(archives(upgraded) / "thumbnailer.zip", "a") as archive:
+        archive.comment = b"built again"
+    planned = upgraded.plan(CHANGES)
     upgraded.apply()
-    return Stage(upgraded, inputs, planned)
+    return Stage(upgraded, CHANGES, planned)
 
 
 def pause(deployment: Deployment) -> None:
@@ -336,12 +343,9 @@ def pause(deployment: Deployment) -> None:
     deployment.lambda_.update_event_source_mapping(UUID=uuid, Enabled=False)
 
 
-def rebuilt(name: str, directory: Path) -> Path:
-    """A folder of archives, of which this one does the same, and has other bytes."""
-    copy = shutil.copytree(stack.ARCHIVES, directory / "rebuilt")
-    with zipfile.ZipFile(copy / name, "a") as archive:
-        archive.comment = b"built again"
-    return copy
+def archives(life: Life) -> Path:
+    """The folder that the stack's archives were copied to."""
+    return Path(life.blocks["variable"]["archives"]["default"])
 
 
 @pytest.fixture(scope="module")
@@ -354,8 +358,11 @@ def refused(changed: Stage) -> str:
 
 @pytest.fixture(scope="module")
 def destroyed(refused: str, changed: Stage) -> Life:
-    """For good, after protection was lifted from what it protects."""
+    """For good, after protection was lifted from what it protects, where no archive is left."""
     assert refused
+    shutil.rmtree(archives(changed.life))
+    changed.life.root.run("plan", "-destroy", "-input=false")
+    changed.life.root.run("plan", "-refresh-only", "-input=false")
     protected = ("catalog", "ingest.module.bucket", "thumbnails_bucket")
     changed.life.plan(
         {**changed.inputs, "deletion_protection": False},
@@ -369,7 +376,7 @@ def destroyed(refused: str, changed: Stage) -> Life:
 def test_an_upgrade_destroys_nothing_but_a_version_of_the_layer(upgrade: Upgrade) -> None:
     """The layer's file has another path, of which the provider makes another version."""
     assert {each.type for each in upgrade.planned if each.destroys} <= {"aws_lambda_layer_version"}
-    assert [each.address for each in upgrade.planned if each.actions == ("create",)] == []
+    assert [each.type for each in upgrade.planned if each.actions == ("create",)] == ["terraform_data"]
 
 
 def test_an_upgrade_finds_all_that_there_was(upgrade: Upgrade) -> None:
@@ -479,6 +486,17 @@ def test_what_is_made_anew_is_what_the_upgrade_notes_say(changed: Stage, togethe
     assert {kind for kind in anew if not any(fnmatch(kind, pattern) for pattern in patterns)} == set()
     assert {pattern for pattern in patterns if not any(fnmatch(kind, pattern) for kind in anew)} == set()
     assert {kind for row in together for kind in made_anew()[row][0]} <= stays
+
+
+def test_the_key_is_not_destroyed_before_somebody_says_so(changed: Stage) -> None:
+    """Whatever is encrypted with it could not be read any more."""
+    theirs = {"kms_key_arn": KEY, "encryption": {"key": "existing"}}
+    with pytest.raises(DevtoolsError, match=r"encryption\.made_key"):
+        changed.life.plan({**changed.inputs, **theirs}, "-refresh=false")
+    kept = changed.life.plan(
+        {**changed.inputs, "kms_key_arn": KEY, "encryption": {"key": "existing", "made_key": "keep"}}, "-refresh=false"
+    )
+    assert [each.address for each in kept if each.destroys] == []
 
 
 def made_anew() -> dict[str, tuple[set[str], set[str]]]:

@@ -57,6 +57,7 @@ class Operated:
             "function_name": FUNCTION,
             "table_name": TABLE,
             "failures_index_name": INDEX,
+            "source_mode": "create",
             "event_source_mapping_uuid": "work-uuid",
             "backfill_event_source_mapping_uuid": "backfill-uuid",
             "alarm_names": alarms,

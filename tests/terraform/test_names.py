@@ -55,6 +55,7 @@ PARTS: Final = (
     "aws_lambda_function_event_invoke_config",
     "aws_s3_bucket_",
     "aws_sns_topic_subscription",
+    "terraform_data",
 )
 
 Names = set[tuple[str, str]]

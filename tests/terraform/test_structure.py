@@ -93,7 +93,7 @@ def made(runs: dict[str, Deployed], request: pytest.FixtureRequest) -> Deployed:
 
 
 def deployed(state: Mapping[str, Any]) -> Deployed:
-    (provider,) = state["provider_schemas"].values()
+    provider = state["provider_schemas"]["registry.terraform.io/hashicorp/aws"]
     taggable = {
         name for name, schema in provider["resource_schemas"].items() if "tags" in schema["block"]["attributes"]
     }
@@ -426,9 +426,10 @@ def test_each_function_begins_in_an_archive_of_its_own(runs: dict[str, Deployed]
         assert values["layers"] == [layer.values["arn"]]
         for built, taken in {"runtime": "compatible_runtimes", "architectures": "compatible_architectures"}.items():
             assert listed(values[built]) == layer.values[taken]
-    # As long as Lambda lets it run, and one at a time: two passes would move each other's cursor.
-    sizes = ("timeout", "memory_size", "reserved_concurrent_executions")
-    assert [functions["thumbs-reconciler"][size] for size in sizes] == [900, 512, 1]
+    # As long as Lambda lets it run.
+    assert [functions["thumbs-reconciler"][size] for size in ("timeout", "memory_size")] == [900, 512]
+    # Low quotas leave nothing to reserve: https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
+    assert {each["reserved_concurrent_executions"] for each in functions.values()} == {-1}
 
 
 def test_renditions_are_the_functions_own_by_default(runs: dict[str, Deployed]) -> None:

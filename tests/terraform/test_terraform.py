@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from terraform.conftest import Tested
 
 MODULE = REPOSITORY / "terraform"
+OWN = REPOSITORY / "tests" / "terraform" / "own"
 ENVIRONMENTS = ("dev", "prod", "local")
 EXAMPLES = sorted(main.parent for main in MODULE.glob("examples/*/main.tf"))
 PAGES = {"project": REPOSITORY / "README.md", "module": MODULE / "README.md"}
@@ -122,6 +123,13 @@ def test_dev_and_prod_can_be_deployed(tmp_path: Path) -> None:
     (root.module / "tests" / "plan.tftest.hcl").write_text(
         'mock_provider "aws" {\n  source = "./tests/mocks"\n}\n\nrun "plan" {\n  command = plan\n}\n'
     )
+    root.init(backend=False)
+    assert "1 passed, 0 failed" in root.run("test", "-no-color")
+
+
+def test_what_it_is_given_may_be_made_in_the_same_configuration(tmp_path: Path) -> None:
+    root = Root(OWN, tmp_path)
+    root.run("fmt", "-check", "-recursive", "-diff")
     root.init(backend=False)
     assert "1 passed, 0 failed" in root.run("test", "-no-color")
 

@@ -94,6 +94,30 @@ def test_the_section_tells_what_each_policy_of_a_role_allows(part: str) -> None:
     assert {name: told[name] for name in allowed} == allowed
 
 
+# What the page and others call the services that functions ask, by boto3's names for them.
+SERVICES: Final = {"s3": "S3", "dynamodb": "DynamoDB", "sqs": "SQS", "sns": "SNS", "ssm": "Systems Manager"}
+TRACED: Final = "X-Ray"  # by Lambda's daemon beside the function
+OTHERS: Final = ("KMS", "Logs", "CloudWatch", "EventBridge", "Lambda")
+
+
+@pytest.mark.parametrize(
+    ("file", "sentence"),
+    [
+        ("terraform/variables.tf", r"From there they have to reach (.+?), through endpoints"),
+        ("terraform/examples/complete/variables.tf", r"Private subnets that reach (.+?)\."),
+        ("docs/deploying.md", r"They reach (.+?): through gateway endpoints"),
+        ("docs/security.md", r"no route but endpoints of (.+?), each with"),
+    ],
+)
+def test_endpoints_are_those_of_the_services_that_functions_call(file: str, sentence: str) -> None:
+    code = "".join(each.read_text(encoding="utf-8") for each in (REPOSITORY / "functions").rglob("*.py"))
+    called = {SERVICES[name] for name in re.findall(r'\.client\(\s*"(\w+)"', code)}
+    assert len(called) == len(SERVICES)
+    (told,) = re.findall(sentence, (REPOSITORY / file).read_text(encoding="utf-8"), re.DOTALL)
+    words = " ".join(told.split())
+    assert {name for name in (*SERVICES.values(), TRACED, *OTHERS) if name in words} == {*called, TRACED}
+
+
 def test_the_tests_that_it_names_are_there() -> None:
     page = (DOCS / "security.md").read_text(encoding="utf-8")
     tests = (REPOSITORY / "tests" / "e2e" / "test_least_privilege.py").read_text(encoding="utf-8")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from moto.backends import get_backend
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from typer.testing import CliRunner
 
+from devtools.localaws.stack import REPOSITORY
 from thumbctl import channels
 from thumbctl.app import app
 
@@ -33,7 +35,10 @@ class Deployed:
         self.cloudwatch = boto3.client("cloudwatch")
         self.topics = {tier: self.sns.create_topic(Name=f"photos-{tier}")["TopicArn"] for tier in TIERS}
         # moto has no composite alarms, and to this command a page is an alarm like another.
-        self.alarms = {"warning": ["photos-backlog-late", "photos-dead-letters"], "page": ["photos-pipeline-failing"]}
+        self.alarms = {
+            "warning": ["photos-backlog-late", "photos-catalog-throttles", "photos-notifications-failed"],
+            "page": ["photos-pipeline-failing"],
+        }
         for tier, names in self.alarms.items():
             for name in names:
                 self.cloudwatch.put_metric_alarm(
@@ -172,9 +177,9 @@ def test_a_test_of_everything(deployed: Deployed) -> None:
     code, out, complaints = run("test")
     assert (code, complaints) == (0, "")
     reason = "TEST by user/moto: nothing is wrong"
-    assert deployed.changes("photos-backlog-late") == [("ALARM", reason), ("OK", reason)]
+    assert deployed.changes("photos-catalog-throttles") == [("ALARM", reason), ("OK", reason)]
     assert deployed.changes("photos-pipeline-failing") == [("ALARM", reason), ("OK", reason)]
-    assert deployed.changes("photos-dead-letters") == []
+    assert [deployed.changes(f"photos-{each}") for each in ("notifications-failed", "backlog-late")] == [[], []]
     ((_, message, subject, attributes, *_),) = deployed.published("failures")
     assert message.startswith(reason)
     assert subject == "TEST: nothing is wrong"
@@ -192,22 +197,32 @@ def test_a_test_of_one_tier(deployed: Deployed) -> None:
     assert code == 0
     ((tier, document),) = documents(out).items()
     assert tier == "warning"
-    assert document["sent"] == {"what": "the alarm photos-backlog-late went to ALARM and back to OK", "arrives": True}
+    assert document["sent"] == {
+        "what": "the alarm photos-catalog-throttles went to ALARM and back to OK",
+        "arrives": True,
+    }
     assert deployed.changes("photos-pipeline-failing") == []
     assert deployed.published("failures") == []
 
 
+def test_operators_may_set_the_alarms_that_are_borrowed_and_no_other() -> None:
+    module = (REPOSITORY / "terraform" / "main.tf").read_text(encoding="utf-8")
+    ((listed, name),) = re.findall(r'tested_alarms += \[for name in (\[.+?\]) : "(.+?)"\]', module)
+    assert name == "${var.name}-${name}"
+    assert set(json.loads(listed)) == {each for endings in channels.BORROWED.values() for each in endings}
+
+
 def test_an_alarm_that_is_on_is_left_alone(deployed: Deployed) -> None:
     deployed.everybody_hears()
-    deployed.set_state("photos-backlog-late", "ALARM")
+    deployed.set_state("photos-catalog-throttles", "ALARM")
     deployed.set_state("photos-pipeline-failing", "ALARM")
     code, out, complaints = run("test", "--tier", "warning", "--tier", "critical")
     assert code == 1
     assert complaints.startswith("critical was not tested: the alarms that could be borrowed are on")
     assert "nothing" in next(line for line in out.splitlines() if line.startswith("critical "))
-    assert deployed.changes("photos-backlog-late") == [("ALARM", "before")]
+    assert deployed.changes("photos-catalog-throttles") == [("ALARM", "before")]
     assert deployed.changes("photos-pipeline-failing") == [("ALARM", "before")]
-    assert [state for state, _ in deployed.changes("photos-dead-letters")] == ["ALARM", "OK"]
+    assert [state for state, _ in deployed.changes("photos-notifications-failed")] == ["ALARM", "OK"]
 
 
 def test_a_page_that_waits_for_another_is_not_borrowed() -> None:

@@ -219,14 +219,35 @@ def test_a_move_task(deployed: Operated) -> None:
 
 def test_a_move_task_that_fails(deployed: Operated) -> None:
     deployed.put_letter(uploaded("a.jpg"))
+    deployed.move_tasks = [task("FAILED", 9, started=1), task("FAILED", 1, FailureReason="AccessDenied")]
+    code, _, complaints = run("redrive", "--yes")
+    assert code == 1
+    assert "FAILED (AccessDenied)" in complaints
+    assert "--one-by-one" in complaints
+
+
+def test_what_a_move_task_cannot_move_goes_letter_by_letter(deployed: Operated) -> None:
+    deployed.put_letter(uploaded("a.jpg"))
     deployed.move_tasks = [
         task("FAILED", 9, started=1),
         task("FAILED", 1, FailureReason="CouldNotDetermineMessageSource"),
     ]
-    code, _, complaints = run("redrive", "--yes")
-    assert code == 1
-    assert "FAILED (CouldNotDetermineMessageSource)" in complaints
-    assert "--one-by-one" in complaints
+    assert run("redrive", "--yes") == (0, "Back in their queues: 1.\n", "")
+    assert [each["Body"] for each in deployed.messages("queue_url")] == [uploaded("a.jpg")]
+
+
+def test_letters_of_eventbridge_go_to_the_work_queue(deployed: Operated) -> None:
+    """SQS moves none: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_StartMessageMoveTask.html"""
+    deployed.outputs["source_mode"] = "eventbridge"
+    rule = {"DataType": "String", "StringValue": "arn:aws:events:eu-central-1:1:rule/photos-uploads"}
+    deployed.put_letter(uploaded("a.jpg"), {"RULE_ARN": rule})
+    before = task("COMPLETED", 9, started=1)
+    deployed.move_tasks = [before, before, task("COMPLETED", 1)]
+    assert told()[0]["groups"][0]["origin"] == "EventBridge"
+    assert [each["from"] for each in told("peek")] == ["EventBridge"]
+    assert run("redrive", "--yes") == (0, "Back in their queues: 1.\n", "")
+    assert deployed.started == []
+    assert [each["Body"] for each in deployed.messages("queue_url")] == [uploaded("a.jpg")]
 
 
 def test_a_move_task_that_is_running_already(deployed: Operated) -> None:

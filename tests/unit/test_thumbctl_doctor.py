@@ -40,12 +40,14 @@ class Aws:
             "backfill_queue_url": BACKFILL, "backfill_queue_arn": BACKFILL,
             "dlq_url": DEAD, "dlq_arn": DEAD,
             "event_source_mapping_uuid": WORK, "backfill_event_source_mapping_uuid": BACKFILL,
-            "maximum_concurrency": 50, "backfill_maximum_concurrency": 5, "propagate_deletions": True,
+            "maximum_concurrency": 50, "backfill_maximum_concurrency": 5, "reserved_concurrency": None,
+            "propagate_deletions": True,
             "function_name": "photos-thumbnailer", "function_sha256": "abc=",
             "failures_index_name": "failures",
             "alarm_names": {"warning": ["photos-late"], "page": ["photos-failing"]},
             "topic_arns": {tier: tier for tier in ("failures", "warning", "critical")},
         }  # fmt: skip
+        self.account = {"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": 55}
         self.caller = {"Account": "1", "Arn": "arn:aws:sts::1:assumed-role/operator/alice"}
         self.function: dict[str, Any] = {
             "FunctionArn": FUNCTION, "State": "Active", "LastUpdateStatus": "Successful", "CodeSha256": "abc=",
@@ -123,6 +125,7 @@ class Aws:
                 "get_function_configuration": lambda **_: self.function,
                 "get_event_source_mapping": lambda UUID: self.mappings[UUID],  # noqa: N803 - AWS's name
                 "get_layer_version_by_arn": lambda **_: self.layer,
+                "get_account_settings": lambda: {"AccountLimit": self.account},
             },
             "sqs": {"get_queue_attributes": lambda QueueUrl, **_: {"Attributes": self._queue(QueueUrl)}},  # noqa: N803
             "s3": {"get_bucket_notification_configuration": lambda **_: self.told},
@@ -200,12 +203,34 @@ def test_outputs_are_those_of_the_parameter() -> None:
     (told,) = [each["tools"] for each in tools["locals"]]
     assert set(told) == OUTPUTS
     values = {name.strip('"'): block["value"] for each in outputs["output"] for name, block in each.items()}
-    assert {name: values[name] for name in OUTPUTS} == {name: f"${{local.tools.{name}}}" for name in OUTPUTS}
+    assert {name: values[name] for name in OUTPUTS} == told
 
 
 def provisioned(pollers: int) -> dict[str, Any]:
     """What a mapping says whose pollers are provisioned."""
     return {"ScalingConfig": {}, "ProvisionedPollerConfig": {"MinimumPollers": 2, "MaximumPollers": pollers}}
+
+
+def test_a_filter_is_read_as_it_stands_in_a_url(aws: Aws) -> None:
+    aws.outputs["source_prefix"] = "tenant=ä/My Photos/"
+    aws.notification["Filter"]["Key"]["FilterRules"][0]["Value"] = "tenant%3D%C3%A4/My+Photos/"
+    found = run("--no-canary")[1]["notification"]
+    assert (found["outcome"], found["says"].endswith("below tenant=ä/My Photos/.")) == ("ok", True)
+
+
+def test_what_is_reserved_is_there_whatever_others_take(aws: Aws) -> None:
+    aws.outputs["reserved_concurrency"], aws.account["UnreservedConcurrentExecutions"] = 55, 10
+    assert run("--no-canary")[1]["concurrency"]["outcome"] == "ok"
+
+
+@pytest.mark.parametrize(("quota", "arguments", "code"), [(30, [], 0), (29, [], 1), (10, ["--concurrency", "10"], 0)])
+def test_a_preflight_looks_at_the_account_alone(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch, quota: int, arguments: list[str], code: int
+) -> None:
+    aws.account = {"ConcurrentExecutions": quota, "UnreservedConcurrentExecutions": quota}
+    monkeypatch.setattr(stacks, "clients", lambda: aws._client)
+    ended, found = run("--preflight", *arguments)
+    assert (ended, list(found)) == (code, ["concurrency"])
 
 
 def test_provisioned_pollers_keep_ten_invocations_busy_each(aws: Aws) -> None:
@@ -248,6 +273,8 @@ BROKEN: Final[list[tuple[str, str, Callable[[Aws], Any], str]]] = [
         "not tell the work queue of s3:ObjectRemoved:*",
     ),
     ("notification", "fail", lambda aws: aws.outputs.update(source_prefix=""), "{'prefix': 'photos/'}"),
+    ("code", "warn", lambda aws: aws.outputs.update(function_sha256=None), "does not tell which code"),
+    ("concurrency", "fail", lambda aws: aws.account.update(UnreservedConcurrentExecutions=54), "use 55 concurrent"),
     (
         "notification",
         "fail",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote_plus
 
 from ministack import app  # type: ignore[import-untyped]
 from ministack.services import cloudwatch, lambda_svc, s3, sqs  # type: ignore[import-untyped]
@@ -152,6 +153,21 @@ def count_every_message() -> None:
     _replace(sqs, "_delete_messages_for_esm", acknowledging)
 
 
+def decode_filters() -> None:
+    """Take the filter of a notification as it stands in a URL, as S3 does; MiniStack compares it with the key as it is.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-filtering.html
+    """
+
+    def decoding(matches: Callable[..., bool]) -> Callable[..., bool]:
+        def key_matches_filter(key: str, prefix: str | None, suffix: str | None) -> bool:
+            return matches(key, prefix and unquote_plus(prefix), suffix and unquote_plus(suffix))
+
+        return key_matches_filter
+
+    _replace(s3, "_key_matches_filter", decoding)
+
+
 def _replace(module: Any, name: str, make: Callable[[Any], Any]) -> None:
     setattr(module, name, make(getattr(module, name)))
 
@@ -161,4 +177,5 @@ if __name__ == "__main__":
     keep_metric_math()
     count_every_invocation()
     count_every_message()
+    decode_filters()
     app.main()

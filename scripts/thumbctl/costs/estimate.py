@@ -34,6 +34,8 @@ _SETTINGS: Mapping[str, tuple[str, int]] = {
     "import": ("maximum_concurrency", 20),
     "backfill": ("backfill.maximum_concurrency", 10),
 }
+DEFAULT_CONCURRENCY = sum(most for _, most in _SETTINGS.values())
+"""How many invocations the module's defaults run at a time."""
 # And where its pollers are provisioned.
 _POLLERS: Mapping[str, str] = {"import": "pollers.maximum", "backfill": "backfill.pollers.maximum"}
 

@@ -76,7 +76,7 @@ class _Group:
 
     event: str
     origin: str
-    """The queue that gave them up; empty where SQS does not know."""
+    """The queue that gave them up, or EventBridge; empty where nothing tells."""
     folder: str
     """The first of their key, with its slash; empty where there is none."""
 
@@ -189,8 +189,9 @@ def redrive(
     """Send letters back to the queues that they came from, once the cause is mended.
 
     SQS moves all of them with a move task, which goes on when you stop watching. With `--key`, `--since`, `--again` or
-    `--one-by-one`, and where SQS has no move tasks, thumbctl sends each letter and then deletes it. Interrupting that
-    loses nothing. A letter may be sent twice, which does no harm: the function applies an event only once.
+    `--one-by-one`, where SQS has no move tasks, and where letters come from no queue, as those of EventBridge do,
+    thumbctl sends each letter and then deletes it. Interrupting that loses nothing. A letter may be sent twice, which
+    does no harm: the function applies an event only once.
 
     Letters that fail again meanwhile stay for the next time. Exit code 1: some of the chosen letters are still there.
 
@@ -211,7 +212,8 @@ def redrive(
         return
     which = f"those of about {number} dead letters that are selected" if selection else f"about {number} dead letters"
     ask(f"Send {which} back to where they came from?", yes=yes)
-    if not (selection or one_by_one or again) and (task := _moved_by_sqs(found, rate)):
+    alone = selection or one_by_one or again or found.outputs["source_mode"] == "eventbridge"
+    if not alone and (task := _moved_by_sqs(found, rate)) and task.failure != move_tasks.OF_NO_QUEUE:
         done = {"moved": task.moved, "status": task.status, "failure": task.failure}
         _tell(done, f"Moved by SQS: about {task.moved}.", as_json=as_json)
         if task.status != "COMPLETED":
@@ -422,6 +424,10 @@ def _queue_name(arn: str | None) -> str:
     return arn.rpartition(":")[2] if arn else ""
 
 
+def _origin(letter: Letter) -> str:
+    return _queue_name(letter.source_arn) or ("EventBridge" if letter.is_of_a_rule else "")
+
+
 def _kind(event: ObjectEvent | Permanent) -> str:
     if isinstance(event, Permanent):
         return event.reason
@@ -434,7 +440,7 @@ def _event(letter: Letter) -> str:
 
 def _group(letter: Letter) -> _Group:
     folder, slash, _ = next(iter(letter.keys), "").partition("/")
-    return _Group(_event(letter), _queue_name(letter.source_arn), folder + slash if slash else "")
+    return _Group(_event(letter), _origin(letter), folder + slash if slash else "")
 
 
 def _as_json(letter: Letter) -> dict[str, Any]:
@@ -443,7 +449,7 @@ def _as_json(letter: Letter) -> dict[str, Any]:
         "sent_at": letter.sent_at.isoformat(timespec="milliseconds"),
         "received": letter.received,
         "redrives": letter.redrives,
-        "from": _queue_name(letter.source_arn) or None,
+        "from": _origin(letter) or None,
         "events": [
             {"event": _kind(event), "detail": event.detail}
             if isinstance(event, Permanent)
@@ -467,7 +473,7 @@ def _show_letters(stack: Stack, shown: list[Letter]) -> None:
         content = Group(*letter.keys) if readable else letter.body
         cells = (
             f"{letter.sent_at:%Y-%m-%dT%H:%M:%SZ}", str(letter.received), str(letter.redrives),
-            _queue_name(letter.source_arn), _event(letter), content,
+            _origin(letter), _event(letter), content,
         )  # fmt: skip
         table.add_row(*cells, style="" if readable else "yellow")
     console().print(table)

@@ -83,6 +83,14 @@ class Letter:
             return (error,)
 
     @property
+    def is_of_a_rule(self) -> bool:
+        """Whether EventBridge could not deliver it, and no queue has ever had it.
+
+        https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
+        """
+        return self.source_arn is None and "RULE_ARN" in self.attributes
+
+    @property
     def keys(self) -> tuple[str, ...]:
         """The objects that it is about."""
         return tuple(each.image.key for each in self.events if isinstance(each, ObjectEvent))

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 MOST_A_SECOND: Final = 500
 """Messages."""
 
+OF_NO_QUEUE: Final = "CouldNotDetermineMessageSource"
+"""Why a task fails at a letter that did not come from a queue; those before it were moved."""
+
 # What an emulator says that lacks the call.
 _UNKNOWN_ACTION: Final = frozenset({"InvalidAction", "UnknownOperationException"})
 

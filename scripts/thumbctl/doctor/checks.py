@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from urllib.parse import unquote_plus
 
 from thumbctl import channels
 from thumbctl.looking.health import MAPPINGS, most_at_a_time
@@ -35,6 +36,7 @@ OUTPUTS: Final = frozenset(
         "backfill_queue_url", "dashboard_name", "digests_table_name", "dlq_arn", "dlq_url",
         "event_source_mapping_uuid", "failures_index_name", "function_name", "function_role_name", "function_sha256",
         "log_group_name", "maximum_concurrency", "propagate_deletions", "queue_arn", "queue_url", "release",
+        "reserved_concurrency",
         "source_bucket", "source_mode", "source_prefix", "source_rule_name", "table_name", "thumbnails_bucket",
         "topic_arns",
     }
@@ -164,6 +166,12 @@ def _function(seen: Evidence) -> CheckResult:
 
 
 def _code(seen: Evidence) -> CheckResult:
+    if seen.stack.outputs["function_sha256"] is None:
+        return CheckResult(
+            CheckOutcome.WARN,
+            "The stack does not tell which code was deployed.",
+            "Name the sha256 of the objects in archives.s3, and apply.",
+        )
     if seen.function["CodeSha256"] != seen.stack.outputs["function_sha256"]:
         return CheckResult(CheckOutcome.FAIL, "The function runs other code than was deployed by Terraform.", _APPLY)
     return _ok("The function runs the archive that was deployed.")
@@ -203,7 +211,8 @@ def _notification(seen: Evidence) -> CheckResult:
         return CheckResult(
             CheckOutcome.FAIL, f"{bucket} does not tell the work queue of {', '.join(sorted(missing))}.", _APPLY
         )
-    filters = [_filters(each) for each in mine]
+    # S3 takes the filter as it stands in a URL, and tells it as it was given.
+    filters = [{name: unquote_plus(value) for name, value in _filters(each).items()} for each in mine]
     if filters != [{"prefix": prefix} if prefix else {}]:
         return CheckResult(
             CheckOutcome.FAIL,
@@ -352,6 +361,36 @@ def _mappings(seen: Evidence) -> CheckResult:
     return _ok("Both queues feed the function.")
 
 
+def _concurrency(seen: Evidence) -> CheckResult:
+    if reserved := seen.stack.outputs["reserved_concurrency"]:
+        return _ok(f"{reserved:,} of the account's concurrent executions are set aside for the function.")
+    outputs = seen.stack.outputs
+    needed = int(outputs["maximum_concurrency"]) + int(outputs["backfill_maximum_concurrency"])
+    return room(seen.stack.client("lambda"), needed)
+
+
+def room(functions: LambdaClient, needed: int) -> CheckResult:
+    """Whether the account runs `needed` invocations at a time of a function that reserves none.
+
+    New accounts may run 10, and what others have reserved is not there for this one.
+    https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html
+    """
+    limit = functions.get_account_settings()["AccountLimit"]
+    quota, left = limit["ConcurrentExecutions"], limit["UnreservedConcurrentExecutions"]
+    if needed > left:
+        return CheckResult(
+            CheckOutcome.FAIL,
+            f"The deployment may use {needed:,} concurrent executions, and of the account's {quota:,} nobody reserved"
+            f" {left:,}: what is more is throttled, and each throttle uses up one of a message's receives.",
+            f"Set maximum_concurrency and backfill.maximum_concurrency to {left:,} together at most, or have Lambda's"
+            " quota of concurrent executions raised.",
+        )
+    return _ok(
+        f"The deployment may use {needed:,} of the {left:,} concurrent executions that nobody reserved; the account has"
+        f" {quota:,}."
+    )
+
+
 def _alarms(seen: Evidence) -> CheckResult:
     cloudwatch: CloudWatchClient = seen.stack.client("cloudwatch")
     names = {name for tier in seen.stack.outputs["alarm_names"].values() for name in tier}
@@ -449,6 +488,7 @@ CHECKS: Final[Mapping[str, Check]] = {
     "visibility": _visibility,
     "redrive": _redrive,
     "mappings": _mappings,
+    "concurrency": _concurrency,
     "function": _function,
     "code": _code,
     "layer": _layer,

@@ -12,12 +12,15 @@ from rich.table import Table
 from thumbctl import stack as stacks
 from thumbctl.aws_errors import is_denied, sentence
 from thumbctl.conventions import ExitCode, JsonOption, StackOption, console, write_json
-from thumbctl.doctor import canary
+from thumbctl.costs.estimate import DEFAULT_CONCURRENCY
+from thumbctl.doctor import canary, checks
 from thumbctl.doctor.checks import CHECKS, CheckOutcome, CheckResult, Evidence
 from thumbctl.errors import ThumbctlError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from mypy_boto3_lambda import LambdaClient
 
     from thumbctl.doctor.checks import Check
     from thumbctl.stack import Stack
@@ -40,6 +43,18 @@ def doctor(
     within: Annotated[
         float, typer.Option("--within", metavar="SECONDS", min=1, help="How long the canary may take, each way.")
     ] = _WITHIN_SECONDS,
+    preflight: Annotated[
+        bool,
+        typer.Option("--preflight", help="Before anything is deployed: look at the account alone, and at no stack."),
+    ] = False,
+    concurrency: Annotated[
+        int,
+        typer.Option(
+            min=4,
+            metavar="N",
+            help="With --preflight: maximum_concurrency and backfill.maximum_concurrency together.",
+        ),
+    ] = DEFAULT_CONCURRENCY,
     as_json: JsonOption = False,
 ) -> None:
     """Check a deployed stack from outside, from its notification to its alarms, and send a canary through it.
@@ -59,27 +74,41 @@ def doctor(
 
         # Allow the canary five minutes, behind a long queue
         thumbctl doctor --stack photos --within 300
+
+        # Before the first apply: does the account run as much at a time as the module's defaults allow?
+        thumbctl doctor --preflight
     """
+    if preflight:
+        functions: LambdaClient = stacks.clients()("lambda")
+        result = checks.room(functions, concurrency)
+        _tell("concurrency", result, as_json=as_json)
+        if result.outcome is CheckOutcome.FAIL:
+            raise typer.Exit(ExitCode.WRONG)
+        return
     found = stacks.find(stack)
     if not as_json:
         console().print(found.title, style="bold")
     failed = False
-    checks: dict[str, Check] = dict(CHECKS)
+    wanted: dict[str, Check] = dict(CHECKS)
     if fly_canary:
-        checks["canary"] = lambda seen: _canary(seen.stack, within)
-    for name, finding in _findings(found, checks):
+        wanted["canary"] = lambda seen: _canary(seen.stack, within)
+    for name, finding in _findings(found, wanted):
         failed |= finding.outcome is CheckOutcome.FAIL
-        if as_json:
-            write_json([{"check": name, **asdict(finding)}])
-        else:
-            console().print(_line(name, finding))
+        _tell(name, finding, as_json=as_json)
     if failed:
         raise typer.Exit(ExitCode.WRONG)
 
 
-def _findings(stack: Stack, checks: dict[str, Check]) -> Iterator[tuple[str, CheckResult]]:
+def _tell(name: str, finding: CheckResult, *, as_json: bool) -> None:
+    if as_json:
+        write_json([{"check": name, **asdict(finding)}])
+    else:
+        console().print(_line(name, finding))
+
+
+def _findings(stack: Stack, wanted: dict[str, Check]) -> Iterator[tuple[str, CheckResult]]:
     evidence = Evidence(stack)
-    for name, check in checks.items():
+    for name, check in wanted.items():
         with console(errors=True).status(f"{name} …"):
             finding = _checked(check, evidence)
         yield name, finding

@@ -30,6 +30,7 @@ module "thumbnails" {
   cors = { origins = ["https://www.example.com"] }
   cdn  = {}
 
+  encryption               = { key = "existing", log_key = "existing" }
   kms_key_arn              = var.kms_key_arn
   log_kms_key_arn          = var.log_kms_key_arn
   alert_topics             = { critical = { arn = var.pager_topic_arn, kms_key_arn = var.kms_key_arn } }

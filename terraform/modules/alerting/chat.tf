@@ -24,6 +24,8 @@ resource "aws_iam_role" "chat" {
       Effect    = "Allow"
       Principal = { Service = "chatbot.amazonaws.com" }
       Action    = "sts:AssumeRole"
+      # https://docs.aws.amazon.com/chatbot/latest/adminguide/cross-service-confused-deputy-prevention.html
+      Condition = { StringEquals = { "aws:SourceAccount" = var.aws.account_id } }
     }]
   })
 }

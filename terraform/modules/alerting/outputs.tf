@@ -13,6 +13,11 @@ output "digests_table_name" {
   value       = aws_dynamodb_table.digests.name
 }
 
+output "owner_policies" {
+  description = "What the policies of topics that were there before have to say, by tier."
+  value       = { for tier in keys(var.existing_topics) : tier => local.policies[tier] }
+}
+
 output "policies" {
   description = "Policies of the topics that are our own, by tier, for checks that nobody else is let in."
   value       = { for tier, topic in aws_sns_topic.this : tier => topic.policy }

@@ -54,7 +54,8 @@ resource "aws_sns_topic_subscription" "this" {
 resource "aws_lambda_permission" "topic" {
   for_each = { for key, subscription in local.subscriptions : key => subscription if subscription.protocol == "lambda" }
 
-  statement_id = "${var.name}-${each.value.tier}"
+  # Two subscribers may be one function, whose policy has no two statements of a name.
+  statement_id = "${var.name}-${each.value.tier}-${substr(sha256(each.key), 0, 6)}"
   action       = "lambda:InvokeFunction"
   principal    = "sns.amazonaws.com"
   source_arn   = local.topics[each.value.tier].arn
@@ -62,4 +63,8 @@ resource "aws_lambda_permission" "topic" {
   # arn:aws:lambda:region:account:function:name, and the alias if there is one
   function_name = join(":", slice(split(":", each.value.endpoint), 0, 7))
   qualifier     = try(split(":", each.value.endpoint)[7], null)
+
+  lifecycle {
+    create_before_destroy = true # of another name, there is no moment without it
+  }
 }

@@ -149,6 +149,7 @@ resource "aws_s3_bucket_policy" "this" {
         Resource  = "${local.arn}/*"
         Condition = { StringEquals = { "aws:SourceArn" = var.distribution_arns } }
       }],
+      [for statement in var.further_statements : jsondecode(statement)],
     )
   })
 

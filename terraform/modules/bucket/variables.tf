@@ -60,6 +60,12 @@ variable "distribution_arns" {
   default     = []
 }
 
+variable "further_statements" {
+  description = "Further statements of the bucket's policy, as JSON each."
+  type        = list(string)
+  default     = []
+}
+
 variable "tags" {
   description = "Tags of the bucket."
   type        = map(string)

@@ -2,8 +2,17 @@
 # AWS-managed key: S3 could not send to the queue, and alarms would turn red without anybody hearing of it.
 
 locals {
-  made    = toset(var.existing_key_arn == null ? ["on"] : [])
-  key_arn = var.existing_key_arn == null ? one(values(aws_kms_key.this)[*].arn) : var.existing_key_arn
+  made    = toset(var.modes.key == "create" || var.modes.made_key == "keep" ? ["on"] : [])
+  key_arn = var.modes.key == "create" ? one(values(aws_kms_key.this)[*].arn) : var.existing_key_arn
+}
+
+# What the key was when the deployment was made: else nothing would tell that there is one to be lost. See outputs.tf.
+resource "terraform_data" "first" {
+  input = var.modes.key
+
+  lifecycle {
+    ignore_changes = [input]
+  }
 }
 
 resource "aws_kms_key" "this" {
@@ -27,5 +36,5 @@ resource "aws_kms_key_policy" "this" {
   for_each = local.made
 
   key_id = aws_kms_key.this[each.key].key_id
-  policy = local.policy
+  policy = local.made_policy
 }

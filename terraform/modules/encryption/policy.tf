@@ -1,25 +1,36 @@
 # What the key's policy says, or has to say where somebody brings a key of their own.
 
 locals {
-  policy     = jsonencode({ Version = "2012-10-17", Statement = local.statements })
+  # Of a key that another took the place of, logs are read that were written before.
+  made_policy = jsonencode({
+    Version   = "2012-10-17"
+    Statement = concat([local.delegations["made"]], local.statements, [for statement in [local.logs] : statement if local.has_logs || var.modes.key == "existing"])
+  })
+  existing_policy = jsonencode({
+    Version   = "2012-10-17"
+    Statement = concat([local.delegations["existing"]], local.statements, [for statement in [local.logs] : statement if local.has_logs])
+  })
   log_policy = jsonencode({ Version = "2012-10-17", Statement = [local.logs] })
+  has_logs   = var.modes.log_key == "same"
+
+  # Hands the decision to IAM. Without it nobody could ever change the policy of our own key again; of somebody else's, it
+  # hands over no more than what we and our functions do with it, DynamoDB's grant included.
+  # https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html
+  # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
+  delegations = {
+    for whose, actions in {
+      made     = ["kms:*"]
+      existing = ["kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"]
+      } : whose => {
+      Sid       = "DelegateToIam"
+      Effect    = "Allow"
+      Principal = { AWS = "arn:${var.aws.partition}:iam::${var.aws.account_id}:root" }
+      Action    = actions
+      Resource  = "*"
+    }
+  }
 
   statements = concat(
-    [
-      {
-        # Hands the decision to IAM. Without it nobody could ever change the policy of our own key again; of somebody
-        # else's, it hands over no more than what we and our functions do with it, DynamoDB's grant included.
-        # https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html
-        # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
-        Sid       = "DelegateToIam"
-        Effect    = "Allow"
-        Principal = { AWS = "arn:${var.aws.partition}:iam::${var.aws.account_id}:root" }
-        Action = var.existing_key_arn == null ? ["kms:*"] : [
-          "kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*",
-        ]
-        Resource = "*"
-      },
-    ],
     [
       merge(
         {
@@ -49,7 +60,6 @@ locals {
         Resource  = "*"
       },
     ],
-    [for statement in [local.logs] : statement if var.existing_log_key_arn == null],
     # https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/private-content-restricting-access-to-s3.html
     length(var.distribution_arns) == 0 ? [] : [{
       Sid       = "DistributionsReadEncryptedThumbnails"
@@ -59,6 +69,7 @@ locals {
       Resource  = "*"
       Condition = { StringEquals = { "aws:SourceArn" = var.distribution_arns } }
     }],
+    [for statement in var.further_statements : jsondecode(statement)],
   )
 
   # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html

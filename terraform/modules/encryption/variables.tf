@@ -13,14 +13,24 @@ variable "aws" {
   })
 }
 
+variable "modes" {
+  description = "Whether a key is made (create) or there already (existing), whether the logs have the same or one that is there already (existing), and what becomes of a key that was made when another takes its place: keep, delete, or null where nobody has said."
+  type = object({
+    key      = string
+    log_key  = string
+    made_key = optional(string)
+  })
+  default = { key = "create", log_key = "same" }
+}
+
 variable "existing_key_arn" {
-  description = "ARN of somebody else's key, which is used as it is. With null, a key is made."
+  description = "ARN of somebody else's key, which is used as it is."
   type        = string
   default     = null
 }
 
 variable "existing_log_key_arn" {
-  description = "ARN of somebody else's key for the logs alone. With null, they are encrypted with the key of everything else."
+  description = "ARN of somebody else's key for the logs alone."
   type        = string
   default     = null
 }
@@ -46,6 +56,12 @@ variable "deletion_window_days" {
 
 variable "distribution_arns" {
   description = "ARNs of CloudFront distributions that may read what is encrypted with the key."
+  type        = list(string)
+  default     = []
+}
+
+variable "further_statements" {
+  description = "Further statements of the key's policy, as JSON each."
   type        = list(string)
   default     = []
 }

@@ -2,14 +2,16 @@
 # What feeds a function, and what else belongs to it alone, is in the module that calls this one.
 
 locals {
-  # 4 KB for names and values together. A reference is not known before the first apply; 256 characters is the longest
-  # name that SNS allows, and leaves room for the rest of the ARN of the short names we give.
+  # A file that is gone has none: what was made of it is still there to be looked at and destroyed.
+  sha256 = try(filebase64sha256(var.package.archive.file), var.package.archive.object.sha256, null)
+
+  # 4 KB, as the JSON that Lambda is sent: with its escapes, and in bytes, of which base64 makes four of each three. A
+  # reference is not known before the first apply; 256 characters is the longest name that SNS allows, and leaves room for
+  # the rest of the ARN of the short names we give.
   # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
   environment_bytes_allowed = 4096
-  environment_bytes = sum(concat(
-    [for name, value in var.environment : length(name) + length(value)],
-    [for name in keys(var.references) : length(name) + 256],
-  ))
+  environment_base64        = base64encode(jsonencode(merge(var.environment, { for name in keys(var.references) : name => format("%256s", "") })))
+  environment_bytes         = length(local.environment_base64) / 4 * 3 - length(regexall("=", local.environment_base64))
 }
 
 resource "aws_lambda_function" "this" {
@@ -18,18 +20,21 @@ resource "aws_lambda_function" "this" {
   #checkov:skip=CKV_AWS_117:The deployer decides, with vpc. By default it has no way into a private network; a VPC would limit what it can send out, for the price of an endpoint for each service.
   #checkov:skip=CKV_AWS_173:Names and settings, none of them secret; Lambda's own key encrypts them at rest.
   #checkov:skip=CKV_AWS_272:Signing profiles are the account's. Anybody can build the same archive again, byte for byte, and compare its hash with that of what runs.
-  function_name    = var.name
-  description      = var.description
-  role             = aws_iam_role.this.arn
-  handler          = var.handler
-  runtime          = var.package.runtime
-  architectures    = [var.package.architecture]
-  filename         = var.package.archive
-  source_code_hash = fileexists(var.package.archive) ? filebase64sha256(var.package.archive) : null
-  layers           = var.package.layer_arns
-  memory_size      = var.sizing.memory_mb
-  timeout          = var.sizing.timeout_seconds
-  tags             = var.tags
+  function_name     = var.name
+  description       = var.description
+  role              = aws_iam_role.this.arn
+  handler           = var.handler
+  runtime           = var.package.runtime
+  architectures     = [var.package.architecture]
+  filename          = var.package.archive.file
+  s3_bucket         = try(var.package.archive.object.bucket, null)
+  s3_key            = try(var.package.archive.object.key, null)
+  s3_object_version = try(var.package.archive.object.version, null)
+  source_code_hash  = local.sha256
+  layers            = var.package.layer_arns
+  memory_size       = var.sizing.memory_mb
+  timeout           = var.sizing.timeout_seconds
+  tags              = var.tags
 
   # -1 is Lambda's word for unreserved.
   reserved_concurrent_executions = coalesce(var.sizing.reserved_concurrency, -1)
@@ -79,8 +84,8 @@ resource "aws_lambda_function" "this" {
   lifecycle {
     # Asked here and not of the input, so that what was deployed can be destroyed where no archive was built.
     precondition {
-      condition     = fileexists(var.package.archive)
-      error_message = "There is no ${var.package.archive}: build the archives before planning."
+      condition     = var.package.archive.file == null || try(fileexists(var.package.archive.file), false)
+      error_message = "There is no ${coalesce(var.package.archive.file, "archive")}: build the archives before planning."
     }
 
     precondition {

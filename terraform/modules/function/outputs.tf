@@ -14,8 +14,8 @@ output "target_arn" {
 }
 
 output "sha256" {
-  description = "SHA-256 of the function's archive in base64, as Lambda tells it of the code that it runs."
-  value       = aws_lambda_function.this.source_code_hash
+  description = "SHA-256 of the function's archive in base64, as Lambda tells it of the code that it runs; null where an object in S3 was named without."
+  value       = local.sha256
 }
 
 output "role_name" {

@@ -23,9 +23,12 @@ variable "aws" {
 }
 
 variable "package" {
-  description = "What is deployed, what it was built for, and the layers that it imports from."
+  description = "What is deployed, a file or an object in S3, what it was built for, and the layers that it imports from."
   type = object({
-    archive      = string
+    archive = object({
+      file   = string
+      object = object({ bucket = string, key = string, version = string, sha256 = string })
+    })
     runtime      = string
     architecture = string
     layer_arns   = list(string)

@@ -45,7 +45,7 @@ resource "aws_cloudwatch_event_target" "work" {
 # S3 tells the bus of the bucket's own account. Its owner has a rule there that passes events on to ours.
 # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cross-account.html
 resource "aws_cloudwatch_event_permission" "owner" {
-  for_each = toset(var.bucket.mode == "eventbridge" && var.bucket.account_id != var.aws.account_id ? ["on"] : [])
+  for_each = toset(var.bucket.mode == "eventbridge" && var.bucket.owner == "other" ? ["on"] : [])
 
   statement_id = var.names.rule
   principal    = var.bucket.account_id

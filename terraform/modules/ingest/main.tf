@@ -15,6 +15,7 @@ module "bucket" {
   noncurrent_days        = var.retention.noncurrent_days
   incomplete_upload_days = var.retention.incomplete_upload_days
   transition             = var.transition
+  further_statements     = var.further_statements
 }
 
 # A bucket has one notification configuration, and whoever writes it owns it: a second resource of this kind, here or
@@ -29,7 +30,9 @@ resource "aws_s3_bucket_notification" "uploads" {
     id        = "work"
     queue_arn = aws_sqs_queue.work.arn
     # No suffix: it would be case-sensitive and miss photo.JPG. What a file is, the function sees in its first bytes.
-    filter_prefix = var.source_prefix == "" ? null : var.source_prefix
+    # The prefix is taken as it stands in a URL, by IAM and EventBridge as it stands in the key.
+    # https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-filtering.html
+    filter_prefix = var.source_prefix == "" ? null : replace(urlencode(var.source_prefix), "%2F", "/")
     # Everything that makes an object and, unless thumbnails are to stay, that unmakes it, lifecycle expiry included,
     # which is an event family of its own.
     # https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-event-types-and-destinations.html

@@ -2,7 +2,7 @@
 # policies of those who do: the function's in modules/thumbnailer/iam.tf, operators' in modules/operator.
 
 locals {
-  bucket_name = coalesce(one(values(module.bucket)[*].name), var.bucket.name)
+  bucket_name = try(module.bucket["on"].name, var.bucket.name) # once it is there, with or without its policy
   bucket_arn  = "arn:${var.aws.partition}:s3:::${local.bucket_name}"
 
   let_sender_send = {

@@ -18,10 +18,11 @@ variable "aws" {
 }
 
 variable "bucket" {
-  description = "The bucket that is watched: made here (create), there before, with notifications that are ours from now on (existing), or one that EventBridge tells of (eventbridge)."
+  description = "The bucket that is watched: made here (create), there before, with notifications that are ours from now on (existing), or one that EventBridge tells of (eventbridge). Its owner is this account (self) or another (other)."
   type = object({
     mode       = string
     name       = string
+    owner      = string
     account_id = string
   })
 }
@@ -86,6 +87,12 @@ variable "transition" {
     storage_class = string
   })
   default = null
+}
+
+variable "further_statements" {
+  description = "Further statements of the policy of a bucket that is made here, as JSON each."
+  type        = list(string)
+  default     = []
 }
 
 variable "propagate_deletions" {

@@ -239,7 +239,7 @@ locals {
       missing    = "notBreaching" # nobody was told anything
       meaning    = "A subscriber could not be told of a failure or an alarm, and somebody waits for news that does not come."
       steps = [
-        "SNS console, topics ${join(", ", values(var.topics)[*].name)}: is a subscription gone, or its endpoint wrong?",
+        "Run thumbctl channels --stack ${var.name}: is a subscription gone, or its endpoint wrong?",
         "A queue's policy, and its key's, must let sns.amazonaws.com in; a function must exist.",
         "An https endpoint must answer with 2xx; what could not be delivered lies in the queue undelivered_queue_arn, if one was named.",
       ]

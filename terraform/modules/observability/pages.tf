@@ -4,7 +4,7 @@
 locals {
   pages = {
     pipeline-failing = {
-      meaning = "Images do not become thumbnails. The reason of this message names the alarm that went off first; on ${var.topics["warning"].name} each tells what to do."
+      meaning = "Images do not become thumbnails. The reason of this message names the alarm that went off first; each tells subscribers of warnings what to do."
       alarms = {
         systemic-errors = {
           sign       = "access denied, or something missing: the saved query ${var.name}/systemic-errors names it."

@@ -19,13 +19,14 @@ locals {
       Resource = [dirname(var.parameter_arn), "${dirname(var.parameter_arn)}/"]
     },
     {
-      # Metrics, traces and subscriptions know no resources, and pages are described to those alone who may see all
+      # Metrics, traces, subscriptions and quotas know no resources, and pages are described to those alone who may see all
       # alarms.
       # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html
       Sid = "ReadMetricsAlarmsTraces"
       Action = [
         "cloudwatch:DescribeAlarms",
         "cloudwatch:GetMetricData",
+        "lambda:GetAccountSettings",
         "sns:GetSubscriptionAttributes",
         "xray:BatchGetTraces",
       ]
@@ -123,10 +124,11 @@ locals {
       Resource = var.mapping_arns
     },
     {
-      # By the start of their names: each by its ARN, they would fill a quarter of what a managed policy may have.
+      # By their names: by the start of them, those of a deployment whose name goes on from here would be meant too. Few,
+      # since a managed policy may have 6144 characters.
       Sid      = "TestAlarms"
       Action   = ["cloudwatch:SetAlarmState"]
-      Resource = "${var.alarms_arn}-*"
+      Resource = [for name in var.tested_alarms : "${var.alarms_arn}:${name}"]
     },
     {
       # Alarms publish to the other topics themselves.

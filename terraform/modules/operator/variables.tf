@@ -62,8 +62,13 @@ variable "catalog" {
 }
 
 variable "alarms_arn" {
-  description = "What the ARNs of all alarms begin with, without the hyphen before the short name."
+  description = "What the ARNs of all alarms begin with, without the colon before the name."
   type        = string
+}
+
+variable "tested_alarms" {
+  description = "Names of the alarms with which channels can be tested."
+  type        = list(string)
 }
 
 variable "topic_arns" {

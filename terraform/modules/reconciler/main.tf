@@ -26,8 +26,9 @@ module "function" {
   package     = var.function.package
 
   # The longest that Lambda runs: a pass that takes longer goes on where it stopped, at the next time of the schedule.
-  # Two at a time would each move the other's cursor.
-  sizing = { memory_mb = 512, timeout_seconds = 900, reserved_concurrency = 1 }
+  # None is reserved, which an account with a low quota could not do: of two runs at a time, which the schedule does not
+  # make, each writes a place and the counts up to it, so the worst is that something is looked at twice.
+  sizing = { memory_mb = 512, timeout_seconds = 900 }
 
   environment = merge({
     SETTINGS          = var.settings

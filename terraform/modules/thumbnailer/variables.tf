@@ -3,7 +3,10 @@ variable "function" {
   type = object({
     name = string
     package = object({
-      archive      = string
+      archive = object({
+        file   = string
+        object = object({ bucket = string, key = string, version = string, sha256 = string })
+      })
       runtime      = string
       architecture = string
       layer_arns   = list(string)
