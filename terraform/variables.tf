@@ -618,6 +618,19 @@ variable "retry_first_seconds" {
   }
 }
 
+variable "retry_denied_seconds" {
+  description = "For how long an image that a policy denies to the function is tried again before it is recorded as failed, with the reason access-denied: longer than whatever scans new objects, and lets them be read once they are tagged, usually takes. Of five tries, each waits four times as long as the one before."
+  type        = number
+  default     = 3600
+
+  validation {
+    # A message can stay hidden for twelve hours at a time.
+    # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html
+    condition     = var.retry_denied_seconds >= 60 && var.retry_denied_seconds <= 43200 && floor(var.retry_denied_seconds) == var.retry_denied_seconds
+    error_message = "retry_denied_seconds must be a whole number of seconds from 60 to 43200, twelve hours."
+  }
+}
+
 variable "retention" {
   description = "Days for which things are kept: messages (queue_days) and dead letters (dlq_days), logs, tombstones of deleted sources, overwritten or deleted uploads (noncurrent_days), and parts of uploads that were never completed."
   type = object({
@@ -909,7 +922,8 @@ variable "function_environment" {
       "SETTINGS", "SOURCE_PREFIX", "THUMBNAILS_BUCKET", "CATALOG_TABLE", "ALERTS_TOPIC_ARN", "TOMBSTONE_DAYS", "LOG_LEVEL",
       "RETRY_FIRST_SECONDS", "SOURCE_BUCKET", "TIMEOUT_SECONDS", "IMAGES_AT_ONCE", "RENDERS_AT_ONCE",
       "WRITES_AT_ONCE", "DIGESTS_TABLE", "DIGEST_WINDOW_SECONDS", "RUNBOOK_URL", "DEBUG_SAMPLE_RATE",
-      "CURSOR_PARAMETER", "METRICS_FUNCTION", "PROPAGATE_DELETIONS", "CACHE_CONTROL",
+      "CURSOR_PARAMETER", "METRICS_FUNCTION", "PROPAGATE_DELETIONS", "CACHE_CONTROL", "RETRY_DENIED_SECONDS",
+      "MAX_RECEIVE_COUNT", "KEY_IDS",
     ])) == 0
     error_message = "function_environment must not set what the module sets itself: use the input for it."
   }

@@ -16,14 +16,15 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from thumbnail_pipeline import ordering, telemetry
-from thumbnail_pipeline.errors import Permanent, Transient
+from thumbnail_pipeline.errors import Permanent, Transient, Withheld
 from thumbnail_pipeline.images import LONGEST_KEY_BYTES, thumbnail_key
 from thumbnail_pipeline.messages import Change
 from thumbnail_pipeline.ordering import Order
 from thumbnail_pipeline.outcomes import Reason, Status, Unapplied
 from thumbnailer.catalog import State, Superseded
+from thumbnailer.refusals import Gone
 from thumbnailer.stamp import stamp
-from thumbnailer.storage import Gone, Occupied
+from thumbnailer.storage import Occupied
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -262,6 +263,11 @@ class Pipeline:
                 return _Result(source, self._workshop.render(data, attempt), None, started)
         except Permanent as failure:
             return _Result(source, None, failure, started)
+        except Withheld as withheld:
+            # Until then the row stays as it is, with the thumbnails of what was there before.
+            if attempt < self._config.denied_tries:
+                raise
+            return _Result(source, None, Permanent(withheld.reason, withheld.detail), started)
 
     def _require_storable(self, image: Image) -> None:
         for rendition in self._config.settings.renditions:

@@ -14,12 +14,15 @@ from typing import TYPE_CHECKING, TypedDict
 
 from botocore.exceptions import ClientError
 
+from thumbnail_pipeline import listing
 from thumbnail_pipeline.clients import code_of, errors_told_apart
 from thumbnail_pipeline.errors import Permanent
 from thumbnail_pipeline.images import LONGEST_KEY_BYTES, StoredThumbnail
 from thumbnail_pipeline.outcomes import Reason
+from thumbnailer.refusals import GONE, UNREADABLE, Refusals
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import datetime
 
     from botocore.response import StreamingBody
@@ -29,7 +32,6 @@ if TYPE_CHECKING:
     from thumbnail_pipeline.images import Image
     from thumbnail_pipeline.messages import ObjectEvent
 
-_GONE = frozenset({"404", "405", "412", "MethodNotAllowed", "NoSuchKey", "NoSuchVersion", "PreconditionFailed"})
 _CONDITION_FAILED = frozenset({"404", "412", "NoSuchKey", "PreconditionFailed"})
 
 
@@ -37,10 +39,6 @@ class _Headers(TypedDict, total=False):
     """What every thumbnail is stored with."""
 
     CacheControl: str
-
-
-class Gone(Exception):
-    """The source is no longer what the event spoke of: deleted or overwritten, so a newer event exists."""
 
 
 class Occupied(Exception):
@@ -75,16 +73,19 @@ class Storage:
     stored = storage.write("small/cat.jpg.webp", thumbnail, "image/webp", replacing=None)
     """
 
-    def __init__(self, s3: S3Client, thumbnails_bucket: str, cache_control: str = "") -> None:
+    def __init__(
+        self, s3: S3Client, thumbnails_bucket: str, cache_control: str = "", key_ids: Collection[str] = ()
+    ) -> None:
         self._s3 = s3
+        self._refusals = Refusals(s3, key_ids)
         self._bucket = thumbnails_bucket
         self._headers: _Headers = {"CacheControl": cache_control} if cache_control else {}
 
     def fetch(self, event: ObjectEvent, *, most_bytes: int) -> tuple[FetchedSource, bytes]:
         """Read the very object that `event` speaks of; whatever is there where it names neither version nor ETag.
 
-        Raises Gone where that object is not there any more, and Permanent (`too-large`, `archived`) where
-        it must not or cannot be read.
+        Raises Gone where that object is not there any more, Permanent (`too-large`, `archived`, …) where it must not
+        or cannot be read, and Withheld where S3 denies this one object.
         """
         request: GetObjectRequestTypeDef = {"Bucket": event.image.bucket, "Key": event.image.key}
         if event.version_id:
@@ -95,14 +96,8 @@ class Storage:
             try:
                 response = self._s3.get_object(**request)
             except ClientError as error:
-                if code_of(error) in _GONE:
-                    raise Gone(str(error)) from error
-                if code_of(error) == "InvalidObjectState":
-                    raise Permanent(Reason.ARCHIVED, "the object is in an archive tier: restore it first") from error
-                if code_of(error) == "InvalidArgument":
-                    raise Permanent(
-                        Reason.MALFORMED_MESSAGE, f"S3 does not know such a version or ETag: {error}"
-                    ) from error
+                if meaning := self._refusals.meaning(request, error):
+                    raise meaning from error
                 raise
             with contextlib.closing(response["Body"]) as body:
                 announced = response.get("ContentLength")
@@ -120,14 +115,20 @@ class Storage:
         return source, data
 
     def current(self, image: Image) -> CurrentVersion | None:
-        """Return what the key holds now, or None where it holds nothing."""
+        """Return what the key holds now, or None where it holds nothing.
+
+        Of an object that S3 denies, the bucket's listing tells, and knows no version.
+        """
         with errors_told_apart("looking at the source"):
             try:
                 response = self._s3.head_object(Bucket=image.bucket, Key=image.key)
             except ClientError as error:
-                if code_of(error) in _GONE:
+                if code_of(error) in GONE:
                     return None
-                raise
+                if code_of(error) not in UNREADABLE:
+                    raise
+                found = listing.find(self._s3, image.bucket, image.key)
+                return CurrentVersion(None, found.etag) if found else None
         return CurrentVersion(_version(response.get("VersionId")), response["ETag"].strip('"'))
 
     def write(self, key: str, data: bytes, content_type: str, *, replacing: str | None) -> StoredThumbnail:

@@ -43,8 +43,12 @@ variables {
   cache_control       = "public, max-age=3600"
   tombstone_days      = 30
   retry_first_seconds = 20
-  logging             = { level = "INFO", debug_sample_rate = 0.05 }
-  tracing             = "Active"
+  max_receive_count   = 5
+
+  retry_denied_seconds = 3600
+
+  logging = { level = "INFO", debug_sample_rate = 0.05 }
+  tracing = "Active"
 }
 
 run "function" {
@@ -61,6 +65,9 @@ run "function" {
       ALERTS_TOPIC_ARN      = "arn:aws:sns:eu-central-1:123456789012:alerts"
       TOMBSTONE_DAYS        = "30"
       RETRY_FIRST_SECONDS   = "20"
+      RETRY_DENIED_SECONDS  = "3600"
+      MAX_RECEIVE_COUNT     = "5"
+      KEY_IDS               = "k"
       TIMEOUT_SECONDS       = "60"
       LOG_LEVEL             = "INFO"
       PROPAGATE_DELETIONS   = "true"

@@ -37,6 +37,7 @@ run "bad_values_first" {
     reconcile                = { schedule = "every day" }                                                           # no such schedule
     max_receive_count        = 1                                                                                    # no second try
     retry_first_seconds      = 0                                                                                    # at once, while what failed is still down
+    retry_denied_seconds     = 50000                                                                                # longer than a message can stay hidden
     retention                = { dlq_days = 15 }                                                                    # longer than SQS keeps
     alert_subscriptions      = { ops = { protocol = "pigeon", endpoint = "roof" } }                                 # no such protocol
     alarm_thresholds         = { silent_minutes = 12 }                                                              # no whole periods
@@ -80,6 +81,7 @@ run "bad_values_first" {
     var.reconcile,
     var.max_receive_count,
     var.retry_first_seconds,
+    var.retry_denied_seconds,
     var.retention,
     var.alert_subscriptions,
     var.alarm_thresholds,

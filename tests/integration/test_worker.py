@@ -195,7 +195,7 @@ def test_a_returned_message_comes_back_after_a_short_wait(bench: Bench, monkeypa
     (received,) = sqs.receive_message(QueueUrl=url)["Messages"]
     record = {**sqs_record(body), "receiptHandle": received["ReceiptHandle"]}
     break_writes_of(bench, "a.png", failing("SlowDown", 503), monkeypatch)
-    monkeypatch.setattr("thumbnailer.postponing.delay", lambda *_: 0)
+    monkeypatch.setattr("thumbnailer.worker.delay", lambda *_: 0)
     assert bench.worker.run([record], FakeContext()) == ["message-1"]
     assert len(sqs.receive_message(QueueUrl=url)["Messages"]) == 1
 

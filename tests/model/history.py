@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from model.promises import require_kept
 from model.world import BAD, CONFIGURATIONS, GOOD, IMAGE, OTHER, World
+from support.memory_aws import Lock
 from support.pipeline import UPLOADS
 
 if TYPE_CHECKING:
@@ -113,6 +114,8 @@ class _History:
             doings.append((self._zeal, self._backfill))
         if world.versioned and world.versions:
             doings.append((3, lambda: world.delete_version(self._one_of(world.versions[::-1]))))
+        if self.world.s3.buckets[UPLOADS].current(IMAGE.key):
+            doings.append((1, lambda: world.lock(self._one_of((None, *Lock)))))
         if self._deployments:
             doings.append((2 * self._zeal, self._deploy))
         self._weighted(doings)()

@@ -15,10 +15,10 @@ from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from support.memory_aws import MemoryDynamoDB, MemoryS3, Version, refusal
+from support.memory_aws import Lock, MemoryDynamoDB, MemoryS3, Version, refusal
 from support.pipeline import TABLE, THUMBNAILS, UPLOADS, environment
 from thumbnail_pipeline import ordering
-from thumbnail_pipeline.errors import Permanent, Transient
+from thumbnail_pipeline.errors import Permanent, Systemic, Transient, Withheld
 from thumbnail_pipeline.images import Image, thumbnail_key
 from thumbnail_pipeline.messages import Change, ObjectEvent
 from thumbnail_pipeline.outcomes import Reason
@@ -98,14 +98,22 @@ class Fate(enum.Enum):
     ANSWERED = "is answered"
     REPEATED = "takes effect, its answer is lost and the SDK repeats it"
     REFUSED = "is refused by an overloaded service"
+    FORBIDDEN = "is refused, for the role has lost the permission"
     UNANSWERED = "takes effect, and no attempt of the SDK gets an answer"
     KILLED_BEFORE = "is never sent: the worker dies"
     KILLED_AFTER = "takes effect, and the worker dies"
 
 
 _READS = frozenset({"get_object", "head_object", "list_objects_v2", "get_item"})
-_READ_FATES = (Fate.REFUSED, Fate.KILLED_BEFORE)
-_WRITE_FATES = (Fate.REPEATED, Fate.REFUSED, Fate.UNANSWERED, Fate.KILLED_BEFORE, Fate.KILLED_AFTER)
+_READ_FATES = (Fate.REFUSED, Fate.FORBIDDEN, Fate.KILLED_BEFORE)
+_WRITE_FATES = (
+    Fate.REPEATED,
+    Fate.REFUSED,
+    Fate.FORBIDDEN,
+    Fate.UNANSWERED,
+    Fate.KILLED_BEFORE,
+    Fate.KILLED_AFTER,
+)
 
 
 class _Killed(BaseException):
@@ -193,6 +201,8 @@ class Delivery:
         self.began = world.tick()
         self.ended: int | None = None
         self.died = False
+        self.forbidden = False
+        """Whether a call of its was refused for want of a permission."""
         self.outcome: Outcome | None = None
         self.error: BaseException | None = None
         self.name = f"worker {number}"
@@ -300,6 +310,9 @@ class Delivery:
                 raise _Killed
             if fate is Fate.REFUSED:
                 raise refusal(name, "SlowDown", 503)
+            if fate is Fate.FORBIDDEN:
+                self.forbidden = True
+                raise refusal(name, "AccessDenied", 403, "s3:Any because no identity-based policy allows it")
             try:
                 answer = effect()
             except Exception as refused:
@@ -319,7 +332,11 @@ class Delivery:
     def _finish(self) -> None:
         self._end(died=False)
         if self.outcome is None:
-            if not isinstance(self.error, Transient):
+            # Only what others will meet may keep them from being worked on, and only an object's own matter ends as its
+            # failure.
+            systemic = isinstance(self.error, Systemic) and self.forbidden
+            withheld = isinstance(self.error, Withheld) and self._world.locked
+            if not systemic and not withheld and type(self.error) is not Transient:
                 raise AssertionError(f"{self.name} met {self.error!r}") from self.error
             return
         self._world.note(f"{self.name}: acknowledges {self.message.name} as {self.outcome.result}")
@@ -354,6 +371,8 @@ class World:
         self.deployed = 0
         self.fragile = False
         """Whether what rendered well at first fails when it is delivered again."""
+        self.locked = False
+        """Whether an object could not be read for a time."""
         self.messages: list[Message] = []
         self.deliveries: list[Delivery] = []
         self.written: dict[tuple[str, str], Delivery] = {}
@@ -388,6 +407,12 @@ class World:
         self.note(f"deletion of version {version.version_id}")
         self.s3.delete_object(Bucket=UPLOADS, Key=IMAGE.key, VersionId=version.version_id)
         return self._send(Change.VERSION_REMOVED, version_id=version.version_id)
+
+    def lock(self, lock: Lock | None) -> None:
+        """Let nobody read the newest object, or everybody again; nobody tells of either."""
+        self.note(f"the newest object is {lock.name if lock else 'free'}")
+        self.locked |= bool(lock)
+        self.s3.withhold(UPLOADS, IMAGE.key, lock)
 
     def vanish(self) -> None:
         """Delete the object, and nobody tells of it."""
@@ -452,7 +477,7 @@ class World:
         """Let everybody finish and deliver what is left, with no further mishap, until nothing is left."""
         for delivery in self.at_work:
             delivery.run()
-        for _ in range(3):
+        for _ in range(5):
             for message in self.queue:
                 self.deliver(message).run()
         assert not self.queue, "messages come back for ever"

@@ -9,9 +9,10 @@ A client has no locks, each call happens whole: whoever runs several workers ove
 
 from __future__ import annotations
 
+import enum
 import hashlib
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from io import BytesIO
@@ -50,6 +51,15 @@ class Body(BytesIO):
             yield chunk
 
 
+class Lock(enum.Enum):
+    """Why an object cannot be read: what S3 says to GET, and its status to HEAD; None where HEAD is answered."""
+
+    DENIED = ("AccessDenied", 403, 403, "with an explicit deny in a resource-based policy")
+    ARCHIVED = ("InvalidObjectState", 403, None, "The operation is not valid for the object's storage class")
+    UPLOADERS_KEY = ("InvalidRequest", 400, 400, "The object was stored using a form of Server Side Encryption.")
+    FOREIGN_KEY = ("AccessDenied", 403, None, "not authorized to perform: kms:Decrypt on resource: their-key")
+
+
 @dataclass(frozen=True)
 class Version:
     """One version of an object; `data` is None for a delete marker."""
@@ -59,6 +69,7 @@ class Version:
     content_type: str
     modified: datetime
     cache_control: str | None = None
+    lock: Lock | None = None
 
     @property
     def etag(self) -> str:
@@ -94,6 +105,9 @@ class MemoryS3:
     def get_object(self, **request: Any) -> dict[str, Any]:
         """https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html."""
         version = self._read("GetObject", **request)
+        if version.lock:
+            code, status, _, message = version.lock.value
+            raise refusal("GetObject", code, status, message)
         return {"Body": Body(version.data or b""), **self._described(request["Bucket"], version)}
 
     def head_object(self, **request: Any) -> dict[str, Any]:
@@ -104,6 +118,8 @@ class MemoryS3:
             # An answer to HEAD has no body, so the SDK has only the status to make a code of.
             status = error.response["ResponseMetadata"]["HTTPStatusCode"]
             raise refusal("HeadObject", str(status), status) from error
+        if version.lock and (status := version.lock.value[2]):
+            raise refusal("HeadObject", str(status), status)
         return self._described(request["Bucket"], version)
 
     def put_object(self, **request: Any) -> dict[str, Any]:
@@ -203,6 +219,11 @@ class MemoryS3:
             shown = {"Key": key, "VersionId": version.version_id, "IsLatest": newest, "LastModified": version.modified}
             answer.setdefault(kind, []).append(shown)
         return answer
+
+    def withhold(self, bucket: str, key: str, lock: Lock | None) -> None:
+        """Let nobody read the current version of an object, or everybody again."""
+        versions = self.buckets[bucket].keys[key]
+        versions[-1] = replace(versions[-1], lock=lock)
 
     def pass_time(self, seconds: int) -> None:
         """Let what is written from now on be so much younger."""

@@ -185,6 +185,16 @@ variable "retry_first_seconds" {
   type        = number
 }
 
+variable "retry_denied_seconds" {
+  description = "Seconds for which an image that S3 denies the function is tried again."
+  type        = number
+}
+
+variable "max_receive_count" {
+  description = "How often a message is delivered at most."
+  type        = number
+}
+
 variable "logging" {
   description = "How much the function logs."
   type = object({
