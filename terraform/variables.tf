@@ -305,7 +305,7 @@ variable "distribution_arns" {
 }
 
 variable "uploads_transition" {
-  description = "After how many days originals move to another storage class, and to which. With null they stay in S3 Standard. What is in GLACIER or DEEP_ARCHIVE cannot be read: where a backfill would make its thumbnails anew, it fails with the reason archived and keeps those that it has, unless somebody restored it before. GLACIER_IR can be read."
+  description = "After how many days originals move to another storage class, and to which. With null they stay in S3 Standard. What is in GLACIER or DEEP_ARCHIVE cannot be read: it keeps the thumbnails that it has, and a backfill cannot make them anew unless somebody restored it before. GLACIER_IR can be read."
   type = object({
     days          = number
     storage_class = string

@@ -27,11 +27,17 @@ if TYPE_CHECKING:
 
     from botocore.response import StreamingBody
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import GetObjectRequestTypeDef
+    from mypy_boto3_s3.type_defs import (
+        GetObjectOutputTypeDef,
+        GetObjectRequestTypeDef,
+        HeadObjectOutputTypeDef,
+        HeadObjectRequestTypeDef,
+    )
 
     from thumbnail_pipeline.images import Image
     from thumbnail_pipeline.messages import ObjectEvent
 
+_CHECKSUMS = frozenset(f"Checksum{name}" for name in ("CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256"))
 _CONDITION_FAILED = frozenset({"404", "412", "NoSuchKey", "PreconditionFailed"})
 
 
@@ -55,14 +61,19 @@ class FetchedSource:
     version_id: str | None
     content_type: str
     created_at: datetime
+    checksum: str | None
+    """Of the bytes, after the name of its algorithm; None where S3 has none."""
 
 
 @dataclass(frozen=True)
-class CurrentVersion:
-    """The version and ETag that a key has now."""
+class Seen:
+    """What S3 tells of an object without handing it out."""
 
     version_id: str | None
     etag: str
+    size: int
+    """Bytes."""
+    checksum: str | None = None
 
 
 class Storage:
@@ -87,7 +98,11 @@ class Storage:
         Raises Gone where that object is not there any more, Permanent (`too-large`, `archived`, …) where it must not
         or cannot be read, and Withheld where S3 denies this one object.
         """
-        request: GetObjectRequestTypeDef = {"Bucket": event.image.bucket, "Key": event.image.key}
+        request: GetObjectRequestTypeDef = {
+            "Bucket": event.image.bucket,
+            "Key": event.image.key,
+            "ChecksumMode": "ENABLED",
+        }
         if event.version_id:
             request["VersionId"] = event.version_id
         elif event.etag:
@@ -111,25 +126,30 @@ class Storage:
             version_id=_version(response.get("VersionId")),
             content_type=response.get("ContentType", ""),
             created_at=response["LastModified"],
+            checksum=_checksum(response),
         )
         return source, data
 
-    def current(self, image: Image) -> CurrentVersion | None:
-        """Return what the key holds now, or None where it holds nothing.
+    def look(self, image: Image, version_id: str | None = None) -> Seen | None:
+        """Return what the key holds now, or a version of it, or None where there is nothing.
 
-        Of an object that S3 denies, the bucket's listing tells, and knows no version.
+        Of an object that S3 denies, the bucket's listing tells: of the current version alone, and not which it is.
         """
+        request: HeadObjectRequestTypeDef = {"Bucket": image.bucket, "Key": image.key, "ChecksumMode": "ENABLED"}
+        if version_id:
+            request["VersionId"] = version_id
         with errors_told_apart("looking at the source"):
             try:
-                response = self._s3.head_object(Bucket=image.bucket, Key=image.key)
+                response = self._s3.head_object(**request)
             except ClientError as error:
                 if code_of(error) in GONE:
                     return None
                 if code_of(error) not in UNREADABLE:
                     raise
-                found = listing.find(self._s3, image.bucket, image.key)
-                return CurrentVersion(None, found.etag) if found else None
-        return CurrentVersion(_version(response.get("VersionId")), response["ETag"].strip('"'))
+                found = None if version_id else listing.find(self._s3, image.bucket, image.key)
+                return Seen(None, found.etag, found.size) if found else None
+        etag, size = response["ETag"].strip('"'), response["ContentLength"]
+        return Seen(_version(response.get("VersionId")), etag, size, _checksum(response))
 
     def write(self, key: str, data: bytes, content_type: str, *, replacing: str | None) -> StoredThumbnail:
         """Store a thumbnail over the one with the ETag `replacing`, or where None, only if there is none.
@@ -197,6 +217,16 @@ def _read(body: StreamingBody, announced: int | None, most_bytes: int) -> bytes:
         return body.read(most_bytes + 1)
     # Without a number of bytes to read, the SDK does not copy what it reads.
     return body.read() if announced <= most_bytes else b""
+
+
+def _checksum(response: GetObjectOutputTypeDef | HeadObjectOutputTypeDef) -> str | None:
+    """The checksum that came with an object: a copy of the same bytes has it too, whatever its ETag is.
+
+    With SSE-KMS no two writes have the same ETag.
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
+    """
+    found = {name: value for name, value in response.items() if name in _CHECKSUMS}
+    return next((f"{name.removeprefix('Checksum')}:{value}" for name, value in found.items()), None)
 
 
 def _version(version_id: str | None) -> str | None:

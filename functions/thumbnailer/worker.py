@@ -58,6 +58,7 @@ _METRICS = {
     Unapplied.STALE: "Stale",
     Unapplied.DUPLICATE: "Duplicate",
     Unapplied.IGNORED: "Ignored",
+    Unapplied.KEPT: "Kept",
 }
 
 

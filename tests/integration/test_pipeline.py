@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from support.notifications import record
 from support.pictures import colour_of, picture
 from support.pipeline import RENDITIONS, THUMBNAILS, UPLOADS
+from support.pipeline import event as event_of
 from thumbnail_pipeline import ordering
 from thumbnail_pipeline.errors import Systemic
+from thumbnail_pipeline.messages import ObjectEvent, parse
 
 if TYPE_CHECKING:
     from support.pipeline import Bench
@@ -371,7 +375,7 @@ def test_a_backfill_leaves_the_thumbnails_of_an_archived_original_alone(bench: B
     backfill = replace(event, sequencer=ordering.LOWEST, version_id=None, forced=True)
     for attempt in (1, 2):
         outcome = bench.pipeline.apply(backfill, attempt=attempt)
-        assert (outcome.result, outcome.reason, outcome.report) == ("FAILED", "archived", True)
+        assert (outcome.result, outcome.reason, outcome.report) == ("KEPT", "archived", False)
     assert bench.row(KEY) == before
     assert_ready(bench, TEAL, "A1")
     # A new image that is put into an archive has no thumbnails that could be kept.
@@ -380,3 +384,50 @@ def test_a_backfill_leaves_the_thumbnails_of_an_archived_original_alone(bench: B
     assert bench.pipeline.apply(replace(archived, version_id=None), attempt=1).result == "FAILED"
     assert bench.row(KEY)["status"] == "FAILED"
     assert not bench.thumbnails()
+
+
+def test_an_old_version_that_expires_costs_a_look_and_no_rendering(versioned_bench: Bench) -> None:
+    bench = versioned_bench
+    first = bench.upload(KEY, picture("red"), sequencer="A1")
+    bench.pipeline.apply(first, attempt=1)
+    bench.pipeline.apply(bench.upload(KEY, picture("teal"), sequencer="A2"), attempt=1)
+    before = bench.thumbnails()
+    expiry = bench.remove(KEY, sequencer="A3", version_id=first.version_id)
+    bench.calls.clear()
+    assert bench.pipeline.apply(expiry, attempt=1).result == "DUPLICATE"
+    assert bench.calls == {"HeadObject": 1, "GetItem": 1, "UpdateItem": 1}
+    assert bench.thumbnails() == before
+    # Whoever still renders what was there before it comes too late.
+    late = bench.upload(KEY, picture("red"), sequencer="A25")
+    assert bench.pipeline.apply(late, attempt=1).result == "STALE"
+    assert_ready(bench, TEAL, "A3")
+
+
+@pytest.mark.parametrize("with_version", [True, False])
+@pytest.mark.parametrize("through", ["S3", "EventBridge"])
+def test_an_expiry_buries_nothing_that_is_there(bench: Bench, through: str, *, with_version: bool) -> None:
+    bench.pipeline.apply(bench.upload(KEY, picture("teal"), sequencer="A1"), attempt=1)
+    expiry = expired(KEY, "A2", through, version_id="v1" if with_version else None)
+    assert bench.pipeline.apply(expiry, attempt=1).result == "DUPLICATE"
+    assert_ready(bench, TEAL, "A2")
+    bench.s3.delete_object(Bucket=UPLOADS, Key=KEY)
+    expiry = expired(KEY, "A3", through, version_id="v1" if with_version else None)
+    assert bench.pipeline.apply(expiry, attempt=1).result == "DELETED"
+    assert bench.thumbnails() == {}
+
+
+def expired(key: str, sequencer: str, through: str, *, version_id: str | None) -> ObjectEvent:
+    """The event that S3 sends where a lifecycle rule has deleted something; AWS's own sample names no version."""
+    if through == "S3":
+        name = "LifecycleExpiration:Delete"
+        return event_of(record(key, name=name, sequencer=sequencer, version_id=version_id, etag=None, size=None))
+    s3_object = {"key": key, "sequencer": sequencer, **({"version-id": version_id} if version_id else {})}
+    detail = {
+        "bucket": {"name": UPLOADS},
+        "object": s3_object,
+        "reason": "Lifecycle Expiration",
+        "deletion-type": "Permanently Deleted",
+    }
+    (event,) = parse(json.dumps({"source": "aws.s3", "detail-type": "Object Deleted", "detail": detail}))
+    assert isinstance(event, ObjectEvent)
+    return event

@@ -58,7 +58,7 @@ class _History:
         self._deployments = self._one_of((0, 0, 1, 3))
         # How often people deploy and backfill, compared with what else they do.
         self._zeal = self._one_of((1, 1, 12))
-        self.world = World(versioned=bool(choose(2)), protocol=protocol)
+        self.world = World(versioned=bool(choose(2)), opaque=bool(choose(2)), protocol=protocol)
         self.world.fragile = choose(8) == 7
         beginning = choose(4)
         if beginning == 1:
@@ -114,8 +114,11 @@ class _History:
             doings.append((self._zeal, self._backfill))
         if world.versioned and world.versions:
             doings.append((3, lambda: world.delete_version(self._one_of(world.versions[::-1]))))
-        if self.world.s3.buckets[UPLOADS].current(IMAGE.key):
+        if current := world.s3.buckets[UPLOADS].current(IMAGE.key):
             doings.append((1, lambda: world.lock(self._one_of((None, *Lock)))))
+            doings.append((1, lambda: world.upload(current.data or b"", self._one_of((*Lock,)))))
+            if not world.versioned:
+                doings.append((1, world.expire))
         if self._deployments:
             doings.append((2 * self._zeal, self._deploy))
         self._weighted(doings)()

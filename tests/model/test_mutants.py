@@ -15,7 +15,7 @@ from model.history import Broken, play, seeded
 from model.world import Protocol
 from thumbnail_pipeline import ordering
 from thumbnail_pipeline.clients import errors_told_apart
-from thumbnail_pipeline.errors import Systemic, Withheld
+from thumbnail_pipeline.errors import Permanent, Systemic, Withheld
 from thumbnail_pipeline.images import StoredThumbnail
 from thumbnail_pipeline.messages import Change
 from thumbnail_pipeline.ordering import Order
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from thumbnail_pipeline.messages import ObjectEvent
     from thumbnail_pipeline.renderer.rendering import Thumbnail
     from thumbnailer.catalog import State
-    from thumbnailer.storage import FetchedSource
+    from thumbnailer.storage import FetchedSource, Seen
 
 _MOST_HISTORIES = 10_000
 # Histories that show what is wrong with a variant of which few do: tried before all others, for they save minutes.
@@ -151,6 +151,13 @@ class RenewsWhateverItFinds(Catalog):
         return super().claim_as_seen(self.read(row.image) or row)
 
 
+class KeepsWithoutARank(Catalog):
+    """Where the row shows the newest state already, nobody notes as of which event."""
+
+    def keep(self, row: Row, sequencer: str, seen: Seen) -> Row:
+        return super().keep(row, row.sequencer, seen) if sequencer == row.sequencer else row
+
+
 class SweepsWithoutAFence(Catalog):
     """A sweep lets whoever is at work go on."""
 
@@ -166,10 +173,17 @@ class ForgetsWhatIsObsolete(Catalog):
         return super().commit(replace(claimed, thumbnails=(), obsolete=()), state)
 
 
+class KeepsWhateverItHas(Pipeline):
+    """Thumbnails stay where the newest object cannot be read, whatever they show."""
+
+    def _kept(self, event: ObjectEvent, row: Row, failure: Permanent) -> pipeline._Decision | None:
+        return super()._kept(replace(event, etag=row.etag), row, failure)
+
+
 class NeverSweeps(Pipeline):
     """A redelivered message does not look for what it left."""
 
-    def _sweep(self, event: ObjectEvent, row: Row | None) -> None:
+    def _sweep(self, event: ObjectEvent, row: Row | None, *, keeping: bool) -> None:
         pass
 
 
@@ -242,7 +256,9 @@ _VARIANTS = [
     Protocol(catalog=ClaimsWithoutCounting),
     Protocol(catalog=RenewsWithoutATrace),
     Protocol(catalog=RenewsWhateverItFinds),
+    Protocol(catalog=KeepsWithoutARank),
     Protocol(catalog=SweepsWithoutAFence),
+    Protocol(pipeline=KeepsWhateverItHas),
     Protocol(catalog=ForgetsWhatIsObsolete),
     Protocol(pipeline=NeverSweeps),
     Protocol(pipeline=ChecksBeforeLookingUp),

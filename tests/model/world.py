@@ -361,11 +361,11 @@ class _Wire:
 class World:
     """One image, its events, the queue, and what is deployed."""
 
-    def __init__(self, *, versioned: bool = False, protocol: Protocol | None = None) -> None:
+    def __init__(self, *, versioned: bool = False, opaque: bool = False, protocol: Protocol | None = None) -> None:
         self.protocol = protocol or Protocol()
         self.versioned = versioned
         self.s3, self.dynamodb = MemoryS3(), MemoryDynamoDB()
-        self.s3.create_bucket(Bucket=UPLOADS, versioned=versioned)
+        self.s3.create_bucket(Bucket=UPLOADS, versioned=versioned, opaque=opaque)
         self.s3.create_bucket(Bucket=THUMBNAILS)
         self.dynamodb.create_table(TableName=TABLE)
         self.deployed = 0
@@ -391,9 +391,11 @@ class World:
         self.note(f"upload of {body!r}")
         return self.s3.put_object(Bucket=UPLOADS, Key=IMAGE.key, Body=body, ContentType="image/png")
 
-    def upload(self, body: bytes) -> Message:
-        """Put an object."""
+    def upload(self, body: bytes, lock: Lock | None = None) -> Message:
+        """Put an object, into an archive or where nobody may read it with a `lock`."""
         answer = self.found(body)
+        if lock:
+            self.lock(lock)
         return self._send(Change.CREATED, version_id=answer.get("VersionId"), etag=answer["ETag"].strip('"'))
 
     def delete(self) -> Message:
@@ -401,6 +403,12 @@ class World:
         self.note("deletion")
         marker = self.s3.delete_object(Bucket=UPLOADS, Key=IMAGE.key).get("VersionId")
         return self._send(Change.REMOVED, version_id=marker)
+
+    def expire(self) -> Message:
+        """Let an object without versions expire."""
+        self.note("expiry")
+        self.s3.delete_object(Bucket=UPLOADS, Key=IMAGE.key)
+        return self._send(Change.VERSION_REMOVED, version_id=None)
 
     def delete_version(self, version: Version) -> Message:
         """Delete one version, or one delete marker, for good."""

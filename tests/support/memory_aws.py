@@ -9,9 +9,11 @@ A client has no locks, each call happens whole: whoever runs several workers ove
 
 from __future__ import annotations
 
+import base64
 import enum
 import hashlib
 import re
+import zlib
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -70,11 +72,13 @@ class Version:
     modified: datetime
     cache_control: str | None = None
     lock: Lock | None = None
+    opaque: bool = False
 
     @property
     def etag(self) -> str:
-        """Names the bytes, without quotation marks."""
-        return hashlib.md5(self.data or b"", usedforsecurity=False).hexdigest()
+        """Names the bytes, without quotation marks; under SSE-KMS, those of this write."""
+        named = (self.data or b"") + (str(self.modified).encode() if self.opaque else b"")
+        return hashlib.md5(named, usedforsecurity=False).hexdigest()
 
 
 @dataclass
@@ -82,6 +86,8 @@ class Keyspace:
     """A bucket's keys and their versions, the oldest first; an unversioned bucket keeps one."""
 
     versioned: bool = False
+    opaque: bool = False
+    """Whether no two writes have the same ETag."""
     keys: dict[str, list[Version]] = field(default_factory=dict)
 
     def current(self, key: str) -> Version | None:
@@ -98,9 +104,15 @@ class MemoryS3:
         self.keys_a_page = 1000
         self._written = 0
 
-    def create_bucket(self, *, Bucket: str, versioned: bool = False) -> None:  # noqa: N803 - boto3's names
+    def create_bucket(
+        self,
+        *,
+        Bucket: str,  # noqa: N803 - boto3's names
+        versioned: bool = False,
+        opaque: bool = False,
+    ) -> None:
         """Make an empty bucket."""
-        self.buckets[Bucket] = Keyspace(versioned)
+        self.buckets[Bucket] = Keyspace(versioned, opaque)
 
     def get_object(self, **request: Any) -> dict[str, Any]:
         """https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html."""
@@ -108,7 +120,7 @@ class MemoryS3:
         if version.lock:
             code, status, _, message = version.lock.value
             raise refusal("GetObject", code, status, message)
-        return {"Body": Body(version.data or b""), **self._described(request["Bucket"], version)}
+        return {"Body": Body(version.data or b""), **self._described(request, version)}
 
     def head_object(self, **request: Any) -> dict[str, Any]:
         """https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html."""
@@ -120,7 +132,7 @@ class MemoryS3:
             raise refusal("HeadObject", str(status), status) from error
         if version.lock and (status := version.lock.value[2]):
             raise refusal("HeadObject", str(status), status)
-        return self._described(request["Bucket"], version)
+        return self._described(request, version)
 
     def put_object(self, **request: Any) -> dict[str, Any]:
         """https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html."""
@@ -235,7 +247,7 @@ class MemoryS3:
         return _EPOCH + timedelta(seconds=self._written)
 
     def _read(self, operation: str, **request: Any) -> Version:
-        bucket = self._bucket(operation, {"Bucket", "Key", "VersionId", "IfMatch"}, request)
+        bucket = self._bucket(operation, {"Bucket", "Key", "VersionId", "IfMatch", "ChecksumMode"}, request)
         if version_id := request.get("VersionId"):
             versions = bucket.keys.get(request["Key"], [])
             version = next((each for each in versions if each.version_id == version_id), None)
@@ -274,13 +286,13 @@ class MemoryS3:
         self._written += 1
         version_id = f"v{self._written:04d}" if bucket.versioned else "null"
         modified = _EPOCH + timedelta(seconds=self._written)
-        version = Version(version_id, data, content_type, modified, cache_control)
+        version = Version(version_id, data, content_type, modified, cache_control, opaque=bucket.opaque)
         before = bucket.keys.get(key, []) if bucket.versioned else []
         bucket.keys[key] = [*before, version]
         answer = {"VersionId": version_id} if bucket.versioned else {}
         return answer if data is None else {**answer, "ETag": f'"{version.etag}"'}
 
-    def _described(self, bucket: str, version: Version) -> dict[str, Any]:
+    def _described(self, request: dict[str, Any], version: Version) -> dict[str, Any]:
         described = {
             "ETag": f'"{version.etag}"',
             "ContentLength": len(version.data or b""),
@@ -288,7 +300,12 @@ class MemoryS3:
             "LastModified": version.modified,
             **({"CacheControl": version.cache_control} if version.cache_control else {}),
         }
-        return {**described, "VersionId": version.version_id} if self.buckets[bucket].versioned else described
+        if request.get("ChecksumMode") == "ENABLED":
+            crc = zlib.crc32(version.data or b"").to_bytes(4)
+            described["ChecksumCRC32"] = base64.b64encode(crc).decode()
+        if self.buckets[request["Bucket"]].versioned:
+            described["VersionId"] = version.version_id
+        return described
 
 
 # ── DynamoDB ─────────────────────────────────────────────────────────────────────────────────────────
