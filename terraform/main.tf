@@ -63,6 +63,8 @@ module "thumbnailer" {
     limits     = var.limits
     animation  = var.animation
     truncated  = var.truncated
+    include    = var.source_keys.include
+    exclude    = var.source_keys.exclude
   }
   queues = {
     work     = { arn = module.ingest.queue_arn, maximum_concurrency = local.maximum_concurrency["work"], pollers = var.pollers }

@@ -208,6 +208,22 @@ variable "source_prefix" {
   }
 }
 
+variable "source_keys" {
+  description = "Which keys are images' at all, by globs in which * matches slashes too, whatever their case; one without a slash is about what comes after the last slash of a key. With include, a key must match one of it; what matches exclude is passed over, unread, and so is a folder as consoles make them: a key that ends in a slash and has no bytes. The default of exclude is what programs leave behind in folders."
+  type = object({
+    include = optional(list(string), [])
+    exclude = optional(list(string), [".DS_Store", "._*", "Thumbs.db", "ehthumbs.db", "desktop.ini", "*.xmp", "*.aae"])
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    # Part of the function's environment, which has little room.
+    condition     = alltrue([for glob in concat(var.source_keys.include, var.source_keys.exclude) : length(glob) >= 1 && length(glob) <= 100])
+    error_message = "The globs of source_keys must have 1 to 100 characters each."
+  }
+}
+
 variable "uploads_bucket" {
   description = "The bucket that images are uploaded to. With mode create, it is made, called name or after the deployment. With existing, it was there before, and everything that it notifies is replaced by this module's notification. With eventbridge, it was there before and is not touched: its owner has S3 send its events to EventBridge, and a rule picks them out. With owner other, it is of another account, account_id. kms_key_arn is the key that its objects are encrypted with, if that is not the deployment's."
   type = object({

@@ -30,7 +30,7 @@ class Unapplied(StrEnum):
     DUPLICATE = "DUPLICATE"
     """The row shows it already."""
     IGNORED = "IGNORED"
-    """It lies outside the watched prefix, or is a deletion that thumbnails outlive."""
+    """It lies outside the watched prefix and patterns, is a folder, or a deletion that thumbnails outlive."""
     KEPT = "KEPT"
     """The object cannot be read, and is still what its thumbnails show: they stay."""
 

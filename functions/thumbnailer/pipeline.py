@@ -125,9 +125,14 @@ class Pipeline:
         # S3 does not report deletions then, but some messages may have been on their way when that was configured.
         if event.change is not Change.CREATED and not self._config.propagates_deletions:
             return Outcome(event.image, Unapplied.IGNORED)
-        # Reading the row first costs a call. It is worth it where an earlier delivery may have written one, and where a
-        # backfill is compared with it.
-        row = self._catalog.read(event.image) if attempt > 1 or event.is_backfill else None
+        is_watched = self._config.settings.watches(event.image.key, event.size if event.change is Change.CREATED else 0)
+        if event.change is Change.CREATED and not is_watched:
+            return Outcome(event.image, Unapplied.IGNORED)
+        # Reading the row first costs a call. It is worth it where an earlier delivery may have written one, where a
+        # backfill is compared with it, and where thumbnails may be left from before a key was excluded.
+        row = self._catalog.read(event.image) if attempt > 1 or event.is_backfill or not is_watched else None
+        if row is None and not is_watched:
+            return Outcome(event.image, Unapplied.IGNORED)
         unsure = attempt > 1
         outcome = None
         for _ in range(_MOST_RACES):
@@ -207,6 +212,8 @@ class Pipeline:
         current = self._storage.look(event.image)
         if current is None:
             return self._remove(event, attempt)
+        if not self._config.settings.watches(event.image.key, current.size):
+            return _Decision(Outcome(event.image, Unapplied.IGNORED), row)
         row = row or self._catalog.read(event.image)
         if row is not None:
             if decided := self._decided(event, row, attempt):

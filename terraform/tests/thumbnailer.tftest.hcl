@@ -27,6 +27,8 @@ variables {
     limits    = { bytes = 1, pixels = 2, side = 3, frames = 4, animated_pixels = 5 }
     animation = "first-frame"
     truncated = "fail"
+    include   = []
+    exclude   = ["._*"]
   }
   uploads    = { bucket_arn = "arn:aws:s3:::uploads", bucket_name = "uploads", prefix = "photos/" }
   thumbnails = { bucket_arn = "arn:aws:s3:::thumbnails", bucket_name = "thumbnails" }
@@ -90,8 +92,10 @@ run "function" {
       limits    = { bytes = 1, pixels = 2, side = 3, frames = 4, animated_pixels = 5 }
       animation = "first-frame"
       truncated = "fail"
+      include   = []
+      exclude   = ["._*"]
     }
-    error_message = "SETTINGS must carry renditions, limits and both policies, under these names."
+    error_message = "SETTINGS must carry renditions, limits, both policies and globs, under these names."
   }
 }
 

@@ -23,6 +23,7 @@ run "bad_values_first" {
     animation                = "gif"                                                                                # no such policy
     truncated                = "ignore"                                                                             # no such policy
     source_prefix            = "/photos/"                                                                           # a leading slash
+    source_keys              = { exclude = [""] }                                                                   # nothing
     uploads_bucket           = { name = "my.bucket" }                                                               # a dot
     thumbnails_bucket        = { name = "Thumbnails" }                                                              # capitals
     distribution_arns        = ["E1"]                                                                               # no ARN
@@ -67,6 +68,7 @@ run "bad_values_first" {
     var.animation,
     var.truncated,
     var.source_prefix,
+    var.source_keys,
     var.uploads_bucket,
     var.thumbnails_bucket,
     var.distribution_arns,

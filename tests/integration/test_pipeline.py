@@ -431,3 +431,32 @@ def expired(key: str, sequencer: str, through: str, *, version_id: str | None) -
     (event,) = parse(json.dumps({"source": "aws.s3", "detail-type": "Object Deleted", "detail": detail}))
     assert isinstance(event, ObjectEvent)
     return event
+
+
+class TestKeys:
+    """Objects whose names say that they are no images."""
+
+    @pytest.mark.parametrize(("key", "body"), [("album/", b""), ("album/.DS_Store", b"x")])
+    def test_they_cost_no_read(self, bench: Bench, key: str, body: bytes) -> None:
+        bench.configure(exclude=[".DS_Store"])
+        created = bench.upload(key, body, sequencer="A1")
+        bench.calls.clear()
+        assert bench.pipeline.apply(created, attempt=1).result == "IGNORED"
+        assert bench.pipeline.apply(replace(created, sequencer=ordering.LOWEST), attempt=1).result == "IGNORED"
+        assert not bench.calls
+        removed = bench.remove(key, sequencer="A2")
+        bench.calls.clear()
+        assert bench.pipeline.apply(removed, attempt=1).result == "IGNORED"
+        assert bench.calls == {"GetItem": 1}
+        assert bench.row(key) == {}
+
+    @pytest.mark.parametrize("attempt", [1, 2])
+    def test_a_deletion_takes_the_thumbnails_of_what_is_excluded_by_now(self, bench: Bench, attempt: int) -> None:
+        bench.pipeline.apply(bench.upload(KEY, picture("teal"), sequencer="A1"), attempt=1)
+        bench.configure(exclude=["*.png"])
+        assert bench.pipeline.apply(bench.upload(KEY, picture("red"), sequencer="A2"), attempt=1).result == "IGNORED"
+        assert_ready(bench, TEAL, "A1")
+        assert bench.pipeline.apply(expired(KEY, "A3", "S3", version_id="v1"), attempt=attempt).result == "IGNORED"
+        assert_ready(bench, TEAL, "A1")
+        assert bench.pipeline.apply(bench.remove(KEY, sequencer="A4"), attempt=attempt).result == "DELETED"
+        assert bench.thumbnails() == {}

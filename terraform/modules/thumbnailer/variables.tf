@@ -92,6 +92,8 @@ variable "settings" {
     })
     animation = string
     truncated = string
+    include   = list(string)
+    exclude   = list(string)
   })
 }
 
