@@ -24,7 +24,7 @@ from thumbnail_pipeline.outcomes import Reason, Status, Unapplied
 from thumbnailer.catalog import State, Superseded
 from thumbnailer.refusals import Gone
 from thumbnailer.stamp import stamp
-from thumbnailer.storage import Occupied, Seen
+from thumbnailer.storage import Occupied, Packed, Seen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -291,15 +291,22 @@ class Pipeline:
     # ── the steps on the way ─────────────────────────────────────────────────────────────────────────
 
     def _fetch_and_render(self, event: ObjectEvent, attempt: int) -> _Result:
-        started = time.monotonic()
         limit = self._config.settings.limits.bytes
+        # No more than the limit is ever read, and where no size is known, it may be that much.
+        room = min(limit if event.size is None else event.size, limit)
+        try:
+            return self._fetch_and_render_within(room, event, attempt)
+        except Packed:
+            return self._fetch_and_render_within(limit, event, attempt)
+
+    def _fetch_and_render_within(self, room: int, event: ObjectEvent, attempt: int) -> _Result:
+        started = time.monotonic()
         source = None
         try:
             self._require_storable(event.image)
-            # No more than the limit is ever read, and where no size is known, it may be that much.
-            with self._workshop.hold(min(limit if event.size is None else event.size, limit)):
+            with self._workshop.hold(room):
                 with telemetry.step("fetch"):
-                    source, data = self._storage.fetch(event, most_bytes=limit)
+                    source, data = self._storage.fetch(event, most_bytes=self._config.settings.limits.bytes, room=room)
                 return _Result(source, self._workshop.render(data, attempt), None, started)
         except Permanent as failure:
             return _Result(source, None, failure, started)

@@ -9,6 +9,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-deletes.html
 from __future__ import annotations
 
 import contextlib
+import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict
 
@@ -45,6 +46,10 @@ class _Headers(TypedDict, total=False):
     """What every thumbnail is stored with."""
 
     CacheControl: str
+
+
+class Packed(Exception):
+    """The object is compressed, and may take more room than it was given when it is unpacked."""
 
 
 class Occupied(Exception):
@@ -92,11 +97,12 @@ class Storage:
         self._bucket = thumbnails_bucket
         self._headers: _Headers = {"CacheControl": cache_control} if cache_control else {}
 
-    def fetch(self, event: ObjectEvent, *, most_bytes: int) -> tuple[FetchedSource, bytes]:
+    def fetch(self, event: ObjectEvent, *, most_bytes: int, room: int) -> tuple[FetchedSource, bytes]:
         """Read the very object that `event` speaks of; whatever is there where it names neither version nor ETag.
 
-        Raises Gone where that object is not there any more, Permanent (`too-large`, `archived`, …) where it must not
-        or cannot be read, and Withheld where S3 denies this one object.
+        What was stored as compressed with gzip is unpacked, to `most_bytes` at most. Raises Packed where there is not
+        that much `room`, Gone where that object is not there any more, Permanent (`too-large`, `archived`, …) where it
+        must not or cannot be read, and Withheld where S3 denies this one object.
         """
         request: GetObjectRequestTypeDef = {
             "Bucket": event.image.bucket,
@@ -115,6 +121,9 @@ class Storage:
                     raise meaning from error
                 raise
             with contextlib.closing(response["Body"]) as body:
+                is_packed = "gzip" in response.get("ContentEncoding", "")
+                if is_packed and room < most_bytes:
+                    raise Packed
                 announced = response.get("ContentLength")
                 data = _read(body, announced, most_bytes)
         size = max(announced or 0, len(data))
@@ -128,7 +137,7 @@ class Storage:
             created_at=response["LastModified"],
             checksum=_checksum(response),
         )
-        return source, data
+        return source, _unpacked(data, most_bytes) if is_packed else data
 
     def look(self, image: Image, version_id: str | None = None) -> Seen | None:
         """Return what the key holds now, or a version of it, or None where there is nothing.
@@ -217,6 +226,31 @@ def _read(body: StreamingBody, announced: int | None, most_bytes: int) -> bytes:
         return body.read(most_bytes + 1)
     # Without a number of bytes to read, the SDK does not copy what it reads.
     return body.read() if announced <= most_bytes else b""
+
+
+def _unpacked(data: bytes, most_bytes: int) -> bytes:
+    """Unpack what was stored with `Content-Encoding: gzip`, unless whoever stored it only said so.
+
+    https://www.rfc-editor.org/rfc/rfc1952
+    """
+    if not data.startswith(b"\x1f\x8b"):
+        return data
+    unpacked = b""
+    try:
+        # A file may have several members, one after the other.
+        while data and len(unpacked) <= most_bytes:
+            member = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+            unpacked += member.decompress(data, most_bytes + 1 - len(unpacked))
+            if not member.eof and len(unpacked) <= most_bytes:
+                raise Permanent(Reason.TRUNCATED, "it is stored with Content-Encoding: gzip, and ends too early")
+            data = member.unused_data
+    except zlib.error as error:
+        raise Permanent(
+            Reason.CORRUPT, f"it is stored with Content-Encoding: gzip, and cannot be unpacked: {error}"
+        ) from error
+    if len(unpacked) > most_bytes:
+        raise Permanent(Reason.TOO_LARGE, f"unpacked, it has more than {most_bytes:,} bytes, which is the limit")
+    return unpacked
 
 
 def _checksum(response: GetObjectOutputTypeDef | HeadObjectOutputTypeDef) -> str | None:

@@ -308,9 +308,14 @@ class _Message:
 
 
 def _age_ms(event: ObjectEvent) -> int | None:
-    """Milliseconds since the event happened, or None where nobody says when: this is what users wait for."""
+    """Milliseconds since the event happened, or None where nobody says when: this is what users wait for.
+
+    Clocks differ, and with one negative value CloudWatch shows no percentile.
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Statistics-definitions.html
+    """
     try:
-        return round((datetime.now(UTC) - datetime.fromisoformat(event.occurred_at)).total_seconds() * 1000)
+        age = datetime.now(UTC) - datetime.fromisoformat(event.occurred_at)
+        return max(0, round(age.total_seconds() * 1000))
     except (ValueError, TypeError):
         return None
 

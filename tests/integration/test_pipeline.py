@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -460,3 +461,40 @@ class TestKeys:
         assert_ready(bench, TEAL, "A1")
         assert bench.pipeline.apply(bench.remove(KEY, sequencer="A4"), attempt=attempt).result == "DELETED"
         assert bench.thumbnails() == {}
+
+
+class TestPacked:
+    """Objects that were stored with `Content-Encoding: gzip`."""
+
+    def put(self, bench: Bench, data: bytes, encoding: str = "gzip") -> ObjectEvent:
+        answer = bench.s3.put_object(Bucket=UPLOADS, Key=KEY, Body=data, ContentEncoding=encoding)
+        etag = answer["ETag"].strip('"')
+        return event_of(record(KEY, bucket=UPLOADS, sequencer="A1", etag=etag, size=len(data)))
+
+    @pytest.mark.parametrize("encoding", ["gzip", "aws-chunked,gzip"])
+    @pytest.mark.parametrize("members", [1, 2])
+    def test_they_are_unpacked(self, bench: Bench, encoding: str, members: int) -> None:
+        body = picture("teal")
+        parts = [body] if members == 1 else [body[:50], body[50:]]
+        event = self.put(bench, b"".join(map(gzip.compress, parts)), encoding)
+        assert bench.pipeline.apply(event, attempt=1).result == "READY"
+        assert_ready(bench, TEAL, "A1")
+
+    def test_what_is_not_packed_at_all_is_rendered(self, bench: Bench) -> None:
+        assert bench.pipeline.apply(self.put(bench, picture("teal")), attempt=1).result == "READY"
+
+    @pytest.mark.parametrize(
+        ("data", "reason"),
+        [
+            (gzip.compress(bytes(100_000)), "too-large"),
+            (gzip.compress(b"abc" * 99)[:20], "truncated"),
+            (b"\x1f\x8b\x08\x00" + b"x" * 30, "corrupt"),
+            (gzip.compress(b"no image"), "unidentified"),
+        ],
+    )
+    def test_why_one_fails(self, bench: Bench, data: bytes, reason: str) -> None:
+        bench.configure(limits={"bytes": 50_000})
+        outcome = bench.pipeline.apply(self.put(bench, data), attempt=1)
+        assert (outcome.result, outcome.reason) == ("FAILED", reason)
+        if reason != "unidentified":
+            assert "packed" in (outcome.detail or "") or "gzip" in (outcome.detail or "")

@@ -44,9 +44,9 @@ _ALWAYS = "fence >= :fence OR fence < :fence"
 class TakesDenialsForTheRoles(Storage):
     """What is denied of one object is taken for a fault that every image meets."""
 
-    def fetch(self, event: ObjectEvent, *, most_bytes: int) -> tuple[FetchedSource, bytes]:
+    def fetch(self, event: ObjectEvent, *, most_bytes: int, room: int) -> tuple[FetchedSource, bytes]:
         try:
-            return super().fetch(event, most_bytes=most_bytes)
+            return super().fetch(event, most_bytes=most_bytes, room=room)
         except Withheld as withheld:
             raise Systemic(str(withheld)) from withheld
 
@@ -54,9 +54,9 @@ class TakesDenialsForTheRoles(Storage):
 class TakesDenialsForTheObjects(Storage):
     """What is denied of everything is taken for one object's own matter."""
 
-    def fetch(self, event: ObjectEvent, *, most_bytes: int) -> tuple[FetchedSource, bytes]:
+    def fetch(self, event: ObjectEvent, *, most_bytes: int, room: int) -> tuple[FetchedSource, bytes]:
         try:
-            return super().fetch(event, most_bytes=most_bytes)
+            return super().fetch(event, most_bytes=most_bytes, room=room)
         except Systemic as systemic:
             raise Withheld(Reason.ACCESS_DENIED, str(systemic)) from systemic
 
