@@ -81,7 +81,8 @@ def rage(storm: Storm, deployment: Deployment) -> Books:
     keys = [f"storm-{storm.seed}/{number:03d} ü+%.png" for number in range(storm.keys)]
     proxy = faults.start(deployment.stack.endpoint_url, deployment.stack.directory)
     try:
-        with deployment.environment(AWS_ENDPOINT_URL=proxy.endpoint_url), deployment.visibility(5):
+        changed = {"AWS_ENDPOINT_URL": proxy.endpoint_url, "RETRY_DENIED_SECONDS": "5"}
+        with deployment.environment(**changed), deployment.visibility(5):
             proxy.fail(FAULTS)
             _all_at_once(storm, deployment, keys, books)
             proxy.fail([])
