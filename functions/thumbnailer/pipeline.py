@@ -222,7 +222,9 @@ class Pipeline:
                 return _Decision(
                     Outcome(event.image, Unapplied.DUPLICATE), self._catalog.keep(row, event.sequencer, current)
                 )
-        as_created = replace(event, change=Change.CREATED, version_id=current.version_id, etag=current.etag)
+        as_created = replace(
+            event, change=Change.CREATED, version_id=current.version_id, etag=current.etag, size=current.size
+        )
         return self._create(as_created, attempt, row)
 
     def _backfill(self, event: ObjectEvent, attempt: int, row: Row | None) -> _Decision:

@@ -60,6 +60,8 @@ class _History:
         self._zeal = self._one_of((1, 1, 12))
         self.world = World(versioned=bool(choose(2)), opaque=bool(choose(2)), protocol=protocol)
         self.world.fragile = choose(8) == 7
+        # Whether objects are archived, denied, or encrypted with a key of their own.
+        self._locking = choose(4) == 3
         beginning = choose(4)
         if beginning == 1:
             self.world.found(self._body())
@@ -115,8 +117,9 @@ class _History:
         if world.versioned and world.versions:
             doings.append((3, lambda: world.delete_version(self._one_of(world.versions[::-1]))))
         if current := world.s3.buckets[UPLOADS].current(IMAGE.key):
-            doings.append((1, lambda: world.lock(self._one_of((None, *Lock)))))
-            doings.append((1, lambda: world.upload(current.data or b"", self._one_of((*Lock,)))))
+            if self._locking:
+                doings.append((3, lambda: world.lock(self._one_of((None, *Lock)))))
+                doings.append((3, lambda: world.upload(current.data or b"", self._one_of((*Lock,)))))
             if not world.versioned:
                 doings.append((1, world.expire))
         if self._deployments:
