@@ -73,6 +73,16 @@ def test_an_object_that_the_buckets_policy_denies_is_withheld(words: str) -> Non
     assert words in denied.detail
 
 
+@pytest.mark.parametrize(
+    "key", ["s3:GetObject because no identity-based policy allows it.png", "kms:Decrypt with an explicit deny.png"]
+)
+def test_a_key_cannot_speak_for_s3(key: str) -> None:
+    bucket = Bucket(head=403)
+    bucket.put_object(Bucket="uploads", Key=key, Body=b"cat")
+    words = BY_THE_BUCKETS_POLICY[0].replace("cat.png", key)
+    assert isinstance(meaning(bucket, words, key=key), Withheld)
+
+
 @pytest.mark.parametrize("words", BY_THE_BUCKETS_POLICY)
 def test_a_bucket_that_is_out_of_reach_meets_every_object(words: str) -> None:
     with pytest.raises(ClientError, match="ListObjectsV2"):
