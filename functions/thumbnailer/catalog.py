@@ -125,7 +125,7 @@ class Catalog:
         has been claimed since, or a newer event has been applied.
         """
         values = {":fence": {"N": str(row.fence)}, ":sequencer": {"S": sequencer}, ":etag": {"S": seen.etag}}
-        version = ""
+        version = " REMOVE version_id"  # of an object that S3 denies, nobody knows it
         if seen.version_id:
             values[":version"], version = {"S": seen.version_id}, ", version_id = :version"
         return self._claim(row.image, f"{_KEEP}{version}", f"{_STILL_AS_SEEN} AND {_NOTHING_NEWER_THAN_SAME}", values)

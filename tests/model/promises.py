@@ -37,8 +37,8 @@ def require_kept(world: World) -> None:
         else:
             _require_made_from(world, row, source.data or b"", source.etag, listed)
             expected = source.version_id if world.versioned else None
-            # A backfill names no version, and what is too large is never read.
-            assert row.get("version_id", expected if _unread(row) else None) == expected, (
+            # A backfill names no version, what is too large is never read, and of what is denied S3 tells none.
+            assert row.get("version_id", expected if _unread(row) or world.locked else None) == expected, (
                 "the row is of another version"
             )
     stored = {key: version.etag for key, version in world.thumbnails()}
