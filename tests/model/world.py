@@ -106,14 +106,7 @@ class Fate(enum.Enum):
 
 _READS = frozenset({"get_object", "head_object", "list_objects_v2", "get_item"})
 _READ_FATES = (Fate.REFUSED, Fate.FORBIDDEN, Fate.KILLED_BEFORE)
-_WRITE_FATES = (
-    Fate.REPEATED,
-    Fate.REFUSED,
-    Fate.FORBIDDEN,
-    Fate.UNANSWERED,
-    Fate.KILLED_BEFORE,
-    Fate.KILLED_AFTER,
-)
+_WRITE_FATES = (Fate.REPEATED, Fate.REFUSED, Fate.UNANSWERED, Fate.KILLED_BEFORE, Fate.KILLED_AFTER)
 
 
 class _Killed(BaseException):
