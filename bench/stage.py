@@ -67,6 +67,9 @@ def function_environment(memory_mb: int = CORE_MB) -> dict[str, str]:
         "RUNBOOK_URL": "docs/runbook.md",
         "TOMBSTONE_DAYS": "30",
         "RETRY_FIRST_SECONDS": "20",
+        "RETRY_DENIED_SECONDS": "3600",
+        "MAX_RECEIVE_COUNT": "5",
+        "KEY_IDS": "11111111-2222-3333-4444-555555555555",
         "TIMEOUT_SECONDS": "60",
     }
 

@@ -63,6 +63,8 @@ module "thumbnailer" {
     limits     = var.limits
     animation  = var.animation
     truncated  = var.truncated
+    include    = var.source_keys.include
+    exclude    = var.source_keys.exclude
   }
   queues = {
     work     = { arn = module.ingest.queue_arn, maximum_concurrency = local.maximum_concurrency["work"], pollers = var.pollers }
@@ -84,9 +86,13 @@ module "thumbnailer" {
   other_kms_key_arns  = local.other_kms_key_arns
   tombstone_days      = var.retention.tombstone_days
   retry_first_seconds = var.retry_first_seconds
-  logging             = { level = var.log_level, debug_sample_rate = var.debug_sample_rate }
-  tracing             = var.tracing.mode
-  tags                = var.tags
+  max_receive_count   = var.max_receive_count
+
+  retry_denied_seconds = var.retry_denied_seconds
+
+  logging = { level = var.log_level, debug_sample_rate = var.debug_sample_rate }
+  tracing = var.tracing.mode
+  tags    = var.tags
 }
 
 module "reconciler" {

@@ -208,6 +208,22 @@ variable "source_prefix" {
   }
 }
 
+variable "source_keys" {
+  description = "Which keys are images' at all, by globs in which * matches slashes too, whatever their case; one without a slash is about what comes after the last slash of a key. With include, a key must match one of it; what matches exclude is passed over, unread, and so is a folder as consoles make them: a key that ends in a slash and has no bytes. The default of exclude is what programs leave behind in folders."
+  type = object({
+    include = optional(list(string), [])
+    exclude = optional(list(string), [".DS_Store", "._*", "Thumbs.db", "ehthumbs.db", "desktop.ini", "*.xmp", "*.aae"])
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    # Part of the function's environment, which has little room.
+    condition     = alltrue([for glob in concat(var.source_keys.include, var.source_keys.exclude) : length(glob) >= 1 && length(glob) <= 100])
+    error_message = "The globs of source_keys must have 1 to 100 characters each."
+  }
+}
+
 variable "uploads_bucket" {
   description = "The bucket that images are uploaded to. With mode create, it is made, called name or after the deployment. With existing, it was there before, and everything that it notifies is replaced by this module's notification. With eventbridge, it was there before and is not touched: its owner has S3 send its events to EventBridge, and a rule picks them out. With owner other, it is of another account, account_id. kms_key_arn is the key that its objects are encrypted with, if that is not the deployment's."
   type = object({
@@ -305,7 +321,7 @@ variable "distribution_arns" {
 }
 
 variable "uploads_transition" {
-  description = "After how many days originals move to another storage class, and to which. With null they stay in S3 Standard. What is in GLACIER or DEEP_ARCHIVE cannot be read: where a backfill would make its thumbnails anew, it fails with the reason archived and keeps those that it has, unless somebody restored it before. GLACIER_IR can be read."
+  description = "After how many days originals move to another storage class, and to which. With null they stay in S3 Standard. What is in GLACIER or DEEP_ARCHIVE cannot be read: it keeps the thumbnails that it has, and a backfill cannot make them anew unless somebody restored it before. GLACIER_IR can be read."
   type = object({
     days          = number
     storage_class = string
@@ -618,6 +634,19 @@ variable "retry_first_seconds" {
   }
 }
 
+variable "retry_denied_seconds" {
+  description = "For how long an image that a policy denies to the function is tried again before it is recorded as failed, with the reason access-denied: longer than whatever scans new objects, and lets them be read once they are tagged, usually takes. Of five tries, each waits four times as long as the one before."
+  type        = number
+  default     = 3600
+
+  validation {
+    # A message can stay hidden for twelve hours at a time.
+    # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html
+    condition     = var.retry_denied_seconds >= 60 && var.retry_denied_seconds <= 43200 && floor(var.retry_denied_seconds) == var.retry_denied_seconds
+    error_message = "retry_denied_seconds must be a whole number of seconds from 60 to 43200, twelve hours."
+  }
+}
+
 variable "retention" {
   description = "Days for which things are kept: messages (queue_days) and dead letters (dlq_days), logs, tombstones of deleted sources, overwritten or deleted uploads (noncurrent_days), and parts of uploads that were never completed."
   type = object({
@@ -909,7 +938,8 @@ variable "function_environment" {
       "SETTINGS", "SOURCE_PREFIX", "THUMBNAILS_BUCKET", "CATALOG_TABLE", "ALERTS_TOPIC_ARN", "TOMBSTONE_DAYS", "LOG_LEVEL",
       "RETRY_FIRST_SECONDS", "SOURCE_BUCKET", "TIMEOUT_SECONDS", "IMAGES_AT_ONCE", "RENDERS_AT_ONCE",
       "WRITES_AT_ONCE", "DIGESTS_TABLE", "DIGEST_WINDOW_SECONDS", "RUNBOOK_URL", "DEBUG_SAMPLE_RATE",
-      "CURSOR_PARAMETER", "METRICS_FUNCTION", "PROPAGATE_DELETIONS", "CACHE_CONTROL",
+      "CURSOR_PARAMETER", "METRICS_FUNCTION", "PROPAGATE_DELETIONS", "CACHE_CONTROL", "RETRY_DENIED_SECONDS",
+      "MAX_RECEIVE_COUNT", "KEY_IDS",
     ])) == 0
     error_message = "function_environment must not set what the module sets itself: use the input for it."
   }

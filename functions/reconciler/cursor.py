@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote
 
 from thumbnail_pipeline.reconciliation.findings import PassTally
 
@@ -44,7 +46,8 @@ class CursorParameter:
     def __init__(self, ssm: SSMClient, name: str, settings_fingerprint: str, prefix: str) -> None:
         self._ssm = ssm
         self._name = name
-        self._about = {"settings": settings_fingerprint, "prefix": prefix}
+        # Keys are quoted or hashed, for SSM takes {{…}} in a value for another parameter's name, and refuses it.
+        self._about = {"settings": settings_fingerprint, "prefix": sha256(prefix.encode()).hexdigest()[:16]}
 
     def read(self) -> Cursor:
         """Return where to go on: at the beginning if the last pass is over, or had other settings or another prefix.
@@ -56,15 +59,13 @@ class CursorParameter:
             document = json.loads(value)
             if any(document[name] != expected for name, expected in self._about.items()):
                 return Cursor()
-            return Cursor(str(document["after"]), PassTally.from_json(document["tally"]))
+            return Cursor(unquote(document["place"], errors="strict"), PassTally.from_json(document["tally"]))
         except (ValueError, LookupError, TypeError, AttributeError):
             return Cursor()
 
     def write(self, cursor: Cursor) -> None:
         """Let the next invocation go on at `cursor`."""
-        self._put(
-            json.dumps({**self._about, "after": cursor.after, "tally": cursor.tally.as_json()}, ensure_ascii=False)
-        )
+        self._put(json.dumps({**self._about, "place": quote(cursor.after), "tally": cursor.tally.as_json()}))
 
     def clear(self) -> None:
         """Let the next invocation begin anew."""

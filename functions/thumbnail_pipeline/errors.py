@@ -3,8 +3,9 @@
     PipelineError
     ├── Permanent   recorded with a reason, counted, alerted, acknowledged: trying again cannot help
     ├── Transient   this message alone goes back to the queue
-    │   └── OutOfTime   untouched, for the invocation is nearly over
-    └── Systemic    the whole invocation fails: no message can succeed until a person acts
+    │   ├── OutOfTime   untouched, for the invocation is nearly over
+    │   └── Withheld    S3 denies this object: it goes back for longer, and is given up in the end
+    └── Systemic    the whole invocation fails: others would meet it too, until a person acts
 
 Systemic faults must not be reported as batch item failures: partial batch responses switch off the
 back-off of Lambda's pollers, and a broken policy would burn the backlog into the dead-letter queue.
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from thumbnail_pipeline.outcomes import Reason
 
-__all__ = ["OutOfTime", "Permanent", "PipelineError", "Systemic", "Transient"]
+__all__ = ["OutOfTime", "Permanent", "PipelineError", "Systemic", "Transient", "Withheld"]
 
 
 class PipelineError(Exception):
@@ -50,5 +51,20 @@ class OutOfTime(Transient):
     """Not begun, because it could not be finished before Lambda ends the invocation."""
 
 
+class Withheld(Transient):
+    """S3 denies this one object, as it does where objects are scanned first: `reason` is what it fails for in the end.
+
+    raise Withheld(Reason.ACCESS_DENIED, "S3 denies it: explicit deny in a resource-based policy")
+    """
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(reason, detail)
+        self.reason = reason
+        self.detail = detail
+
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.detail}"
+
+
 class Systemic(PipelineError):
-    """Access denied, a missing table, bad configuration: every message would fail the same way."""
+    """A lost permission, a missing table, bad configuration: other messages would fail the same way."""

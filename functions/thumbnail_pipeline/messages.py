@@ -33,7 +33,7 @@ class Change(enum.Enum):
     REMOVED = "removed"
     """The key has no current object any more: deleted, or hidden by a delete marker."""
     VERSION_REMOVED = "version-removed"
-    """One version is gone for good; whether the key still has a current object is open."""
+    """One version is gone for good, or was said to be; whether the key still has a current object is open."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,9 @@ _CHANGES = {
     "ObjectCreated": Change.CREATED,
     "ObjectRemoved:Delete": Change.REMOVED,
     "ObjectRemoved:DeleteMarkerCreated": Change.REMOVED,
-    "LifecycleExpiration:Delete": Change.REMOVED,
+    # It tells of versions that expired, too, and AWS's own sample of such an event names none.
+    # https://docs.aws.amazon.com/AmazonS3/latest/userguide/lifecycle-configure-notification.html
+    "LifecycleExpiration:Delete": Change.VERSION_REMOVED,
     "LifecycleExpiration:DeleteMarkerCreated": Change.REMOVED,
 }
 
@@ -157,8 +159,9 @@ def _from_event_bridge(message: dict[str, Any]) -> ObjectEvent:
         change = Change.CREATED
     elif detail_type == "Object Deleted":
         permanently = detail.get("deletion-type") == "Permanently Deleted"
-        versioned = permanently and bool(detail["object"].get("version-id"))
-        change = Change.VERSION_REMOVED if versioned else Change.REMOVED
+        expired = detail.get("reason") == "Lifecycle Expiration"
+        open_what_is_left = permanently and (expired or bool(detail["object"].get("version-id")))
+        change = Change.VERSION_REMOVED if open_what_is_left else Change.REMOVED
     else:
         raise Permanent(Reason.UNKNOWN_EVENT, f"{detail_type!r} is no creation or removal of an object")
     s3_object = detail["object"]

@@ -28,9 +28,11 @@ class Unapplied(StrEnum):
     STALE = "STALE"
     """A newer event decides."""
     DUPLICATE = "DUPLICATE"
-    """It was applied before."""
+    """The row shows it already."""
     IGNORED = "IGNORED"
-    """It lies outside the watched prefix, or is a deletion that thumbnails outlive."""
+    """It lies outside the watched prefix and patterns, is a folder, or a deletion that thumbnails outlive."""
+    KEPT = "KEPT"
+    """The object cannot be read, and is still what its thumbnails show: they stay."""
 
 
 class Undecided(StrEnum):
@@ -40,6 +42,8 @@ class Undecided(StrEnum):
     """The invocation had no time left to begin it."""
     RETURNED = "RETURNED"
     """It failed in a way that may pass."""
+    DENIED = "DENIED"
+    """S3 denies this one object, perhaps until somebody has looked at it."""
     SYSTEMIC = "SYSTEMIC"
     """Nothing can succeed until a person acts; the whole batch comes back."""
 
@@ -47,6 +51,8 @@ class Undecided(StrEnum):
 class Reason(StrEnum):
     """Why an image or a message can never be processed. docs/runbook.md#failed-images says of each what to do."""
 
+    ACCESS_DENIED = "access-denied"
+    """A policy denies this one object, and did so for as long as it was tried."""
     ARCHIVED = "archived"
     """The object is in an archive tier of S3, and cannot be read until somebody restores it."""
     CORRUPT = "corrupt"
@@ -81,5 +87,7 @@ class Reason(StrEnum):
     """The message tells of something else than the creation or removal of an object."""
     UNKNOWN_MESSAGE = "unknown-message"
     """The message is JSON, and no notification of S3."""
+    UNREADABLE_ENCRYPTION = "unreadable-encryption"
+    """It needs a key of its uploader's (SSE-C), or one that the function cannot use."""
     UNSUPPORTED_FORMAT = "unsupported-format"
     """Its format is known, and this installation does not render it."""

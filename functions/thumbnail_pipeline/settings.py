@@ -6,6 +6,7 @@ the field and the remedy.
 
 from __future__ import annotations
 
+import fnmatch
 import hashlib
 import json
 import re
@@ -108,12 +109,16 @@ class Settings:
 
     animation  animate: an animated source stays one where the format can; first-frame: it becomes a still
     truncated  what to do with a file that stops half-way: fail, or render what is there
+    include    globs, of which a key must match one to be an image's; empty matches every key
+    exclude    globs of keys that are no image's, such as what programs leave behind in folders
     """
 
     renditions: tuple[Rendition, ...]
     limits: Limits = Limits()
     animation: Animation = "first-frame"
     truncated: Truncated = "fail"
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
 
     @classmethod
     def from_json(cls, text: str) -> Settings:
@@ -140,14 +145,54 @@ class Settings:
             limits=_limits(given.get("limits", {})),
             animation=_choice(given, "", "animation", Animation, "first-frame"),
             truncated=_choice(given, "", "truncated", Truncated, "fail"),
+            include=_globs(given, "include"),
+            exclude=_globs(given, "exclude"),
         )
+
+    def watches(self, key: str, size: int | None) -> bool:
+        """Whether an object of `size` bytes, where that is known, is to have thumbnails by its name alone.
+
+        In a glob, `*` matches slashes too, and case does not matter. One without a slash is about what comes after the
+        last slash of a key. What ends in a slash and has no bytes is a folder, as consoles and copying tools make them.
+        """
+        if key.endswith("/") and size == 0:
+            return False
+        included, excluded = self._globs
+        return (not included or _matches(included, key)) and not _matches(excluded, key)
+
+    @cached_property
+    def _globs(self) -> tuple[tuple[_Glob, ...], tuple[_Glob, ...]]:
+        return tuple(map(_Glob.of, self.include)), tuple(map(_Glob.of, self.exclude))
 
     @cached_property
     def fingerprint(self) -> str:
-        """16 hex digits that change with anything that changes the bytes of a thumbnail; limits do not."""
+        """16 hex digits that change with anything that changes the bytes of a thumbnail; limits and globs do not."""
         shape = [RENDERER_VERSION, [asdict(each) for each in self.renditions], self.animation, self.truncated]
         text = json.dumps(shape, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class _Glob:
+    pattern: re.Pattern[str]
+    of_names: bool
+    """Whether it is matched with the last part of a key, and not with all of it."""
+
+    @classmethod
+    def of(cls, glob: str) -> _Glob:
+        return cls(re.compile(fnmatch.translate(glob), re.IGNORECASE), "/" not in glob)
+
+
+def _matches(globs: tuple[_Glob, ...], key: str) -> bool:
+    name = key.rpartition("/")[2]
+    return any(each.pattern.match(name if each.of_names else key) for each in globs)
+
+
+def _globs(given: Mapping[str, object], name: str) -> tuple[str, ...]:
+    value = given.get(name, [])
+    if not isinstance(value, list) or not all(isinstance(each, str) and each for each in value):
+        raise ValueError(f"{name} must be a list of globs such as '*.jpg'.")
+    return tuple(value)
 
 
 def _fields(value: object, where: str, cls: type[Settings | Rendition | Limits]) -> dict[str, object]:

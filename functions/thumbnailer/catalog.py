@@ -36,14 +36,17 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import PutItemInputTypeDef
 
     from thumbnail_pipeline.images import Image, StoredThumbnail
+    from thumbnailer.storage import Seen
 
 _NOBODY_WAS_HERE = "attribute_not_exists(source_key)"
 _NOTHING_NEWER = "sequencer < :sequencer AND claim <= :sequencer"
+_NOTHING_NEWER_THAN_SAME = "sequencer <= :sequencer AND claim <= :sequencer"
 _STILL_AS_SEEN = "fence = :fence"
 
 _CLAIM = (
     "SET claim = :sequencer, fence = if_not_exists(fence, :zero) + :one, sequencer = if_not_exists(sequencer, :lowest)"
 )
+_KEEP = "SET sequencer = :sequencer, claim = :sequencer, etag = :etag, fence = fence + :one"
 _NEXT_FENCE = "SET fence = fence + :one"
 
 _CONDITION_FAILED = "ConditionalCheckFailedException"
@@ -114,6 +117,18 @@ class Catalog:
         Raises Superseded where the row has been claimed since.
         """
         return self._claim_as_seen(row, f"{_NEXT_FENCE} REMOVE settings_fingerprint")
+
+    def keep(self, row: Row, sequencer: str, seen: Seen) -> Row:
+        """Note that `row` shows what its key holds as of the event with `sequencer`, and return it as it is now.
+
+        Older events are stale from then on, and whoever is applying one cannot commit. Raises Superseded where the row
+        has been claimed since, or a newer event has been applied.
+        """
+        values = {":fence": {"N": str(row.fence)}, ":sequencer": {"S": sequencer}, ":etag": {"S": seen.etag}}
+        version = " REMOVE version_id"  # of an object that S3 denies, nobody knows it
+        if seen.version_id:
+            values[":version"], version = {"S": seen.version_id}, ", version_id = :version"
+        return self._claim(row.image, f"{_KEEP}{version}", f"{_STILL_AS_SEEN} AND {_NOTHING_NEWER_THAN_SAME}", values)
 
     def fence_off(self, row: Row) -> Row:
         """Make every commit fail that relies on an earlier claim, or on none.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from thumbnail_pipeline.environment import Variables
 from thumbnailer.capacity import Capacity
+from thumbnailer.postponing import MOST_DENIED_TRIES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,12 +41,23 @@ class ThumbnailerConfig:
     """How long the row of a deleted image stays, to hold off late events."""
     retry_first_seconds: int
     """After the first failure that may pass, a message waits between half of this and all of it."""
+    retry_denied_seconds: int
+    """For how long an image that S3 denies is tried again."""
+    max_receive_count: int
+    """How often a message is delivered at most."""
+    key_ids: tuple[str, ...]
+    """Of the keys that buckets are encrypted with: without them no image can be read."""
     timeout_seconds: int
     """How long an invocation may take."""
     memory_bytes: int
     """What the function has in all."""
     capacity: Capacity
     """How much of its work an invocation does at a time."""
+
+    @property
+    def denied_tries(self) -> int:
+        """How often an image that S3 denies is tried before it is given up."""
+        return min(MOST_DENIED_TRIES, self.max_receive_count)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> ThumbnailerConfig:
@@ -68,6 +80,9 @@ class ThumbnailerConfig:
             runbook_url=given.text("RUNBOOK_URL"),
             tombstone_days=given.number("TOMBSTONE_DAYS"),
             retry_first_seconds=given.number("RETRY_FIRST_SECONDS"),
+            retry_denied_seconds=given.number("RETRY_DENIED_SECONDS"),
+            max_receive_count=given.number("MAX_RECEIVE_COUNT"),
+            key_ids=tuple(given.text("KEY_IDS").split()),
             timeout_seconds=given.number("TIMEOUT_SECONDS"),
             memory_bytes=memory_bytes,
             capacity=Capacity.of(

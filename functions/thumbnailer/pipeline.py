@@ -16,14 +16,15 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from thumbnail_pipeline import ordering, telemetry
-from thumbnail_pipeline.errors import Permanent, Transient
+from thumbnail_pipeline.errors import Permanent, Transient, Withheld
 from thumbnail_pipeline.images import LONGEST_KEY_BYTES, thumbnail_key
 from thumbnail_pipeline.messages import Change
 from thumbnail_pipeline.ordering import Order
 from thumbnail_pipeline.outcomes import Reason, Status, Unapplied
 from thumbnailer.catalog import State, Superseded
+from thumbnailer.refusals import Gone
 from thumbnailer.stamp import stamp
-from thumbnailer.storage import Gone, Occupied
+from thumbnailer.storage import Occupied, Packed, Seen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -42,6 +43,9 @@ _Done = TypeVar("_Done")
 
 # Every lost race means that another worker made progress on the same key. After so many in a row, let SQS try later.
 _MOST_RACES = 5
+
+# What says nothing of the bytes, which may be those of before.
+_UNREADABLE = frozenset({Reason.ACCESS_DENIED, Reason.ARCHIVED, Reason.UNREADABLE_ENCRYPTION})
 
 
 class Workshop(Protocol):
@@ -121,9 +125,14 @@ class Pipeline:
         # S3 does not report deletions then, but some messages may have been on their way when that was configured.
         if event.change is not Change.CREATED and not self._config.propagates_deletions:
             return Outcome(event.image, Unapplied.IGNORED)
-        # Reading the row first costs a call. It is worth it where an earlier delivery may have written one, and where a
-        # backfill is compared with it.
-        row = self._catalog.read(event.image) if attempt > 1 or event.is_backfill else None
+        is_watched = self._config.settings.watches(event.image.key, event.size if event.change is Change.CREATED else 0)
+        if event.change is Change.CREATED and not is_watched:
+            return Outcome(event.image, Unapplied.IGNORED)
+        # Reading the row first costs a call. It is worth it where an earlier delivery may have written one, where a
+        # backfill is compared with it, and where thumbnails may be left from before a key was excluded.
+        row = self._catalog.read(event.image) if attempt > 1 or event.is_backfill or not is_watched else None
+        if row is None and not is_watched:
+            return Outcome(event.image, Unapplied.IGNORED)
         unsure = attempt > 1
         outcome = None
         for _ in range(_MOST_RACES):
@@ -131,7 +140,7 @@ class Pipeline:
                 if outcome is None:
                     outcome, row = self._apply(event, attempt, row)
                 if unsure and outcome.result is not Status.READY:
-                    self._sweep(event, row)
+                    self._sweep(event, row, keeping=outcome.result is Unapplied.KEPT)
             except Superseded as superseded:
                 row, unsure = superseded.row, True
             else:
@@ -169,6 +178,12 @@ class Pipeline:
 
     def _create(self, event: ObjectEvent, attempt: int, row: Row | None) -> _Decision:
         result = self._fetch_and_render(event, attempt)
+        if result.failure and result.failure.reason in _UNREADABLE:
+            row = row or self._catalog.read(event.image)
+            if row is not None and (decided := self._decided(event, row, attempt)):
+                return decided
+            if row is not None and (kept := self._kept(event, row, result.failure)):
+                return kept
         state, thumbnails = self._state_of(event, result, attempt)
         if row is None:
             try:
@@ -190,11 +205,26 @@ class Pipeline:
         return self._commit_claimed(claimed, self._tombstone(event, attempt), ())
 
     def _look_again(self, event: ObjectEvent, attempt: int, row: Row | None) -> _Decision:
-        """Apply the deletion of one version for good: what the key holds now, such as an older version, decides."""
-        current = self._storage.current(event.image)
+        """A version went for good: what the key holds now, an older version perhaps, is its newest state.
+
+        Most often that is what the row shows, for an overwritten version has expired.
+        """
+        current = self._storage.look(event.image)
         if current is None:
             return self._remove(event, attempt)
-        as_created = replace(event, change=Change.CREATED, version_id=current.version_id, etag=current.etag)
+        if not self._config.settings.watches(event.image.key, current.size):
+            return _Decision(Outcome(event.image, Unapplied.IGNORED), row)
+        row = row or self._catalog.read(event.image)
+        if row is not None:
+            if decided := self._decided(event, row, attempt):
+                return decided
+            if _shows(row, current):
+                return _Decision(
+                    Outcome(event.image, Unapplied.DUPLICATE), self._catalog.keep(row, event.sequencer, current)
+                )
+        as_created = replace(
+            event, change=Change.CREATED, version_id=current.version_id, etag=current.etag, size=current.size
+        )
         return self._create(as_created, attempt, row)
 
     def _backfill(self, event: ObjectEvent, attempt: int, row: Row | None) -> _Decision:
@@ -216,13 +246,26 @@ class Pipeline:
                 return self._commit_claimed(claimed, state, thumbnails)
         if self._is_up_to_date(event, row, result.source.etag if result.source else None):
             return _Decision(Outcome(event.image, Unapplied.DUPLICATE), row)
-        failure = result.failure
-        if row.status is Status.READY and row.etag == event.etag and failure and failure.reason is Reason.ARCHIVED:
-            # It cannot be read any more, but has not changed: its thumbnails are still right, and stay.
-            return _Decision(Outcome(event.image, Status.FAILED, failure.reason, failure.detail, report=True), row)
         # The row keeps its rank, so that the next real event is the newer.
-        state, thumbnails = self._state_of(replace(event, sequencer=row.sequencer), result, attempt)
+        event = replace(event, sequencer=row.sequencer)
+        if result.failure and (kept := self._kept(event, row, result.failure)):
+            return kept
+        state, thumbnails = self._state_of(event, result, attempt)
         return self._commit_claimed(self._catalog.claim_as_seen(row), state, thumbnails)
+
+    def _kept(self, event: ObjectEvent, row: Row, failure: Permanent) -> _Decision | None:
+        """Keep the thumbnails of an object that cannot be read and is still what they show, or return None."""
+        if failure.reason not in _UNREADABLE or row.status is not Status.READY or row.claimed:
+            return None
+        seen = Seen(event.version_id, event.etag or "", event.size or 0)
+        if not _is_same_object(row, seen):
+            looked_at = self._storage.look(event.image, event.version_id)
+            if looked_at is None or not (_is_same_object(row, looked_at) or _has_same_bytes(row, looked_at)):
+                return None
+            seen = looked_at
+        if (event.sequencer, seen.etag) != (row.sequencer, row.etag):
+            row = self._catalog.keep(row, event.sequencer, seen)
+        return _Decision(Outcome(event.image, Unapplied.KEPT, failure.reason, failure.detail), row)
 
     def _bury(self, event: ObjectEvent, attempt: int, row: Row | None) -> _Decision:
         """Remove the thumbnails of an object that is gone, unless the key holds another object by now.
@@ -231,7 +274,7 @@ class Pipeline:
         """
         if row is None or row.status is Status.DELETED or not self._config.propagates_deletions:
             return _Decision(Outcome(event.image, Unapplied.STALE), row)
-        if self._storage.current(event.image):
+        if self._storage.look(event.image):
             return _Decision(Outcome(event.image, Unapplied.STALE), row)
         tombstone = self._tombstone(replace(event, sequencer=row.sequencer), attempt)
         return self._commit_claimed(self._catalog.claim_as_seen(row), tombstone, ())
@@ -250,18 +293,30 @@ class Pipeline:
     # ── the steps on the way ─────────────────────────────────────────────────────────────────────────
 
     def _fetch_and_render(self, event: ObjectEvent, attempt: int) -> _Result:
-        started = time.monotonic()
         limit = self._config.settings.limits.bytes
+        # No more than the limit is ever read, and where no size is known, it may be that much.
+        room = min(limit if event.size is None else event.size, limit)
+        try:
+            return self._fetch_and_render_within(room, event, attempt)
+        except Packed:
+            return self._fetch_and_render_within(limit, event, attempt)
+
+    def _fetch_and_render_within(self, room: int, event: ObjectEvent, attempt: int) -> _Result:
+        started = time.monotonic()
         source = None
         try:
             self._require_storable(event.image)
-            # No more than the limit is ever read, and where no size is known, it may be that much.
-            with self._workshop.hold(min(limit if event.size is None else event.size, limit)):
+            with self._workshop.hold(room):
                 with telemetry.step("fetch"):
-                    source, data = self._storage.fetch(event, most_bytes=limit)
+                    source, data = self._storage.fetch(event, most_bytes=self._config.settings.limits.bytes, room=room)
                 return _Result(source, self._workshop.render(data, attempt), None, started)
         except Permanent as failure:
             return _Result(source, None, failure, started)
+        except Withheld as withheld:
+            # Until then the row stays as it is, with the thumbnails of what was there before.
+            if attempt < self._config.denied_tries:
+                raise
+            return _Result(source, None, Permanent(withheld.reason, withheld.detail), started)
 
     def _require_storable(self, image: Image) -> None:
         for rendition in self._config.settings.renditions:
@@ -326,15 +381,17 @@ class Pipeline:
             self._workshop.side_by_side(self._storage.delete, row.obsolete)
             self._catalog.settle(row)
 
-    def _sweep(self, event: ObjectEvent, row: Row | None) -> None:
+    def _sweep(self, event: ObjectEvent, row: Row | None, *, keeping: bool) -> None:
         """Delete thumbnails that this message may have written and that the image's row does not list.
 
         Every message does this for itself before it is acknowledged, for only it knows what it wrote: in a delivery
         that died, in a lost race, or in a write whose answer was lost. Other workers are fenced off first, because what
-        is found may be theirs: they begin anew, and then write under another ETag.
+        is found may be theirs: they begin anew, and then write under another ETag. With `keeping`, the keys that the
+        row lists are left alone, even if a renewal that could not be finished has written them.
         """
         looked_up = self._workshop.side_by_side(self._storage.find, sorted(self._keys(event.image)))
-        found = [each for each in looked_up if each]
+        kept = {each.key for each in row.thumbnails} if row and keeping else set()
+        found = [each for each in looked_up if each and each.key not in kept]
         if any(row is None or thumbnail not in row.thumbnails for thumbnail in found):
             row = self._catalog.fence_off(row) if row else self._catalog.claim(event.image, event.sequencer)
             orphans = [each for each in found if each not in row.thumbnails]
@@ -351,6 +408,7 @@ class Pipeline:
         source, rendered, failure = result.source, result.rendered, result.failure
         attributes = {
             "size_bytes": source.size if source else event.size,
+            "checksum": source.checksum if source else None,
             "content_type": source.content_type if source else None,
             "created_at": _iso(source.created_at) if source else event.occurred_at or None,
             "milliseconds": round((time.monotonic() - result.started) * 1000),
@@ -392,6 +450,21 @@ class Pipeline:
             settings_fingerprint=self._config.settings.fingerprint,
             attributes={"expires_at": int(expires.timestamp()), **_about_this_attempt(attempt)},
         )
+
+
+def _is_same_object(row: Row, seen: Seen) -> bool:
+    return seen.etag == row.etag or (seen.version_id is not None and seen.version_id == row.version_id)
+
+
+def _has_same_bytes(row: Row, seen: Seen) -> bool:
+    of_the_row = (row.attributes.get("size_bytes"), row.attributes.get("checksum"))
+    return seen.checksum is not None and of_the_row == (seen.size, seen.checksum)
+
+
+def _shows(row: Row, seen: Seen) -> bool:
+    """Whether `row` has the thumbnails of that very object, and nobody is changing them."""
+    settled = row.status is Status.READY and row.settings_fingerprint is not None and not row.claimed
+    return settled and _is_same_object(row, seen)
 
 
 def _about_this_attempt(attempt: int) -> dict[str, Any]:

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 _GROWTH = 3
 _MOST_SECONDS = 900
+
+MOST_DENIED_TRIES = 5
+"""How often an image that S3 denies is tried at most."""
+_DENIED_GROWTH = 4
 # Not the generator that Python seeds at start: all functions restored from one snapshot would draw the same.
 _random = random.SystemRandom()
 
@@ -32,15 +36,24 @@ def delay(attempt: int, first_seconds: float) -> int:
     return round(_random.uniform(longest / 2, longest))
 
 
+def delay_of_denied(attempt: int, tries: int, seconds: float) -> int:
+    """Whole seconds until the next of `tries` deliveries of a message whose object S3 denied for the `attempt`-th time.
+
+    Each wait is four times the one before, and all of them together are `seconds`: whoever scans objects is done with
+    most of them soon, and with some late.
+    """
+    waits = [float(_DENIED_GROWTH) ** number for number in range(tries - 1)]
+    return round(seconds * waits[attempt - 1] / sum(waits))
+
+
 class WorkQueue:
     """The queue that a message came from: the work queue, or the backfill's."""
 
-    def __init__(self, clients: Clients, first_seconds: float) -> None:
+    def __init__(self, clients: Clients) -> None:
         self._clients = clients
-        self._first_seconds = first_seconds
 
-    def postpone(self, record: dict[str, Any], attempt: int) -> None:
-        """Let the message of an SQS `record` come back after the delay of its `attempt`.
+    def postpone(self, record: dict[str, Any], seconds: int) -> None:
+        """Let the message of an SQS `record` come back after so many seconds, at most twelve hours.
 
         Without this call, or where SQS does not answer, it comes back after the queue's visibility timeout, which is at
         least six times the function's own timeout.
@@ -53,7 +66,7 @@ class WorkQueue:
                 sqs.change_message_visibility(
                     QueueUrl=f"{sqs.meta.endpoint_url}/{account}/{name}",
                     ReceiptHandle=record["receiptHandle"],
-                    VisibilityTimeout=delay(attempt, self._first_seconds),
+                    VisibilityTimeout=seconds,
                 )
         except PipelineError as error:
             telemetry.log("WARNING", "message not postponed", message_id=record["messageId"], error=str(error))

@@ -9,27 +9,36 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-deletes.html
 from __future__ import annotations
 
 import contextlib
+import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict
 
 from botocore.exceptions import ClientError
 
+from thumbnail_pipeline import listing
 from thumbnail_pipeline.clients import code_of, errors_told_apart
 from thumbnail_pipeline.errors import Permanent
 from thumbnail_pipeline.images import LONGEST_KEY_BYTES, StoredThumbnail
 from thumbnail_pipeline.outcomes import Reason
+from thumbnailer.refusals import GONE, UNREADABLE, Refusals
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import datetime
 
     from botocore.response import StreamingBody
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import GetObjectRequestTypeDef
+    from mypy_boto3_s3.type_defs import (
+        GetObjectOutputTypeDef,
+        GetObjectRequestTypeDef,
+        HeadObjectOutputTypeDef,
+        HeadObjectRequestTypeDef,
+    )
 
     from thumbnail_pipeline.images import Image
     from thumbnail_pipeline.messages import ObjectEvent
 
-_GONE = frozenset({"404", "405", "412", "MethodNotAllowed", "NoSuchKey", "NoSuchVersion", "PreconditionFailed"})
+_CHECKSUMS = frozenset(f"Checksum{name}" for name in ("CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256"))
 _CONDITION_FAILED = frozenset({"404", "412", "NoSuchKey", "PreconditionFailed"})
 
 
@@ -39,8 +48,8 @@ class _Headers(TypedDict, total=False):
     CacheControl: str
 
 
-class Gone(Exception):
-    """The source is no longer what the event spoke of: deleted or overwritten, so a newer event exists."""
+class Packed(Exception):
+    """The object is compressed, and may take more room than it was given when it is unpacked."""
 
 
 class Occupied(Exception):
@@ -57,14 +66,19 @@ class FetchedSource:
     version_id: str | None
     content_type: str
     created_at: datetime
+    checksum: str | None
+    """Of the bytes, after the name of its algorithm; None where S3 has none."""
 
 
 @dataclass(frozen=True)
-class CurrentVersion:
-    """The version and ETag that a key has now."""
+class Seen:
+    """What S3 tells of an object without handing it out."""
 
     version_id: str | None
     etag: str
+    size: int
+    """Bytes."""
+    checksum: str | None = None
 
 
 class Storage:
@@ -75,18 +89,26 @@ class Storage:
     stored = storage.write("small/cat.jpg.webp", thumbnail, "image/webp", replacing=None)
     """
 
-    def __init__(self, s3: S3Client, thumbnails_bucket: str, cache_control: str = "") -> None:
+    def __init__(
+        self, s3: S3Client, thumbnails_bucket: str, cache_control: str = "", key_ids: Collection[str] = ()
+    ) -> None:
         self._s3 = s3
+        self._refusals = Refusals(s3, key_ids)
         self._bucket = thumbnails_bucket
         self._headers: _Headers = {"CacheControl": cache_control} if cache_control else {}
 
-    def fetch(self, event: ObjectEvent, *, most_bytes: int) -> tuple[FetchedSource, bytes]:
+    def fetch(self, event: ObjectEvent, *, most_bytes: int, room: int) -> tuple[FetchedSource, bytes]:
         """Read the very object that `event` speaks of; whatever is there where it names neither version nor ETag.
 
-        Raises Gone where that object is not there any more, and Permanent (`too-large`, `archived`) where
-        it must not or cannot be read.
+        What was stored as compressed with gzip is unpacked, to `most_bytes` at most. Raises Packed where there is not
+        that much `room`, Gone where that object is not there any more, Permanent (`too-large`, `archived`, …) where it
+        must not or cannot be read, and Withheld where S3 denies this one object.
         """
-        request: GetObjectRequestTypeDef = {"Bucket": event.image.bucket, "Key": event.image.key}
+        request: GetObjectRequestTypeDef = {
+            "Bucket": event.image.bucket,
+            "Key": event.image.key,
+            "ChecksumMode": "ENABLED",
+        }
         if event.version_id:
             request["VersionId"] = event.version_id
         elif event.etag:
@@ -95,16 +117,13 @@ class Storage:
             try:
                 response = self._s3.get_object(**request)
             except ClientError as error:
-                if code_of(error) in _GONE:
-                    raise Gone(str(error)) from error
-                if code_of(error) == "InvalidObjectState":
-                    raise Permanent(Reason.ARCHIVED, "the object is in an archive tier: restore it first") from error
-                if code_of(error) == "InvalidArgument":
-                    raise Permanent(
-                        Reason.MALFORMED_MESSAGE, f"S3 does not know such a version or ETag: {error}"
-                    ) from error
+                if meaning := self._refusals.meaning(request, error):
+                    raise meaning from error
                 raise
             with contextlib.closing(response["Body"]) as body:
+                is_packed = "gzip" in response.get("ContentEncoding", "")
+                if is_packed and room < most_bytes:
+                    raise Packed
                 announced = response.get("ContentLength")
                 data = _read(body, announced, most_bytes)
         size = max(announced or 0, len(data))
@@ -116,19 +135,30 @@ class Storage:
             version_id=_version(response.get("VersionId")),
             content_type=response.get("ContentType", ""),
             created_at=response["LastModified"],
+            checksum=_checksum(response),
         )
-        return source, data
+        return source, _unpacked(data, most_bytes) if is_packed else data
 
-    def current(self, image: Image) -> CurrentVersion | None:
-        """Return what the key holds now, or None where it holds nothing."""
+    def look(self, image: Image, version_id: str | None = None) -> Seen | None:
+        """Return what the key holds now, or a version of it, or None where there is nothing.
+
+        Of an object that S3 denies, the bucket's listing tells: of the current version alone, and not which it is.
+        """
+        request: HeadObjectRequestTypeDef = {"Bucket": image.bucket, "Key": image.key, "ChecksumMode": "ENABLED"}
+        if version_id:
+            request["VersionId"] = version_id
         with errors_told_apart("looking at the source"):
             try:
-                response = self._s3.head_object(Bucket=image.bucket, Key=image.key)
+                response = self._s3.head_object(**request)
             except ClientError as error:
-                if code_of(error) in _GONE:
+                if code_of(error) in GONE:
                     return None
-                raise
-        return CurrentVersion(_version(response.get("VersionId")), response["ETag"].strip('"'))
+                if code_of(error) not in UNREADABLE:
+                    raise
+                found = None if version_id else listing.find(self._s3, image.bucket, image.key)
+                return Seen(None, found.etag, found.size) if found else None
+        etag, size = response["ETag"].strip('"'), response["ContentLength"]
+        return Seen(_version(response.get("VersionId")), etag, size, _checksum(response))
 
     def write(self, key: str, data: bytes, content_type: str, *, replacing: str | None) -> StoredThumbnail:
         """Store a thumbnail over the one with the ETag `replacing`, or where None, only if there is none.
@@ -196,6 +226,41 @@ def _read(body: StreamingBody, announced: int | None, most_bytes: int) -> bytes:
         return body.read(most_bytes + 1)
     # Without a number of bytes to read, the SDK does not copy what it reads.
     return body.read() if announced <= most_bytes else b""
+
+
+def _unpacked(data: bytes, most_bytes: int) -> bytes:
+    """Unpack what was stored with `Content-Encoding: gzip`, unless whoever stored it only said so.
+
+    https://www.rfc-editor.org/rfc/rfc1952
+    """
+    if not data.startswith(b"\x1f\x8b"):
+        return data
+    unpacked = b""
+    try:
+        # A file may have several members, one after the other.
+        while data and len(unpacked) <= most_bytes:
+            member = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+            unpacked += member.decompress(data, most_bytes + 1 - len(unpacked))
+            if not member.eof and len(unpacked) <= most_bytes:
+                raise Permanent(Reason.TRUNCATED, "it is stored with Content-Encoding: gzip, and ends too early")
+            data = member.unused_data
+    except zlib.error as error:
+        raise Permanent(
+            Reason.CORRUPT, f"it is stored with Content-Encoding: gzip, and cannot be unpacked: {error}"
+        ) from error
+    if len(unpacked) > most_bytes:
+        raise Permanent(Reason.TOO_LARGE, f"unpacked, it has more than {most_bytes:,} bytes, which is the limit")
+    return unpacked
+
+
+def _checksum(response: GetObjectOutputTypeDef | HeadObjectOutputTypeDef) -> str | None:
+    """The checksum that came with an object: a copy of the same bytes has it too, whatever its ETag is.
+
+    With SSE-KMS no two writes have the same ETag.
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
+    """
+    found = {name: value for name, value in response.items() if name in _CHECKSUMS}
+    return next((f"{name.removeprefix('Checksum')}:{value}" for name, value in found.items()), None)
 
 
 def _version(version_id: str | None) -> str | None:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from thumbnail_pipeline import telemetry
 from thumbnail_pipeline.clients import Clients
-from thumbnail_pipeline.errors import OutOfTime, Permanent, Systemic, Transient
+from thumbnail_pipeline.errors import OutOfTime, Permanent, Systemic, Transient, Withheld
 from thumbnail_pipeline.messages import parse
 from thumbnail_pipeline.outcomes import Status, Unapplied, Undecided
 from thumbnailer.admission import Admission, Patience
@@ -30,7 +30,7 @@ from thumbnailer.catalog import Catalog
 from thumbnailer.config import ThumbnailerConfig
 from thumbnailer.digests import Digests
 from thumbnailer.pipeline import Pipeline
-from thumbnailer.postponing import WorkQueue
+from thumbnailer.postponing import WorkQueue, delay, delay_of_denied
 from thumbnailer.storage import Storage
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ _METRICS = {
     Unapplied.STALE: "Stale",
     Unapplied.DUPLICATE: "Duplicate",
     Unapplied.IGNORED: "Ignored",
+    Unapplied.KEPT: "Kept",
 }
 
 
@@ -85,7 +86,7 @@ class Worker:
         )
         return cls(
             config=config,
-            storage=Storage(clients.s3, config.thumbnails_bucket, config.cache_control),
+            storage=Storage(clients.s3, config.thumbnails_bucket, config.cache_control, config.key_ids),
             catalog=Catalog(clients.dynamodb, config.catalog_table),
             admission=Admission(config.settings, config.capacity, config.memory_bytes),
             alerts=Alerts(
@@ -94,7 +95,7 @@ class Worker:
                 Digests(clients.dynamodb, config.digests_table, config.digest_window_seconds),
                 config.runbook_url,
             ),
-            queue=WorkQueue(clients, config.retry_first_seconds),
+            queue=WorkQueue(clients),
         )
 
     def run(self, records: Sequence[dict[str, Any]], context: LambdaContext) -> list[str]:
@@ -129,8 +130,14 @@ class Worker:
             invocation.metrics.flush()
         returned = [message for message in messages if not message.done]
         for message in returned:
-            self.queue.postpone(message.record, message.attempt)
+            self.queue.postpone(message.record, self._delay(message))
         return [message.id for message in returned]
+
+    def _delay(self, message: _Message) -> int:
+        config = self.config
+        if message.withheld:
+            return delay_of_denied(message.attempt, config.denied_tries, config.retry_denied_seconds)
+        return delay(message.attempt, config.retry_first_seconds)
 
     def _tell(self, messages: Sequence[_Message]) -> None:
         """Tell people what has failed. Where they cannot be told, the messages of these failures must come back."""
@@ -197,6 +204,8 @@ class _Message:
         self.attempt = int(record["attributes"]["ApproximateReceiveCount"])
         self.failures: list[Failure] = []
         self.done = False
+        self.withheld = False
+        """Whether it comes back because S3 denies an object."""
         self._invocation = invocation
         self._metrics = invocation.metrics
 
@@ -229,6 +238,11 @@ class _Message:
         except OutOfTime:
             self._metrics.add("HandedBack")
             self._log_image("INFO", event, record, Undecided.HANDED_BACK)
+            return False
+        except Withheld as error:
+            self.withheld = True
+            self._metrics.add("Denied")
+            self._log_image("INFO", event, record, Undecided.DENIED, error=str(error))
             return False
         except Systemic as error:
             self._log_image("ERROR", event, record, Undecided.SYSTEMIC, error=str(error))
@@ -294,9 +308,14 @@ class _Message:
 
 
 def _age_ms(event: ObjectEvent) -> int | None:
-    """Milliseconds since the event happened, or None where nobody says when: this is what users wait for."""
+    """Milliseconds since the event happened, or None where nobody says when: this is what users wait for.
+
+    Clocks differ, and with one negative value CloudWatch shows no percentile.
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Statistics-definitions.html
+    """
     try:
-        return round((datetime.now(UTC) - datetime.fromisoformat(event.occurred_at)).total_seconds() * 1000)
+        age = datetime.now(UTC) - datetime.fromisoformat(event.occurred_at)
+        return max(0, round(age.total_seconds() * 1000))
     except (ValueError, TypeError):
         return None
 

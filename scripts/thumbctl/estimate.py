@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
     from thumbctl.stack import Stack
+    from thumbnail_pipeline.settings import Settings
 
 __all__ = ["estimate"]
 
@@ -90,14 +91,16 @@ def estimate(
 
 def _job(named: Sequence[str], stack: Stack | None) -> Job:
     """What to do with what is named, which is counted and never held, however much it is."""
+    settings = stack.deployed().settings if stack else None
     if not any(map(addresses.is_s3, named)):
-        return Job("import", *_counted(chain.from_iterable(map(_sizes, named))))
+        return Job("import", *_counted(chain.from_iterable(_sizes(each, settings) for each in named)))
     if len(named) > 1:
         raise typer.BadParameter("a backfill is of one s3://BUCKET/PREFIX at a time.")
     s3: S3Client = (stack.client if stack else stacks.clients())("s3")
     bucket, prefix = addresses.parsed(named[0])
     listed = listing.objects(s3, bucket, prefix=prefix)
-    return Job("backfill", *_counted(each.size for each in listed))
+    watched = (each for each in listed if settings is None or settings.watches(each.key, each.size))
+    return Job("backfill", *_counted(each.size for each in watched))
 
 
 def _counted(sizes: Iterable[int]) -> tuple[int, int]:
@@ -113,9 +116,10 @@ def _counted(sizes: Iterable[int]) -> tuple[int, int]:
     return number, total
 
 
-def _sizes(path: str) -> Iterator[int]:
+def _sizes(path: str, settings: Settings | None) -> Iterator[int]:
     """Bytes of each file that an import of `path` uploads; it tells of those in a folder that it leaves out."""
-    for each in files.below(path, ""):
+    found = files.below(path, "")
+    for each in files.watched(found, settings) if settings else found:
         if isinstance(each, SourceFile):
             yield each.size
         elif each.path in {path, os.path.abspath(path)}:  # noqa: PTH100 - as it is told of

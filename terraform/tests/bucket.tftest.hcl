@@ -68,8 +68,15 @@ run "versioned" {
       Action    = "s3:*"
       Resource  = ["arn:aws:s3:::thumbs-uploads", "arn:aws:s3:::thumbs-uploads/*"]
       Condition = { Bool = { "aws:SecureTransport" = ["false"] } }
+      }, {
+      Sid       = "DenyKeysOfUploaders"
+      Effect    = "Deny"
+      Principal = "*"
+      Action    = "s3:PutObject"
+      Resource  = "arn:aws:s3:::thumbs-uploads/*"
+      Condition = { Null = { "s3:x-amz-server-side-encryption-customer-algorithm" = "false" } }
     }]
-    error_message = "The bucket must deny everything that comes without TLS, and allow nobody anything."
+    error_message = "The bucket must deny everything that comes without TLS or with a key that only its uploader has, and allow nobody anything."
   }
 }
 

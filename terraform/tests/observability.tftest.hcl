@@ -405,9 +405,9 @@ run "dashboard" {
         ]
       ]),
       ) == toset([
-        "Age by Function", "ColdStarts by Function", "Deleted by Function", "Duplicate by Function", "Failed by Function",
-        "HandedBack by Function", "Ignored by Function", "InFlight by Function", "MemoryUsed by Function", "Ready by Function",
-        "RenderTime by Function", "Returned by Function", "Stale by Function", "Systemic by Function",
+        "Age by Function", "ColdStarts by Function", "Deleted by Function", "Denied by Function", "Duplicate by Function",
+        "Failed by Function", "HandedBack by Function", "Ignored by Function", "InFlight by Function", "Kept by Function",
+        "MemoryUsed by Function", "Ready by Function", "RenderTime by Function", "Returned by Function", "Stale by Function", "Systemic by Function",
     ])
     error_message = "Dashboard and alarms must read what the function emits."
   }

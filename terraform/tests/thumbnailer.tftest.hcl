@@ -27,6 +27,8 @@ variables {
     limits    = { bytes = 1, pixels = 2, side = 3, frames = 4, animated_pixels = 5 }
     animation = "first-frame"
     truncated = "fail"
+    include   = []
+    exclude   = ["._*"]
   }
   uploads    = { bucket_arn = "arn:aws:s3:::uploads", bucket_name = "uploads", prefix = "photos/" }
   thumbnails = { bucket_arn = "arn:aws:s3:::thumbnails", bucket_name = "thumbnails" }
@@ -43,8 +45,12 @@ variables {
   cache_control       = "public, max-age=3600"
   tombstone_days      = 30
   retry_first_seconds = 20
-  logging             = { level = "INFO", debug_sample_rate = 0.05 }
-  tracing             = "Active"
+  max_receive_count   = 5
+
+  retry_denied_seconds = 3600
+
+  logging = { level = "INFO", debug_sample_rate = 0.05 }
+  tracing = "Active"
 }
 
 run "function" {
@@ -61,6 +67,9 @@ run "function" {
       ALERTS_TOPIC_ARN      = "arn:aws:sns:eu-central-1:123456789012:alerts"
       TOMBSTONE_DAYS        = "30"
       RETRY_FIRST_SECONDS   = "20"
+      RETRY_DENIED_SECONDS  = "3600"
+      MAX_RECEIVE_COUNT     = "5"
+      KEY_IDS               = "k"
       TIMEOUT_SECONDS       = "60"
       LOG_LEVEL             = "INFO"
       PROPAGATE_DELETIONS   = "true"
@@ -83,8 +92,10 @@ run "function" {
       limits    = { bytes = 1, pixels = 2, side = 3, frames = 4, animated_pixels = 5 }
       animation = "first-frame"
       truncated = "fail"
+      include   = []
+      exclude   = ["._*"]
     }
-    error_message = "SETTINGS must carry renditions, limits and both policies, under these names."
+    error_message = "SETTINGS must carry renditions, limits, both policies and globs, under these names."
   }
 }
 

@@ -23,6 +23,7 @@ run "bad_values_first" {
     animation                = "gif"                                                                                # no such policy
     truncated                = "ignore"                                                                             # no such policy
     source_prefix            = "/photos/"                                                                           # a leading slash
+    source_keys              = { exclude = [""] }                                                                   # nothing
     uploads_bucket           = { name = "my.bucket" }                                                               # a dot
     thumbnails_bucket        = { name = "Thumbnails" }                                                              # capitals
     distribution_arns        = ["E1"]                                                                               # no ARN
@@ -37,6 +38,7 @@ run "bad_values_first" {
     reconcile                = { schedule = "every day" }                                                           # no such schedule
     max_receive_count        = 1                                                                                    # no second try
     retry_first_seconds      = 0                                                                                    # at once, while what failed is still down
+    retry_denied_seconds     = 50000                                                                                # longer than a message can stay hidden
     retention                = { dlq_days = 15 }                                                                    # longer than SQS keeps
     alert_subscriptions      = { ops = { protocol = "pigeon", endpoint = "roof" } }                                 # no such protocol
     alarm_thresholds         = { silent_minutes = 12 }                                                              # no whole periods
@@ -66,6 +68,7 @@ run "bad_values_first" {
     var.animation,
     var.truncated,
     var.source_prefix,
+    var.source_keys,
     var.uploads_bucket,
     var.thumbnails_bucket,
     var.distribution_arns,
@@ -80,6 +83,7 @@ run "bad_values_first" {
     var.reconcile,
     var.max_receive_count,
     var.retry_first_seconds,
+    var.retry_denied_seconds,
     var.retention,
     var.alert_subscriptions,
     var.alarm_thresholds,

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 from devtools.localaws import faults
 from support.deployment import eventually
 from support.pictures import colour_of, picture
+from thumbnail_pipeline.images import Image
+from thumbnail_pipeline.messages import backfill_body
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +27,10 @@ _SHADES_OFF = 10
 _HANDS = 4
 _CALM_SECONDS = 240
 
+_DENIED = {"code": "AccessDenied", "status": 403}
+_BY_THE_BUCKET = "not authorized to perform: s3:GetObject with an explicit deny in a resource-based policy"
+_BY_THE_ROLE = "not authorized to perform: s3:GetObject because no identity-based policy allows the s3:GetObject action"
+
 # What fails between the function and AWS, and how often. Everything is in AWS's own words, so the SDK's retries run.
 FAULTS: list[dict[str, Any]] = [
     {"service": "s3", "probability": 0.04, "error": {"code": "SlowDown", "status": 503}},
@@ -33,6 +39,9 @@ FAULTS: list[dict[str, Any]] = [
     {"service": "s3", "operation": "PutObject", "probability": 0.02, "response": {"abort_frac": 0.5}},
     {"service": "s3", "operation": "GetObject", "probability": 0.03, "response": {"abort_frac": 0.5}},
     {"service": "s3", "probability": 0.1, "latency": {"min": 50, "max": 500}},
+    # A policy that wants objects scanned first, and a role that has lost its permission.
+    {"service": "s3", "operation": "GetObject", "probability": 0.05, "error": _DENIED | {"message": _BY_THE_BUCKET}},
+    {"service": "s3", "operation": "GetObject", "probability": 0.02, "error": _DENIED | {"message": _BY_THE_ROLE}},
     {"service": "dynamodb", "probability": 0.04, "error": {"code": "ProvisionedThroughputExceededException"}},
     {"service": "dynamodb", "probability": 0.03, "reset": True},
     {"service": "dynamodb", "probability": 0.1, "latency": {"min": 10, "max": 300}},
@@ -72,11 +81,13 @@ def rage(storm: Storm, deployment: Deployment) -> Books:
     keys = [f"storm-{storm.seed}/{number:03d} ü+%.png" for number in range(storm.keys)]
     proxy = faults.start(deployment.stack.endpoint_url, deployment.stack.directory)
     try:
-        with deployment.environment(AWS_ENDPOINT_URL=proxy.endpoint_url), deployment.visibility(5):
+        changed = {"AWS_ENDPOINT_URL": proxy.endpoint_url, "RETRY_DENIED_SECONDS": "5"}
+        with deployment.environment(**changed), deployment.visibility(5):
             proxy.fail(FAULTS)
             _all_at_once(storm, deployment, keys, books)
             proxy.fail([])
             _wait_for_calm(deployment, books)
+            _retry_what_was_denied(deployment, keys, books)
     finally:
         proxy.process.stop()
     _check(deployment, keys, books)
@@ -152,6 +163,15 @@ def _wait_for_calm(deployment: Deployment, books: Books) -> None:
         return time.monotonic() - quiet_since[0] > 3
 
     eventually("the queue is empty", calm, within=_CALM_SECONDS)
+
+
+def _retry_what_was_denied(deployment: Deployment, keys: list[str], books: Books) -> None:
+    """Send again what was denied until it was given up, as an operator does once it can be read."""
+    denied = [key for key in keys if (deployment.row(key) or {}).get("reason") == "access-denied"]
+    for key in denied:
+        deployment.send(backfill_body(Image(deployment.outputs["source_bucket"], key)))
+    books.done["retry"] += len(denied)
+    _wait_for_calm(deployment, books)
 
 
 def _check(deployment: Deployment, keys: list[str], books: Books) -> None:

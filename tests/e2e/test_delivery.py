@@ -86,6 +86,18 @@ def test_a_lost_permission_leaves_the_backlog_in_the_queue(deployment: Deploymen
     assert row["attempts"] > 1
 
 
+def test_an_object_that_is_scanned_first_is_ready_once_it_is_tagged(deployment: Deployment) -> None:
+    with deployment.denying_what_has_no_tag("scanned/"):
+        for key in ("scanned/cat.png", "not-scanned/cat.png"):
+            deployment.upload(key, picture())
+        deployment.row_when("not-scanned/cat.png", "READY")
+        eventually("S3 denies it", lambda: '"outcome":"DENIED"' in logged_about(deployment, "scanned/cat.png"))
+        assert deployment.row("scanned/cat.png") is None
+        deployment.tag("scanned/cat.png")
+        assert deployment.row_when("scanned/cat.png", "READY", within=90)["attempts"] > 1
+    assert deployment.dead_letters() == []
+
+
 def test_a_function_that_times_out_once_then_succeeds(deployment: Deployment) -> None:
     deployment.upload("slow/warm.png", picture())
     deployment.row_when("slow/warm.png", "READY")

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from support.notifications import record
 from support.pictures import colour_of, picture
 from support.pipeline import RENDITIONS, THUMBNAILS, UPLOADS
+from support.pipeline import event as event_of
 from thumbnail_pipeline import ordering
 from thumbnail_pipeline.errors import Systemic
+from thumbnail_pipeline.messages import ObjectEvent, parse
 
 if TYPE_CHECKING:
     from support.pipeline import Bench
@@ -371,7 +376,7 @@ def test_a_backfill_leaves_the_thumbnails_of_an_archived_original_alone(bench: B
     backfill = replace(event, sequencer=ordering.LOWEST, version_id=None, forced=True)
     for attempt in (1, 2):
         outcome = bench.pipeline.apply(backfill, attempt=attempt)
-        assert (outcome.result, outcome.reason, outcome.report) == ("FAILED", "archived", True)
+        assert (outcome.result, outcome.reason, outcome.report) == ("KEPT", "archived", False)
     assert bench.row(KEY) == before
     assert_ready(bench, TEAL, "A1")
     # A new image that is put into an archive has no thumbnails that could be kept.
@@ -380,3 +385,116 @@ def test_a_backfill_leaves_the_thumbnails_of_an_archived_original_alone(bench: B
     assert bench.pipeline.apply(replace(archived, version_id=None), attempt=1).result == "FAILED"
     assert bench.row(KEY)["status"] == "FAILED"
     assert not bench.thumbnails()
+
+
+def test_an_old_version_that_expires_costs_a_look_and_no_rendering(versioned_bench: Bench) -> None:
+    bench = versioned_bench
+    first = bench.upload(KEY, picture("red"), sequencer="A1")
+    bench.pipeline.apply(first, attempt=1)
+    bench.pipeline.apply(bench.upload(KEY, picture("teal"), sequencer="A2"), attempt=1)
+    before = bench.thumbnails()
+    expiry = bench.remove(KEY, sequencer="A3", version_id=first.version_id)
+    bench.calls.clear()
+    assert bench.pipeline.apply(expiry, attempt=1).result == "DUPLICATE"
+    assert bench.calls == {"HeadObject": 1, "GetItem": 1, "UpdateItem": 1}
+    assert bench.thumbnails() == before
+    # Whoever still renders what was there before it comes too late.
+    late = bench.upload(KEY, picture("red"), sequencer="A25")
+    assert bench.pipeline.apply(late, attempt=1).result == "STALE"
+    assert_ready(bench, TEAL, "A3")
+
+
+@pytest.mark.parametrize("with_version", [True, False])
+@pytest.mark.parametrize("through", ["S3", "EventBridge"])
+def test_an_expiry_buries_nothing_that_is_there(bench: Bench, through: str, *, with_version: bool) -> None:
+    bench.pipeline.apply(bench.upload(KEY, picture("teal"), sequencer="A1"), attempt=1)
+    expiry = expired(KEY, "A2", through, version_id="v1" if with_version else None)
+    assert bench.pipeline.apply(expiry, attempt=1).result == "DUPLICATE"
+    assert_ready(bench, TEAL, "A2")
+    bench.s3.delete_object(Bucket=UPLOADS, Key=KEY)
+    expiry = expired(KEY, "A3", through, version_id="v1" if with_version else None)
+    assert bench.pipeline.apply(expiry, attempt=1).result == "DELETED"
+    assert bench.thumbnails() == {}
+
+
+def expired(key: str, sequencer: str, through: str, *, version_id: str | None) -> ObjectEvent:
+    """The event that S3 sends where a lifecycle rule has deleted something; AWS's own sample names no version."""
+    if through == "S3":
+        name = "LifecycleExpiration:Delete"
+        return event_of(record(key, name=name, sequencer=sequencer, version_id=version_id, etag=None, size=None))
+    s3_object = {"key": key, "sequencer": sequencer, **({"version-id": version_id} if version_id else {})}
+    detail = {
+        "bucket": {"name": UPLOADS},
+        "object": s3_object,
+        "reason": "Lifecycle Expiration",
+        "deletion-type": "Permanently Deleted",
+    }
+    (event,) = parse(json.dumps({"source": "aws.s3", "detail-type": "Object Deleted", "detail": detail}))
+    assert isinstance(event, ObjectEvent)
+    return event
+
+
+class TestKeys:
+    """Objects whose names say that they are no images."""
+
+    @pytest.mark.parametrize(("key", "body"), [("album/", b""), ("album/.DS_Store", b"x")])
+    def test_they_cost_no_read(self, bench: Bench, key: str, body: bytes) -> None:
+        bench.configure(exclude=[".DS_Store"])
+        created = bench.upload(key, body, sequencer="A1")
+        bench.calls.clear()
+        assert bench.pipeline.apply(created, attempt=1).result == "IGNORED"
+        assert bench.pipeline.apply(replace(created, sequencer=ordering.LOWEST), attempt=1).result == "IGNORED"
+        assert not bench.calls
+        removed = bench.remove(key, sequencer="A2")
+        bench.calls.clear()
+        assert bench.pipeline.apply(removed, attempt=1).result == "IGNORED"
+        assert bench.calls == {"GetItem": 1}
+        assert bench.row(key) == {}
+
+    @pytest.mark.parametrize("attempt", [1, 2])
+    def test_a_deletion_takes_the_thumbnails_of_what_is_excluded_by_now(self, bench: Bench, attempt: int) -> None:
+        bench.pipeline.apply(bench.upload(KEY, picture("teal"), sequencer="A1"), attempt=1)
+        bench.configure(exclude=["*.png"])
+        assert bench.pipeline.apply(bench.upload(KEY, picture("red"), sequencer="A2"), attempt=1).result == "IGNORED"
+        assert_ready(bench, TEAL, "A1")
+        assert bench.pipeline.apply(expired(KEY, "A3", "S3", version_id="v1"), attempt=attempt).result == "IGNORED"
+        assert_ready(bench, TEAL, "A1")
+        assert bench.pipeline.apply(bench.remove(KEY, sequencer="A4"), attempt=attempt).result == "DELETED"
+        assert bench.thumbnails() == {}
+
+
+class TestPacked:
+    """Objects that were stored with `Content-Encoding: gzip`."""
+
+    def put(self, bench: Bench, data: bytes, encoding: str = "gzip") -> ObjectEvent:
+        answer = bench.s3.put_object(Bucket=UPLOADS, Key=KEY, Body=data, ContentEncoding=encoding)
+        etag = answer["ETag"].strip('"')
+        return event_of(record(KEY, bucket=UPLOADS, sequencer="A1", etag=etag, size=len(data)))
+
+    @pytest.mark.parametrize("encoding", ["gzip", "aws-chunked,gzip"])
+    @pytest.mark.parametrize("members", [1, 2])
+    def test_they_are_unpacked(self, bench: Bench, encoding: str, members: int) -> None:
+        body = picture("teal")
+        parts = [body] if members == 1 else [body[:50], body[50:]]
+        event = self.put(bench, b"".join(map(gzip.compress, parts)), encoding)
+        assert bench.pipeline.apply(event, attempt=1).result == "READY"
+        assert_ready(bench, TEAL, "A1")
+
+    def test_what_is_not_packed_at_all_is_rendered(self, bench: Bench) -> None:
+        assert bench.pipeline.apply(self.put(bench, picture("teal")), attempt=1).result == "READY"
+
+    @pytest.mark.parametrize(
+        ("data", "reason"),
+        [
+            (gzip.compress(bytes(100_000)), "too-large"),
+            (gzip.compress(b"abc" * 99)[:20], "truncated"),
+            (b"\x1f\x8b\x08\x00" + b"x" * 30, "corrupt"),
+            (gzip.compress(b"no image"), "unidentified"),
+        ],
+    )
+    def test_why_one_fails(self, bench: Bench, data: bytes, reason: str) -> None:
+        bench.configure(limits={"bytes": 50_000})
+        outcome = bench.pipeline.apply(self.put(bench, data), attempt=1)
+        assert (outcome.result, outcome.reason) == ("FAILED", reason)
+        if reason != "unidentified":
+            assert "packed" in (outcome.detail or "") or "gzip" in (outcome.detail or "")

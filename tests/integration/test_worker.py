@@ -195,7 +195,7 @@ def test_a_returned_message_comes_back_after_a_short_wait(bench: Bench, monkeypa
     (received,) = sqs.receive_message(QueueUrl=url)["Messages"]
     record = {**sqs_record(body), "receiptHandle": received["ReceiptHandle"]}
     break_writes_of(bench, "a.png", failing("SlowDown", 503), monkeypatch)
-    monkeypatch.setattr("thumbnailer.postponing.delay", lambda *_: 0)
+    monkeypatch.setattr("thumbnailer.worker.delay", lambda *_: 0)
     assert bench.worker.run([record], FakeContext()) == ["message-1"]
     assert len(sqs.receive_message(QueueUrl=url)["Messages"]) == 1
 
@@ -340,3 +340,13 @@ def test_sources_that_wait_for_a_processor_are_bounded(bench: Bench, monkeypatch
     monkeypatch.setattr("thumbnailer.admission.render", rendered)
     assert bench.worker.run(records, FakeContext()) == []
     assert most == [room]
+
+
+@pytest.mark.parametrize("occurred_at", ["2999-01-02T03:04:05.678Z", "2026-01-02T03:04:05.678Z"])
+def test_no_age_is_below_zero(bench: Bench, capsys: pytest.CaptureFixture[str], occurred_at: str) -> None:
+    told = message(bench, "cat.png", picture(), message_id="m1")
+    bench.worker.run([{**told, "body": told["body"].replace("2026-01-02T03:04:05.678Z", occurred_at)}], FakeContext())
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    (ages,) = [line["Age"] for line in lines if "Age" in line]
+    assert (ages == [0]) == occurred_at.startswith("2999")
+    assert all(age >= 0 for age in ages)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from model.promises import require_kept
 from model.world import BAD, CONFIGURATIONS, GOOD, IMAGE, OTHER, World
+from support.memory_aws import Lock
 from support.pipeline import UPLOADS
 
 if TYPE_CHECKING:
@@ -57,8 +58,10 @@ class _History:
         self._deployments = self._one_of((0, 0, 1, 3))
         # How often people deploy and backfill, compared with what else they do.
         self._zeal = self._one_of((1, 1, 12))
-        self.world = World(versioned=bool(choose(2)), protocol=protocol)
+        self.world = World(versioned=bool(choose(2)), opaque=bool(choose(2)), protocol=protocol)
         self.world.fragile = choose(8) == 7
+        # Whether objects are archived, denied, or encrypted with a key of their own.
+        self._locking = choose(4) == 3
         beginning = choose(4)
         if beginning == 1:
             self.world.found(self._body())
@@ -113,6 +116,12 @@ class _History:
             doings.append((self._zeal, self._backfill))
         if world.versioned and world.versions:
             doings.append((3, lambda: world.delete_version(self._one_of(world.versions[::-1]))))
+        if current := world.s3.buckets[UPLOADS].current(IMAGE.key):
+            if self._locking:
+                doings.append((3, lambda: world.lock(self._one_of((None, *Lock)))))
+                doings.append((3, lambda: world.upload(current.data or b"", self._one_of((*Lock,)))))
+            if not world.versioned:
+                doings.append((1, world.expire))
         if self._deployments:
             doings.append((2 * self._zeal, self._deploy))
         self._weighted(doings)()

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from thumbnailer.config import ThumbnailerConfig
 
 
+# A row of such a failure knows what its event knew.
+_UNREAD = frozenset({"access-denied", "archived", "too-large", "unreadable-encryption"})
+
+
 def require_kept(world: World) -> None:
     """Raise AssertionError, naming what is wrong, unless row and thumbnails are those of the newest state."""
     row = world.row()
@@ -33,8 +37,8 @@ def require_kept(world: World) -> None:
         else:
             _require_made_from(world, row, source.data or b"", source.etag, listed)
             expected = source.version_id if world.versioned else None
-            # A backfill names no version, and what is too large is never read.
-            assert row.get("version_id", expected if _unread(row) else None) == expected, (
+            # A backfill names no version, what is too large is never read, and of what is denied S3 tells none.
+            assert row.get("version_id", expected if _unread(row) or world.locked else None) == expected, (
                 "the row is of another version"
             )
     stored = {key: version.etag for key, version in world.thumbnails()}
@@ -59,7 +63,7 @@ def _require_made_from(
     used = {delivery.config for delivery in world.deliveries}
     if row["status"] == "FAILED":
         too_large = any(len(source) > config.settings.limits.bytes for config in used)
-        assert source == BAD or too_large or world.fragile, "a good image failed"
+        assert source == BAD or too_large or world.fragile or world.locked, "a good image failed"
         assert not listed, "a failure has thumbnails"
         assert _somebody_was_told(world), "nobody was told of the failure"
     else:
@@ -74,19 +78,20 @@ def _require_made_from(
             fences = range(1, int(row["fence"]) + 1)
             versions = {plain, *(stamp(plain, rendition.format, fence) for fence in fences)}
             assert thumbnails[key].data in versions, f"{key} is not a rendering of the newest bytes"
-    if world.backfilled_with is not None and "settings_fingerprint" in row:
+    if world.backfilled_with is not None and not world.locked and "settings_fingerprint" in row:
         fingerprint = configuration(world.backfilled_with).settings.fingerprint
         assert row.get("settings_fingerprint") == fingerprint, "a backfill left the image out of date"
 
 
 def _unread(row: dict[str, Any]) -> bool:
-    return row["status"] == "FAILED" and bool(row["reason"] == "too-large")
+    return row["status"] == "FAILED" and row["reason"] in _UNREAD
 
 
 def _require_abandoned_backfill(world: World) -> None:
     """The one way to a row whose thumbnails may be of two minds; the next backfill finds and mends it."""
     backfills = (each for each in world.deliveries if each.message.event.is_backfill)
-    assert any(_abandoned(each) for each in backfills), "an image was left half renewed"
+    # One that cannot be read any more is left as it is.
+    assert world.locked or any(_abandoned(each) for each in backfills), "an image was left half renewed"
 
 
 def _keys(config: ThumbnailerConfig) -> set[str]:

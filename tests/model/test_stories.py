@@ -6,6 +6,7 @@ import pytest
 
 from model.promises import require_kept
 from model.world import BAD, GOOD, OTHER, Fate, World
+from support.memory_aws import Lock
 from support.pipeline import THUMBNAILS
 
 
@@ -214,6 +215,68 @@ def test_exception_a_death_whose_message_another_worker_acknowledged(copies: str
     assert_ends_well(world)
     if copies == "two messages":
         assert not dict(world.thumbnails())
+
+
+@pytest.mark.parametrize("lock", [Lock.ARCHIVED, Lock.FOREIGN_KEY])
+@pytest.mark.parametrize("opaque", [True, False])
+@pytest.mark.parametrize("versioned", [True, False])
+def test_an_unchanged_original_that_cannot_be_read_keeps_its_thumbnails(
+    *, versioned: bool, opaque: bool, lock: Lock
+) -> None:
+    """Copied onto itself into an archive, or under another key: what its ETag is by then, S3 decides."""
+    world = World(versioned=versioned, opaque=opaque)
+    world.deliver(world.upload(GOOD)).run()
+    before = dict(world.thumbnails())
+    copied = world.deliver(world.upload(GOOD, lock)).run()
+    renewed = world.deliver(world.backfill(forced=True)).run()
+    assert [each.outcome and each.outcome.result for each in (copied, renewed)] == ["KEPT", "KEPT"]
+    assert dict(world.thumbnails()) == before
+    assert_ends_well(world)
+    world.lock(None)
+    assert world.deliver(world.backfill(forced=True)).run().outcome
+    assert_ends_well(world)
+
+
+def test_an_archived_original_with_other_bytes_has_no_thumbnails() -> None:
+    world = World(versioned=True)
+    world.deliver(world.upload(GOOD)).run()
+    archived = world.deliver(world.upload(OTHER, Lock.ARCHIVED)).run()
+    assert archived.outcome
+    assert (archived.outcome.result, archived.outcome.reason) == ("FAILED", "archived")
+    assert not dict(world.thumbnails())
+    assert_ends_well(world)
+
+
+@pytest.mark.parametrize("lock", [None, *Lock])
+def test_an_old_version_that_expires_changes_nothing(lock: Lock | None) -> None:
+    """What uploads_transition and noncurrent_days add up to: the current one cannot be read, and an old one goes."""
+    world = World(versioned=True)
+    world.deliver(world.upload(OTHER)).run()
+    world.deliver(world.upload(GOOD)).run()
+    before = dict(world.thumbnails())
+    world.lock(lock)
+    expired = world.deliver(world.delete_version(world.versions[0]))
+    calls = []
+    while not expired.over:
+        calls.append(expired.waits_for)
+        expired.step()
+    # Where HEAD is refused, the listing tells.
+    refused = ["list_objects_v2"] if lock in (Lock.DENIED, Lock.UPLOADERS_KEY) else []
+    assert calls[:-1] == ["head_object", *refused, "get_item", "update_item"]
+    assert dict(world.thumbnails()) == before
+    assert_ends_well(world)
+
+
+def test_a_renewal_that_can_not_be_finished_leaves_what_there_is() -> None:
+    world = World()
+    world.deliver(world.upload(GOOD)).run()
+    world.deploy(3)
+    renewal = world.backfill()
+    world.deliver(renewal).run(until="put_object", times=2).step(Fate.KILLED_BEFORE)
+    world.lock(Lock.ARCHIVED)
+    assert len(dict(world.thumbnails())) == 2
+    assert_ends_well(world, renewal)
+    assert len(dict(world.thumbnails())) == 2
 
 
 def assert_ends_well(world: World, *first: object) -> None:

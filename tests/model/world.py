@@ -15,10 +15,10 @@ from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from support.memory_aws import MemoryDynamoDB, MemoryS3, Version, refusal
+from support.memory_aws import Lock, MemoryDynamoDB, MemoryS3, Version, refusal
 from support.pipeline import TABLE, THUMBNAILS, UPLOADS, environment
 from thumbnail_pipeline import ordering
-from thumbnail_pipeline.errors import Permanent, Transient
+from thumbnail_pipeline.errors import Permanent, Systemic, Transient, Withheld
 from thumbnail_pipeline.images import Image, thumbnail_key
 from thumbnail_pipeline.messages import Change, ObjectEvent
 from thumbnail_pipeline.outcomes import Reason
@@ -98,13 +98,14 @@ class Fate(enum.Enum):
     ANSWERED = "is answered"
     REPEATED = "takes effect, its answer is lost and the SDK repeats it"
     REFUSED = "is refused by an overloaded service"
+    FORBIDDEN = "is refused, for the role has lost the permission"
     UNANSWERED = "takes effect, and no attempt of the SDK gets an answer"
     KILLED_BEFORE = "is never sent: the worker dies"
     KILLED_AFTER = "takes effect, and the worker dies"
 
 
 _READS = frozenset({"get_object", "head_object", "list_objects_v2", "get_item"})
-_READ_FATES = (Fate.REFUSED, Fate.KILLED_BEFORE)
+_READ_FATES = (Fate.REFUSED, Fate.FORBIDDEN, Fate.KILLED_BEFORE)
 _WRITE_FATES = (Fate.REPEATED, Fate.REFUSED, Fate.UNANSWERED, Fate.KILLED_BEFORE, Fate.KILLED_AFTER)
 
 
@@ -193,6 +194,8 @@ class Delivery:
         self.began = world.tick()
         self.ended: int | None = None
         self.died = False
+        self.forbidden = False
+        """Whether a call of its was refused for want of a permission."""
         self.outcome: Outcome | None = None
         self.error: BaseException | None = None
         self.name = f"worker {number}"
@@ -300,6 +303,9 @@ class Delivery:
                 raise _Killed
             if fate is Fate.REFUSED:
                 raise refusal(name, "SlowDown", 503)
+            if fate is Fate.FORBIDDEN:
+                self.forbidden = True
+                raise refusal(name, "AccessDenied", 403, "s3:Any because no identity-based policy allows it")
             try:
                 answer = effect()
             except Exception as refused:
@@ -319,7 +325,11 @@ class Delivery:
     def _finish(self) -> None:
         self._end(died=False)
         if self.outcome is None:
-            if not isinstance(self.error, Transient):
+            # Only what others will meet may keep them from being worked on, and only an object's own matter ends as its
+            # failure.
+            systemic = isinstance(self.error, Systemic) and self.forbidden
+            withheld = isinstance(self.error, Withheld) and self._world.locked
+            if not systemic and not withheld and type(self.error) is not Transient:
                 raise AssertionError(f"{self.name} met {self.error!r}") from self.error
             return
         self._world.note(f"{self.name}: acknowledges {self.message.name} as {self.outcome.result}")
@@ -344,16 +354,18 @@ class _Wire:
 class World:
     """One image, its events, the queue, and what is deployed."""
 
-    def __init__(self, *, versioned: bool = False, protocol: Protocol | None = None) -> None:
+    def __init__(self, *, versioned: bool = False, opaque: bool = False, protocol: Protocol | None = None) -> None:
         self.protocol = protocol or Protocol()
         self.versioned = versioned
         self.s3, self.dynamodb = MemoryS3(), MemoryDynamoDB()
-        self.s3.create_bucket(Bucket=UPLOADS, versioned=versioned)
+        self.s3.create_bucket(Bucket=UPLOADS, versioned=versioned, opaque=opaque)
         self.s3.create_bucket(Bucket=THUMBNAILS)
         self.dynamodb.create_table(TableName=TABLE)
         self.deployed = 0
         self.fragile = False
         """Whether what rendered well at first fails when it is delivered again."""
+        self.locked = False
+        """Whether an object could not be read for a time."""
         self.messages: list[Message] = []
         self.deliveries: list[Delivery] = []
         self.written: dict[tuple[str, str], Delivery] = {}
@@ -372,9 +384,11 @@ class World:
         self.note(f"upload of {body!r}")
         return self.s3.put_object(Bucket=UPLOADS, Key=IMAGE.key, Body=body, ContentType="image/png")
 
-    def upload(self, body: bytes) -> Message:
-        """Put an object."""
+    def upload(self, body: bytes, lock: Lock | None = None) -> Message:
+        """Put an object, into an archive or where nobody may read it with a `lock`."""
         answer = self.found(body)
+        if lock:
+            self.lock(lock)
         return self._send(Change.CREATED, version_id=answer.get("VersionId"), etag=answer["ETag"].strip('"'))
 
     def delete(self) -> Message:
@@ -383,11 +397,23 @@ class World:
         marker = self.s3.delete_object(Bucket=UPLOADS, Key=IMAGE.key).get("VersionId")
         return self._send(Change.REMOVED, version_id=marker)
 
+    def expire(self) -> Message:
+        """Let an object without versions expire."""
+        self.note("expiry")
+        self.s3.delete_object(Bucket=UPLOADS, Key=IMAGE.key)
+        return self._send(Change.VERSION_REMOVED, version_id=None)
+
     def delete_version(self, version: Version) -> Message:
         """Delete one version, or one delete marker, for good."""
         self.note(f"deletion of version {version.version_id}")
         self.s3.delete_object(Bucket=UPLOADS, Key=IMAGE.key, VersionId=version.version_id)
         return self._send(Change.VERSION_REMOVED, version_id=version.version_id)
+
+    def lock(self, lock: Lock | None) -> None:
+        """Let nobody read the newest object, or everybody again; nobody tells of either."""
+        self.note(f"the newest object is {lock.name if lock else 'free'}")
+        self.locked |= bool(lock)
+        self.s3.withhold(UPLOADS, IMAGE.key, lock)
 
     def vanish(self) -> None:
         """Delete the object, and nobody tells of it."""
@@ -452,7 +478,7 @@ class World:
         """Let everybody finish and deliver what is left, with no further mishap, until nothing is left."""
         for delivery in self.at_work:
             delivery.run()
-        for _ in range(3):
+        for _ in range(5):
             for message in self.queue:
                 self.deliver(message).run()
         assert not self.queue, "messages come back for ever"

@@ -201,6 +201,36 @@ class Deployment:
         finally:
             self.sqs.set_queue_attributes(QueueUrl=url, Attributes=before)
 
+    def tag(self, key: str) -> None:
+        """Tag an object as a scanner does that has found nothing."""
+        tags: Any = {"TagSet": [{"Key": "scan", "Value": "clean"}]}
+        self.s3.put_object_tagging(Bucket=self.outputs["source_bucket"], Key=key, Tagging=tags)
+
+    @contextlib.contextmanager
+    def denying_what_has_no_tag(self, prefix: str) -> Iterator[None]:
+        """Let nobody read an object below `prefix` before it is tagged.
+
+        As https://docs.aws.amazon.com/guardduty/latest/ug/tag-based-access-s3-malware-protection.html has it.
+        """
+        bucket = self.outputs["source_bucket"]
+        before = self.s3.get_bucket_policy(Bucket=bucket)["Policy"]
+        policy = json.loads(before)
+        policy["Statement"].append(
+            {
+                "Sid": "ScannedFirst",
+                "Effect": "Deny",
+                "Principal": "*",
+                "Action": ["s3:GetObject", "s3:GetObjectVersion"],
+                "Resource": f"arn:aws:s3:::{bucket}/{prefix}*",
+                "Condition": {"StringNotEquals": {"s3:ExistingObjectTag/scan": "clean"}},
+            }
+        )
+        self.s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))
+        try:
+            yield
+        finally:
+            self.s3.put_bucket_policy(Bucket=bucket, Policy=before)
+
     @contextlib.contextmanager
     def environment(self, **variables: str) -> Iterator[None]:
         """Run the function with these environment variables on top of its own."""

@@ -9,9 +9,12 @@ A client has no locks, each call happens whole: whoever runs several workers ove
 
 from __future__ import annotations
 
+import base64
+import enum
 import hashlib
 import re
-from dataclasses import dataclass, field
+import zlib
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from io import BytesIO
@@ -50,6 +53,15 @@ class Body(BytesIO):
             yield chunk
 
 
+class Lock(enum.Enum):
+    """Why an object cannot be read: what S3 says to GET, and its status to HEAD; None where HEAD is answered."""
+
+    DENIED = ("AccessDenied", 403, 403, "with an explicit deny in a resource-based policy")
+    ARCHIVED = ("InvalidObjectState", 403, None, "The operation is not valid for the object's storage class")
+    UPLOADERS_KEY = ("InvalidRequest", 400, 400, "The object was stored using a form of Server Side Encryption.")
+    FOREIGN_KEY = ("AccessDenied", 403, None, "not authorized to perform: kms:Decrypt on resource: their-key")
+
+
 @dataclass(frozen=True)
 class Version:
     """One version of an object; `data` is None for a delete marker."""
@@ -59,11 +71,14 @@ class Version:
     content_type: str
     modified: datetime
     cache_control: str | None = None
+    lock: Lock | None = None
+    opaque: bool = False
 
     @property
     def etag(self) -> str:
-        """Names the bytes, without quotation marks."""
-        return hashlib.md5(self.data or b"", usedforsecurity=False).hexdigest()
+        """Names the bytes, without quotation marks; under SSE-KMS, those of this write."""
+        named = (self.data or b"") + (str(self.modified).encode() if self.opaque else b"")
+        return hashlib.md5(named, usedforsecurity=False).hexdigest()
 
 
 @dataclass
@@ -71,6 +86,8 @@ class Keyspace:
     """A bucket's keys and their versions, the oldest first; an unversioned bucket keeps one."""
 
     versioned: bool = False
+    opaque: bool = False
+    """Whether no two writes have the same ETag."""
     keys: dict[str, list[Version]] = field(default_factory=dict)
 
     def current(self, key: str) -> Version | None:
@@ -87,14 +104,23 @@ class MemoryS3:
         self.keys_a_page = 1000
         self._written = 0
 
-    def create_bucket(self, *, Bucket: str, versioned: bool = False) -> None:  # noqa: N803 - boto3's names
+    def create_bucket(
+        self,
+        *,
+        Bucket: str,  # noqa: N803 - boto3's names
+        versioned: bool = False,
+        opaque: bool = False,
+    ) -> None:
         """Make an empty bucket."""
-        self.buckets[Bucket] = Keyspace(versioned)
+        self.buckets[Bucket] = Keyspace(versioned, opaque)
 
     def get_object(self, **request: Any) -> dict[str, Any]:
         """https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html."""
         version = self._read("GetObject", **request)
-        return {"Body": Body(version.data or b""), **self._described(request["Bucket"], version)}
+        if version.lock:
+            code, status, _, message = version.lock.value
+            raise refusal("GetObject", code, status, message)
+        return {"Body": Body(version.data or b""), **self._described(request, version)}
 
     def head_object(self, **request: Any) -> dict[str, Any]:
         """https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html."""
@@ -104,7 +130,9 @@ class MemoryS3:
             # An answer to HEAD has no body, so the SDK has only the status to make a code of.
             status = error.response["ResponseMetadata"]["HTTPStatusCode"]
             raise refusal("HeadObject", str(status), status) from error
-        return self._described(request["Bucket"], version)
+        if version.lock and (status := version.lock.value[2]):
+            raise refusal("HeadObject", str(status), status)
+        return self._described(request, version)
 
     def put_object(self, **request: Any) -> dict[str, Any]:
         """https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html."""
@@ -204,6 +232,11 @@ class MemoryS3:
             answer.setdefault(kind, []).append(shown)
         return answer
 
+    def withhold(self, bucket: str, key: str, lock: Lock | None) -> None:
+        """Let nobody read the current version of an object, or everybody again."""
+        versions = self.buckets[bucket].keys[key]
+        versions[-1] = replace(versions[-1], lock=lock)
+
     def pass_time(self, seconds: int) -> None:
         """Let what is written from now on be so much younger."""
         self._written += seconds
@@ -214,7 +247,7 @@ class MemoryS3:
         return _EPOCH + timedelta(seconds=self._written)
 
     def _read(self, operation: str, **request: Any) -> Version:
-        bucket = self._bucket(operation, {"Bucket", "Key", "VersionId", "IfMatch"}, request)
+        bucket = self._bucket(operation, {"Bucket", "Key", "VersionId", "IfMatch", "ChecksumMode"}, request)
         if version_id := request.get("VersionId"):
             versions = bucket.keys.get(request["Key"], [])
             version = next((each for each in versions if each.version_id == version_id), None)
@@ -253,13 +286,13 @@ class MemoryS3:
         self._written += 1
         version_id = f"v{self._written:04d}" if bucket.versioned else "null"
         modified = _EPOCH + timedelta(seconds=self._written)
-        version = Version(version_id, data, content_type, modified, cache_control)
+        version = Version(version_id, data, content_type, modified, cache_control, opaque=bucket.opaque)
         before = bucket.keys.get(key, []) if bucket.versioned else []
         bucket.keys[key] = [*before, version]
         answer = {"VersionId": version_id} if bucket.versioned else {}
         return answer if data is None else {**answer, "ETag": f'"{version.etag}"'}
 
-    def _described(self, bucket: str, version: Version) -> dict[str, Any]:
+    def _described(self, request: dict[str, Any], version: Version) -> dict[str, Any]:
         described = {
             "ETag": f'"{version.etag}"',
             "ContentLength": len(version.data or b""),
@@ -267,7 +300,12 @@ class MemoryS3:
             "LastModified": version.modified,
             **({"CacheControl": version.cache_control} if version.cache_control else {}),
         }
-        return {**described, "VersionId": version.version_id} if self.buckets[bucket].versioned else described
+        if request.get("ChecksumMode") == "ENABLED":
+            crc = zlib.crc32(version.data or b"").to_bytes(4)
+            described["ChecksumCRC32"] = base64.b64encode(crc).decode()
+        if self.buckets[request["Bucket"]].versioned:
+            described["VersionId"] = version.version_id
+        return described
 
 
 # ── DynamoDB ─────────────────────────────────────────────────────────────────────────────────────────

@@ -38,6 +38,7 @@ UPLOADS = "uploads"
 THUMBNAILS = "thumbnails"
 TABLE = "catalog"
 DIGESTS = "digests"
+KEY_ID = "11111111-2222-3333-4444-555555555555"
 RENDITIONS = [
     {"name": "large", "width": 32, "height": 32},
     {"name": "small", "width": 8, "height": 8, "format": "png"},
@@ -135,7 +136,7 @@ class Bench:
         self.digests = Digests(
             self.clients.dynamodb, config.digests_table, config.digest_window_seconds, clock=lambda: self.now
         )
-        storage = Storage(self.clients.s3, config.thumbnails_bucket, config.cache_control)
+        storage = Storage(self.clients.s3, config.thumbnails_bucket, config.cache_control, config.key_ids)
         catalog = Catalog(self.clients.dynamodb, config.catalog_table)
         self.pipeline = Pipeline(config, storage, catalog, PlainWorkshop(config.settings))
         self.worker = Worker(
@@ -144,7 +145,7 @@ class Bench:
             catalog=catalog,
             admission=Admission(config.settings, config.capacity, config.memory_bytes),
             alerts=Alerts(self.clients, config.alerts_topic_arn, self.digests, config.runbook_url),
-            queue=WorkQueue(self.clients, config.retry_first_seconds),
+            queue=WorkQueue(self.clients),
         )
 
     def _count(self, model: Any, **_: Any) -> None:
@@ -226,6 +227,9 @@ def environment(topic_arn: str, renditions: list[dict[str, Any]], **settings: An
         "TOMBSTONE_DAYS": "30",
         "LOG_LEVEL": "INFO",
         "RETRY_FIRST_SECONDS": "20",
+        "RETRY_DENIED_SECONDS": "3600",
+        "MAX_RECEIVE_COUNT": "5",
+        "KEY_IDS": KEY_ID,
         "TIMEOUT_SECONDS": "60",
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1769",
     }

@@ -207,6 +207,12 @@ def test_globs(include: tuple[str, ...], exclude: tuple[str, ...], named: set[st
     assert checkpoints.counts().get(EXCLUDED, 0) == 5 - len(named)
 
 
+def test_nothing_is_sent_that_the_function_passes_over() -> None:
+    wish = Wish(include=("*.jpg",), watches=lambda key, size: (key, size) != ("b.jpg", 1))
+    named = wish.names()
+    assert [each for each in ("a.jpg", "b.jpg", "c.png") if named(each, 1)] == ["a.jpg"]
+
+
 def test_calls_are_full_though_few_are_out_of_date() -> None:
     current = row("READY", "e", SETTINGS)
     world = World({f"{number:05d}": None if number % 100 == 0 else current for number in range(6000)}, 6000)

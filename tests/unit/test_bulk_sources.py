@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from thumbctl.importing import files
 from thumbctl.importing.files import LeftOut, Problem, SourceFile
+from thumbnail_pipeline.settings import Rendition, Settings
 
 # What a directory entry can be called: no slash, no NUL; lone surrogates stand for bytes that are not UTF-8.
 NAMES = st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1, max_size=20).filter(
@@ -215,3 +216,13 @@ def test_a_directory_of_any_size_is_not_held(tmp_path: Path, monkeypatch: pytest
     assert stat.S_ISREG(Path(first.path).stat().st_mode)
     assert len(stats) == 1
     assert len(list(walk)) == 19
+
+
+def test_what_the_function_passes_over_is_left_out(tmp_path: Path) -> None:
+    for name in ("cat.jpg", "Thumbs.db"):
+        put(tmp_path, name)
+    settings = Settings((Rendition("small", 1, 1),), exclude=("thumbs.db",))
+    found = list(files.watched(files.below(str(tmp_path), ""), settings))
+    assert [each.key for each in found if isinstance(each, SourceFile)] == ["cat.jpg"]
+    assert LeftOut(str(tmp_path / "Thumbs.db"), Problem.EXCLUDED) in found
+    assert Problem.EXCLUDED.harmless

@@ -32,6 +32,9 @@ def test_deletions_are_propagated_or_not(value: str, *, propagates: bool) -> Non
         "ALERTS_TOPIC_ARN",
         "TOMBSTONE_DAYS",
         "RETRY_FIRST_SECONDS",
+        "RETRY_DENIED_SECONDS",
+        "MAX_RECEIVE_COUNT",
+        "KEY_IDS",
         "TIMEOUT_SECONDS",
     ],
 )

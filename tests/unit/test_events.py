@@ -78,7 +78,7 @@ def test_every_key_survives_every_way(key: str) -> None:
         ("ObjectRemoved:Delete", None, Change.REMOVED),
         ("ObjectRemoved:Delete", "v1", Change.VERSION_REMOVED),
         ("ObjectRemoved:DeleteMarkerCreated", "m1", Change.REMOVED),
-        ("LifecycleExpiration:Delete", None, Change.REMOVED),
+        ("LifecycleExpiration:Delete", None, Change.VERSION_REMOVED),
         ("LifecycleExpiration:Delete", "v1", Change.VERSION_REMOVED),
         ("LifecycleExpiration:DeleteMarkerCreated", "m1", Change.REMOVED),
     ],

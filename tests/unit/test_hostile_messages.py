@@ -51,7 +51,7 @@ class _RenderedHere(Admission):
 class _NeverPostponed(WorkQueue):
     """There is no queue."""
 
-    def postpone(self, record: dict[str, Any], attempt: int) -> None:
+    def postpone(self, record: dict[str, Any], seconds: int) -> None:
         pass
 
 
@@ -107,7 +107,7 @@ class _House:
             catalog=Catalog(_Failing(self.dynamodb, faults), TABLE),  # type: ignore[arg-type]
             admission=_RenderedHere(config.settings, config.capacity, config.memory_bytes),
             alerts=Alerts(clients, "arn", _AlwaysOurTurn(), "runbook"),  # type: ignore[arg-type]
-            queue=_NeverPostponed(clients, 1),  # type: ignore[arg-type]
+            queue=_NeverPostponed(clients),  # type: ignore[arg-type]
         )
 
     def has_dealt_with(self, event: ObjectEvent) -> bool:

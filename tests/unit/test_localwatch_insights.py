@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,15 @@ SAVED = sorted((REPOSITORY / "terraform/modules/observability/queries").glob("*.
 @pytest.mark.parametrize("file", [file for file in SAVED if file.stem != "cold-starts"], ids=lambda file: file.stem)
 def test_saved_queries_run(file: Path) -> None:
     run(file.read_text(), EVENTS)
+
+
+@pytest.mark.parametrize("file", SAVED, ids=lambda file: file.stem)
+def test_saved_queries_sort_by_what_there_is(file: Path) -> None:
+    """After `stats`, nothing else is left than what it has calculated and grouped by."""
+    _, has_stats, calculated = file.read_text().partition("| stats ")
+    names = set(re.findall(r"\bas (\w+)", calculated)) | set(re.findall(r"\bby ([\w, ]+)$", calculated, re.MULTILINE))
+    sorted_by = re.findall(r"\| sort (\S+)", calculated)
+    assert not has_stats or {*sorted_by} <= names
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from support.estate import GRACE, HOUR, OLD, ROWS, WORLDS, World, build, deployed, etag_of, thumbnail_of
+from support.estate import GRACE, HOUR, OLD, ROWS, SETTINGS, WORLDS, World, build, deployed, etag_of, thumbnail_of
 from support.rows import row
 from thumbnail_pipeline.listing import Listed
 from thumbnail_pipeline.reconciliation.alignment import Sight
@@ -336,3 +337,20 @@ def test_a_thumbnail_that_is_gone_meanwhile_is_no_orphan() -> None:
     world.s3.pass_time(HOUR)
     before_the_second_look(world, lambda: world.s3.delete_object(Bucket="thumbnails", Key="small/a.jpg.png"))
     assert found(world.pass_from()) == {}
+
+
+def test_what_is_excluded_is_not_looked_at_until_it_is_gone() -> None:
+    world = World()
+    world.whole("cat.jpg")
+    world.whole("old/cat.jpg")
+    world.upload("old/dog.jpg")
+    world.upload("album/", b"")
+    world.s3.pass_time(HOUR)
+    estate = replace(world.estate(), settings=replace(SETTINGS, exclude=("old/*",)))
+    tally = tallied(reconcile(estate, clock=lambda: world.s3.now))
+    assert (tally.checked, tally.current, tally.wrong) == (1, 1, 0)
+    # Its thumbnails go with it.
+    world.s3.delete_object(Bucket="uploads", Key="old/cat.jpg")
+    world.s3.pass_time(HOUR)
+    tally = tallied(reconcile(estate, clock=lambda: world.s3.now))
+    assert (tally.checked, tally.found[Kind.VANISHED]) == (1, 1)

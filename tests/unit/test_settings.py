@@ -157,3 +157,40 @@ def test_a_rendition_knows_its_key_and_content_type() -> None:
     kinds = {form: Rendition("a", 1, 1, format=form) for form in forms}
     assert [each.extension for each in kinds.values()] == ["webp", "jpg", "png", "avif", "gif"]
     assert [each.content_type for each in kinds.values()] == [f"image/{form}" for form in kinds]
+
+
+@pytest.mark.parametrize(
+    ("key", "size", "watched"),
+    [
+        ("cat.jpg", 1, True),
+        ("album/", 0, False),  # a folder, as consoles make it
+        ("album/", 1, True),
+        ("album/", None, True),
+        ("album/cat.jpg", 0, True),  # it fails as empty, and its sender hears of it
+        (".DS_Store", 1, False),
+        ("album/.ds_store", 1, False),
+        ("album/._cat.jpg", 1, False),
+        ("._album/cat.jpg", 1, True),  # a glob without a slash is about the name
+        ("raw/2026/cat.jpg", 1, False),
+        ("more/raw/cat.jpg", 1, True),
+        ("raw.jpg", 1, True),
+    ],
+)
+def test_keys_that_are_passed_over(key: str, size: int | None, *, watched: bool) -> None:
+    document = {"renditions": [{"name": "small", "width": 1, "height": 1}], "exclude": [".DS_Store", "._*", "raw/*"]}
+    assert Settings.from_json(json.dumps(document)).watches(key, size) is watched
+
+
+def test_with_include_nothing_else_is_watched_and_exclude_still_holds() -> None:
+    renditions = [{"name": "small", "width": 1, "height": 1}]
+    document = {"renditions": renditions, "include": ["*.jpg", "albums/*"], "exclude": ["._*"]}
+    settings = Settings.from_json(json.dumps(document))
+    keys = ("a/cat.JPG", "albums/cat", "cat.png", "albums/._cat.jpg")
+    assert [settings.watches(key, 1) for key in keys] == [True, True, False, False]
+    assert settings.fingerprint == Settings.from_json(json.dumps({"renditions": renditions})).fingerprint
+
+
+@pytest.mark.parametrize("globs", ["*.jpg", [""], [1]])
+def test_globs_are_a_list(globs: object) -> None:
+    with pytest.raises(ValueError, match="exclude must be a list of globs"):
+        Settings.from_json(json.dumps({"renditions": [{"name": "a", "width": 1, "height": 1}], "exclude": globs}))

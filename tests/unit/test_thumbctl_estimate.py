@@ -102,7 +102,7 @@ def test_the_objects_of_a_bucket_are_counted() -> None:
 def test_counting_holds_nothing(tmp_path: Path) -> None:
     for index in range(3000):
         (tmp_path / f"{index:0200d}").touch()
-    sizes = command._sizes(str(tmp_path))
+    sizes = command._sizes(str(tmp_path), None)
     next(sizes)
     tracemalloc.start()
     try:

@@ -65,7 +65,7 @@ def test_what_was_decided_and_how_long_the_rest_takes(deployed: Operated) -> Non
     seen = told()
     assert seen["decided"]["a_minute"] == 20
     assert seen["decided"]["last_hour"] == {
-        "ready": 1095, "failed": 5, "deleted": 7, "stale": 0, "duplicate": 0, "ignored": 0
+        "ready": 1095, "failed": 5, "deleted": 7, "stale": 0, "duplicate": 0, "ignored": 0, "kept": 0
     }  # fmt: skip
     assert seen["decided"]["last_day"]["ready"] == 21_095
     assert (seen["backlog"], seen["eta_seconds"]) == (10, 30)

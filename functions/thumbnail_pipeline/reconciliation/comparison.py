@@ -98,6 +98,8 @@ def reconcile(
             again = {sight.key: sight for sight in _look_again(estate, threads, doubtful)}
             for sight, examined in zip(page, first, strict=True):
                 second = again.get(sight.key) if isinstance(sight, Sight) else None
+                if second and second.object and not estate.settings.watches(second.key, second.object.size):
+                    continue  # thumbnails from before its key was excluded: they stay for as long as it does
                 yield _examined(estate, second, young_since) if second else examined
 
 
@@ -118,7 +120,8 @@ def _sights(estate: Estate, after: str) -> Iterator[Sight | Foreign]:
             names.add(found)
         elif not after:
             yield found
-    sources = _page_ahead(listing.objects(estate.s3, estate.source_bucket, prefix=estate.prefix, after=after))
+    listed = listing.objects(estate.s3, estate.source_bucket, prefix=estate.prefix, after=after)
+    sources = _page_ahead(each for each in listed if estate.settings.watches(each.key, each.size))
     listings = [
         _page_ahead(
             listing.objects(

@@ -40,7 +40,7 @@ _MEANINGS: Final[Mapping[str, str]] = {
     Verdict.FAILED: "they could not be rendered; --failed tries again",
     Verdict.CURRENT: "their thumbnails are up to date",
     Verdict.CLAIMED: "the function is processing them",
-    EXCLUDED: "--include and --exclude leave them out",
+    EXCLUDED: "--include, --exclude or source_keys leave them out",
 }
 """What each verdict says of the objects that are counted under it, in the order of the table."""
 
@@ -98,12 +98,13 @@ def backfill(
     found = stacks.find(stack)
     prefix = _prefix(found, prefix)
     found.require_own_release()
-    fingerprint = found.deployed().settings.fingerprint
-    wish = Wish(tuple(include or ()), tuple(exclude or ()), _verdicts(failed=failed, force=force))
+    settings = found.deployed().settings
+    fingerprint = settings.fingerprint
+    wish = Wish(tuple(include or ()), tuple(exclude or ()), _verdicts(failed=failed, force=force), settings.watches)
     bucket, s3 = found.outputs["source_bucket"], enqueue.patient(found, "s3")
     source: ObjectSource = Listing(s3, bucket, prefix)
     asked: dict[str, Any] = {"prefix": prefix, "include": wish.include, "exclude": wish.exclude}
-    asked |= {"sent": sorted(wish.sent), "settings": fingerprint}
+    asked |= {"sent": sorted(wish.sent), "settings": fingerprint, "keys": (settings.include, settings.exclude)}
     if inventory:
         source = read = manifests.read(s3, inventory, bucket=bucket, prefix=prefix)
         asked["inventory"] = [inventory, read.created]

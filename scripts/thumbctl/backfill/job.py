@@ -68,13 +68,16 @@ class Wish:
     """Globs, of which a key must match one; `*` matches slashes too. Empty matches every key."""
     exclude: tuple[str, ...] = ()
     sent: frozenset[Verdict] = frozenset({Verdict.MISSING, Verdict.CHANGED, Verdict.RESTYLED})
+    watches: Callable[[str, int], bool] = lambda _key, _size: True
+    """Whether the function looks at an object of that key and size at all; see `Settings.watches`."""
 
-    def names(self) -> Callable[[str], bool]:
-        """Return what tells whether a key is among them."""
+    def names(self) -> Callable[[str, int], bool]:
+        """Return what tells whether an object is among them, by its key and size."""
         included, excluded = _any_of(self.include), _any_of(self.exclude)
 
-        def named(key: str) -> bool:
-            return (not included or bool(included.match(key))) and not (excluded and excluded.match(key))
+        def named(key: str, size: int) -> bool:
+            is_named = (not included or bool(included.match(key))) and not (excluded and excluded.match(key))
+            return is_named and self.watches(key, size)
 
         return named
 
@@ -205,7 +208,7 @@ class Backfill:
 
     def _judged(self, page: Sequence[tuple[str, Listed]]) -> Iterator[tuple[str, Found | None]]:
         """Yield the positions of a page, with what was found there where it was asked for."""
-        keys = [listed.key for _, listed in page if self._is_named(listed.key)]
+        keys = [listed.key for _, listed in page if self._is_named(listed.key, listed.size)]
         rows: dict[str, Row] = {}
         for first in range(0, len(keys), KEYS_A_CALL):
             rows |= self._rows.of(keys[first : first + KEYS_A_CALL])

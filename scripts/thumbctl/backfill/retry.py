@@ -91,10 +91,11 @@ def retry(
         thumbctl retry --stack photos --key 'holiday/*' --yes
     """
     found = stacks.find(stack)
-    wish = Wish(include=tuple(keys or ()), sent=frozenset({Verdict.FAILED}))
+    settings = found.deployed().settings
+    wish = Wish(include=tuple(keys or ()), sent=frozenset({Verdict.FAILED}), watches=settings.watches)
     source = _Failures(found, tuple(reasons or ()), since)
     is_named = wish.names()
-    counts = dict(Counter(each.reason for each in source if is_named(each.key)).most_common())
+    counts = dict(Counter(each.reason for each in source if is_named(each.key, 0)).most_common())
     if dry_run or not counts:
         _show(counts, as_json=as_json)
         return
@@ -108,8 +109,7 @@ def retry(
     def body(listed: Listed) -> str:
         return backfill_body(Image(found.outputs["source_bucket"], listed.key), etag=listed.etag or None)
 
-    fingerprint = found.deployed().settings.fingerprint
-    ending = enqueue.send(found, source, wish, fingerprint, checkpoints, body, manner, number)
+    ending = enqueue.send(found, source, wish, settings.fingerprint, checkpoints, body, manner, number)
     go_on = "The same command tries again what is failed then."
     enqueue.tell(ending, {"failed": counts}, go_on=go_on, as_json=as_json)
 

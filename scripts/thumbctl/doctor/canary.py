@@ -57,6 +57,8 @@ def fly(
     s3: S3Client = stack.client("s3")
     bucket = stack.outputs["source_bucket"]
     key = f"{stack.outputs['source_prefix']}{FOLDER}{uuid.uuid4()}.jpg"
+    if not stack.deployed().settings.watches(key, None):
+        raise CanaryDied(f"{key} is no image by the deployment's source_keys: let them include {FOLDER}*")
 
     def seconds_until(what: str, done: Callable[[Row | None], bool]) -> float:
         began = clock()

@@ -220,10 +220,11 @@ class _Run:
 
     def plan(self, found: Iterator[SourceFile | LeftOut]) -> None:
         """Look at all files, and note them. Raises ThumbctlError where there is none."""
-        most_bytes = self._stack.deployed().settings.limits.bytes
+        settings = self._stack.deployed().settings
+        most_bytes = settings.limits.bytes
         with progress() as bar:
             # Without a total it counts.
-            seen = bar.track(found, total=None, description="Looking at files")
+            seen = bar.track(files.watched(found, settings), total=None, description="Looking at files")
             for left_out in self._journal.plan(seen, most_bytes=most_bytes, planned=self._planned):
                 self._name(left_out)
         if not self._planned.files and not self._problems:

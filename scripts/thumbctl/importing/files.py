@@ -17,6 +17,8 @@ from thumbnail_pipeline.images import LONGEST_KEY_BYTES
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from thumbnail_pipeline.settings import Settings
+
 _READ_BYTES = 2**20
 
 
@@ -33,6 +35,7 @@ class Problem(StrEnum):
     """Gone since it was listed, or a link to nothing."""
     UNREADABLE = "not readable"
     NOT_UTF8 = "a name that is not UTF-8, which keys of S3 are"
+    EXCLUDED = "no image by the deployment's source_keys"
     LONG_KEY = f"a key of more than {LONGEST_KEY_BYTES:,} bytes"
     NO_KEY = "a path above the directory: give it a key, behind a tab"
     SAME_KEY = "the key of another file"
@@ -45,7 +48,7 @@ class Problem(StrEnum):
     @property
     def harmless(self) -> bool:
         """Whether everybody expects that it is left out."""
-        return self in {Problem.HIDDEN, Problem.SPECIAL, Problem.LOOP}
+        return self in {Problem.HIDDEN, Problem.SPECIAL, Problem.LOOP, Problem.EXCLUDED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +101,13 @@ def listed(manifest: IO[bytes], prefix: str, *, end: bytes = b"\n") -> Iterator[
         path, tab, key = (entry, b"", b"") if end == b"\0" else entry.removesuffix(b"\r").partition(b"\t")
         if path:
             yield _listed(os.fsdecode(path), os.fsdecode(key) if tab else None, prefix)
+
+
+def watched(found: Iterable[SourceFile | LeftOut], settings: Settings) -> Iterator[SourceFile | LeftOut]:
+    """Leave out the files that the function would pass over for their keys."""
+    for each in found:
+        is_watched = isinstance(each, LeftOut) or settings.watches(each.key, each.size)
+        yield each if is_watched else LeftOut(each.path, Problem.EXCLUDED)
 
 
 def _found(path: str, root: str, prefix: str, *, is_root: bool) -> Iterator[SourceFile | LeftOut]:

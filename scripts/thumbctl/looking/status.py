@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["status"]
 
 # Everything that can become of an image: the dashboard's outcomes.
-_OUTCOMES: Final = ("Ready", "Failed", "Deleted", "Stale", "Duplicate", "Ignored")
+_OUTCOMES: Final = ("Ready", "Failed", "Deleted", "Stale", "Duplicate", "Ignored", "Kept")
 _QUEUES: Final[Mapping[str, str]] = {"work": "queue_url", "backfill": "backfill_queue_url", "dead_letters": "dlq_url"}
 _DEAD: Final = "dead_letters"
 # Shared by all metrics, so that one request has them all.

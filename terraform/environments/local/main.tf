@@ -64,6 +64,7 @@ module "pipeline" {
 
   # Nobody waits long to see a retry, a dead letter, a crashed worker's images or the next digest.
   retry_first_seconds   = 1
+  retry_denied_seconds  = 60
   max_receive_count     = 3
   timeout_seconds       = 10
   digest_window_seconds = 60

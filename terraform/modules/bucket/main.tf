@@ -140,6 +140,16 @@ resource "aws_s3_bucket_policy" "this" {
         Resource  = [local.arn, "${local.arn}/*"]
         Condition = var.without_tls
       }],
+      # What is encrypted with a key of the uploader's own, nobody else can read. New buckets refuse it since April 2026.
+      # https://docs.aws.amazon.com/AmazonS3/latest/userguide/ServerSideEncryptionCustomerKeys.html#ssec-require-condition-key
+      [{
+        Sid       = "DenyKeysOfUploaders"
+        Effect    = "Deny"
+        Principal = "*"
+        Action    = "s3:PutObject"
+        Resource  = "${local.arn}/*"
+        Condition = { Null = { "s3:x-amz-server-side-encryption-customer-algorithm" = "false" } }
+      }],
       # https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/private-content-restricting-access-to-s3.html
       length(var.distribution_arns) == 0 ? [] : [{
         Sid       = "DistributionsRead"

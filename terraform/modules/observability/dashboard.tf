@@ -328,6 +328,7 @@ locals {
             stat   = "Sum"
             metrics = [
               concat(["ThumbnailPipeline", "Returned"], local.pipeline, [{ label = "returned: failed for the moment" }]),
+              concat(["ThumbnailPipeline", "Denied"], local.pipeline, [{ label = "denied: S3 does not hand it out yet" }]),
               concat(["ThumbnailPipeline", "HandedBack"], local.pipeline, [{ label = "handed back: no time left" }]),
               concat(["AWS/DynamoDB", "WriteThrottleEvents"], local.table, [{ label = "writes throttled" }]),
             ]

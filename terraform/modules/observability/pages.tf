@@ -96,7 +96,7 @@ locals {
   }
 
   # What can be decided about an image. Returned and HandedBack are none of it: the message comes back.
-  outcomes = ["Ready", "Failed", "Deleted", "Stale", "Duplicate", "Ignored"]
+  outcomes = ["Ready", "Failed", "Deleted", "Stale", "Duplicate", "Ignored", "Kept"]
 
   criticals = flatten([for page in local.pages : keys(page.alarms)])
 

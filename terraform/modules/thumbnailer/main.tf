@@ -10,10 +10,12 @@ locals {
     TOMBSTONE_DAYS      = tostring(var.tombstone_days)
     TIMEOUT_SECONDS     = tostring(var.sizing.timeout_seconds)
     RETRY_FIRST_SECONDS = tostring(var.retry_first_seconds)
+    MAX_RECEIVE_COUNT   = tostring(var.max_receive_count)
     LOG_LEVEL           = var.logging.level
     PROPAGATE_DELETIONS = tostring(var.propagate_deletions)
     CACHE_CONTROL       = var.cache_control
 
+    RETRY_DENIED_SECONDS  = tostring(var.retry_denied_seconds)
     DIGESTS_TABLE         = var.digests.table_name
     DIGEST_WINDOW_SECONDS = tostring(var.digests.window_seconds)
     RUNBOOK_URL           = var.runbook_url
@@ -32,15 +34,18 @@ locals {
 module "function" {
   source = "../function"
 
-  name         = var.function.name
-  description  = "Renders thumbnails of what arrives in the uploads bucket"
-  handler      = "thumbnailer.handler.handler"
-  aws          = var.aws
-  package      = var.function.package
-  sizing       = var.sizing
-  snap_start   = var.snap_start
-  environment  = local.environment
-  references   = { ALERTS_TOPIC_ARN = var.alerts_topic_arn }
+  name        = var.function.name
+  description = "Renders thumbnails of what arrives in the uploads bucket"
+  handler     = "thumbnailer.handler.handler"
+  aws         = var.aws
+  package     = var.function.package
+  sizing      = var.sizing
+  snap_start  = var.snap_start
+  environment = local.environment
+  references = {
+    ALERTS_TOPIC_ARN = var.alerts_topic_arn
+    KEY_IDS          = join(" ", [for arn in concat([var.kms_key_arn], var.other_kms_key_arns) : reverse(split("/", arn))[0]])
+  }
   capabilities = { for name, statements in local.capabilities : name => jsonencode(statements) }
   logs         = var.function.logs
   tracing      = var.tracing

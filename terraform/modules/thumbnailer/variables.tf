@@ -92,6 +92,8 @@ variable "settings" {
     })
     animation = string
     truncated = string
+    include   = list(string)
+    exclude   = list(string)
   })
 }
 
@@ -182,6 +184,16 @@ variable "tombstone_days" {
 
 variable "retry_first_seconds" {
   description = "Seconds that a message at most waits after its first failure that may pass."
+  type        = number
+}
+
+variable "retry_denied_seconds" {
+  description = "Seconds for which an image that S3 denies the function is tried again."
+  type        = number
+}
+
+variable "max_receive_count" {
+  description = "How often a message is delivered at most."
   type        = number
 }
 
