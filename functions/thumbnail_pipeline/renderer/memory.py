@@ -22,7 +22,8 @@ _STORED: Final = {"L": 1, "P": 1, "1": 1, "I;16": 2, "I;16B": 2, "I;16L": 2}  # 
 
 # A pixel of the source while its decoder runs. WebP has no scaled decode in Pillow: two canvases, a copy as bytes
 # and a copy as a picture. AVIF is that of ten bits without subsampling, which its header does not tell from eight.
-_DECODING: Final = {"WEBP": 19.0, "AVIF": 15.0, "HEIF": 12.0, "TIFF": 8.5}
+_DECODING: Final = {"WEBP": 19.0, "AVIF": 15.0, "HEIF": 16.0, "TIFF": 8.5}
+_EXACT: Final = 16.0  # of a PNG with a transparent colour of 16 bits, decoded twice
 _ANIMATING: Final = {"GIF": 16.0, "WEBP": 19.0, "PNG": 16.0, "AVIF": 19.0}
 
 # A pixel of a thumbnail while its encoder runs, without and with alpha.
@@ -46,8 +47,9 @@ def estimate_memory(source: bytes, settings: Settings) -> int:
     )
     decoding, decoded, across, down = _decoding(header, largest, frames)
     factor = reduction(1.0, largest * header.width / across)
-    alpha = header.mode not in {"L", "RGB", "CMYK"}  # or there might be
-    bands = 1 if header.mode == "L" else 4
+    clear = header.container.box is not None or (header.png is not None and bool(header.png.clear))
+    alpha = clear or header.mode not in {"L", "RGB", "CMYK"}  # or there might be
+    bands = 1 if header.mode == "L" and not alpha else 4
     # What thumbnails are drawn from is the decoded picture itself, or a reduced or converted copy of it.
     base = bands * across * down / factor**2
     copied = base if factor > 1 or alpha else 0.0
@@ -70,7 +72,9 @@ def _decoding(header: Header, largest: float, frames: int) -> tuple[float, float
     stored = _STORED.get(header.mode, 4)
     if header.jpeg is None:
         decoding = _DECODING.get(header.format, stored) * pixels
-        if frames > 1:
+        if header.png is not None and header.png.exact:
+            decoding = _EXACT * pixels
+        if frames > 1 or header.container.box is not None:
             decoding = _ANIMATING[header.format] * header.extent[0] * header.extent[1]
         return decoding, stored * pixels, header.width, header.height
     step = decoder_reduction(largest)
