@@ -89,6 +89,7 @@ def container_of_png(source: bytes) -> tuple[Container, PngHeader]:
     size = cursor.number(4), cursor.number(4)
     bits, colours = cursor.number(1), cursor.number(1)
     still = _still(found, found.header, [memoryview(source)[start:end] for start, end in found.pixels])
+    clear = _clear(found, bits, colours)
     container = Container(
         size,
         still,
@@ -99,7 +100,7 @@ def container_of_png(source: bytes) -> tuple[Container, PngHeader]:
         plays=found.plays,
         apart=found.apart and found.frames > 0,
     )
-    return container, PngHeader(bits, colours, _clear(found, bits, colours))
+    return container, PngHeader(bits, colours, clear)
 
 
 def _walk(source: bytes) -> _Found:
@@ -110,6 +111,8 @@ def _walk(source: bytes) -> _Found:
         match kind:
             case b"IHDR" if not found.header:
                 found.header = source[body]
+                if _checksum(source, start, end) != source[end - 4 : end]:
+                    raise ValueError("the checksum of its header is wrong")
             case b"PLTE":
                 found.palette = source[start:end]
             case b"IDAT":
@@ -119,14 +122,9 @@ def _walk(source: bytes) -> _Found:
                     found.pixels.append((start, end))
             case b"IEND" | b"fdAT":
                 pass
-            case _ if kind[0] & _ANCILLARY:
-                note = _aside(kind, source, start, end, found)
-                if note:
-                    found.notes.append(f"The chunk {kind.decode('ascii')} was ignored: {note}.")
-            case b"CgBI":
-                raise Permanent(Reason.UNSUPPORTED_FORMAT, "The PNG is of the kind that only iOS reads (CgBI).")
             case _:
-                raise ValueError(f"the chunk {kind.decode('ascii')} is needed to decode it, and not known")
+                note = _aside(kind, source, start, end, found)
+                found.notes += [f"The chunk {kind.decode('ascii')} was ignored: {note}."] if note else []
     if not found.header:
         raise EOFError("the header is truncated")
     return found
@@ -151,11 +149,18 @@ def _chunks(source: bytes) -> Iterator[tuple[bytes, int, int]]:
 
 
 def _aside(kind: bytes, source: bytes, start: int, end: int, found: _Found) -> str | None:
-    """Take from a chunk what is of use; the reason why it is of none, if it is broken."""
+    """Take from a chunk what is of use; the reason why it is of none, if it is broken.
+
+    Raises what the walk does for a chunk that the pixels need.
+    """
+    if kind == b"CgBI":
+        raise Permanent(Reason.UNSUPPORTED_FORMAT, "The PNG is of the kind that only iOS reads (CgBI).")
+    if not kind[0] & _ANCILLARY:
+        raise ValueError(f"the chunk {kind.decode('ascii')} is needed to decode it, and not known")
     body = source[start + 8 : end - 4]
     if int.from_bytes(source[start : start + 4], "big") != len(body):
         return "it is truncated"
-    if zlib.crc32(source[start + 4 : end - 4]) != int.from_bytes(source[end - 4 : end], "big"):
+    if _checksum(source, start, end) != source[end - 4 : end]:
         return "its checksum is wrong"
     match kind:
         case b"tRNS" if not found.pixels:
@@ -194,6 +199,11 @@ def _text(kind: bytes, body: bytes, found: _Found) -> str | None:
     except zlib.error:
         return "it cannot be inflated"
     return "it is too large" if found.inflated >= _LARGEST_TEXT else None
+
+
+def _checksum(source: bytes, start: int, end: int) -> bytes:
+    """What the last four bytes of a chunk have to be."""
+    return zlib.crc32(source[start + 4 : end - 4]).to_bytes(4, "big")
 
 
 def _profile(body: bytes, found: _Found) -> str | None:

@@ -352,6 +352,8 @@ def _exif(source: bytes | Image.Image | None, notes: list[str]) -> tuple[int, st
         exif = Image.Exif() if isinstance(source, bytes) else source.getexif()
         if isinstance(source, bytes):
             exif.load(source)
+            if not len(exif):
+                raise ValueError("it cannot be read")  # noqa: TRY301 - as what the parser raises
         orientation = exif.get(_ORIENTATION, 1)
         details = exif.get_ifd(_EXIF)
         taken = _moment(details.get(_TAKEN), details.get(_TAKEN_ZONE))

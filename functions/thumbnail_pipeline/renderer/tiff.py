@@ -17,12 +17,12 @@ from thumbnail_pipeline.renderer.jpeg_scans import JpegLayout
 
 __all__ = ["Tiff"]
 
-_BITS, _COMPRESSION, _PHOTOMETRIC, _STRIPS, _LENGTHS = 258, 259, 262, 273, 279
+_COMPRESSION, _PHOTOMETRIC, _STRIPS, _LENGTHS = 259, 262, 273, 279
 _PLANAR, _COLOUR_MAP, _TILES, _TILE_LENGTHS, _SUBSAMPLING = 284, 320, 324, 325, 530
 _RESOLUTION: Final = (282, 283, 296)
 _PROFILE: Final = 34675
 _RAW, _JPEG, _PACKBITS = 1, 7, 32773
-_WHITE_IS_ZERO, _YCBCR, _SEPARATE, _BYTE = 0, 6, 2, 8
+_WHITE_IS_ZERO, _YCBCR, _SEPARATE = 0, 6, 2
 _NOT_DECODED: Final = {34676: "SGI LogLuv", 34677: "SGI LogLuv", 50001: "WebP", 50002: "JPEG XL"}
 
 # As it reads the same pixels in the other order of bytes.
@@ -49,7 +49,7 @@ class Tiff(TiffImageFile):
         separate = tags.get(_PLANAR) == _SEPARATE
         if photometric == _YCBCR and separate and tags.get(_SUBSAMPLING, (2, 2)) != (1, 1):
             raise _unsupported("its planes differ in size")
-        if compression == _RAW and (photometric == _YCBCR or (separate and set(tags.get(_BITS, (1,))) != {_BYTE})):
+        if compression == _RAW and (photometric == _YCBCR or separate):
             # Pillow takes planes of 16 bits, and subsampled colours, for bytes. libtiff does not, and reads what is
             # compressed; from the file it learns that this is not.
             tags[_COMPRESSION] = _PACKBITS
