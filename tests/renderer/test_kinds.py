@@ -5,10 +5,12 @@ What Chromium makes of `browser.cases()` is in browser.json; `python -m renderer
 
 from __future__ import annotations
 
+import ctypes
 import json
 import random
 import struct
 import zlib
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -19,7 +21,8 @@ from PIL import Image
 from renderer import browser
 from renderer.containers import GREY, PALETTE, RGB, chunk, gif, gif_frame, png, tiff
 from renderer.pictures import DATA, loaded, mean, photograph, psnr, reason, rendered, saved, settings, thumbnail
-from thumbnail_pipeline.renderer import rendering
+from thumbnail_pipeline.renderer import rendering, webp_scaled
+from thumbnail_pipeline.renderer.memory import estimate_memory
 from thumbnail_pipeline.renderer.rendering import render
 
 # ── PNG ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -326,6 +329,85 @@ def test_the_still_of_an_animation_that_leaves_it_out_is_the_default_image() -> 
     assert mean(still) == pytest.approx((255, 0, 0), abs=1)
     assert getattr(moving, "n_frames", 1) == 2
     assert on_white(moving) != pytest.approx((255, 0, 0), abs=60)
+
+
+# ── WebP ─────────────────────────────────────────────────────────────────────────────────────────────
+
+CODINGS: dict[str, tuple[str, dict[str, Any]]] = {
+    "lossy": ("RGB", {"quality": 90}),
+    "lossless": ("RGB", {"lossless": True, "method": 0}),
+    "lossy with alpha": ("RGBA", {"quality": 90, "method": 0}),
+    "lossless with alpha": ("RGBA", {"lossless": True, "method": 0}),
+}
+
+
+def coded(kind: str, size: tuple[int, int]) -> bytes:
+    mode, options = CODINGS[kind]
+    picture = photograph("coffee.png", size).convert(mode)
+    if mode == "RGBA":
+        picture.putalpha(Image.linear_gradient("L").resize(size))
+    return saved(picture, "WEBP", **options)
+
+
+@pytest.mark.parametrize("kind", CODINGS)
+@pytest.mark.parametrize("side", [40, 128, 500, 1200])
+def test_webp_decoded_at_the_size_that_is_needed_is_nearer_to_a_full_decode_than_libvips(kind: str, side: int) -> None:
+    source = coded(kind, (1200, 801))
+    made = thumbnail(source, side, side)
+    whole = loaded(source).convert(made.mode)
+    reference = whole.resize(made.size, Image.Resampling.LANCZOS)
+    theirs = loaded(pyvips.Image.thumbnail_buffer(source, side, height=side, size="down").pngsave_buffer())
+    assert psnr(over_grey(made), over_grey(reference)) > min(46, psnr(over_grey(theirs), over_grey(reference)) - 0.5)
+    assert alpha_of(made) == pytest.approx(alpha_of(reference), abs=0.5)
+
+
+def over_grey(picture: Image.Image) -> Image.Image:
+    canvas = Image.new("RGBA", picture.size, "grey")
+    canvas.alpha_composite(picture.convert("RGBA"))
+    return canvas.convert("RGB")
+
+
+@pytest.mark.parametrize("kind", CODINGS)
+def test_without_libwebp_pillow_decodes(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = coded(kind, (600, 400))
+    assert webp_scaled.available()
+    made, estimate = rendered(source, 100, 100), estimate_memory(source, settings({"width": 100, "height": 100}))
+    monkeypatch.setattr(webp_scaled, "_library", lambda: None)
+    without = rendered(source, 100, 100)
+    assert psnr(*(over_grey(loaded(each.thumbnails[0].data)) for each in (made, without))) > 43
+    assert replace(made.facts, dominant_colour="", placeholder="") == replace(
+        without.facts, dominant_colour="", placeholder=""
+    )
+    assert estimate_memory(source, settings({"width": 100, "height": 100})) > estimate
+
+
+def test_a_libwebp_that_lays_out_its_structures_otherwise_is_not_used() -> None:
+    def longer(room: Any, _: int) -> int:
+        ctypes.memset(room, 0, ctypes.sizeof(webp_scaled._Config) + 8)
+        return 1
+
+    def shorter(room: Any, _: int) -> int:
+        ctypes.memset(room, 0, ctypes.sizeof(webp_scaled._Config) - 8)
+        return 1
+
+    assert not webp_scaled._is_laid_out_alike(longer)
+    assert not webp_scaled._is_laid_out_alike(shorter)
+    assert not webp_scaled._is_laid_out_alike(lambda *_: 0)
+
+
+@pytest.mark.parametrize("kind", CODINGS)
+def test_a_webp_that_is_cut_or_broken_says_which(kind: str) -> None:
+    source = coded(kind, (600, 400))
+    assert reason(source[: len(source) // 2]) == "truncated"
+    at = source.index(b"VP8L" if "lossless" in kind else b"VP8 ") + 8
+    assert reason(source[:at] + bytes(60) + source[at + 60 :]) in {"corrupt", "unsupported-format"}
+
+
+@pytest.mark.parametrize("chunk_", [b"EXIF\x03\0\0\0abc\0", b"XMP \0\0\0\0", b"junk\x04\0\0\0\xff\xff\xff\xff", b"odd"])
+def test_what_is_beside_the_pixels_of_a_webp_costs_itself_alone(chunk_: bytes) -> None:
+    source = coded("lossy with alpha", (60, 40))
+    made = rendered(source + chunk_, 30, 30)
+    assert made.thumbnails[0].data == rendered(source, 30, 30).thumbnails[0].data
 
 
 # ── TIFF ─────────────────────────────────────────────────────────────────────────────────────────────

@@ -53,6 +53,8 @@ def sources() -> dict[str, tuple[str, str, dict[str, Any]]]:
         "PNG with alpha": ("RGBA", "PNG", {"compress_level": 1}),
         "palette PNG": ("P", "PNG", {"compress_level": 1}),
         "WebP": ("RGB", "WEBP", {"method": 0}),
+        "WebP with alpha": ("RGBA", "WEBP", {"method": 0}),
+        "lossless WebP": ("RGB", "WEBP", {"method": 0, "lossless": True, "quality": 0}),
         "lossless WebP with alpha": ("RGBA", "WEBP", {"method": 0, "lossless": True, "quality": 0}),
         "TIFF in one strip": ("RGB", "TIFF", {"compression": "tiff_lzw", "strip_size": 1 << 30}),
         "AVIF": ("RGB", "AVIF", {"speed": 10, "subsampling": "4:4:4"}),

@@ -22,7 +22,7 @@ from thumbnail_pipeline.renderer.iso_boxes import container_of_boxes, is_cut_sho
 from thumbnail_pipeline.renderer.jpeg_scans import JpegLayout
 from thumbnail_pipeline.renderer.png_chunks import PngHeader, container_of_png
 from thumbnail_pipeline.renderer.reading import Container, Pieces
-from thumbnail_pipeline.renderer.webp_chunks import container_of_webp
+from thumbnail_pipeline.renderer.webp_chunks import WebpCoding, coding_of_webp, container_of_webp
 from thumbnail_pipeline.settings import MOST_PIXELS
 
 if TYPE_CHECKING:
@@ -89,6 +89,7 @@ class Header:
     container: Container
     jpeg: JpegLayout | None = None
     png: PngHeader | None = None
+    webp: WebpCoding | None = None
 
 
 def inspect(source: bytes, limits: Limits) -> Header:
@@ -102,7 +103,7 @@ def inspect(source: bytes, limits: Limits) -> Header:
     if len(source) > limits.bytes:
         raise Permanent(Reason.TOO_LARGE, f"The file has {len(source):,} bytes; the limit is {limits.bytes:,}.")
     form = _sniff(source)
-    jpeg, png = None, None
+    jpeg, png, webp = None, None, None
     if form == "JPEG":
         jpeg = _jpeg(source)
         container = Container(jpeg.size, jpeg.parts(source), jpeg.aside)
@@ -112,12 +113,17 @@ def inspect(source: bytes, limits: Limits) -> Header:
         container = container_of_gif(source)
     elif form == "WEBP":
         container = container_of_webp(source)
+        webp = coding_of_webp(container)
     elif form in {"AVIF", "HEIF"}:
         container = container_of_boxes(source, form)
     else:
         container = Container((0, 0), (source,))
     if container.size != (0, 0):
         _check_size(*container.size, limits)
+    if webp is not None:  # which Pillow lays out at full size as it opens it
+        extent = max(container.size[0], container.extent[0]), max(container.size[1], container.extent[1])
+        mode = "RGBA" if webp.alpha else "RGB"
+        return Header(form, *container.size, mode, container.frames, extent, container, webp=webp)
     with opened(container.parts, form) as image:
         # A still that covers only a part of its canvas is drawn on one.
         size = image.size if container.box is None else container.size

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from thumbnail_pipeline.renderer import webp_scaled
 from thumbnail_pipeline.renderer.formats import animates, inspect
 from thumbnail_pipeline.renderer.geometry import scale
-from thumbnail_pipeline.renderer.pyramid import decoder_reduction, reduction
+from thumbnail_pipeline.renderer.pyramid import decoder_reduction, reduction, scaled_size
 
 if TYPE_CHECKING:
     from thumbnail_pipeline.renderer.formats import Header
@@ -20,9 +21,11 @@ __all__ = ["estimate_memory"]
 _AT_REST: Final = 4_000_000  # buffers, strips, the encoded files, and what the allocator keeps
 _STORED: Final = {"L": 1, "P": 1, "1": 1, "I;16": 2, "I;16B": 2, "I;16L": 2}  # Pillow takes four for all others
 
-# A pixel of the source while its decoder runs. WebP has no scaled decode in Pillow: two canvases, a copy as bytes
-# and a copy as a picture. AVIF is that of ten bits without subsampling, which its header does not tell from eight.
+# A pixel of the source while its decoder runs. WebP, without libwebp at hand: two canvases, a copy as bytes and a copy
+# as a picture. AVIF is that of ten bits without subsampling, which its header does not tell from eight.
 _DECODING: Final = {"WEBP": 19.0, "AVIF": 15.0, "HEIF": 16.0, "TIFF": 8.5}
+_SCALED_WEBP: Final = {(False, False): 0.0, (False, True): 2.0, (True, False): 4.5, (True, True): 4.5}
+_ROWS_OF_WEBP: Final = 400  # bytes for each pixel across: the rows that its filter and the scaling look at
 _EXACT: Final = 16.0  # of a PNG with a transparent colour of 16 bits, decoded twice
 _ANIMATING: Final = {"GIF": 16.0, "WEBP": 19.0, "PNG": 16.0, "AVIF": 19.0}
 
@@ -70,6 +73,11 @@ def _decoding(header: Header, largest: float, frames: int) -> tuple[float, float
     """Bytes while the decoder runs, bytes of what it leaves, and how many pixels across and down that is."""
     pixels = header.width * header.height
     stored = _STORED.get(header.mode, 4)
+    if header.webp is not None and frames == 1 and header.container.box is None and webp_scaled.available():
+        across, down = scaled_size((header.width, header.height), largest, header.webp)
+        kept = _SCALED_WEBP[header.webp.lossless, header.webp.alpha] * pixels + _ROWS_OF_WEBP * header.width
+        decoding = kept + sum(map(len, header.container.parts)) + 7 * across * down
+        return decoding, 4 * across * down, across, down
     if header.jpeg is None:
         decoding = _DECODING.get(header.format, stored) * pixels
         if header.png is not None and header.png.exact:

@@ -18,13 +18,14 @@ from PIL import Image, ImageChops
 
 from thumbnail_pipeline.errors import Permanent
 from thumbnail_pipeline.outcomes import Reason
+from thumbnail_pipeline.renderer import webp_scaled
 from thumbnail_pipeline.renderer.canvas import Canvas
 from thumbnail_pipeline.renderer.encoders import MOVING, Timing, encoded, flattened
 from thumbnail_pipeline.renderer.formats import Header, animates, inspect, lacks_end, opened
 from thumbnail_pipeline.renderer.geometry import Cut, cut, scale
 from thumbnail_pipeline.renderer.jpeg_scans import without_detail
 from thumbnail_pipeline.renderer.placeholder import dominant_colour, thumbhash
-from thumbnail_pipeline.renderer.pyramid import Pyramid, decoder_reduction
+from thumbnail_pipeline.renderer.pyramid import Pyramid, decoder_reduction, scaled_size
 from thumbnail_pipeline.renderer.reading import Frame
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from PIL import ImageFile
 
     from thumbnail_pipeline.renderer.png_chunks import PngHeader
+    from thumbnail_pipeline.renderer.webp_chunks import WebpCoding
     from thumbnail_pipeline.settings import Rendition, Settings
 
 __all__ = ["Facts", "Rendered", "Thumbnail", "render"]
@@ -229,6 +231,11 @@ def _decoded(source: bytes, header: Header, settings: Settings, notes: list[str]
         image, scaled = _smaller(source, header, settings, notes, turned=orientation >= _ON_ITS_SIDE)
         _load(image, settings, notes)
         return _FirstFrame(image, container.size, scaled, orientation, taken, profile)
+    if header.webp is not None and container.box is None and webp_scaled.available():
+        orientation, taken = _exif(exif, notes)
+        picture = _webp(header, header.webp, settings, turned=orientation >= _ON_ITS_SIDE)
+        scaled = picture.width / header.width, picture.height / header.height
+        return _FirstFrame(picture, container.size, scaled, orientation, taken, profile)
     image = opened(container.parts, header.format)
     profile = profile or image.info.get("icc_profile")
     if header.format in _READ_BY_PILLOW:
@@ -272,6 +279,15 @@ def _cleared(
             alpha = ImageChops.lighter(alpha, other)
     image.putalpha(alpha)
     return image
+
+
+def _webp(header: Header, coding: WebpCoding, settings: Settings, *, turned: bool) -> Image.Image:
+    """The still of a WebP, at twice the size of the largest thumbnail, or as large as it is."""
+    size = header.width, header.height
+    shown = size[::-1] if turned else size
+    largest = max(scale(rendition, *shown) for rendition in settings.renditions)
+    data = b"".join(header.container.parts)
+    return webp_scaled.decoded(data, scaled_size(size, largest, coding), alpha=coding.alpha)
 
 
 def _smaller(

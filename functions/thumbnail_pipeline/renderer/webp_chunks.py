@@ -6,20 +6,42 @@ https://developers.google.com/speed/webp/docs/riff_container
 from __future__ import annotations
 
 import struct
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from thumbnail_pipeline.errors import Permanent
+from thumbnail_pipeline.outcomes import Reason
 from thumbnail_pipeline.renderer.reading import Aside, Container, Cursor, Frame
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["container_of_webp"]
+__all__ = ["WebpCoding", "coding_of_webp", "container_of_webp"]
 
 _HEADER: Final = 12  # RIFF, the length of all that follows, WEBP
 _PICTURE: Final = frozenset({b"VP8 ", b"VP8L"})
 _ALPHA_CHUNK: Final = b"ALPH"  # before the picture that it belongs to
+_HINT_OF_ALPHA: Final = 0x10  # in the header of VP8L, above width and height
+_MOST_CHUNKS: Final = 500_000
 _ALPHA: Final = 0x10  # in the flags of VP8X
 _UNBLENDED, _CLEAR = 2, 1  # in the flags of a frame
+
+
+@dataclass(frozen=True)
+class WebpCoding:
+    """How the pixels of a WebP are coded, which decides what its decoder has to keep of them."""
+
+    lossless: bool
+    alpha: bool
+
+
+def coding_of_webp(container: Container) -> WebpCoding:
+    """How the still of this container is coded."""
+    kinds = [bytes(part[:4]) for part in container.parts]
+    if b"VP8L" in kinds:
+        picture = container.parts[kinds.index(b"VP8L")]
+        return WebpCoding(lossless=True, alpha=bool(picture[12] & _HINT_OF_ALPHA))
+    return WebpCoding(lossless=False, alpha=_ALPHA_CHUNK in kinds)
 
 
 def container_of_webp(source: bytes) -> Container:
@@ -59,7 +81,11 @@ def container_of_webp(source: bytes) -> Container:
 def _chunks(source: bytes, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
     """The name of each chunk, and where it starts and ends; the last may be cut short."""
     cursor = Cursor(source, start, end, order="little")
+    number = 0
     while cursor.left >= 8:  # noqa: PLR2004 - name and length
+        number += 1
+        if number > _MOST_CHUNKS:
+            raise Permanent(Reason.CORRUPT, f"The WebP is cut into more than {_MOST_CHUNKS:,} chunks.")
         at = cursor.at
         kind, length = cursor.take(4), cursor.number(4)
         cursor.skip(min(length, cursor.left))

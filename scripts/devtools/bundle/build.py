@@ -29,6 +29,9 @@ LAYER = ROOT / "layers" / "imaging"
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 LAMBDA_UNZIPPED_LIMIT = 250 * 2**20
 
+# What functions/thumbnail_pipeline/renderer/webp_scaled.py calls.
+_DECODER = {"WebPDecode", "WebPInitDecoderConfigInternal"}
+
 # What a wheel carries and a running function never touches. Licences stay. Shared libraries are not listed: those that
 # only these modules needed go with them.
 _NOT_NEEDED = (
@@ -109,6 +112,7 @@ def build_layer(target: Target, output: Path, interpreter: str | None, *, heif: 
         _prune(packages)
         _check_native_modules(packages, target)
         _drop_unused_libraries(packages)
+        _check_libwebp(packages)
         if interpreter:
             bytecode.compile_all(packages, interpreter)
         archive.write(output, staging, _files(staging))
@@ -162,6 +166,15 @@ def _drop_unused_libraries(packages: Path) -> None:
         reached += [unused.pop(name) for name in elf.needed(reached.pop()) & unused.keys()]
     for library in unused.values():
         library.unlink()
+
+
+def _check_libwebp(packages: Path) -> None:
+    """The renderer decodes WebP by the libwebp that came with Pillow, and falls back to Pillow without a word."""
+    found = list(packages.glob("pillow.libs/libwebp-*.so*"))
+    if len(found) != 1 or not elf.exported(found[0]) >= _DECODER:
+        raise DevtoolsError(
+            f"the layer has no libwebp with {' and '.join(sorted(_DECODER))}: Pillow's wheel has changed"
+        )
 
 
 def _files(root: Path) -> Iterator[Path]:
