@@ -21,9 +21,12 @@ from PIL import Image
 from renderer import browser
 from renderer.containers import GREY, PALETTE, RGB, chunk, gif, gif_frame, png, tiff
 from renderer.pictures import DATA, loaded, mean, photograph, psnr, reason, rendered, saved, settings, thumbnail
-from thumbnail_pipeline.renderer import rendering, webp_scaled
+from thumbnail_pipeline.errors import Permanent
+from thumbnail_pipeline.renderer import png_rows, rendering, webp_scaled
+from thumbnail_pipeline.renderer.formats import inspect
 from thumbnail_pipeline.renderer.memory import estimate_memory
 from thumbnail_pipeline.renderer.rendering import render
+from thumbnail_pipeline.settings import Limits
 
 # ── PNG ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -154,6 +157,60 @@ def test_a_png_in_shreds_is_refused() -> None:
 
 def test_a_png_for_ios_is_told_apart() -> None:
     assert reason(PIXELS[:8] + chunk(b"CgBI", bytes(4)) + PIXELS[8:]) == "unsupported-format"
+
+
+# ── rows of PNG ──────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "opaque"])
+@pytest.mark.parametrize("size", [(1201, 803), (1, 900), (900, 1), (7, 5)])
+@pytest.mark.parametrize("turned", [False, True])
+def test_row_by_row_a_png_has_the_very_pixels_that_pillow_decodes(
+    mode: str, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch, *, turned: bool
+) -> None:
+    picture = photograph("coffee.png", (1201, 803)).resize(size)
+    if mode != "RGB":
+        picture.putalpha(255 if mode == "opaque" else Image.linear_gradient("L").resize(size))
+    exif = Image.Exif()
+    exif[0x0112] = 6 if turned else 1
+    boxes = settings(*({"width": side, "height": side, "format": "png"} for side in (40, 100, 650)))
+    source = saved(picture, "PNG", exif=exif)
+    with monkeypatch.context() as patch:
+        patch.setattr(rendering, "opened", None)  # without Pillow
+        made = render(source, boxes)
+    monkeypatch.setattr(png_rows, "_library", lambda: None)
+    assert made == render(source, boxes)
+
+
+@pytest.mark.parametrize("policy", ["fail", "render"])
+def test_what_libspng_refuses_is_for_pillow_to_judge(policy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = saved(photograph("coffee.png", (300, 200)), "PNG")
+    at = whole.index(b"IDAT") + len(whole) // 2
+    for source in (whole[: len(whole) // 2], whole[:at] + bytes(50) + whole[at + 50 :], whole.replace(b"IEND", b"")):
+        with monkeypatch.context() as patch:
+            with_rows = outcome(source, policy)
+            patch.setattr(png_rows, "_library", lambda: None)
+            assert with_rows == outcome(source, policy)
+
+
+def outcome(source: bytes, policy: str) -> object:
+    try:
+        return render(source, settings({"width": 64, "height": 64, "format": "png"}, truncated=policy))
+    except Permanent as error:
+        return error.reason
+
+
+def test_no_other_png_is_read_by_rows() -> None:
+    plain = rendered(PIXELS, 8, 8).facts.mode
+    assert plain == "RGB"
+    grey, palette, deep = (
+        saved(PLAIN.convert("L"), "PNG"), saved(PLAIN.quantize(9), "PNG"),
+        png([[300, 2, 3] * 4] * 4, 16, RGB),
+    )  # fmt: skip
+    clear = png([[1, 2, 3] * 4] * 4, 8, RGB, before=chunk(b"tRNS", b"\0\1\0\2\0\3"))
+    interlaced = pyvips.Image.new_from_buffer(PIXELS, "").pngsave_buffer(interlace=True)
+    suits = [png_rows.suits(inspect(each, Limits())) for each in (PIXELS, grey, palette, deep, clear, interlaced)]
+    assert suits == [True, False, False, False, False, False]
 
 
 # ── what turns ───────────────────────────────────────────────────────────────────────────────────────

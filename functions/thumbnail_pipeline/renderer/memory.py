@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from thumbnail_pipeline.renderer import webp_scaled
+from thumbnail_pipeline.renderer import png_rows, webp_scaled
 from thumbnail_pipeline.renderer.formats import animates, inspect
 from thumbnail_pipeline.renderer.geometry import scale
 from thumbnail_pipeline.renderer.pyramid import decoder_reduction, reduction, scaled_size
@@ -26,6 +26,7 @@ _STORED: Final = {"L": 1, "P": 1, "1": 1, "I;16": 2, "I;16B": 2, "I;16L": 2}  # 
 _DECODING: Final = {"WEBP": 19.0, "AVIF": 15.0, "HEIF": 16.0, "TIFF": 8.5}
 _SCALED_WEBP: Final = {(False, False): 0.0, (False, True): 2.0, (True, False): 4.5, (True, True): 4.5}
 _ROWS_OF_WEBP: Final = 400  # bytes for each pixel across: the rows that its filter and the scaling look at
+_STRIPS_OF_PNG: Final = 6_000_000  # rows as bytes, as pixels and premultiplied
 _EXACT: Final = 16.0  # of a PNG with a transparent colour of 16 bits, decoded twice
 _ANIMATING: Final = {"GIF": 16.0, "WEBP": 19.0, "PNG": 16.0, "AVIF": 19.0}
 
@@ -78,6 +79,11 @@ def _decoding(header: Header, largest: float, frames: int) -> tuple[float, float
         kept = _SCALED_WEBP[header.webp.lossless, header.webp.alpha] * pixels + _ROWS_OF_WEBP * header.width
         decoding = kept + sum(map(len, header.container.parts)) + 7 * across * down
         return decoding, 4 * across * down, across, down
+    if frames == 1 and png_rows.suits(header):
+        factor = reduction(1.0, largest)
+        across, down = -(-header.width // factor), -(-header.height // factor)
+        kept = sum(map(len, header.container.parts)) + _STRIPS_OF_PNG
+        return kept + 4 * across * down, kept + 4 * across * down, across, down
     if header.jpeg is None:
         decoding = _DECODING.get(header.format, stored) * pixels
         if header.png is not None and header.png.exact:

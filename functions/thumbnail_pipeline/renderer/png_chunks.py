@@ -29,8 +29,8 @@ _MOST_CHUNKS: Final = 500_000
 _LARGEST_PROFILE: Final = 8 << 20  # bytes once inflated; the profiles of printing presses have 2 to 3 million
 _LARGEST_TEXT: Final = 1 << 20  # bytes of all texts once inflated
 _MOST_DEFLATED: Final = 1032  # bytes that one deflated byte can stand for
-_GREY, _RGB, _PALETTE = 0, 2, 3
-_DEEP: Final = 16
+_GREY, _RGB, _PALETTE, _RGB_ALPHA = 0, 2, 3, 6
+_BYTE, _DEEP = 8, 16
 _CLEAR, _RESTORE = 1, 2  # how a frame is disposed of: https://www.w3.org/TR/png-3/#fcTL-chunk
 
 
@@ -43,7 +43,13 @@ class PngHeader:
 
     bits: int
     colours: int
+    interlaced: bool
     clear: tuple[int, ...] = ()
+
+    @property
+    def plain(self) -> bool:
+        """Whether a pixel is one byte a channel, and nothing else says how it looks."""
+        return self.bits == _BYTE and not self.interlaced and not self.clear and self.colours in {_RGB, _RGB_ALPHA}
 
     @property
     def exact(self) -> bool:
@@ -88,6 +94,8 @@ def container_of_png(source: bytes) -> tuple[Container, PngHeader]:
     cursor = Cursor(found.header)
     size = cursor.number(4), cursor.number(4)
     bits, colours = cursor.number(1), cursor.number(1)
+    cursor.skip(2)  # the one compression, and the one kind of filter
+    interlaced = cursor.number(1) != 0
     still = _still(found, found.header, [memoryview(source)[start:end] for start, end in found.pixels])
     clear = _clear(found, bits, colours)
     container = Container(
@@ -100,7 +108,7 @@ def container_of_png(source: bytes) -> tuple[Container, PngHeader]:
         plays=found.plays,
         apart=found.apart and found.frames > 0,
     )
-    return container, PngHeader(bits, colours, clear)
+    return container, PngHeader(bits, colours, interlaced, clear)
 
 
 def _walk(source: bytes) -> _Found:

@@ -18,14 +18,14 @@ from PIL import Image, ImageChops
 
 from thumbnail_pipeline.errors import Permanent
 from thumbnail_pipeline.outcomes import Reason
-from thumbnail_pipeline.renderer import webp_scaled
+from thumbnail_pipeline.renderer import png_rows, webp_scaled
 from thumbnail_pipeline.renderer.canvas import Canvas
 from thumbnail_pipeline.renderer.encoders import MOVING, Timing, encoded, flattened
 from thumbnail_pipeline.renderer.formats import Header, animates, inspect, lacks_end, opened
 from thumbnail_pipeline.renderer.geometry import Cut, cut, scale
 from thumbnail_pipeline.renderer.jpeg_scans import without_detail
 from thumbnail_pipeline.renderer.placeholder import dominant_colour, thumbhash
-from thumbnail_pipeline.renderer.pyramid import Pyramid, decoder_reduction, scaled_size
+from thumbnail_pipeline.renderer.pyramid import Pyramid, decoder_reduction, reduction, scaled_size
 from thumbnail_pipeline.renderer.reading import Frame
 
 if TYPE_CHECKING:
@@ -236,6 +236,13 @@ def _decoded(source: bytes, header: Header, settings: Settings, notes: list[str]
         picture = _webp(header, header.webp, settings, turned=orientation >= _ON_ITS_SIDE)
         scaled = picture.width / header.width, picture.height / header.height
         return _FirstFrame(picture, container.size, scaled, orientation, taken, profile)
+    if png_rows.suits(header):
+        orientation, taken = _exif(exif, notes)
+        turned = orientation >= _ON_ITS_SIDE
+        factor = reduction(1.0, _largest(header, settings, turned=turned))
+        rows = png_rows.reduced(header, factor)
+        if rows is not None:
+            return _FirstFrame(rows, container.size, (1 / factor, 1 / factor), orientation, taken, profile)
     image = opened(container.parts, header.format)
     profile = profile or image.info.get("icc_profile")
     if header.format in _READ_BY_PILLOW:
@@ -281,11 +288,16 @@ def _cleared(
     return image
 
 
+def _largest(header: Header, settings: Settings, *, turned: bool) -> float:
+    """How large the largest thumbnail is, over the picture."""
+    shown = (header.height, header.width) if turned else (header.width, header.height)
+    return max(scale(rendition, *shown) for rendition in settings.renditions)
+
+
 def _webp(header: Header, coding: WebpCoding, settings: Settings, *, turned: bool) -> Image.Image:
     """The still of a WebP, at twice the size of the largest thumbnail, or as large as it is."""
     size = header.width, header.height
-    shown = size[::-1] if turned else size
-    largest = max(scale(rendition, *shown) for rendition in settings.renditions)
+    largest = _largest(header, settings, turned=turned)
     data = b"".join(header.container.parts)
     return webp_scaled.decoded(data, scaled_size(size, largest, coding), alpha=coding.alpha)
 
@@ -299,9 +311,7 @@ def _smaller(
     """
     parts, layout = header.container.parts, header.jpeg
     width, height = header.width, header.height
-    shown = (height, width) if turned else (width, height)
-    largest = max(scale(rendition, *shown) for rendition in settings.renditions)
-    step = decoder_reduction(largest)
+    step = decoder_reduction(_largest(header, settings, turned=turned))
     if layout is not None and step == _STRONGEST and (less := without_detail(source, layout)) is not None:
         parts = (less,)
     if layout is not None and not layout.complete and settings.truncated == "render":
