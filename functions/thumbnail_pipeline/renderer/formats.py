@@ -26,7 +26,7 @@ from thumbnail_pipeline.renderer.webp_chunks import WebpCoding, coding_of_webp, 
 from thumbnail_pipeline.settings import MOST_PIXELS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from PIL import ImageFile
 
@@ -171,11 +171,10 @@ def animates(header: Header, settings: Settings) -> bool:
 
 def opened(parts: Iterable[bytes | memoryview], form: str) -> ImageFile.ImageFile:
     """The file made of these parts, opened by the one decoder that its content asks for, with nothing decoded yet."""
-    _import_decoder(form)
     # Not Image.open: it tries the decoder, and keeps what it says to itself.
-    factory, _ = Image.OPEN[form]
+    decoder = _decoder(form)
     try:
-        return factory(cast("IO[bytes]", Pieces(parts)), "")
+        return decoder(cast("IO[bytes]", Pieces(parts)), "")
     except SyntaxError as error:
         if form != "TIFF":
             raise
@@ -184,14 +183,19 @@ def opened(parts: Iterable[bytes | memoryview], form: str) -> ImageFile.ImageFil
 
 
 @cache
-def _import_decoder(form: str) -> None:
-    if form in _LAZY:
-        try:
-            plugin = importlib.import_module(_LAZY[form])
-        except ImportError:
-            raise Permanent(Reason.UNSUPPORTED_FORMAT, f"This installation has no {form} decoder.") from None
-        if form == "HEIF":
-            plugin.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
+def _decoder(form: str) -> Callable[[IO[bytes], str], ImageFile.ImageFile]:
+    if form not in _LAZY:
+        return Image.OPEN[form][0]
+    try:
+        plugin = importlib.import_module(_LAZY[form])
+    except ImportError:
+        raise Permanent(Reason.UNSUPPORTED_FORMAT, f"This installation has no {form} decoder.") from None
+    if form == "TIFF":
+        decoder: Callable[[IO[bytes], str], ImageFile.ImageFile] = plugin.Tiff
+        return decoder
+    if form == "HEIF":
+        plugin.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
+    return Image.OPEN[form][0]
 
 
 def lacks_end(source: bytes) -> bool:

@@ -1,6 +1,6 @@
 """TIFF as Pillow reads it, where that is right, and mended or refused where it is not.
 
-Imported with the first TIFF; it takes the place of Pillow's own class.
+Imported with the first TIFF.
 https://www.awaresystems.be/imaging/tiff/specification/TIFF6.pdf
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import IO, Final, cast
 
-from PIL import Image, ImagePalette
+from PIL import ImagePalette
 from PIL.TiffImagePlugin import MM, OPEN_INFO, TiffImageFile
 
 from thumbnail_pipeline.errors import Permanent
@@ -71,9 +71,6 @@ class Tiff(TiffImageFile):
     def load_end(self) -> None:
         """Leave it as it is stored: what is small is turned later, and EXIF that is broken costs itself alone."""
         self._size = self._tile_size
-
-
-Image.register_open(Tiff.format, Tiff)
 
 
 def _unsupported(why: str) -> Permanent:
