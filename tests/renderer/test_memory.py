@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from renderer.pictures import photograph, saved, settings
+from renderer.pictures import DATA, photograph, saved, settings
 from thumbnail_pipeline.renderer.memory import estimate_memory
 
 # One process for each image: the high-water mark of resident memory, reset when everything is imported and warm.
@@ -100,6 +100,14 @@ def test_the_estimate_holds_for_every_kind_of_source(folder: Path, kind: str, bo
     source, small = saved(made(mode, SIDES), form, **options), saved(made(mode, (32, 32)), form)
     peak, estimate = measured(folder, source, small, box)
     assert peak <= estimate <= 3 * peak + 8_000_000
+
+
+@pytest.mark.parametrize("box", [BOX, LARGE])
+def test_the_estimate_holds_for_ten_bits_without_subsampling(folder: Path, box: dict[str, int]) -> None:
+    pytest.importorskip("pi_heif")
+    source, small = ((DATA / name).read_bytes() for name in ("ten_bits_444.heic", "gradient.heic"))
+    peak, estimate = measured(folder, source, small, box)
+    assert peak <= estimate <= 2 * peak + 8_000_000
 
 
 @pytest.mark.parametrize("form", ["webp", "jpeg", "png", "avif", "gif"])
