@@ -630,6 +630,16 @@ def test_an_item_of_another_kind_is_refused_as_such() -> None:
         render(AVIF.replace(b"av01", b"unci"), settings({"width": 8, "height": 8}))
 
 
+def test_a_limit_of_a_decoder_is_told_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise RuntimeError("Memory allocation error: Security limit exceeded: 9 items")
+
+    monkeypatch.setattr(rendering, "opened", refuse)
+    with pytest.raises(Permanent, match=r"too-many-pixels: .*exceeded: 9 items") as caught:
+        render(AVIF[:-200], settings({"width": 8, "height": 8}))
+    assert caught.value.reason == "too-many-pixels"
+
+
 def test_an_avif_beyond_every_limit_is_refused_for_its_pixels() -> None:
     at = AVIF.index(b"ispe") + 8
     assert reason(AVIF[:at] + struct.pack(">II", 17_000, 17_000) + AVIF[at + 8 :]) == "too-many-pixels"

@@ -408,7 +408,7 @@ def _upright(picture: Image.Image, orientation: int) -> Image.Image:
 
 def _blame(source: bytes, error: Exception) -> Reason:
     """What is wrong with a file: half of it is missing, or a kind of pixel is not decoded, or it is broken."""
-    if isinstance(error, Image.DecompressionBombError):
+    if isinstance(error, Image.DecompressionBombError) or "security limit" in str(error).lower():  # libheif's words
         return Reason.TOO_MANY_PIXELS
     if "unsupported" in str(error).lower():
         return Reason.UNSUPPORTED_FORMAT
