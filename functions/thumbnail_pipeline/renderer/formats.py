@@ -66,7 +66,7 @@ _UNSUPPORTED: Final = (
 )  # fmt: skip
 
 # Decoders that most functions never need are imported with the first image that does.
-_LAZY: Final = {"AVIF": "PIL.AvifImagePlugin", "TIFF": "thumbnail_pipeline.renderer.tiff", "HEIF": "pi_heif"}
+_LAZY: Final = {"AVIF": "PIL.AvifImagePlugin", "HEIF": "pi_heif"}
 _EAGER: Final = (BmpImagePlugin, GifImagePlugin, JpegImagePlugin, PngImagePlugin, WebPImagePlugin)
 
 _LONGEST_RUNS: Final = 4_000_000  # bytes of a run-length coded BMP: Pillow unpacks it in Python, run by run
@@ -184,17 +184,18 @@ def opened(parts: Iterable[bytes | memoryview], form: str) -> ImageFile.ImageFil
 
 @cache
 def _decoder(form: str) -> Callable[[IO[bytes], str], ImageFile.ImageFile]:
-    if form not in _LAZY:
-        return Image.OPEN[form][0]
-    try:
-        plugin = importlib.import_module(_LAZY[form])
-    except ImportError:
-        raise Permanent(Reason.UNSUPPORTED_FORMAT, f"This installation has no {form} decoder.") from None
+    """The class that opens files of this format."""
     if form == "TIFF":
-        decoder: Callable[[IO[bytes], str], ImageFile.ImageFile] = plugin.Tiff
-        return decoder
-    if form == "HEIF":
-        plugin.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
+        from thumbnail_pipeline.renderer.tiff import Tiff  # noqa: PLC0415 - most functions never need it
+
+        return Tiff
+    if form in _LAZY:
+        try:
+            plugin = importlib.import_module(_LAZY[form])
+        except ImportError:
+            raise Permanent(Reason.UNSUPPORTED_FORMAT, f"This installation has no {form} decoder.") from None
+        if form == "HEIF":
+            plugin.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
     return Image.OPEN[form][0]
 
 
