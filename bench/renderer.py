@@ -1,6 +1,6 @@
 """The renderer beside libvips and sharp: CPU time, interleaved, medians; peak memory; size and likeness.
 
-    python -m bench.renderer [--rounds 7] [--groups JPEG …]     build/bench/renderer.json and renderer.png
+    python -m bench.renderer [--rounds 15] [--groups JPEG …]     build/bench/renderer.json and renderer.png
     python -m bench.renderer --efforts                          build/bench/efforts.json and a table
 
 All three do the whole job from bytes to bytes in one thread: decode, upright, sRGB, shrink, encode. Ours reads the
@@ -14,6 +14,7 @@ import argparse
 import io
 import itertools
 import json
+import math
 import os
 import shutil
 import statistics
@@ -51,20 +52,20 @@ BOXES = {"one": (256,), "three": (1280, 512, 128)}
 QUALITY = 80
 THREE_FROM = ("JPEG baseline",)
 
-# What the design asks for, over libvips and over sharp. Ratios within a tenth of one are ties on a busy machine, so
-# a goal is missed only beyond a quarter over it.
+# What the design asks for, over libvips and over sharp: of the upper end of the ratio, which is paired within a round.
 GOALS = {
     ("one", "JPEG baseline"): (0.80, 0.95),
-    ("one", "JPEG progressive, 8 x the box or more"): (0.35, 0.35),
-    # Pillow's PNG decoder alone takes longer than all of libvips (docs/renderer.md); 1.1 is wished for, this is held.
-    ("one", "PNG photograph"): (1.5, 1.6),
+    ("one", "JPEG progressive, 8 x the box or more"): (0.35, 0.40),
+    ("one", "PNG photograph"): (1.15, None),
+    ("one", "PNG drawn, RGBA"): (1.15, None),
     ("one", "PNG palette"): (1.0, None),
-    ("one", "GIF"): (1.0, None),
+    ("one", "GIF"): (0.9, None),
     ("one", "TIFF"): (1.0, None),
-    ("three", "JPEG baseline"): (0.7, 1.0),
+    ("one", "WebP"): (0.75, 0.80),
+    ("one", "AVIF"): (0.45, None),
+    ("three", "JPEG baseline"): (0.6, 1.0),
 }
-SLACK = 1.25
-ROUNDS = 7
+ROUNDS = 15
 
 
 def ours(source: bytes, boxes: tuple[int, ...]) -> list[bytes]:
@@ -195,6 +196,7 @@ def compared(case: str, found: list[CorpusImage], rounds: int, sharp: Sharp) -> 
                 out = made[name, each.path]
                 row[name] = {
                     "ms": round(statistics.median(times[name, each.path]), 2),
+                    "rounds": times[name, each.path],
                     "bytes": sum(map(len, out)),
                     "ssim": round(statistics.mean(map(likeness, out, wanted)), 4),
                 }
@@ -203,7 +205,7 @@ def compared(case: str, found: list[CorpusImage], rounds: int, sharp: Sharp) -> 
 
 
 def groups(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """One line a group: geometric means of the ratios, and of bytes; means of SSIM."""
+    """One line a group: geometric means of the ratios, in the middle of all rounds, and of bytes; means of SSIM."""
     found: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
         found[row["case"], row["group"]].append(row)
@@ -213,8 +215,11 @@ def groups(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         line["ms"] = round(statistics.median(each["ours"]["ms"] for each in members), 1)
         for name in ("libvips", "sharp", "floor"):
             if all(name in each for each in members):
-                ratios = [each["ours"]["ms"] / each[name]["ms"] for each in members]
-                line[name] = round(statistics.geometric_mean(ratios), 2)
+                pairs = [zip(each["ours"]["rounds"], each[name]["rounds"], strict=True) for each in members]
+                of_files = [[ours / other for ours, other in pair] for pair in pairs]
+                ratios = [statistics.geometric_mean(of_round) for of_round in zip(*of_files, strict=True)]
+                line[name] = round(statistics.median(ratios), 2)
+                line[f"{name} at most"] = round(upper_end(ratios), 2)
         for name in ("libvips", "sharp"):
             sizes = [each["ours"]["bytes"] / each[name]["bytes"] for each in members]
             line[f"bytes / {name}"] = round(statistics.geometric_mean(sizes), 3)
@@ -223,6 +228,17 @@ def groups(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         line["goals"] = list(GOALS.get((case, group), (None, None)))
         lines.append(line)
     return lines
+
+
+def upper_end(ratios: list[float]) -> float:
+    """Of the 95 % interval of their median: the first in order that so few lie below by chance (a binomial)."""
+    count = len(ratios)
+    below = 0.0
+    for place, ratio in enumerate(sorted(ratios)):
+        below += math.comb(count, place) / 2**count
+        if below >= 0.975:
+            return ratio
+    return max(ratios)
 
 
 MEMORY = """
@@ -358,9 +374,9 @@ def verdicts(document: dict[str, Any]) -> list[Goal]:
     return [
         Goal(
             f"CPU over {name}, {line['case']}: {line['group']}",
-            f"{line[name]:.2f}",
-            f"≤ {goal:.2f} x {SLACK}",
-            line[name] <= goal * SLACK,
+            f"{line[name]:.2f}, at most {line[f'{name} at most']:.2f}",
+            f"≤ {goal:.2f}",
+            line[f"{name} at most"] <= goal,
         )
         for line in document["groups"]
         for name, goal in zip(("libvips", "sharp"), line["goals"], strict=True)

@@ -44,6 +44,7 @@ _ATTRIBUTES = (
     "etag",
     "settings_fingerprint",
     "reason",
+    "format",
     "sequencer",
     "claim",
     "fence",
@@ -82,6 +83,11 @@ class Row:
     """When it was last written, ISO 8601."""
     attributes: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
     """Everything that was read, by attribute name: text, numbers, booleans, lists and objects, as JSON has them."""
+
+    @property
+    def kind(self) -> str | None:
+        """What a renderer can get better at: the reason of a failure, or the format of what was rendered."""
+        return self.reason if self.status is Status.FAILED else self.attributes.get("format")
 
     @property
     def claimed(self) -> bool:

@@ -17,11 +17,29 @@ from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["EXTENSIONS", "MOST_PIXELS", "NAME", "RENDERER_VERSION", "Limits", "Rendition", "Settings"]
+__all__ = [
+    "EXTENSIONS",
+    "MOST_PIXELS",
+    "NAME",
+    "RENDERER_VERSION",
+    "Limits",
+    "Rendition",
+    "Settings",
+    "is_mended",
+    "made_by",
+]
 
 RENDERER_VERSION: Final = 1
-"""Raised by one whenever the same source and settings give other bytes: catalog rows made before are then
-out of date, and a backfill renders exactly those again."""
+"""Raised by one when the same settings give other bytes of every source: all catalog rows are then out of date."""
+
+_VERSIONS: Final = {
+    # Frames on their canvas, transparency, what turns, and what was refused: as browsers have them.
+    **dict.fromkeys(("avif", "gif", "heif", "png", "tiff"), 2),
+    "webp": 2,  # decoded by libwebp at the size that is needed
+    **dict.fromkeys(("corrupt", "truncated", "unsupported-format"), 2),
+}
+"""Raised by one when the sources of one kind come out otherwise: a backfill renders exactly those again. A kind is a
+format, or the reason of a failure that may be one no longer. What is not named is of version 1."""
 
 MOST_PIXELS: Final = 200_000_000
 """The most that `limits.pixels` can allow: at 19 bytes a pixel, the hungriest format takes 3.8 GB for it."""
@@ -193,6 +211,18 @@ def _globs(given: Mapping[str, object], name: str) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(each, str) and each for each in value):
         raise ValueError(f"{name} must be a list of globs such as '*.jpg'.")
     return tuple(value)
+
+
+def made_by(settings_fingerprint: str, kind: str | None) -> str:
+    """The fingerprint of what is made now of a source of this kind: that of the settings, and the kind's version."""
+    version = _VERSIONS.get(kind or "", 1)
+    return settings_fingerprint if version == 1 else f"{settings_fingerprint}-{version}"
+
+
+def is_mended(made_with: str | None, reason: str | None) -> bool:
+    """Whether a failure with this fingerprint and reason may succeed by now, whatever the settings."""
+    version = _VERSIONS.get(reason or "", 1)
+    return version > 1 and not (made_with or "").endswith(f"-{version}")
 
 
 def _fields(value: object, where: str, cls: type[Settings | Rendition | Limits]) -> dict[str, object]:

@@ -21,6 +21,7 @@ from thumbnail_pipeline.images import LONGEST_KEY_BYTES, thumbnail_key
 from thumbnail_pipeline.messages import Change
 from thumbnail_pipeline.ordering import Order
 from thumbnail_pipeline.outcomes import Reason, Status, Unapplied
+from thumbnail_pipeline.settings import made_by
 from thumbnailer.catalog import State, Superseded
 from thumbnailer.refusals import Gone
 from thumbnailer.stamp import stamp
@@ -287,7 +288,7 @@ class Pipeline:
             and row.status is Status.READY
             and etag is not None
             and row.etag == etag
-            and row.settings_fingerprint == self._config.settings.fingerprint
+            and row.settings_fingerprint == made_by(self._config.settings.fingerprint, row.kind)
         )
 
     # ── the steps on the way ─────────────────────────────────────────────────────────────────────────
@@ -430,12 +431,13 @@ class Pipeline:
             }
         if failure:
             attributes |= {"reason": failure.reason, "detail": failure.detail}
+        kind = failure.reason if failure else rendered.facts.format if rendered else None
         state = State(
             status=Status.FAILED if failure else Status.READY,
             sequencer=event.sequencer,
             version_id=source.version_id if source else event.version_id,
             etag=source.etag if source else event.etag,
-            settings_fingerprint=self._config.settings.fingerprint,
+            settings_fingerprint=made_by(self._config.settings.fingerprint, kind),
             attributes=attributes,
         )
         return state, rendered.thumbnails if rendered else ()

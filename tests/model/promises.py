@@ -8,6 +8,7 @@ from model.world import BAD, CONFIGURATIONS, IMAGE, configuration, thumbnail_byt
 from support.pipeline import UPLOADS
 from thumbnail_pipeline import ordering
 from thumbnail_pipeline.images import thumbnail_key
+from thumbnail_pipeline.settings import made_by
 from thumbnailer.stamp import stamp
 
 if TYPE_CHECKING:
@@ -79,8 +80,7 @@ def _require_made_from(
             versions = {plain, *(stamp(plain, rendition.format, fence) for fence in fences)}
             assert thumbnails[key].data in versions, f"{key} is not a rendering of the newest bytes"
     if world.backfilled_with is not None and not world.locked and "settings_fingerprint" in row:
-        fingerprint = configuration(world.backfilled_with).settings.fingerprint
-        assert row.get("settings_fingerprint") == fingerprint, "a backfill left the image out of date"
+        assert _made_with(configuration(world.backfilled_with), row), "a backfill left the image out of date"
 
 
 def _unread(row: dict[str, Any]) -> bool:
@@ -99,7 +99,8 @@ def _keys(config: ThumbnailerConfig) -> set[str]:
 
 
 def _made_with(config: ThumbnailerConfig, row: dict[str, Any]) -> bool:
-    return row.get("settings_fingerprint") == config.settings.fingerprint
+    kind = row["reason"] if row["status"] == "FAILED" else row["format"]
+    return bool(row.get("settings_fingerprint") == made_by(config.settings.fingerprint, kind))
 
 
 def _abandoned(delivery: Delivery) -> bool:

@@ -21,6 +21,7 @@ from thumbnail_pipeline.messages import Change
 from thumbnail_pipeline.ordering import Order
 from thumbnail_pipeline.outcomes import Reason, Status
 from thumbnail_pipeline.rows import Row, key_of
+from thumbnail_pipeline.settings import made_by
 from thumbnailer import catalog, pipeline
 from thumbnailer.catalog import Catalog, Superseded
 from thumbnailer.pipeline import Pipeline
@@ -232,9 +233,9 @@ class TakesTheRowForCurrent(Pipeline):
     """A backfill leaves alone what was made from the same bytes, with whatever settings."""
 
     def _is_up_to_date(self, event: ObjectEvent, row: Row | None, etag: str | None) -> bool:
-        return super()._is_up_to_date(
-            event, row and replace(row, settings_fingerprint=self._config.settings.fingerprint), etag
-        )
+        if row is not None:
+            row = replace(row, settings_fingerprint=made_by(self._config.settings.fingerprint, row.kind))
+        return super()._is_up_to_date(event, row, etag)
 
 
 class AnyVersionRemovedIsARemoval(Pipeline):

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
+from renderer import browser
 from renderer.pictures import DATA, photograph, saved, settings
 from thumbnail_pipeline.errors import Permanent
 from thumbnail_pipeline.renderer.memory import estimate_memory
@@ -76,6 +77,7 @@ def corpus(folders: list[Path]) -> list[bytes]:
     ]
     made = [saved(each, form, **options) for each, form, options in kinds]
     made += [path.read_bytes() for path in sorted(DATA.iterdir())]
+    made += browser.cases().values()
     found = (path for folder in folders for path in sorted(folder.rglob("*")))
     return made + [path.read_bytes() for path in found if path.is_file() and path.stat().st_size < 2_000_000]
 

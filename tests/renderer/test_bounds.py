@@ -237,7 +237,7 @@ from thumbnail_pipeline.settings import Settings
 settings = Settings.from_json('{"renditions": [{"name": "a", "width": 64, "height": 64}]}')
 def source(side):
     out = io.BytesIO()
-    Image.new("RGB", (side, side), "red").save(out, "PNG")
+    Image.new("RGB", (side, side), "red").save(out, "TIFF", compression="tiff_lzw")
     return out.getvalue()
 large, small = source(9000), source(64)
 render(small, settings)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from renderer.pictures import photograph, saved, settings
+from renderer.pictures import DATA, photograph, saved, settings
 from thumbnail_pipeline.renderer.memory import estimate_memory
 
 # One process for each image: the high-water mark of resident memory, reset when everything is imported and warm.
@@ -53,6 +53,8 @@ def sources() -> dict[str, tuple[str, str, dict[str, Any]]]:
         "PNG with alpha": ("RGBA", "PNG", {"compress_level": 1}),
         "palette PNG": ("P", "PNG", {"compress_level": 1}),
         "WebP": ("RGB", "WEBP", {"method": 0}),
+        "WebP with alpha": ("RGBA", "WEBP", {"method": 0}),
+        "lossless WebP": ("RGB", "WEBP", {"method": 0, "lossless": True, "quality": 0}),
         "lossless WebP with alpha": ("RGBA", "WEBP", {"method": 0, "lossless": True, "quality": 0}),
         "TIFF in one strip": ("RGB", "TIFF", {"compression": "tiff_lzw", "strip_size": 1 << 30}),
         "AVIF": ("RGB", "AVIF", {"speed": 10, "subsampling": "4:4:4"}),
@@ -100,6 +102,14 @@ def test_the_estimate_holds_for_every_kind_of_source(folder: Path, kind: str, bo
     assert peak <= estimate <= 3 * peak + 8_000_000
 
 
+@pytest.mark.parametrize("box", [BOX, LARGE])
+def test_the_estimate_holds_for_ten_bits_without_subsampling(folder: Path, box: dict[str, int]) -> None:
+    pytest.importorskip("pi_heif")
+    source, small = ((DATA / name).read_bytes() for name in ("ten_bits_444.heic", "gradient.heic"))
+    peak, estimate = measured(folder, source, small, box)
+    assert peak <= estimate <= 2 * peak + 8_000_000
+
+
 @pytest.mark.parametrize("form", ["webp", "jpeg", "png", "avif", "gif"])
 @pytest.mark.parametrize("mode", ["RGB", "RGBA"])
 def test_the_estimate_holds_for_every_encoder(folder: Path, mode: str, form: str) -> None:
@@ -138,7 +148,7 @@ def test_a_jpeg_takes_no_more_memory_than_in_libvips(folder: Path) -> None:
 
 
 def test_the_estimate_reads_the_header_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    source = saved(photograph(), "PNG")
+    source = saved(photograph().convert("L"), "PNG")
     monkeypatch.setattr("PIL.ImageFile.ImageFile.load", None)
     cut = source[:200]
     assert estimate_memory(cut, settings(BOX)) == estimate_memory(source, settings(BOX))
@@ -146,6 +156,6 @@ def test_the_estimate_reads_the_header_only(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_a_larger_picture_is_estimated_larger() -> None:
     sizes = [(600, 400), (1200, 800), (2400, 1600)]
-    pngs = [estimate_memory(saved(photograph("coffee.png", size), "PNG"), settings(BOX)) for size in sizes]
-    assert pngs == sorted(pngs)
-    assert pngs[2] > pngs[0] + 10_000_000
+    bitmaps = [estimate_memory(saved(photograph("coffee.png", size), "BMP"), settings(BOX)) for size in sizes]
+    assert bitmaps == sorted(bitmaps)
+    assert bitmaps[2] > bitmaps[0] + 10_000_000

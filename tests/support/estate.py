@@ -15,7 +15,7 @@ from PIL import Image as Pictures
 
 from support.memory_aws import MemoryDynamoDB, MemoryS3
 from thumbnail_pipeline.reconciliation.comparison import Estate, reconcile
-from thumbnail_pipeline.settings import Settings
+from thumbnail_pipeline.settings import Settings, made_by
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,7 +64,8 @@ class World:
         return str(self.s3.put_object(Bucket="thumbnails", Key=key, Body=body)["ETag"].strip('"'))
 
     def row(self, key: str, status: str | None, etag: str | None, thumbnails: dict[str, str], **more: Any) -> None:
-        usual = {"sequencer": OLD, "claim": OLD, "fence": 1, "settings_fingerprint": SETTINGS.fingerprint}
+        made_with = made_by(SETTINGS.fingerprint, more.get("reason", more.get("format")))
+        usual = {"sequencer": OLD, "claim": OLD, "fence": 1, "settings_fingerprint": made_with}
         item = {
             "source_key": key,
             "source_bucket": "uploads",

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from thumbnail_pipeline.settings import Limits, Rendition, Settings
+from thumbnail_pipeline.listing import Listed
+from thumbnail_pipeline.reconciliation.judgement import Verdict, judge
+from thumbnail_pipeline.rows import decoded
+from thumbnail_pipeline.settings import Limits, Rendition, Settings, made_by
 
 if TYPE_CHECKING:
+    from thumbnail_pipeline.rows import Row
     from thumbnail_pipeline.settings import Format
 
 SMALL: dict[str, Any] = {"name": "small", "width": 256, "height": 256}
@@ -194,3 +199,39 @@ def test_with_include_nothing_else_is_watched_and_exclude_still_holds() -> None:
 def test_globs_are_a_list(globs: object) -> None:
     with pytest.raises(ValueError, match="exclude must be a list of globs"):
         Settings.from_json(json.dumps({"renditions": [{"name": "a", "width": 1, "height": 1}], "exclude": globs}))
+
+
+# Each kind of row in a catalog that release 0.1.0 wrote, and whether an upgrade makes it out of date.
+UPGRADED = {
+    **{("READY", kind): kind not in {"jpeg", "bmp"} for kind in
+       ("jpeg", "bmp", "png", "gif", "webp", "tiff", "avif", "heif")},
+    **{("FAILED", kind): True for kind in ("corrupt", "truncated", "unsupported-format")},
+    **{("FAILED", kind): False for kind in ("empty", "too-large", "too-many-pixels", "crashed", "unidentified")},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("status", "kind"), UPGRADED)
+@pytest.mark.parametrize("document", [case[0] for case in GOLDEN.values()], ids=GOLDEN)
+def test_an_upgrade_makes_out_of_date_what_comes_out_otherwise_and_nothing_else(
+    status: str, kind: str, document: dict[str, Any]
+) -> None:
+    deployed = Settings.from_json(json.dumps(document)).fingerprint
+    before = stored(status, kind, deployed)
+    verdict = judge(OBJECT, before, deployed)
+    assert (verdict is Verdict.RESTYLED) == UPGRADED[status, kind]
+    assert judge(OBJECT, stored(status, kind, made_by(deployed, kind)), deployed) is not Verdict.RESTYLED
+    # Other settings make everything out of date that was rendered, and what failed fails with them as well.
+    other = judge(OBJECT, stored(status, kind, made_by(deployed, kind)), "f" * 16)
+    assert (other is Verdict.RESTYLED) == (status == "READY")
+
+
+OBJECT = Listed("a", 1, "etag", datetime(2026, 1, 1, tzinfo=UTC))
+
+
+def stored(status: str, kind: str, made_with: str) -> Row:
+    """A row as the catalog has it: with a format where it was rendered, with a reason where it was not."""
+    attributes = {"format": {"S": kind}} if status == "READY" else {"reason": {"S": kind}}
+    usual = {"source_key": "a", "source_bucket": "b", "sequencer": "01", "claim": "01", "etag": "etag"}
+    row = usual | {"status": status, "settings_fingerprint": made_with}
+    text = {name: {"S": value} for name, value in row.items()}
+    return decoded({**text, "fence": {"N": "1"}, **attributes})

@@ -27,6 +27,7 @@ from thumbctl.defaults import DEFAULT
 from thumbctl.stack import Deployed, Stack
 from thumbnail_pipeline.messages import ObjectEvent, parse
 from thumbnail_pipeline.rows import FAILURE_SHARDS
+from thumbnail_pipeline.settings import made_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -118,14 +119,14 @@ class World:
         etag: str = self.s3.put_object(Bucket=BUCKET, Key=key, Body=body)["ETag"]
         return etag.strip('"')
 
-    def made(self, key: str, *, status: str = "READY", settings: str = DEFAULT.fingerprint, **other: str) -> None:
+    def made(self, key: str, *, status: str = "READY", settings: str = "", **other: str) -> None:
         """Upload an object, and give it the row that it has when the function is through with it."""
         row = {
             "source_key": key,
             "source_bucket": BUCKET,
             "status": status,
             "etag": self.upload(key),
-            "settings_fingerprint": settings,
+            "settings_fingerprint": settings or made_by(DEFAULT.fingerprint, other.get("reason")),
             "sequencer": "1",
             "claim": "1",
             "processed_at": "2026-01-02T03:04:05.000Z",

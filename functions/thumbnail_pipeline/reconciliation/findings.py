@@ -224,7 +224,7 @@ def _about_the_row(sight: Sight, listed: Listed, verdict: Verdict) -> Iterator[F
         yield Finding(Kind.CHANGED, sight.key, detail)
     elif verdict is Verdict.RESTYLED:
         detail = (
-            f"its thumbnails were made with the settings {row.settings_fingerprint}"
+            f"it was last made with the settings {row.settings_fingerprint}"
             if row.settings_fingerprint
             else "a renewal of its thumbnails is not finished"
         )

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from thumbnail_pipeline.outcomes import Status
+from thumbnail_pipeline.settings import is_mended, made_by
 
 if TYPE_CHECKING:
     from thumbnail_pipeline.listing import Listed
@@ -24,7 +25,7 @@ class Verdict(StrEnum):
     CHANGED = "changed"
     """The row was made from other bytes."""
     RESTYLED = "restyled"
-    """The thumbnails were made with other settings, or a renewal was left half done."""
+    """Made with other settings, or by a renderer that did worse on its kind, or a renewal was left half done."""
     CLAIMED = "claimed"
     """A newer event is being applied; if its worker died, its message comes back."""
 
@@ -41,5 +42,6 @@ def judge(listed: Listed, row: Row | None, settings_fingerprint: str) -> Verdict
     if row.etag != listed.etag and not (row.status is Status.FAILED and row.etag is None):
         return Verdict.CHANGED
     if row.status is Status.FAILED:
-        return Verdict.FAILED
-    return Verdict.CURRENT if row.settings_fingerprint == settings_fingerprint else Verdict.RESTYLED
+        return Verdict.RESTYLED if is_mended(row.settings_fingerprint, row.reason) else Verdict.FAILED
+    is_current = row.settings_fingerprint == made_by(settings_fingerprint, row.kind)
+    return Verdict.CURRENT if is_current else Verdict.RESTYLED

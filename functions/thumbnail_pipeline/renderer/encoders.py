@@ -21,6 +21,8 @@ __all__ = ["MOVING", "Timing", "encoded", "flattened"]
 MOVING: Final = frozenset({"webp", "gif"})
 """The formats that an animation stays an animation in."""
 
+_MOST_PLAYS: Final = 0xFFFF  # what fits into two bytes
+
 # Chosen by `make bench`: see the table of size, time and likeness in docs/renderer.md.
 _EFFORT: Final = {"webp": 2, "jpeg": 1, "png": 4, "avif": 3, "gif": 0}
 
@@ -55,8 +57,10 @@ def encoded(frames: Sequence[Image.Image], rendition: Rendition, timing: Timing 
     first, *rest = frames
     if timing is not None:
         options |= {"save_all": True, "append_images": rest, "duration": list(timing.durations)}
-        if rendition.format == "webp" or timing.plays != 1:  # a GIF without a loop count plays once
-            options |= {"loop": timing.plays}
+        if rendition.format == "webp":
+            options |= {"loop": min(timing.plays, _MOST_PLAYS)}
+        elif timing.plays != 1:  # a GIF counts repeats; without a count it plays once
+            options |= {"loop": min(max(timing.plays - 1, 0), _MOST_PLAYS)}
         if rendition.format == "gif" and any(frame.mode == "RGBA" for frame in frames):
             options |= {"disposal": 2}  # each frame starts from nothing, or old pixels would show through
     out = io.BytesIO()

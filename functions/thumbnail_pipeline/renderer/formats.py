@@ -1,35 +1,40 @@
 """What a source is, from its first bytes: format, size and frames, all bounded before anything is decoded.
 
-The format is sniffed from the content, and only that one decoder is ever tried. Where opening a file already
-costs memory in proportion to what its header claims (WebP), or where the header alone does not say how large
-or long the picture is (GIF), the bytes are read here first.
+The format is sniffed from the content, and only that one decoder is ever tried. Its container is read before, by the
+module of its format: sizes are held against the limits, and what is beside the pixels is kept from the decoder.
 """
 
 from __future__ import annotations
 
 import importlib
-import io
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from functools import cache
+from typing import IO, TYPE_CHECKING, Final, cast
 
-from PIL import Image, JpegImagePlugin, PngImagePlugin, UnidentifiedImageError, WebPImagePlugin
+from PIL import BmpImagePlugin, GifImagePlugin, Image, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
 
 from thumbnail_pipeline.errors import Permanent
 from thumbnail_pipeline.outcomes import Reason
 from thumbnail_pipeline.renderer.encoders import MOVING
+from thumbnail_pipeline.renderer.gif_frames import container_of_gif
+from thumbnail_pipeline.renderer.iso_boxes import container_of_boxes, is_cut_short
 from thumbnail_pipeline.renderer.jpeg_scans import JpegLayout
+from thumbnail_pipeline.renderer.png_chunks import PngHeader, container_of_png
+from thumbnail_pipeline.renderer.reading import Container, Pieces
+from thumbnail_pipeline.renderer.webp_chunks import WebpCoding, coding_of_webp, container_of_webp
 from thumbnail_pipeline.settings import MOST_PIXELS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from PIL import ImageFile
 
     from thumbnail_pipeline.settings import Limits, Settings
 
 __all__ = ["Header", "animates", "inspect", "lacks_end", "opened"]
 
-# Our own limits hold before anything is decoded. Pillow's, which fails at twice this number, is the second net: it
-# catches a GIF that Pillow reads differently from the walk below.
+# Our own limits hold before anything is decoded. Pillow's, which fails at twice this number, is the second net.
 Image.MAX_IMAGE_PIXELS = MOST_PIXELS // 2
 
 _SIGNATURES: Final = (
@@ -42,8 +47,8 @@ _SIGNATURES: Final = (
     ("AVIF", re.compile(rb".{4}ftypavi[fs]", re.DOTALL)),
     ("HEIF", re.compile(rb".{4}ftyp(?:hei[cxsm]|hev[cxms])", re.DOTALL)),
     # The brands "any still image" and "any sequence": the compatible brands that follow say of what.
-    ("AVIF", re.compile(rb".{4}ftyp(?:mif1|msf1|miaf).{0,64}?avi[fs]", re.DOTALL)),
-    ("HEIF", re.compile(rb".{4}ftyp(?:mif1|msf1|miaf)", re.DOTALL)),
+    ("AVIF", re.compile(rb".{4}ftyp(?:mif[123]|msf1|miaf).{0,64}?avi[fs]", re.DOTALL)),
+    ("HEIF", re.compile(rb".{4}ftyp(?:mif[123]|msf1|miaf)", re.DOTALL)),
 )
 _UNSUPPORTED: Final = (
     ("PDF", re.compile(rb"%PDF-")),
@@ -53,16 +58,17 @@ _UNSUPPORTED: Final = (
     ("JPEG 2000", re.compile(rb"\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51")),
     ("icon", re.compile(rb"\0\0[\x01\x02]\0[^\0]\0")),
     ("SVG", re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:svg|(?:\?xml|!--|!DOCTYPE).{0,2048}?<svg)", re.DOTALL)),
+    ("HEIF with AVC", re.compile(rb".{4}ftypavc[is]", re.DOTALL)),
+    ("HEIF with JPEG 2000", re.compile(rb".{4}ftypj2[ki][is]", re.DOTALL)),
+    ("HEIF with VVC", re.compile(rb".{4}ftypvvi[cs]", re.DOTALL)),
     ("video", re.compile(rb".{4}ftyp|\x1a\x45\xdf\xa3|RIFF.{4}AVI ", re.DOTALL)),
     ("camera raw", re.compile(rb"FUJIFILMCCD-RAW|IIRO|IIU\0|MMOR")),
 )  # fmt: skip
 
 # Decoders that most functions never need are imported with the first image that does.
-_LAZY: Final = {"AVIF": "PIL.AvifImagePlugin", "TIFF": "PIL.TiffImagePlugin", "HEIF": "pi_heif"}
-_EAGER: Final = (JpegImagePlugin, PngImagePlugin, WebPImagePlugin)
+_LAZY: Final = {"AVIF": "PIL.AvifImagePlugin", "HEIF": "pi_heif"}
+_EAGER: Final = (BmpImagePlugin, GifImagePlugin, JpegImagePlugin, PngImagePlugin, WebPImagePlugin)
 
-_GIF_BLOCK: Final = re.compile(rb"[!,;]")  # an extension, a frame, the end; decoders skip what is none of them
-_MOST_BLOCKS: Final = 2_000_000  # of a GIF, 255 bytes each in files that people make
 _LONGEST_RUNS: Final = 4_000_000  # bytes of a run-length coded BMP: Pillow unpacks it in Python, run by run
 _MOST_SCANS: Final = 100  # of a JPEG; encoders write about ten, and each one more costs a pass over the picture
 
@@ -80,7 +86,10 @@ class Header:
     mode: str
     frames: int
     extent: tuple[int, int]
+    container: Container
     jpeg: JpegLayout | None = None
+    png: PngHeader | None = None
+    webp: WebpCoding | None = None
 
 
 def inspect(source: bytes, limits: Limits) -> Header:
@@ -94,26 +103,47 @@ def inspect(source: bytes, limits: Limits) -> Header:
     if len(source) > limits.bytes:
         raise Permanent(Reason.TOO_LARGE, f"The file has {len(source):,} bytes; the limit is {limits.bytes:,}.")
     form = _sniff(source)
-    frames, extent = 1, (0, 0)
-    if form == "WEBP":
-        _check_size(*_webp_size(source), limits)
+    jpeg, png, webp = None, None, None
+    if form == "JPEG":
+        jpeg = _jpeg(source)
+        container = Container(jpeg.size, jpeg.parts(source), jpeg.aside)
+    elif form == "PNG":
+        container, png = container_of_png(source)
     elif form == "GIF":
-        first, extent, frames = _gif_extent(source)
-        _check_size(*first, limits)
-    jpeg = JpegLayout.of(source, _MOST_SCANS) if form == "JPEG" else None
-    if jpeg is not None and jpeg.scans > _MOST_SCANS:
-        raise Permanent(Reason.TOO_MANY_SCANS, f"The JPEG has more than {_MOST_SCANS} scans.")
-    with opened(source, form) as image:
-        width, height = image.size
-        if form in {"WEBP", "PNG", "AVIF"}:
-            frames = getattr(image, "n_frames", 1)
-        _check_size(width, height, limits)
+        container = container_of_gif(source)
+    elif form == "WEBP":
+        container = container_of_webp(source)
+        webp = coding_of_webp(container)
+    elif form in {"AVIF", "HEIF"}:
+        container = container_of_boxes(source, form)
+    else:
+        container = Container((0, 0), (source,))
+    if container.size != (0, 0):
+        _check_size(*container.size, limits)
+    if webp is not None:  # which Pillow lays out at full size as it opens it
+        extent = max(container.size[0], container.extent[0]), max(container.size[1], container.extent[1])
+        mode = "RGBA" if webp.alpha else "RGB"
+        return Header(form, *container.size, mode, container.frames, extent, container, webp=webp)
+    with opened(container.parts, form) as image:
+        # A still that covers only a part of its canvas is drawn on one.
+        size = image.size if container.box is None else container.size
+        _check_size(*size, limits)
         if form == "BMP" and image.tile[0].codec_name == "bmp_rle" and len(source) > _LONGEST_RUNS:
             raise Permanent(
                 Reason.UNSUPPORTED_FORMAT, "The bitmap is run-length coded, and longer than such files are."
             )
-        extent = max(width, extent[0]), max(height, extent[1])
-        return Header(form, width, height, image.mode, frames, extent, jpeg)
+        frames = max(container.frames, getattr(image, "n_frames", 1) if form == "AVIF" else 1)
+        extent = max(size[0], container.extent[0]), max(size[1], container.extent[1])
+        return Header(form, *size, image.mode, frames, extent, container, jpeg, png)
+
+
+def _jpeg(source: bytes) -> JpegLayout:
+    layout = JpegLayout.of(source, _MOST_SCANS)
+    if layout.scans > _MOST_SCANS:
+        raise Permanent(Reason.TOO_MANY_SCANS, f"The JPEG has more than {_MOST_SCANS} scans.")
+    if layout.strange is not None:
+        raise Permanent(Reason.UNSUPPORTED_FORMAT, f"The JPEG is of a kind that is not decoded: {layout.strange}.")
+    return layout
 
 
 def animates(header: Header, settings: Settings) -> bool:
@@ -139,21 +169,34 @@ def animates(header: Header, settings: Settings) -> bool:
     return True
 
 
-def opened(source: bytes, form: str) -> ImageFile.ImageFile:
-    """The source, opened by the one decoder that its content asks for, with nothing decoded yet."""
-    if form in _LAZY and form not in Image.OPEN:
+def opened(parts: Iterable[bytes | memoryview], form: str) -> ImageFile.ImageFile:
+    """The file made of these parts, opened by the one decoder that its content asks for, with nothing decoded yet."""
+    # Not Image.open: it tries the decoder, and keeps what it says to itself.
+    decoder = _decoder(form)
+    try:
+        return decoder(cast("IO[bytes]", Pieces(parts)), "")
+    except SyntaxError as error:
+        if form != "TIFF":
+            raise
+        # Most often whole, and of one of the many kinds that nobody reads.
+        raise Permanent(Reason.UNSUPPORTED_FORMAT, f"The TIFF is of a kind that is not decoded: {error}.") from error
+
+
+@cache
+def _decoder(form: str) -> Callable[[IO[bytes], str], ImageFile.ImageFile]:
+    """The class that opens files of this format."""
+    if form == "TIFF":
+        from thumbnail_pipeline.renderer.tiff import Tiff  # noqa: PLC0415 - most functions never need it
+
+        return Tiff
+    if form in _LAZY:
         try:
             plugin = importlib.import_module(_LAZY[form])
         except ImportError:
             raise Permanent(Reason.UNSUPPORTED_FORMAT, f"This installation has no {form} decoder.") from None
         if form == "HEIF":
             plugin.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
-    try:
-        return Image.open(io.BytesIO(source), formats=[form])
-    except UnidentifiedImageError:
-        if form == "TIFF":  # most often whole, and of one of the many kinds that nobody reads
-            raise Permanent(Reason.UNSUPPORTED_FORMAT, "The TIFF holds pixels of a kind that is not decoded.") from None
-        raise SyntaxError("its header cannot be read") from None
+    return Image.OPEN[form][0]
 
 
 def lacks_end(source: bytes) -> bool:
@@ -167,10 +210,7 @@ def lacks_end(source: bytes) -> bool:
         return b"\x3b" not in tail
     if source.startswith(b"RIFF"):
         return len(source) < int.from_bytes(source[4:8], "little") + 8
-    at = 0
-    while source[4:8] == b"ftyp" and 0 <= at < len(source):  # boxes, each with its length first
-        at += max(8, int.from_bytes(source[at : at + 4], "big") or len(source))
-    return at > len(source)
+    return source[4:8] == b"ftyp" and is_cut_short(source)
 
 
 def _sniff(source: bytes) -> str:
@@ -195,55 +235,3 @@ def _check_size(width: int, height: int, limits: Limits) -> None:
         raise Permanent(
             Reason.TOO_MANY_PIXELS, f"The picture is {width:,} x {height:,}; the limit is {limits.pixels:,} pixels."
         )
-
-
-def _webp_size(source: bytes) -> tuple[int, int]:
-    """Width and height of the canvas. https://developers.google.com/speed/webp/docs/riff_container"""
-    if len(source) < 30:  # noqa: PLR2004 - the longest of the three headers
-        raise EOFError("the header is truncated")
-    kind = source[12:16]
-    if kind == b"VP8X":
-        return int.from_bytes(source[24:27], "little") + 1, int.from_bytes(source[27:30], "little") + 1
-    if kind == b"VP8L":
-        bits = int.from_bytes(source[21:25], "little")
-        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
-    return int.from_bytes(source[26:28], "little") & 0x3FFF, int.from_bytes(source[28:30], "little") & 0x3FFF
-
-
-def _gif_extent(source: bytes) -> tuple[tuple[int, int], tuple[int, int], int]:
-    """Width and height that hold the first frame, those that hold every frame, and how many: one walk over the blocks.
-
-    A frame may reach beyond the screen that the header declares, and decoders then grow the picture.
-    https://www.w3.org/Graphics/GIF/spec-gif89a.txt
-    """
-    if len(source) < 13:  # noqa: PLR2004 - the header and the screen descriptor
-        raise EOFError("the header is truncated")
-    width, height = int.from_bytes(source[6:8], "little"), int.from_bytes(source[8:10], "little")
-    first, frames, blocks = (width, height), 0, 0
-    at = 13 + _gif_table(source[10])
-    while (found := _GIF_BLOCK.search(source, at)) is not None and found.group() != b";":
-        at = found.start()
-        if source[at] == 0x2C:  # noqa: PLR2004 - the image separator
-            left, top, across, down = (
-                int.from_bytes(source[at + field : at + field + 2], "little") for field in (1, 3, 5, 7)
-            )
-            width, height, frames = max(width, left + across), max(height, top + down), frames + 1
-            first = (width, height) if frames == 1 else first
-            if at + 9 >= len(source):
-                break
-            at += 11 + _gif_table(source[at + 9])
-        else:
-            at += 2
-        blocks += 1
-        while at < len(source) and source[at]:
-            at += 1 + source[at]
-            blocks += 1
-            if blocks > _MOST_BLOCKS:
-                raise Permanent(Reason.CORRUPT, f"The GIF is cut into more than {_MOST_BLOCKS:,} blocks.")
-        at += 1
-    return first, (width, height), max(1, frames)
-
-
-def _gif_table(flags: int) -> int:
-    """Bytes of the colour table that the flags announce."""
-    return 3 << (flags & 7) + 1 if flags & 0x80 else 0

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from thumbnail_pipeline.renderer import png_rows, webp_scaled
 from thumbnail_pipeline.renderer.formats import animates, inspect
 from thumbnail_pipeline.renderer.geometry import scale
-from thumbnail_pipeline.renderer.pyramid import decoder_reduction, reduction
+from thumbnail_pipeline.renderer.pyramid import decoder_reduction, reduction, scaled_size
 
 if TYPE_CHECKING:
     from thumbnail_pipeline.renderer.formats import Header
@@ -20,9 +21,13 @@ __all__ = ["estimate_memory"]
 _AT_REST: Final = 4_000_000  # buffers, strips, the encoded files, and what the allocator keeps
 _STORED: Final = {"L": 1, "P": 1, "1": 1, "I;16": 2, "I;16B": 2, "I;16L": 2}  # Pillow takes four for all others
 
-# A pixel of the source while its decoder runs. WebP has no scaled decode in Pillow: two canvases, a copy as bytes
-# and a copy as a picture. AVIF is that of ten bits without subsampling, which its header does not tell from eight.
-_DECODING: Final = {"WEBP": 19.0, "AVIF": 15.0, "HEIF": 12.0, "TIFF": 8.5}
+# A pixel of the source while its decoder runs. WebP, without libwebp at hand: two canvases, a copy as bytes and a copy
+# as a picture. AVIF is that of ten bits without subsampling, which its header does not tell from eight.
+_DECODING: Final = {"WEBP": 19.0, "AVIF": 15.0, "HEIF": 16.0, "TIFF": 8.5}
+_SCALED_WEBP: Final = {(False, False): 0.0, (False, True): 2.0, (True, False): 4.5, (True, True): 4.5}
+_ROWS_OF_WEBP: Final = 400  # bytes for each pixel across: the rows that its filter and the scaling look at
+_STRIPS_OF_PNG: Final = 6_000_000  # rows as bytes, as pixels and premultiplied
+_EXACT: Final = 16.0  # of a PNG with a transparent colour of 16 bits, decoded twice
 _ANIMATING: Final = {"GIF": 16.0, "WEBP": 19.0, "PNG": 16.0, "AVIF": 19.0}
 
 # A pixel of a thumbnail while its encoder runs, without and with alpha.
@@ -46,8 +51,9 @@ def estimate_memory(source: bytes, settings: Settings) -> int:
     )
     decoding, decoded, across, down = _decoding(header, largest, frames)
     factor = reduction(1.0, largest * header.width / across)
-    alpha = header.mode not in {"L", "RGB", "CMYK"}  # or there might be
-    bands = 1 if header.mode == "L" else 4
+    clear = header.container.box is not None or (header.png is not None and bool(header.png.clear))
+    alpha = clear or header.mode not in {"L", "RGB", "CMYK"}  # or there might be
+    bands = 1 if header.mode == "L" and not alpha else 4
     # What thumbnails are drawn from is the decoded picture itself, or a reduced or converted copy of it.
     base = bands * across * down / factor**2
     copied = base if factor > 1 or alpha else 0.0
@@ -68,9 +74,21 @@ def _decoding(header: Header, largest: float, frames: int) -> tuple[float, float
     """Bytes while the decoder runs, bytes of what it leaves, and how many pixels across and down that is."""
     pixels = header.width * header.height
     stored = _STORED.get(header.mode, 4)
+    if header.webp is not None and frames == 1 and header.container.box is None and webp_scaled.available():
+        across, down = scaled_size((header.width, header.height), largest, header.webp)
+        kept = _SCALED_WEBP[header.webp.lossless, header.webp.alpha] * pixels + _ROWS_OF_WEBP * header.width
+        decoding = kept + sum(map(len, header.container.parts)) + 7 * across * down
+        return decoding, 4 * across * down, across, down
+    if frames == 1 and png_rows.suits(header):
+        factor = reduction(1.0, largest)
+        across, down = -(-header.width // factor), -(-header.height // factor)
+        kept = sum(map(len, header.container.parts)) + _STRIPS_OF_PNG
+        return kept + 4 * across * down, kept + 4 * across * down, across, down
     if header.jpeg is None:
         decoding = _DECODING.get(header.format, stored) * pixels
-        if frames > 1:
+        if header.png is not None and header.png.exact:
+            decoding = _EXACT * pixels
+        if frames > 1 or header.container.box is not None:
             decoding = _ANIMATING[header.format] * header.extent[0] * header.extent[1]
         return decoding, stored * pixels, header.width, header.height
     step = decoder_reduction(largest)

@@ -14,22 +14,27 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from PIL import Image
+from PIL import Image, ImageChops
 
 from thumbnail_pipeline.errors import Permanent
 from thumbnail_pipeline.outcomes import Reason
+from thumbnail_pipeline.renderer import png_rows, webp_scaled
+from thumbnail_pipeline.renderer.canvas import Canvas
 from thumbnail_pipeline.renderer.encoders import MOVING, Timing, encoded, flattened
 from thumbnail_pipeline.renderer.formats import Header, animates, inspect, lacks_end, opened
 from thumbnail_pipeline.renderer.geometry import Cut, cut, scale
 from thumbnail_pipeline.renderer.jpeg_scans import without_detail
 from thumbnail_pipeline.renderer.placeholder import dominant_colour, thumbhash
-from thumbnail_pipeline.renderer.pyramid import Pyramid, decoder_reduction
+from thumbnail_pipeline.renderer.pyramid import Pyramid, decoder_reduction, reduction, scaled_size
+from thumbnail_pipeline.renderer.reading import Frame
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from PIL import ImageFile
 
+    from thumbnail_pipeline.renderer.png_chunks import PngHeader
+    from thumbnail_pipeline.renderer.webp_chunks import WebpCoding
     from thumbnail_pipeline.settings import Rendition, Settings
 
 __all__ = ["Facts", "Rendered", "Thumbnail", "render"]
@@ -47,9 +52,11 @@ _UPRIGHT: Final = {
 }
 _STRONGEST: Final = 8  # the strongest reduction that a JPEG decoder does by itself
 _ON_ITS_SIDE: Final = 5  # this orientation and those above it swap width and height
+_READ_BY_PILLOW: Final = frozenset({"AVIF", "HEIF"})  # whose containers we leave to it
 _ZONE: Final = re.compile(r"[+-](?:0\d|1[0-4]):[0-5]\d")
 _FIRST_PHOTOGRAPH: Final = 1826
 _CUT_SHORT: Final = "The file is truncated: what is there was rendered."
+_DAMAGED: Final = "The file is damaged: what could be decoded was rendered."
 _DEFAULT_DURATION: Final = 100  # milliseconds, what browsers make of a frame that lasts 0
 
 
@@ -165,35 +172,38 @@ def _rendered(source: bytes, settings: Settings) -> Rendered:
 
 def _drawing(source: bytes, settings: Settings) -> _Drawing:
     header = inspect(source, settings.limits)
-    frames = header.frames if animates(header, settings) else 1
-    notes: list[str] = []
+    moves = animates(header, settings)
+    notes = list(header.container.aside.notes)
     first = _decoded(source, header, settings, notes)
-    if _CUT_SHORT in notes:  # what follows half a frame would be read from the middle of something
-        frames = 1
     # Boxes are turned, not pictures: what is drawn in stored orientation is small when it is put upright.
     boxes = [
         replace(each, width=each.height, height=each.width) if first.on_its_side else each
         for each in settings.renditions
     ]
     scales = [scale(box, *first.size) for box in boxes]
+    moving = [moves and box.format in MOVING for box in boxes]
     pictures: list[list[Image.Image]] = [[] for _ in boxes]
     cuts: dict[int, Cut] = {}
     durations: list[int] = []
-    pyramid = Pyramid(first.image, first.size, first.scale, max(scales), first.profile)
-    for number, frame in enumerate(_frames(first.image, frames, settings, notes)):
-        if number:
-            pyramid = Pyramid(frame, first.size, first.scale, max(scales), first.profile)
+
+    def draw(frame: Image.Image, scaled: tuple[float, float], wanted: list[bool]) -> Pyramid:
+        pyramid = Pyramid(frame, first.size, scaled, max(scales), first.profile)
         for index in sorted(range(len(boxes)), key=lambda each: -scales[each]):
-            if number and boxes[index].format not in MOVING:
-                continue
-            if index not in cuts:
-                cuts[index] = cut(boxes[index], *first.size, pyramid.overview)
-            upright = _upright(pyramid.drawn(cuts[index]), first.orientation)
-            pictures[index].append(flattened(upright, settings.renditions[index]))
-        durations.append(int(frame.info.get("duration") or _DEFAULT_DURATION))
-        if not number:
-            overview, transparent = _upright(pyramid.overview(), first.orientation), pyramid.transparent
-            notes += [pyramid.note] if pyramid.note else []
+            if wanted[index]:
+                if index not in cuts:
+                    cuts[index] = cut(boxes[index], *first.size, pyramid.overview)
+                upright = _upright(pyramid.drawn(cuts[index]), first.orientation)
+                pictures[index].append(flattened(upright, settings.renditions[index]))
+        return pyramid
+
+    # What moves is drawn below, from its frames: the still of an animated PNG may be none of them.
+    pyramid = draw(first.image, first.scale, [not each for each in moving])
+    overview, transparent = _upright(pyramid.overview(), first.orientation), pyramid.transparent
+    notes += [pyramid.note] if pyramid.note else []
+    if moves:
+        for frame, milliseconds in _frames(first.image, header, settings, notes):
+            draw(frame, first.scale, moving)
+            durations.append(milliseconds or _DEFAULT_DURATION)
     width, height = first.size[::-1] if first.on_its_side else first.size
     facts = Facts(
         format=header.format.lower(),
@@ -208,91 +218,168 @@ def _drawing(source: bytes, settings: Settings) -> _Drawing:
         captured_at=first.taken,
         warnings=tuple(notes),
     )
-    timing = Timing(tuple(durations), int(first.image.info.get("loop", 1 if header.format == "GIF" else 0)))
+    timing = Timing(tuple(durations), header.container.plays)
     return _Drawing(tuple(tuple(each) for each in pictures), timing, facts)
 
 
 def _decoded(source: bytes, header: Header, settings: Settings, notes: list[str]) -> _FirstFrame:
-    """The first frame, decoded no larger than the largest thumbnail needs where the format can do that."""
-    image = opened(_mended(source, header, settings, notes), header.format)
-    size, scaled = image.size, (1.0, 1.0)
-    if header.jpeg is None:
+    """The still, decoded no larger than the largest thumbnail needs where the format can do that."""
+    container = header.container
+    profile, exif = container.aside.profile, container.aside.exif
+    if header.jpeg is not None:
+        orientation, taken = _exif(exif, notes)
+        image, scaled = _smaller(source, header, settings, notes, turned=orientation >= _ON_ITS_SIDE)
         _load(image, settings, notes)
-        size = image.size  # Pillow turns a TIFF upright as it loads
-        orientation, taken = _exif(image, notes)
-        orientation = 1 if header.format == "TIFF" else orientation
-    else:
-        orientation, taken = _exif(image, notes)
-        profile = image.info.get("icc_profile")
-        image, scaled = _smaller(image, source, header, settings, turned=orientation >= _ON_ITS_SIDE)
-        _load(image, settings, notes)
-        image.info["icc_profile"] = profile
-    return _FirstFrame(image, size, scaled, orientation, taken, image.info.get("icc_profile"))
+        return _FirstFrame(image, container.size, scaled, orientation, taken, profile)
+    if header.webp is not None and container.box is None and webp_scaled.available():
+        orientation, taken = _exif(exif, notes)
+        picture = _webp(header, header.webp, settings, turned=orientation >= _ON_ITS_SIDE)
+        scaled = picture.width / header.width, picture.height / header.height
+        return _FirstFrame(picture, container.size, scaled, orientation, taken, profile)
+    if png_rows.suits(header):
+        orientation, taken = _exif(exif, notes)
+        turned = orientation >= _ON_ITS_SIDE
+        factor = reduction(1.0, _largest(header, settings, turned=turned))
+        rows = png_rows.reduced(header, factor)
+        if rows is not None:
+            return _FirstFrame(rows, container.size, (1 / factor, 1 / factor), orientation, taken, profile)
+    image = opened(container.parts, header.format)
+    profile = profile or image.info.get("icc_profile")
+    if header.format in _READ_BY_PILLOW:
+        exif = image.info.get("exif")
+    image.info.pop("xmp", None)  # only EXIF turns
+    orientation, taken = _exif(image if header.format == "TIFF" else exif, notes)
+    if header.format == "HEIF":  # whose decoder turns, by what the container says; EXIF is for the date
+        orientation = 1
+    picture = _pixels(image, header, settings, notes)
+    return _FirstFrame(picture, picture.size, (1.0, 1.0), orientation, taken, profile)
+
+
+def _pixels(image: ImageFile.ImageFile, header: Header, settings: Settings, notes: list[str]) -> Image.Image:
+    """The still, on its canvas where it does not cover it, and with what its file makes transparent."""
+    if header.png is not None and header.png.exact:
+        return _cleared(image, header, header.png, settings, notes)
+    _load(image, settings, notes)
+    transparency = header.png.transparency if header.png is not None else None
+    if transparency is not None:
+        image.info["transparency"] = transparency
+    if header.container.box is None:
+        return image
+    frame = Frame(header.container.box, (), 0, blends=True, disposal="keep")
+    return Canvas(header.container.size).shown(frame, image)
+
+
+def _cleared(
+    image: ImageFile.ImageFile, header: Header, png: PngHeader, settings: Settings, notes: list[str]
+) -> Image.Image:
+    """A PNG of 16 bits a channel whose transparent colour has as many.
+
+    Pillow keeps the upper eight, so it is asked twice: in the other order of bytes, those are the lower ones.
+    """
+    again = opened(header.container.parts, header.format)
+    again.tile = [tile._replace(args="RGB;16L") for tile in again.tile]
+    alpha = Image.new("L", image.size)
+    for each, shift in ((image, 8), (again, 0)):
+        _load(each, settings, notes)
+        for band, value in zip(each.split(), png.clear, strict=True):
+            other = band.point([255 * (level != value >> shift & 255) for level in range(256)])
+            alpha = ImageChops.lighter(alpha, other)
+    image.putalpha(alpha)
+    return image
+
+
+def _largest(header: Header, settings: Settings, *, turned: bool) -> float:
+    """How large the largest thumbnail is, over the picture."""
+    shown = (header.height, header.width) if turned else (header.width, header.height)
+    return max(scale(rendition, *shown) for rendition in settings.renditions)
+
+
+def _webp(header: Header, coding: WebpCoding, settings: Settings, *, turned: bool) -> Image.Image:
+    """The still of a WebP, at twice the size of the largest thumbnail, or as large as it is."""
+    size = header.width, header.height
+    largest = _largest(header, settings, turned=turned)
+    data = b"".join(header.container.parts)
+    return webp_scaled.decoded(data, scaled_size(size, largest, coding), alpha=coding.alpha)
 
 
 def _smaller(
-    image: ImageFile.ImageFile, source: bytes, header: Header, settings: Settings, *, turned: bool
+    source: bytes, header: Header, settings: Settings, notes: list[str], *, turned: bool
 ) -> tuple[ImageFile.ImageFile, tuple[float, float]]:
     """A JPEG set up to be decoded at 1, 1/2, 1/4 or 1/8, and the exact scale that this is each way.
 
     At 1/8 a progressive file is decoded without the scans that cannot be seen.
     """
-    width, height = image.size
-    shown = (height, width) if turned else (width, height)
-    largest = max(scale(rendition, *shown) for rendition in settings.renditions)
-    step = decoder_reduction(largest)
-    if step == 1:
-        return image, (1.0, 1.0)
-    less = without_detail(source, header.jpeg) if step == _STRONGEST and header.jpeg is not None else None
-    if less is not None:
-        image = opened(less, "JPEG")
-    drafted = image.draft(None, (max(1, width // step), max(1, height // step)))
+    parts, layout = header.container.parts, header.jpeg
+    width, height = header.width, header.height
+    step = decoder_reduction(_largest(header, settings, turned=turned))
+    if layout is not None and step == _STRONGEST and (less := without_detail(source, layout)) is not None:
+        parts = (less,)
+    if layout is not None and not layout.complete and settings.truncated == "render":
+        notes.append(_CUT_SHORT)
+        parts = (*parts, b"\xff\xd9")
+    image = opened(parts, "JPEG")
+    drafted = None if step == 1 else image.draft(None, (max(1, width // step), max(1, height // step)))
     if drafted is None:
         return image, (1.0, 1.0)
     return image, (drafted[1][2] / width, drafted[1][3] / height)
 
 
-def _mended(source: bytes, header: Header, settings: Settings, notes: list[str]) -> bytes:
-    """The source; a JPEG without an end is given one, if the settings want truncated files rendered."""
-    if settings.truncated == "fail" or header.jpeg is None or header.jpeg.complete:
-        return source
-    notes.append(_CUT_SHORT)
-    return source + b"\xff\xd9"
-
-
 def _load(image: ImageFile.ImageFile, settings: Settings, notes: list[str]) -> None:
-    """Decode the current frame; one that stops half-way is an error, or is kept as far as it goes."""
+    """Decode the picture; one that stops half-way or is damaged is an error, or is kept as far as it goes."""
     try:
         image.load()
     except (OSError, EOFError) as error:
-        if settings.truncated == "fail" or not _is_cut_short(error):
+        if settings.truncated == "fail" or not (_is_cut_short(error) or _is_damaged(error)):
             raise
         image.tile = []  # nothing more to decode: the rows that are there are the picture
         image.load()
         if image.mode != "P" and image.getbbox() is None:  # black throughout; a palette's 0 may be any colour
             raise
-        notes.append(_CUT_SHORT)
+        note = _CUT_SHORT if _is_cut_short(error) else _DAMAGED
+        notes += [] if note in notes else [note]
 
 
-def _frames(first: Image.Image, count: int, settings: Settings, notes: list[str]) -> Iterator[Image.Image]:
-    """The first frame, decoded, and of an animation those that follow, all of the same size."""
-    yield first
-    for index in range(1, count):
-        try:
+def _frames(
+    first: Image.Image, header: Header, settings: Settings, notes: list[str]
+) -> Iterator[tuple[Image.Image, int]]:
+    """The frames of an animation, all of the size of the first, and how many milliseconds each stands."""
+    if header.container.play is None:  # an AVIF, whose frames are whole pictures
+        for index in range(header.frames):
             first.seek(index)
             first.load()
-        except (OSError, EOFError):
-            if settings.truncated == "fail":
-                raise
-            notes.append(_CUT_SHORT)
-            return
-        yield first.crop((0, 0, *first.size))
-
-
-def _exif(image: Image.Image, notes: list[str]) -> tuple[int, str | None]:
-    """Orientation, 1 to 8, and when the picture was taken. A broken block costs itself, not the image."""
+            yield first, int(first.info.get("duration") or 0)
+        return
+    canvas = Canvas(first.size)
     try:
-        exif = image.getexif()
+        for frame in header.container.play():
+            picture = opened(frame.parts, header.format)
+            broken: list[str] = []
+            _load(picture, settings, broken)
+            if header.png is not None and header.png.transparency is not None:
+                picture.info["transparency"] = header.png.transparency
+            yield canvas.shown(frame, picture), frame.milliseconds
+            if broken:  # what follows half a frame would be read from the middle of something
+                notes += [each for each in broken if each not in notes]
+                return
+    except (OSError, EOFError):
+        if settings.truncated == "fail":
+            raise
+        notes += [] if _CUT_SHORT in notes else [_CUT_SHORT]
+
+
+def _exif(source: bytes | Image.Image | None, notes: list[str]) -> tuple[int, str | None]:
+    """Orientation, 1 to 8, and when the picture was taken, from an EXIF block or from a TIFF, which is one.
+
+    A broken block costs itself, not the image.
+    """
+    if not source:
+        return 1, None
+    try:
+        exif = Image.Exif() if isinstance(source, bytes) else source.getexif()
+        if isinstance(source, bytes):
+            exif.load(source)
+            if not len(exif):
+                raise ValueError("it cannot be read")  # noqa: TRY301 - as what the parser raises
         orientation = exif.get(_ORIENTATION, 1)
         details = exif.get_ifd(_EXIF)
         taken = _moment(details.get(_TAKEN), details.get(_TAKEN_ZONE))
@@ -321,11 +408,15 @@ def _upright(picture: Image.Image, orientation: int) -> Image.Image:
 
 def _blame(source: bytes, error: Exception) -> Reason:
     """What is wrong with a file: half of it is missing, or a kind of pixel is not decoded, or it is broken."""
-    if isinstance(error, Image.DecompressionBombError):
+    if isinstance(error, Image.DecompressionBombError) or "security limit" in str(error).lower():  # libheif's words
         return Reason.TOO_MANY_PIXELS
     if "unsupported" in str(error).lower():
         return Reason.UNSUPPORTED_FORMAT
     return Reason.TRUNCATED if lacks_end(source) or _is_cut_short(error) else Reason.CORRUPT
+
+
+def _is_damaged(error: Exception) -> bool:
+    return "broken data stream" in str(error)
 
 
 def _is_cut_short(error: Exception) -> bool:

@@ -29,11 +29,18 @@ LAYER = ROOT / "layers" / "imaging"
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 LAMBDA_UNZIPPED_LIMIT = 250 * 2**20
 
+# What the renderer's webp_scaled and png_rows call.
+_DECODERS = {
+    "pillow.libs/libwebp-*.so*": {"WebPDecode", "WebPInitDecoderConfigInternal"},
+    "pyspng/_pyspng_c*.so": {"spng_ctx_new", "spng_decode_image", "spng_decode_row", "spng_set_png_buffer"},
+}
+
 # What a wheel carries and a running function never touches. Licences stay. Shared libraries are not listed: those that
 # only these modules needed go with them.
 _NOT_NEEDED = (
     "**/*.pyi",
     "**/*.c",
+    "**/*.cpp",
     "**/py.typed",
     "**/tests",
     "**/__pycache__",
@@ -109,6 +116,7 @@ def build_layer(target: Target, output: Path, interpreter: str | None, *, heif: 
         _prune(packages)
         _check_native_modules(packages, target)
         _drop_unused_libraries(packages)
+        _check_decoders(packages)
         if interpreter:
             bytecode.compile_all(packages, interpreter)
         archive.write(output, staging, _files(staging))
@@ -162,6 +170,16 @@ def _drop_unused_libraries(packages: Path) -> None:
         reached += [unused.pop(name) for name in elf.needed(reached.pop()) & unused.keys()]
     for library in unused.values():
         library.unlink()
+
+
+def _check_decoders(packages: Path) -> None:
+    """The renderer calls libraries inside of wheels, and without a word falls back to Pillow where they are missing."""
+    for pattern, functions in _DECODERS.items():
+        found = list(packages.glob(pattern))
+        if len(found) != 1 or not elf.exported(found[0]) >= functions:
+            raise DevtoolsError(
+                f"the layer has no {pattern} with {', '.join(sorted(functions))}: the wheel has changed"
+            )
 
 
 def _files(root: Path) -> Iterator[Path]:

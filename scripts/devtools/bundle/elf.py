@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from elftools.common.exceptions import ELFError
 from elftools.elf.dynamic import DynamicSegment
 from elftools.elf.elffile import ELFFile
+from elftools.elf.sections import SymbolTableSection
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,4 +30,16 @@ def needed(file: Path) -> set[str]:
             for segment in ELFFile(stream).iter_segments("PT_DYNAMIC")
             if isinstance(segment, DynamicSegment)
             for tag in segment.iter_tags("DT_NEEDED")
+        }
+
+
+def exported(file: Path) -> set[str]:
+    """The names of what `file` offers to others (.dynsym)."""
+    with file.open("rb") as stream:
+        return {
+            symbol.name
+            for section in ELFFile(stream).iter_sections("SHT_DYNSYM")
+            if isinstance(section, SymbolTableSection)
+            for symbol in section.iter_symbols()
+            if symbol["st_shndx"] != "SHN_UNDEF"
         }

@@ -42,13 +42,14 @@ _VENDORS_NAMES: Final[Mapping[str, str]] = {
     "libwebpdemux": "libwebp",
     "libwebpmux": "libwebp",
 }
-# Of libraries whose wheel does not tell, by what their own sources say.
+# Of what does not tell in its metadata, by what its own sources say.
 _LICENCES: Final[Mapping[str, str]] = {
     "libXau": "MIT-open-group",
     "libde265": "LGPL-3.0-or-later",
     "libheif": "LGPL-3.0-or-later",
     "liblzma": "0BSD",
     "libzstd": "BSD-3-Clause OR GPL-2.0-only",
+    "pyspng": "BSD-3-Clause AND BSD-2-Clause",  # itself, and the libspng in it
 }
 _SPDX_NAMES: Final[Mapping[str, str]] = {"Apache License 2.0": "Apache-2.0"}
 
@@ -125,7 +126,7 @@ def write(layer: Path, packages: Path, target: Target, wheels: Wheels) -> None:
 def _distribution(name: str, found: Distribution, packages: Path, wheels: Wheels) -> Component:
     purl = PackageURL("pypi", name=name, version=found.version)
     stated = found.metadata.json  # in which what is absent is not there
-    licence = str(stated.get("license_expression") or stated.get("license") or "")
+    licence = str(stated.get("license_expression") or stated.get("license") or _LICENCES.get(name, ""))
     return Component(
         name=name,
         version=found.version,

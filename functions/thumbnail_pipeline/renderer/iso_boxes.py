@@ -1,0 +1,131 @@
+"""What the boxes of AVIF and HEIF say before their decoders read them: how large, of which kind, in which colours.
+
+ISO/IEC 14496-12 (boxes) and 23008-12 (items and their properties); the MIAF and AVIF rules are at
+https://aomediacodec.github.io/av1-avif/
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from thumbnail_pipeline.errors import Permanent
+from thumbnail_pipeline.outcomes import Reason
+from thumbnail_pipeline.renderer.colour import profile_of
+from thumbnail_pipeline.renderer.reading import Aside, Container, Cursor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["container_of_boxes", "is_cut_short"]
+
+_MOST_ITEMS = _MOST_BOXES = 100_000
+_DECODED: Final = {"AVIF": b"av01", "HEIF": b"hvc1"}
+_WITH_KIND: Final = 2  # the first version of infe that says of which kind an item is
+_DERIVED: Final = frozenset({b"grid", b"iden", b"iovl"})  # made of other items
+
+
+@dataclass
+class _Found:
+    """What the meta box says of the items."""
+
+    primary: int | None = None
+    kinds: dict[int, bytes] = field(default_factory=dict)
+    properties: list[tuple[bytes, Cursor]] = field(default_factory=list)
+    owned: dict[int, list[int]] = field(default_factory=dict)
+
+
+def container_of_boxes(source: bytes, form: str) -> Container:
+    """The container, without a size where it does not tell.
+
+    Raises Permanent for what is coded in another way than the format's usual one. Of what is broken here the decoder
+    is the judge.
+    """
+    found = _Found()
+    try:
+        for kind, cursor in _boxes(Cursor(source)):
+            if kind == b"meta":
+                cursor.skip(4)
+                _read_meta(cursor, found)
+                break
+    except (EOFError, ValueError):
+        return Container((0, 0), (source,))
+    kind = found.kinds.get(found.primary or 0, _DECODED[form])
+    if kind not in _DERIVED | {_DECODED[form]} or (kind in _DERIVED and _DECODED[form] not in found.kinds.values()):
+        raise Permanent(
+            Reason.UNSUPPORTED_FORMAT,
+            f"The {form} holds pixels that are not decoded: {kind.decode('ascii', 'replace')}.",
+        )
+    size, profile = (0, 0), None
+    for number in found.owned.get(found.primary or 0, []):
+        name, cursor = found.properties[number - 1] if 0 < number <= len(found.properties) else (b"", Cursor(b""))
+        if name == b"ispe" and cursor.left >= 12:  # noqa: PLR2004 - version, width, height
+            cursor.skip(4)
+            size = cursor.number(4), cursor.number(4)
+        elif name == b"colr" and cursor.left >= 8 and cursor.take(4) == b"nclx":  # noqa: PLR2004 - kind, two numbers
+            profile = profile_of(cursor.number(2), cursor.number(2))
+    return Container(size, (source,), Aside(profile=profile))
+
+
+def is_cut_short(source: bytes) -> bool:
+    """Whether the last box reaches beyond the end of the file."""
+    try:
+        for _ in _boxes(Cursor(source)):
+            pass
+    except EOFError:
+        return True
+    except ValueError:
+        return False
+    return False
+
+
+def _boxes(cursor: Cursor) -> Iterator[tuple[bytes, Cursor]]:
+    """The boxes in a part of the file: the name of each, and a cursor over what it holds."""
+    number = 0
+    while cursor.left >= 8:  # noqa: PLR2004 - length and name
+        number += 1
+        if number > _MOST_BOXES:
+            raise ValueError("it has more boxes than can be")
+        start = cursor.at
+        length, kind = cursor.number(4), cursor.take(4)
+        if length == 1:
+            length = cursor.number(8)
+        elif length == 0:  # to the end
+            length = cursor.end - start
+        head = cursor.at - start
+        if length < head:
+            raise ValueError("a box is shorter than its header")
+        cursor.skip(length - head)
+        yield kind, Cursor(cursor.source, start + head, start + length)
+
+
+def _read_meta(meta: Cursor, found: _Found) -> None:
+    for kind, cursor in _boxes(meta):
+        if kind == b"pitm":
+            wide = cursor.number(4) >> 24
+            found.primary = cursor.number(4 if wide else 2)
+        elif kind == b"iinf":
+            cursor.skip(4 if cursor.number(4) >> 24 else 2)  # how many there are
+            for name, item in _boxes(cursor):
+                if name == b"infe" and (version := item.number(4) >> 24) >= _WITH_KIND:
+                    number = item.number(2 if version == _WITH_KIND else 4)
+                    item.skip(2)
+                    found.kinds[number] = item.take(4)
+        elif kind == b"iprp":
+            for name, inner in _boxes(cursor):
+                if name == b"ipco":
+                    found.properties += list(_boxes(inner))
+                elif name == b"ipma":
+                    _read_owners(inner, found)
+
+
+def _read_owners(cursor: Cursor, found: _Found) -> None:
+    """Which properties an item has, by their place in the list of all (ipma)."""
+    flags = cursor.number(4)
+    count = cursor.number(4)
+    if count > _MOST_ITEMS:
+        raise ValueError("it has more items than can be")
+    for _ in range(count):
+        item = cursor.number(4 if flags >> 24 else 2)
+        numbers = [cursor.number(2 if flags & 1 else 1) for _ in range(cursor.number(1))]
+        found.owned.setdefault(item, []).extend(number & (0x7FFF if flags & 1 else 0x7F) for number in numbers)

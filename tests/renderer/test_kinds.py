@@ -1,0 +1,667 @@
+"""Kinds of file that few encoders write, and many decoders get wrong: held against libvips, and against Chromium.
+
+What Chromium makes of `browser.cases()` is in browser.json; `python -m renderer.browser` asks it anew.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import random
+import struct
+import zlib
+from dataclasses import replace
+from typing import Any, Literal
+
+import numpy as np
+import pytest
+import pyvips
+from PIL import Image
+
+from renderer import browser
+from renderer.containers import GREY, PALETTE, RGB, chunk, gif, gif_frame, png, tiff
+from renderer.pictures import DATA, loaded, mean, photograph, psnr, reason, rendered, saved, settings, thumbnail
+from thumbnail_pipeline.errors import Permanent
+from thumbnail_pipeline.renderer import png_rows, rendering, webp_scaled
+from thumbnail_pipeline.renderer.formats import inspect
+from thumbnail_pipeline.renderer.memory import estimate_memory
+from thumbnail_pipeline.renderer.rendering import render
+from thumbnail_pipeline.settings import Limits
+
+# ── PNG ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def on_white(picture: Image.Image) -> tuple[float, float, float]:
+    """The mean colour of what shows on white."""
+    canvas = Image.new("RGBA", picture.size, "white")
+    canvas.alpha_composite(picture.convert("RGBA"))
+    return mean(canvas)
+
+
+def seen_by_vips(source: bytes) -> tuple[tuple[float, float, float], float]:
+    """The mean colour on white, and the mean of alpha, as libvips decodes it."""
+    image = pyvips.Image.new_from_buffer(source, "")
+    if image.interpretation in {"rgb16", "grey16"}:
+        image = image.colourspace("srgb")
+    else:
+        image = image.colourspace("srgb") if image.interpretation != "multiband" else image
+    alpha = image[image.bands - 1].avg() if image.hasalpha() else 255.0
+    flat = image.flatten(background=[255, 255, 255]) if image.hasalpha() else image
+    red, green, blue = (flat[min(band, flat.bands - 1)].avg() for band in range(3))
+    return (red, green, blue), alpha
+
+
+def alpha_of(picture: Image.Image) -> float:
+    return float(np.asarray(picture.convert("RGBA").getchannel("A"), dtype=float).mean())
+
+
+@pytest.mark.parametrize(
+    ("bits", "colours"),
+    [
+        (1, GREY),
+        (2, GREY),
+        (4, GREY),
+        (8, GREY),
+        (16, GREY),
+        (8, RGB),
+        (16, RGB),
+        *((n, PALETTE) for n in (1, 2, 4, 8)),
+    ],
+)
+def test_a_transparent_colour_of_any_depth_is_transparent(bits: int, colours: int) -> None:
+    chance, most = random.Random(bits * 8 + colours), (1 << bits) - 1
+    channels = 3 if colours == RGB else 1
+    clear = [chance.randint(0, most) for _ in range(channels)]
+    # Half of the pixels have the colour; those of the other half differ from it by little.
+    near = [value ^ 1 for value in clear]
+    rows = [(clear + near) * 16 if row % 2 else (near + clear) * 16 for row in range(32)]
+    before = chunk(b"tRNS", struct.pack(f">{channels}H", *clear))
+    if colours == PALETTE:
+        palette = bytes(chance.randrange(256) for _ in range(3 << bits))
+        before = chunk(b"PLTE", palette) + chunk(b"tRNS", bytes(255 * (n != clear[0]) for n in range(clear[0] + 1)))
+    source = png(rows, bits, colours, before=before)
+    shown, alpha = seen_by_vips(source)
+    made = thumbnail(source, 32, 32)
+    assert alpha == pytest.approx(127.5)
+    assert alpha_of(made) == pytest.approx(alpha, abs=0.1)
+    assert on_white(made) == pytest.approx(shown, abs=1.5)
+
+
+PLAIN = photograph("coffee.png", (60, 40))
+PIXELS = saved(PLAIN, "PNG")
+BESIDE = {
+    "checksum": (chunk(b"pHYs", bytes(9), crc=1), "pHYs"),
+    "checksum of a text": (chunk(b"tEXt", b"Title\0A cup", crc=1), "tEXt"),
+    "checksum of what nobody knows": (chunk(b"vpAg", bytes(9), crc=7), "vpAg"),
+    "checksum of EXIF": (chunk(b"eXIf", b"II*\0\x08\0\0\0\0\0", crc=7), "eXIf"),
+    "short": (chunk(b"pHYs", bytes(4)), "pHYs"),
+    "method of a text": (chunk(b"zTXt", b"Comment\0\x09" + zlib.compress(b"a cup")), "zTXt"),
+    "method of a profile": (chunk(b"iCCP", b"icc\0\x09" + zlib.compress(b"a cup")), "iCCP"),
+    "no deflate": (chunk(b"iCCP", b"icc\0\0" + b"a cup of coffee"), "iCCP"),
+    "cut deflate": (chunk(b"iCCP", b"icc\0\0" + zlib.compress(bytes(5000))[:-9]), "iCCP"),
+    "a profile without end": (chunk(b"iCCP", b"icc\0\0" + zlib.compress(bytes(9 << 20))), "iCCP"),
+    "a long text": (chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(1 << 20))), "zTXt"),
+    "a long international text": (
+        chunk(b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + zlib.compress(bytes(1 << 20))), "iTXt",
+    ),
+    "transparency": (chunk(b"tRNS", b"\0\1"), "tRNS"),
+    "EXIF": (chunk(b"eXIf", b"II*\0\xff\xff\xff\x7f"), "EXIF"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", BESIDE)
+@pytest.mark.parametrize("place", ["before", "after"])
+def test_what_is_beside_the_pixels_of_a_png_costs_itself_alone(kind: str, place: str) -> None:
+    beside, name = BESIDE[kind]
+    at = PIXELS.index(b"IDAT") - 4 if place == "before" else PIXELS.index(b"IEND") - 4
+    result = rendered(PIXELS[:at] + beside + PIXELS[at:], 60, 40)
+    assert result.thumbnails[0].data == rendered(PIXELS, 60, 40).thumbnails[0].data
+    if place == "after" and name in {"iCCP", "tRNS"} and "checksum" not in kind:
+        assert result.facts.warnings == ()  # not looked at there
+    else:
+        (warning,) = result.facts.warnings
+        assert name in warning
+        assert "ignored" in warning
+
+
+@pytest.mark.parametrize("kind", [b"IHDR", b"PLTE", b"IDAT"])
+def test_what_the_pixels_need_is_not_done_without(kind: bytes) -> None:
+    source = bytearray(saved(PLAIN.quantize(16), "PNG"))
+    at = source.index(kind)
+    if kind == b"IDAT":
+        source[at + 20 : at + 40] = bytes(20)
+    else:
+        source[at + 6] ^= 1
+    assert reason(bytes(source)) == "corrupt"
+
+
+def test_a_large_profile_is_used() -> None:
+    profile = bytes(
+        pyvips.Image.black(1, 1, bands=3)
+        .copy(interpretation="srgb")
+        .icc_export(output_profile="p3")
+        .get("icc-profile-data")
+    )
+    large = struct.pack(">I", 3 << 20) + profile[4:].ljust((3 << 20) - 4, b"\0")
+    named = b"icc\0\0" + zlib.compress(large)
+    red = png([[200, 80, 60] * 16] * 16, 8, RGB, before=chunk(b"iCCP", named))
+    result = rendered(red, 16, 16)
+    assert result.facts.warnings == ()
+    assert mean(loaded(result.thumbnails[0].data))[0] > 208
+
+
+def test_a_png_in_shreds_is_refused() -> None:
+    shreds = chunk(b"vpAg", b"") * 500_001
+    assert reason(PIXELS[:33] + shreds + PIXELS[33:]) == "corrupt"
+
+
+def test_a_png_for_ios_is_told_apart() -> None:
+    assert reason(PIXELS[:8] + chunk(b"CgBI", bytes(4)) + PIXELS[8:]) == "unsupported-format"
+
+
+# ── rows of PNG ──────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "opaque"])
+@pytest.mark.parametrize("size", [(1201, 803), (1, 900), (900, 1), (7, 5)])
+@pytest.mark.parametrize("turned", [False, True])
+def test_row_by_row_a_png_has_the_very_pixels_that_pillow_decodes(
+    mode: str, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch, *, turned: bool
+) -> None:
+    picture = photograph("coffee.png", (1201, 803)).resize(size)
+    if mode != "RGB":
+        picture.putalpha(255 if mode == "opaque" else Image.linear_gradient("L").resize(size))
+    exif = Image.Exif()
+    exif[0x0112] = 6 if turned else 1
+    boxes = settings(*({"width": side, "height": side, "format": "png"} for side in (40, 100, 650)))
+    source = saved(picture, "PNG", exif=exif)
+    with monkeypatch.context() as patch:
+        patch.setattr(rendering, "opened", None)  # without Pillow
+        made = render(source, boxes)
+    monkeypatch.setattr(png_rows, "_library", lambda: None)
+    assert made == render(source, boxes)
+
+
+@pytest.mark.parametrize("policy", ["fail", "render"])
+def test_what_libspng_refuses_is_for_pillow_to_judge(policy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = saved(photograph("coffee.png", (300, 200)), "PNG")
+    at = whole.index(b"IDAT") + len(whole) // 2
+    for source in (whole[: len(whole) // 2], whole[:at] + bytes(50) + whole[at + 50 :], whole.replace(b"IEND", b"")):
+        with monkeypatch.context() as patch:
+            with_rows = outcome(source, policy)
+            patch.setattr(png_rows, "_library", lambda: None)
+            assert with_rows == outcome(source, policy)
+
+
+def outcome(source: bytes, policy: str) -> object:
+    try:
+        return render(source, settings({"width": 64, "height": 64, "format": "png"}, truncated=policy))
+    except Permanent as error:
+        return error.reason
+
+
+def test_no_other_png_is_read_by_rows() -> None:
+    plain = rendered(PIXELS, 8, 8).facts.mode
+    assert plain == "RGB"
+    grey, palette, deep = (
+        saved(PLAIN.convert("L"), "PNG"), saved(PLAIN.quantize(9), "PNG"),
+        png([[300, 2, 3] * 4] * 4, 16, RGB),
+    )  # fmt: skip
+    clear = png([[1, 2, 3] * 4] * 4, 8, RGB, before=chunk(b"tRNS", b"\0\1\0\2\0\3"))
+    interlaced = pyvips.Image.new_from_buffer(PIXELS, "").pngsave_buffer(interlace=True)
+    suits = [png_rows.suits(inspect(each, Limits())) for each in (PIXELS, grey, palette, deep, clear, interlaced)]
+    assert suits == [True, False, False, False, False, False]
+
+
+# ── what turns ───────────────────────────────────────────────────────────────────────────────────────
+
+XMP = (
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    b'<rdf:Description xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="6"/></rdf:RDF></x:xmpmeta>'
+)
+
+
+@pytest.mark.parametrize("exif", [False, True])
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "AVIF", "TIFF"])
+def test_xmp_does_not_turn(form: str, *, exif: bool) -> None:
+    block = Image.Exif()
+    block[0x010F] = "a camera"
+    options: dict[str, Any] = {"exif": block} if exif else {}
+    if form == "PNG":
+        text = b"XML:com.adobe.xmp\0\0\0\0\0" + XMP
+        plain = saved(PLAIN, "PNG", **options)
+        source = plain[:33] + chunk(b"iTXt", text) + plain[33:]
+    elif form == "TIFF":
+        source = saved(PLAIN, form, tiffinfo={700: XMP} | ({0x010F: "a camera"} if exif else {}))
+    else:
+        source = saved(PLAIN, form, xmp=XMP, **options)
+    assert XMP in source
+    facts = rendered(source, 60, 40).facts
+    assert (facts.width, facts.height, facts.warnings) == (60, 40, ())
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_tiff_is_turned_as_in_libvips(orientation: int) -> None:
+    source = saved(PLAIN, "TIFF", tiffinfo={0x0112: orientation})
+    made = thumbnail(source, 30, 30)
+    reference = pyvips.Image.new_from_buffer(source, "").autorot()
+    assert (rendered(source, 30, 30).facts.width, rendered(source, 30, 30).facts.height) == (
+        reference.width,
+        reference.height,
+    )
+    assert psnr(made, loaded(reference.pngsave_buffer()).resize(made.size, Image.Resampling.LANCZOS)) > 30
+
+
+def test_a_tiff_whose_exif_is_broken_is_rendered() -> None:
+    source = saved(PLAIN, "TIFF", tiffinfo={0x8769: 0x7FFFFF00})
+    assert psnr(thumbnail(source, 60, 40), PLAIN) > 60
+
+
+# ── JPEG ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def segment(marker: int, body: bytes) -> bytes:
+    return bytes((0xFF, marker)) + struct.pack(">H", len(body) + 2) + body
+
+
+@pytest.mark.parametrize(
+    ("beside", "warns"),
+    [
+        (segment(0xE0, b"JFIF\0"), False),
+        (segment(0xE0, b"JFIF\0\1\1"), False),
+        (segment(0xEE, b"Adobe"), False),
+        (segment(0xEE, b"Adobe\0\x64\0\0\0"), False),
+        (segment(0xED, b"Photoshop 3.0\x008BIM\x03\xed"), False),
+        (segment(0xE2, b"MPF\0II*\0\x08\0\0\0"), False),
+        (segment(0xE2, b"MPF\0"), False),
+        (segment(0xE2, b"ICC_PROFILE\0"), True),
+        (segment(0xE2, b"ICC_PROFILE\0\1\2half"), True),
+        (segment(0xE1, b"Exif\0\0II*\0\xff\xff\xff\x7f"), True),
+        (segment(0xE1, b"Exif\0\0nothing"), True),
+        (segment(0xFE, b""), False),
+        (b"\xff\xff\xff", False),
+        (b"noise", False),
+    ],
+)
+@pytest.mark.parametrize("progressive", [False, True])
+def test_what_is_beside_the_pixels_of_a_jpeg_costs_itself_alone(
+    beside: bytes, *, warns: bool, progressive: bool
+) -> None:
+    plain = saved(photograph(), "JPEG", progressive=progressive)
+    for side in (60, 600):
+        result = rendered(plain[:20] + beside + plain[20:], side, side)
+        assert result.thumbnails[0].data == rendered(plain, side, side).thumbnails[0].data
+        assert bool(result.facts.warnings) == warns
+
+
+def test_colours_without_jfif_and_adobe_are_as_in_libvips() -> None:
+    for options in ({}, {"subsampling": 0, "quality": 95}):
+        plain = saved(PLAIN, "JPEG", **options)
+        bare = plain[:2] + plain[plain.index(b"\xff\xdb") :]
+        for transform in (None, 0, 1):
+            adobe = b"" if transform is None else segment(0xEE, b"Adobe\0\x64\0\0\0\0" + bytes((transform,)))
+            source = bare[:2] + adobe + bare[2:]
+            assert mean(thumbnail(source, 60, 40)) == pytest.approx(seen_by_vips(source)[0], abs=1.5)
+
+
+def test_a_damaged_scan_is_rendered_if_that_is_asked_for() -> None:
+    source = bytearray(saved(photograph(), "JPEG", quality=90))
+    chance = random.Random(1)
+    for _ in range(40):
+        source[chance.randrange(len(source) // 2, len(source) - 2)] = chance.randrange(1, 255)
+    result = render(bytes(source), settings({"width": 64, "height": 64, "format": "png"}, truncated="render"))
+    upper = loaded(result.thumbnails[0].data).crop((0, 0, 64, 18))
+    assert psnr(upper, photograph().resize((64, 43), Image.Resampling.LANCZOS).crop((0, 0, 64, 18))) > 25
+
+
+def test_a_jpeg_that_nothing_decodes_is_told_from_a_broken_one() -> None:
+    plain = saved(PLAIN, "JPEG")
+    at = plain.index(b"\xff\xc0")
+    for marker in (0xC3, 0xC5, 0xCB):
+        assert reason(plain[: at + 1] + bytes((marker,)) + plain[at + 2 :]) == "unsupported-format"
+    assert reason(plain[: at + 4] + b"\x0c" + plain[at + 5 :]) == "unsupported-format"
+    assert reason(plain[: at + 9] + b"\x02" + plain[at + 10 :]) == "unsupported-format"
+
+
+def test_a_jpeg_in_shreds_is_refused() -> None:
+    assert reason(b"\xff\xd8" + segment(0xDB, b"") * 10_001 + saved(PLAIN, "JPEG")[2:]) == "corrupt"
+
+
+# ── canvases: Chromium is the reference ──────────────────────────────────────────────────────────────
+
+SEEN = json.loads(browser.SEEN.read_text())
+
+
+@pytest.mark.parametrize("name", browser.cases())
+def test_every_frame_is_what_a_browser_shows(name: str) -> None:
+    source, seen = browser.cases()[name], SEEN[name]
+    box = {"width": 200, "height": 200, "format": "webp"}
+    drawing = rendering._drawing(source, settings(box, animation="animate"))
+    assert (drawing.facts.width, drawing.facts.height) == tuple(seen["size"])
+    assert drawing.facts.frames == len(seen["frames"])
+    still = rendering._drawing(source, settings(box)).pictures[0]
+    moving = drawing.pictures[0] if drawing.facts.frames > 1 else still
+    shown = list(zip(moving, seen["frames"], strict=True))
+    if "apart" not in name:  # below: browsers show the default image only where they do not play
+        shown.append((still[0], seen["still"]))
+    for made, (alpha, *colour) in shown:
+        assert alpha_of(made) == pytest.approx(alpha, abs=0.5)
+        assert on_white(made) == pytest.approx(colour, abs=0.5)
+
+
+@pytest.mark.parametrize(("count", "plays"), [(None, 1), (0, 0), (1, 2), (2, 3), (65535, 65536)])
+@pytest.mark.parametrize("written", ["webp", "gif"])
+def test_a_gif_plays_once_more_than_it_repeats(count: int | None, plays: int, written: str) -> None:
+    pictures = [Image.new("P", (8, 8), index) for index in (0, 1)]
+    for picture in pictures:
+        picture.putpalette([255, 0, 0, 0, 255, 0])
+    frames = [gif_frame(picture) for picture in pictures]
+    source = gif((8, 8), *frames, loop=count)
+    data = (
+        render(source, settings({"width": 8, "height": 8, "format": written}, animation="animate")).thumbnails[0].data
+    )
+    loop = loaded(data).info.get("loop")
+    if written == "webp":
+        assert loop == min(plays, 65535)
+    else:
+        assert loop == count
+
+
+@pytest.mark.parametrize("form", ["WEBP", "PNG"])
+@pytest.mark.parametrize("plays", [0, 1, 3])
+def test_webp_and_png_store_how_often_they_play(form: str, plays: int) -> None:
+    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
+    source = saved(frames[0], form, save_all=True, append_images=frames[1:], loop=plays, duration=40)
+    for written, stored in (("webp", plays), ("gif", {0: 0, 1: None, 3: 2}[plays])):
+        made = render(source, settings({"width": 8, "height": 8, "format": written}, animation="animate"))
+        assert loaded(made.thumbnails[0].data).info.get("loop") == stored
+
+
+def test_the_still_of_an_animation_that_leaves_it_out_is_the_default_image() -> None:
+    source = browser.cases()["APNG whose default image is apart"]
+    mixed = settings(
+        {"width": 16, "height": 16, "format": "png"}, {"width": 16, "height": 16, "format": "webp"}, animation="animate"
+    )
+    still, moving = (loaded(each.data) for each in render(source, mixed).thumbnails)
+    assert mean(still) == pytest.approx((255, 0, 0), abs=1)
+    assert getattr(moving, "n_frames", 1) == 2
+    assert on_white(moving) != pytest.approx((255, 0, 0), abs=60)
+
+
+# ── WebP ─────────────────────────────────────────────────────────────────────────────────────────────
+
+CODINGS: dict[str, tuple[str, dict[str, Any]]] = {
+    "lossy": ("RGB", {"quality": 90}),
+    "lossless": ("RGB", {"lossless": True, "method": 0}),
+    "lossy with alpha": ("RGBA", {"quality": 90, "method": 0}),
+    "lossless with alpha": ("RGBA", {"lossless": True, "method": 0}),
+}
+
+
+def coded(kind: str, size: tuple[int, int]) -> bytes:
+    mode, options = CODINGS[kind]
+    picture = photograph("coffee.png", size).convert(mode)
+    if mode == "RGBA":
+        picture.putalpha(Image.linear_gradient("L").resize(size))
+    return saved(picture, "WEBP", **options)
+
+
+@pytest.mark.parametrize("kind", CODINGS)
+@pytest.mark.parametrize("side", [40, 128, 500, 1200])
+def test_webp_decoded_at_the_size_that_is_needed_is_nearer_to_a_full_decode_than_libvips(kind: str, side: int) -> None:
+    source = coded(kind, (1200, 801))
+    made = thumbnail(source, side, side)
+    whole = loaded(source).convert(made.mode)
+    reference = whole.resize(made.size, Image.Resampling.LANCZOS)
+    theirs = loaded(pyvips.Image.thumbnail_buffer(source, side, height=side, size="down").pngsave_buffer())
+    assert psnr(over_grey(made), over_grey(reference)) > min(46, psnr(over_grey(theirs), over_grey(reference)) - 0.5)
+    assert alpha_of(made) == pytest.approx(alpha_of(reference), abs=0.5)
+
+
+def over_grey(picture: Image.Image) -> Image.Image:
+    canvas = Image.new("RGBA", picture.size, "grey")
+    canvas.alpha_composite(picture.convert("RGBA"))
+    return canvas.convert("RGB")
+
+
+@pytest.mark.parametrize("kind", CODINGS)
+def test_without_libwebp_pillow_decodes(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = coded(kind, (600, 400))
+    assert webp_scaled.available()
+    made, estimate = rendered(source, 100, 100), estimate_memory(source, settings({"width": 100, "height": 100}))
+    monkeypatch.setattr(webp_scaled, "_library", lambda: None)
+    without = rendered(source, 100, 100)
+    assert psnr(*(over_grey(loaded(each.thumbnails[0].data)) for each in (made, without))) > 43
+    assert replace(made.facts, dominant_colour="", placeholder="") == replace(
+        without.facts, dominant_colour="", placeholder=""
+    )
+    assert estimate_memory(source, settings({"width": 100, "height": 100})) > estimate
+
+
+def test_a_libwebp_that_lays_out_its_structures_otherwise_is_not_used() -> None:
+    def longer(room: Any, _: int) -> int:
+        ctypes.memset(room, 0, ctypes.sizeof(webp_scaled._Config) + 8)
+        return 1
+
+    def shorter(room: Any, _: int) -> int:
+        ctypes.memset(room, 0, ctypes.sizeof(webp_scaled._Config) - 8)
+        return 1
+
+    assert not webp_scaled._is_laid_out_alike(longer)
+    assert not webp_scaled._is_laid_out_alike(shorter)
+    assert not webp_scaled._is_laid_out_alike(lambda *_: 0)
+
+
+@pytest.mark.parametrize("kind", CODINGS)
+def test_a_webp_that_is_cut_or_broken_says_which(kind: str) -> None:
+    source = coded(kind, (600, 400))
+    assert reason(source[: len(source) // 2]) == "truncated"
+    at = source.index(b"VP8L" if "lossless" in kind else b"VP8 ") + 8
+    assert reason(source[:at] + bytes(60) + source[at + 60 :]) in {"corrupt", "unsupported-format"}
+
+
+@pytest.mark.parametrize("chunk_", [b"EXIF\x03\0\0\0abc\0", b"XMP \0\0\0\0", b"junk\x04\0\0\0\xff\xff\xff\xff", b"odd"])
+def test_what_is_beside_the_pixels_of_a_webp_costs_itself_alone(chunk_: bytes) -> None:
+    source = coded("lossy with alpha", (60, 40))
+    made = rendered(source + chunk_, 30, 30)
+    assert made.thumbnails[0].data == rendered(source, 30, 30).thumbnails[0].data
+
+
+# ── TIFF ─────────────────────────────────────────────────────────────────────────────────────────────
+
+SIZE = (32, 16)
+AREA = SIZE[0] * SIZE[1]
+ORDERS: tuple[Literal["<", ">"], ...] = ("<", ">")
+
+
+def ramp(bands: int, *, most: int = 65535) -> list[list[int]]:
+    """One list of samples for each band, running through the whole range at different speeds."""
+    return [[(pixel * (band + 1) * most // AREA) % (most + 1) for pixel in range(AREA)] for band in range(bands)]
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("planar", [1, 2])
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("extra", [None, 0, 1, 2])
+def test_colour_in_planes_or_not_is_as_in_libvips(
+    order: Literal["<", ">"], planar: int, bits: int, extra: int | None
+) -> None:
+    bands = ramp(3 if extra is None else 4, most=(1 << bits) - 1)
+    if extra == 1:  # nothing is brighter than its alpha
+        bands = [*([value * alpha // ((1 << bits) - 1) for value, alpha in zip(band, bands[3], strict=True)]
+                   for band in bands[:3]), bands[3]]  # fmt: skip
+    kind = "B" if bits == 8 else "H"
+    packed = [struct.pack(f"{order}{AREA}{kind}", *band) for band in bands]
+    if planar == 1:
+        values = [value for pixel in zip(*bands, strict=True) for value in pixel]
+        packed = [struct.pack(f"{order}{len(values)}{kind}", *values)]
+    tags: dict[str, Any] = {} if extra is None else {"t338": extra}
+    source = tiff(SIZE, packed, order=order, t258=[bits] * len(bands), t262=2, t277=len(bands), t284=planar, **tags)
+    if extra == 0:  # libvips takes it for alpha; the standard says that nobody knows what it is
+        shown = pyvips.Image.new_from_buffer(source, "").colourspace("srgb").extract_band(0, n=3)
+        assert mean(thumbnail(source, *SIZE)) == pytest.approx([shown[band].avg() for band in range(3)], abs=1.5)
+    else:
+        same_as_libvips(source)
+
+
+def same_as_libvips(source: bytes) -> None:
+    """The size, the mean colour on white, and alpha."""
+    made = thumbnail(source, *SIZE)
+    assert made.size == SIZE
+    shown, alpha = seen_by_vips(source)
+    assert alpha_of(made) == pytest.approx(alpha, abs=1.5)
+    assert on_white(made) == pytest.approx(shown, abs=2.5)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])
+@pytest.mark.parametrize("photometric", [0, 1])
+def test_dark_and_light_are_as_in_libvips(order: Literal["<", ">"], bits: int, photometric: int) -> None:
+    # A quarter is dark, so that a negative is told from what it should be.
+    values = [0 if pixel % 4 else (1 << bits) - 1 for pixel in range(AREA)]
+    if bits == 16:
+        data = struct.pack(f"{order}{AREA}H", *values)
+    else:
+        text = "".join(f"{value:0{bits}b}" for value in values)
+        data = bytes(int(text[at : at + 8], 2) for at in range(0, len(text), 8))
+    source = tiff(SIZE, [data], order=order, t258=bits, t262=photometric, t277=1)
+    same_as_libvips(source)
+    assert mean(thumbnail(source, *SIZE))[0] == pytest.approx(63.75 if photometric else 191.25, abs=2)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+@pytest.mark.parametrize("wide", [False, True])
+def test_a_colour_map_of_eight_bits_is_as_in_libvips(bits: int, *, wide: bool) -> None:
+    chance, count = random.Random(bits), 1 << bits
+    colours = [chance.randrange(256) * (257 if wide else 1) for _ in range(3 * count)]
+    text = "".join(f"{pixel % count:0{bits}b}" for pixel in range(AREA))
+    data = bytes(int(text[at : at + 8], 2) for at in range(0, len(text), 8))
+    same_as_libvips(tiff(SIZE, [data], t258=bits, t262=3, t277=1, t320=colours))
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("extra", [1, 2])
+def test_grey_with_alpha_is_as_in_libvips(order: Literal["<", ">"], extra: int) -> None:
+    data = bytes(value for pixel in range(AREA) for value in (pixel % 100, 128 + pixel % 100))
+    source = tiff(SIZE, [data], order=order, t258=[8, 8], t262=1, t277=2, t338=extra)
+    same_as_libvips(source)
+    assert rendered(source, *SIZE).facts.has_alpha
+
+
+@pytest.mark.parametrize("across", [1, 2, 4])
+@pytest.mark.parametrize("down", [1, 2])
+def test_subsampled_colour_is_as_in_libvips(across: int, down: int) -> None:
+    unit = bytes(90 + 20 * (at % 3) for at in range(across * down)) + b"\x60\xa0"
+    source = tiff(SIZE, [unit * (AREA // (across * down))], t258=[8] * 3, t262=6, t277=3, t530=[across, down])
+    if across == down == 1:  # libvips takes these for red, green and blue: the formula is that of TIFF 6.0, section 21
+        assert mean(thumbnail(source, *SIZE)) == pytest.approx((90 + 1.402 * 32, 77.9, 90 - 1.772 * 32), abs=1.5)
+    else:
+        same_as_libvips(source)
+
+
+def test_planes_that_differ_in_size_are_refused() -> None:
+    planes = [bytes(AREA), bytes(AREA // 4), bytes(AREA // 4)]
+    source = tiff(SIZE, planes, t258=[8] * 3, t262=6, t277=3, t284=2, t530=[2, 2])
+    assert reason(source) == "unsupported-format"
+
+
+@pytest.mark.parametrize("compression", [50001, 34676, 34677, 33003])
+def test_a_tiff_that_is_compressed_otherwise_is_refused_as_such(compression: int) -> None:
+    source = tiff(SIZE, [bytes(AREA * 3)], t258=[8] * 3, t262=2, t277=3)
+    at = source.index(struct.pack("<HHII", 259, 3, 1, 1))
+    changed = source[:at] + struct.pack("<HHII", 259, 3, 1, compression) + source[at + 12 :]
+    assert reason(changed) == "unsupported-format"
+
+
+def test_a_lossless_jpeg_in_a_tiff_is_refused_as_such() -> None:
+    source = saved(PLAIN, "TIFF", compression="jpeg")
+    at = source.index(b"\xff\xc0")
+    assert reason(source[: at + 1] + b"\xc3" + source[at + 2 :]) == "unsupported-format"
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), -3.4028234663852886e38])
+@pytest.mark.parametrize("place", [700, 1023, 5])
+def test_a_pixel_without_a_value_leaves_the_others_their_range(value: float, place: int) -> None:
+    numbers = np.linspace(-2, 3, 64 * 32, dtype=np.float32).reshape(32, 64)
+    source = saved(Image.fromarray(numbers), "TIFF")
+    plain = thumbnail(source, 64, 32)
+    numbers.flat[place] = value
+    made = thumbnail(saved(Image.fromarray(numbers), "TIFF"), 64, 32)
+    differs = np.asarray(plain, dtype=int) != np.asarray(made, dtype=int)
+    assert differs.sum() <= 1
+    assert made.convert("L").getpixel((place % 64, place // 64)) == pytest.approx(0, abs=2)
+
+
+def test_no_value_at_all_is_dark() -> None:
+    nothing = saved(Image.fromarray(np.full((8, 8), np.nan, dtype=np.float32)), "TIFF")
+    assert mean(thumbnail(nothing, 8, 8)) == (0, 0, 0)
+
+
+# ── AVIF and HEIF ────────────────────────────────────────────────────────────────────────────────────
+
+AVIF = saved(PLAIN, "AVIF", quality=90)
+
+
+@pytest.mark.parametrize("length", [b"\0\0\0\0", b"\0\0\0\1"])
+def test_the_last_box_may_reach_to_the_end(length: bytes) -> None:
+    at = AVIF.index(b"mdat") - 4
+    body = AVIF[at + 8 :]
+    last = length + b"mdat" + (struct.pack(">Q", len(body) + 16) if length[3] else b"") + body
+    broken = AVIF[:at].replace(b"hdlr", b"hdlx") + last
+    assert reason(broken) == "corrupt"
+    assert reason(AVIF[:at].replace(b"hdlr", b"hdlx") + AVIF[at:-200]) == "truncated"
+
+
+@pytest.mark.parametrize("brand", [b"avci", b"avcs", b"j2ki", b"j2is", b"vvic", b"vvis"])
+def test_pictures_by_other_coders_are_no_video(brand: bytes) -> None:
+    with pytest.raises(Exception, match="HEIF with"):
+        render(AVIF.replace(b"avif", brand, 1), settings({"width": 8, "height": 8}))
+
+
+@pytest.mark.parametrize("brand", [b"mif1", b"mif2", b"mif3"])
+def test_a_heif_by_its_structure_is_decoded(brand: bytes) -> None:
+    pytest.importorskip("pi_heif")
+    source = (DATA / "gradient.heic").read_bytes()
+    assert rendered(source[:8] + brand + source[12:], 48, 48).facts.format == "heif"
+
+
+def test_an_item_of_another_kind_is_refused_as_such() -> None:
+    with pytest.raises(Exception, match="not decoded: unci"):
+        render(AVIF.replace(b"av01", b"unci"), settings({"width": 8, "height": 8}))
+
+
+def test_a_limit_of_a_decoder_is_told_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise RuntimeError("Memory allocation error: Security limit exceeded: 9 items")
+
+    monkeypatch.setattr(rendering, "opened", refuse)
+    with pytest.raises(Permanent, match=r"too-many-pixels: .*exceeded: 9 items") as caught:
+        render(AVIF[:-200], settings({"width": 8, "height": 8}))
+    assert caught.value.reason == "too-many-pixels"
+
+
+def test_an_avif_beyond_every_limit_is_refused_for_its_pixels() -> None:
+    at = AVIF.index(b"ispe") + 8
+    assert reason(AVIF[:at] + struct.pack(">II", 17_000, 17_000) + AVIF[at + 8 :]) == "too-many-pixels"
+
+
+@pytest.mark.parametrize("form", ["AVIF", "HEIF"])
+def test_exif_does_not_turn_where_the_container_does(form: str) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    source = saved(PLAIN, "AVIF", exif=exif)
+    assert (rendered(source, 60, 60).facts.width, rendered(source, 60, 60).facts.height) == (40, 60)  # by irot
+    at = source.index(b"irot") + 4
+    assert rendered(source[:at] + b"\0" + source[at + 1 :], 60, 60).facts.width == 60
+    assert form
+
+
+@pytest.mark.parametrize(("primaries", "known"), [(1, "srgb"), (12, "p3")])
+def test_colours_by_number_are_as_with_the_profile(primaries: int, known: str) -> None:
+    flat = Image.new("RGB", (32, 32), (200, 80, 60))
+    plain = saved(flat, "AVIF", quality=100, subsampling="4:4:4")
+    at = plain.index(b"colrnclx") + 8
+    by_number = plain[:at] + struct.pack(">HH", primaries, 13) + plain[at + 4 :]
+    profile = pyvips.Image.black(1, 1, bands=3).copy(interpretation="srgb").icc_export(output_profile=known)
+    by_profile = saved(flat, "AVIF", quality=100, subsampling="4:4:4", icc_profile=profile.get("icc-profile-data"))
+    assert mean(thumbnail(by_number, 16, 16)) == pytest.approx(mean(thumbnail(by_profile, 16, 16)), abs=1.6)
