@@ -302,7 +302,7 @@ run "resources" {
         ) : name => [
         for statement in jsondecode(policy).Statement :
         "${statement.Principal} ${statement.Action} on ${join(" ", flatten([statement.Resource]))} ${jsonencode(statement.Condition)}"
-        if statement.Effect == "Deny"
+        if statement.Effect == "Deny" && can(statement.Condition.Bool)
       ]
       } == {
       for name, denied in {

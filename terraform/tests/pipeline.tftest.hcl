@@ -293,6 +293,7 @@ run "tools_find_the_deployment_by_its_name" {
       event_source_mapping_uuid          = output.event_source_mapping_uuid
       backfill_event_source_mapping_uuid = output.backfill_event_source_mapping_uuid
       maximum_concurrency                = output.maximum_concurrency
+      reserved_concurrency               = output.reserved_concurrency
       backfill_maximum_concurrency       = output.backfill_maximum_concurrency
       alarm_names                        = output.alarm_names
       dashboard_name                     = output.dashboard_name
@@ -384,10 +385,10 @@ run "operators_reach_this_deployment" {
   }
 
   assert {
-    condition = setsubtract(
+    condition = length(setsubtract(
       one([for statement in jsondecode(output.operator_policy_json).Statement : statement.Resource if statement.Sid == "TestAlarms"]),
       [for name in concat(output.alarm_names["warning"], output.alarm_names["page"]) : "arn:aws:cloudwatch:eu-central-1:123456789012:alarm:${name}"],
-    ) == toset([])
+    )) == 0
     error_message = "The alarms that a test may borrow must be of this deployment, and publish by themselves."
   }
 }

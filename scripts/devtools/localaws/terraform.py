@@ -128,8 +128,22 @@ class Root:
         with (self.directory / "terraform.log").open("a", encoding="utf-8") as log:
             log.write(f"$ {' '.join(command)}\n{stdout}{stderr}\n")
         if process.returncode != 0:
-            raise DevtoolsError(f"terraform {subcommand} failed:\n{stderr.strip()}")
+            # With -json it complains among its answers.
+            raise DevtoolsError(f"terraform {subcommand} failed:\n{stderr.strip() or _complaints(stdout)}")
         return stdout
+
+
+def _complaints(printed: str) -> str:
+    """What is said of errors in what a subcommand printed as lines of JSON.
+
+    https://developer.hashicorp.com/terraform/internals/machine-readable-ui
+    """
+    lines = [json.loads(line) for line in printed.splitlines() if line.startswith("{")]
+    errors = [line for line in lines if line.get("@level") == "error"]
+    return "\n".join(
+        "\n".join([line["@message"], line.get("@testrun", ""), line.get("diagnostic", {}).get("detail", "")])
+        for line in errors
+    )
 
 
 def _end(process: subprocess.Popen[str]) -> None:
