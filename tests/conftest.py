@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 HERE: Final = "tests/"
+# What takes longest begins first, so that no process waits for another in the end.
+FIRST: Final = ("tests/terraform/", "tests/e2e/", "tests/model/")
 # What takes Terraform, a process or an archive, or more than a few seconds.
 SLOW: Final = (
     "tests/terraform/",
@@ -47,10 +49,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what is slow, and keep modules whose tests share something in one process of pytest-xdist.
+    """Begin with what takes longest, mark what is slow, and keep modules whose tests share something in one process.
 
     Modules that share a fixture of the session, such as an applied stack, are kept together as well.
     """
+    items.sort(key=lambda item: next((at for at, path in enumerate(FIRST) if item.nodeid.startswith(path)), len(FIRST)))
     groups: dict[str, str] = {}
     for item in items:
         module = item.nodeid.partition("::")[0]

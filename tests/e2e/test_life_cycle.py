@@ -86,6 +86,7 @@ CHANGES: dict[str, Any] = {
     "reconcile": {"schedule": "rate(300 days)"},
     "max_receive_count": 4,
     "retry_first_seconds": 2,
+    "retry_denied_seconds": 600,
     "retention": {
         "queue_days": 3,
         "log_days": 14,
@@ -98,6 +99,7 @@ CHANGES: dict[str, Any] = {
     "animation": "animate",
     "truncated": "render",
     "source_prefix": "photos/",
+    "source_keys": {"include": ["*.png"]},
     "uploads_transition": {"days": 90, "storage_class": "INTELLIGENT_TIERING"},
     "propagate_deletions": False,
     "cache_control": "no-cache",
@@ -352,7 +354,10 @@ def archives(life: Life) -> Path:
 
 @pytest.fixture(scope="module")
 def refused(changed: Stage) -> str:
-    """After somebody tried to destroy it: what they were told."""
+    """After somebody tried to destroy it where no archive is left: what they were told."""
+    shutil.rmtree(archives(changed.life))
+    changed.life.root.run("plan", "-destroy", "-input=false")
+    changed.life.root.run("plan", "-refresh-only", "-input=false")
     with pytest.raises(DevtoolsError) as complaint:
         changed.life.destroy()
     return str(complaint.value)
@@ -360,11 +365,8 @@ def refused(changed: Stage) -> str:
 
 @pytest.fixture(scope="module")
 def destroyed(refused: str, changed: Stage) -> Life:
-    """For good, after protection was lifted from what it protects, where no archive is left."""
+    """For good, after protection was lifted from what it protects."""
     assert refused
-    shutil.rmtree(archives(changed.life))
-    changed.life.root.run("plan", "-destroy", "-input=false")
-    changed.life.root.run("plan", "-refresh-only", "-input=false")
     protected = ("catalog", "ingest.module.bucket", "thumbnails_bucket")
     changed.life.plan(
         {**changed.inputs, "deletion_protection": False},

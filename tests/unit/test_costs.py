@@ -97,7 +97,7 @@ def test_what_the_page_says_of_limits_in_passing_is_so() -> None:
     for words in (
         f"begins with {limits.lambda_first_batches.value} batches at a time",
         f"and adds {limits.lambda_more_batches.value} a minute",
-        f"The account's {limits.lambda_account.value:,} concurrent executions",
+        f"share its {limits.lambda_account.value:,} concurrent executions",
         f"takes {limits.dynamodb_first_write.value:,} writes a second",
         f"whose {FAILURE_SHARDS} shards take {limits.dynamodb_partition_write.value:,} writes a second each",
         f"{limits.sqs_in_flight.value:,} messages may be in flight",
