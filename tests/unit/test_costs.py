@@ -98,11 +98,11 @@ def test_what_the_page_says_of_limits_in_passing_is_so() -> None:
         f"begins with {limits.lambda_first_batches.value} batches at a time",
         f"and adds {limits.lambda_more_batches.value} a minute",
         f"share its {limits.lambda_account.value:,} concurrent executions",
-        f"takes {limits.dynamodb_first_write.value:,} writes a second",
-        f"whose {FAILURE_SHARDS} shards take {limits.dynamodb_partition_write.value:,} writes a second each",
+        f"accepts {limits.dynamodb_first_write.value:,} writes a second",
+        f"with {FAILURE_SHARDS} shards of {limits.dynamodb_partition_write.value:,} writes a second each",
         f"{limits.sqs_in_flight.value:,} messages may be in flight",
-        f"`retention.queue_days`, {terraform_default('retention', 'queue_days')} by default and"
-        f" {limits.sqs_retention_days.value - 1} at most",
+        f"`retention.queue_days`: {terraform_default('retention', 'queue_days')} by default."
+        f" {limits.sqs_retention_days.value - 1} is the most",
         f"nothing for more than {limits.sqs_retention_days.value} days",
         f"`backfill.maximum_concurrency`, {default_workload('backfill').maximum_concurrency} by default",
         f"those that were measured ({FIGURES.model.measured.per_image.source_bytes / 1e6:.2f} MB)",
