@@ -11,5 +11,6 @@ DEFAULT: Final = Settings(
         Rendition("large", 1280, 1280),
         Rendition("medium", 512, 512),
         Rendition("small", 128, 128, fit="cover"),
-    )
+    ),
+    exclude=(".DS_Store", "._*", "Thumbs.db", "ehthumbs.db", "desktop.ini", "*.xmp", "*.aae"),
 )

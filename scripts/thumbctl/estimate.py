@@ -15,6 +15,7 @@ from thumbctl import stack as stacks
 from thumbctl.conventions import JsonOption, console
 from thumbctl.costs.estimate import Estimate, Job, default_workload
 from thumbctl.costs.quote import of_stack, show
+from thumbctl.defaults import DEFAULT
 from thumbctl.errors import ThumbctlError
 from thumbctl.importing import files
 from thumbctl.importing.files import SourceFile
@@ -91,7 +92,7 @@ def estimate(
 
 def _job(named: Sequence[str], stack: Stack | None) -> Job:
     """What to do with what is named, which is counted and never held, however much it is."""
-    settings = stack.deployed().settings if stack else None
+    settings = stack.deployed().settings if stack else DEFAULT
     if not any(map(addresses.is_s3, named)):
         return Job("import", *_counted(chain.from_iterable(_sizes(each, settings) for each in named)))
     if len(named) > 1:
@@ -99,7 +100,7 @@ def _job(named: Sequence[str], stack: Stack | None) -> Job:
     s3: S3Client = (stack.client if stack else stacks.clients())("s3")
     bucket, prefix = addresses.parsed(named[0])
     listed = listing.objects(s3, bucket, prefix=prefix)
-    watched = (each for each in listed if settings is None or settings.watches(each.key, each.size))
+    watched = (each for each in listed if settings.watches(each.key, each.size))
     return Job("backfill", *_counted(each.size for each in watched))
 
 
@@ -116,10 +117,10 @@ def _counted(sizes: Iterable[int]) -> tuple[int, int]:
     return number, total
 
 
-def _sizes(path: str, settings: Settings | None) -> Iterator[int]:
+def _sizes(path: str, settings: Settings) -> Iterator[int]:
     """Bytes of each file that an import of `path` uploads; it tells of those in a folder that it leaves out."""
     found = files.below(path, "")
-    for each in files.watched(found, settings) if settings else found:
+    for each in files.watched(found, settings):
         if isinstance(each, SourceFile):
             yield each.size
         elif each.path in {path, os.path.abspath(path)}:  # noqa: PTH100 - as it is told of

@@ -20,6 +20,7 @@ from thumbctl.app import app
 from thumbctl.costs import quote
 from thumbctl.costs.estimate import Estimate, Job, default_workload
 from thumbctl.costs.model import by_service
+from thumbctl.defaults import DEFAULT
 from thumbctl.errors import ThumbctlError
 from thumbctl.stack import Deployed, Stack
 from thumbnail_pipeline.settings import Rendition, Settings
@@ -102,7 +103,7 @@ def test_the_objects_of_a_bucket_are_counted() -> None:
 def test_counting_holds_nothing(tmp_path: Path) -> None:
     for index in range(3000):
         (tmp_path / f"{index:0200d}").touch()
-    sizes = command._sizes(str(tmp_path), None)
+    sizes = command._sizes(str(tmp_path), DEFAULT)
     next(sizes)
     tracemalloc.start()
     try:
