@@ -105,7 +105,7 @@ def test_dead_letters_are_looked_at_moved_kept_and_restored(deployment: Deployme
     assert (code, purged["deleted"], purged["left"]) == (0, 2, 0)
     assert deployment.backlog(deployment.outputs["dlq_url"]) == 0
     assert deployment.row("bad/one.png") is None
-    assert run("dlq", "restore", purged["backup"], "--yes")[:2] == (0, [{"sent": 2, "refused": 0}])
+    assert run("dlq", "restore", purged["backup"], "--yes", "--force")[:2] == (0, [{"sent": 2, "refused": 0}])
     for key in KEYS:
         deployment.row_when(key, "READY")
     assert run("dlq")[0] == 0
