@@ -56,7 +56,7 @@ gameday: $(RUN) ## Be on call for a local stack that breaks; SCENARIO=name, with
 test: $(DEV) $(CHECKOV)/.ready $(LOCAL_ARCHIVES) ## Run every check and test, side by side: 25 minutes
 	@scripts/side-by-side lint security every
 
-check: $(DEV) ## Check style and types, and run the tests that need nothing but Python: a minute
+check: $(DEV) ## Check style and types, and run the tests that need nothing but Python: 3 minutes
 	@scripts/side-by-side lint pure
 
 lint: $(DEV) ## Check style, types and who imports whom
