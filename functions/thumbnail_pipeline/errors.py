@@ -26,14 +26,7 @@ class PipelineError(Exception):
     """Anything that the pipeline itself raises."""
 
 
-class Permanent(PipelineError):
-    """The input can never be processed.
-
-    `detail` is one sentence for the person who looks at this one image.
-
-        raise Permanent(Reason.EMPTY, "The object has no bytes.")
-    """
-
+class _WithReason(PipelineError):
     def __init__(self, reason: Reason, detail: str) -> None:
         super().__init__(reason, detail)
         self.reason = reason
@@ -41,6 +34,15 @@ class Permanent(PipelineError):
 
     def __str__(self) -> str:
         return f"{self.reason}: {self.detail}"
+
+
+class Permanent(_WithReason):
+    """The input can never be processed.
+
+    `detail` is one sentence for the person who looks at this one image.
+
+        raise Permanent(Reason.EMPTY, "The object has no bytes.")
+    """
 
 
 class Transient(PipelineError):
@@ -51,19 +53,11 @@ class OutOfTime(Transient):
     """Not begun, because it could not be finished before Lambda ends the invocation."""
 
 
-class Withheld(Transient):
+class Withheld(_WithReason, Transient):
     """S3 denies this one object, as it does where objects are scanned first: `reason` is what it fails for in the end.
 
     raise Withheld(Reason.ACCESS_DENIED, "S3 denies it: explicit deny in a resource-based policy")
     """
-
-    def __init__(self, reason: Reason, detail: str) -> None:
-        super().__init__(reason, detail)
-        self.reason = reason
-        self.detail = detail
-
-    def __str__(self) -> str:
-        return f"{self.reason}: {self.detail}"
 
 
 class Systemic(PipelineError):
