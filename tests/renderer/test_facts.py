@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from renderer.pictures import PHOTOGRAPHS, mean, photograph, psnr, rendered, saved
+from renderer.pictures import PHOTOGRAPHS, mean, photograph, psnr, rendered, saved, settings
 from thumbnail_pipeline.renderer.placeholder import dominant_colour, thumbhash
+from thumbnail_pipeline.renderer.rendering import render
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,6 +55,14 @@ def test_only_a_moment_that_can_be_meant_is_kept(taken: str, zone: str | None, e
 def test_a_broken_exif_block_costs_itself_alone(block: bytes) -> None:
     facts = rendered(saved(photograph(), "JPEG", exif=block), 64, 64).facts
     assert (facts.width, facts.height, facts.captured_at) == (600, 400, None)
+
+
+def test_a_broken_exif_block_is_told_once_whoever_decodes_the_pixels() -> None:
+    """Of a file that stops half-way, as of any that libspng refuses, Pillow decodes the pixels in the end."""
+    source = saved(photograph(), "PNG", exif=b"II*\0\xff\xff\xff\x7f")
+    policies = settings({"name": "small", "width": 64, "height": 64}, truncated="render")
+    warnings = render(source[: len(source) // 2], policies).facts.warnings
+    assert len([each for each in warnings if "EXIF" in each]) == 1
 
 
 def test_alpha_is_a_fact_only_where_something_shows_through() -> None:

@@ -52,7 +52,7 @@ _UPRIGHT: Final = {
 }
 _STRONGEST: Final = 8  # the strongest reduction that a JPEG decoder does by itself
 _ON_ITS_SIDE: Final = 5  # this orientation and those above it swap width and height
-_READ_BY_PILLOW: Final = frozenset({"AVIF", "HEIF"})  # whose containers we leave to it
+_READ_BY_PILLOW: Final = frozenset({"AVIF", "HEIF", "TIFF"})  # whose EXIF we leave to it
 _ZONE: Final = re.compile(r"[+-](?:0\d|1[0-4]):[0-5]\d")
 _FIRST_PHOTOGRAPH: Final = 1826
 _CUT_SHORT: Final = "The file is truncated: what is there was rendered."
@@ -225,30 +225,27 @@ def _drawing(source: bytes, settings: Settings) -> _Drawing:
 def _decoded(source: bytes, header: Header, settings: Settings, notes: list[str]) -> _FirstFrame:
     """The still, decoded no larger than the largest thumbnail needs where the format can do that."""
     container = header.container
-    profile, exif = container.aside.profile, container.aside.exif
+    profile = container.aside.profile
+    orientation, taken = _exif(container.aside.exif, notes)
+    turned = orientation >= _ON_ITS_SIDE
     if header.jpeg is not None:
-        orientation, taken = _exif(exif, notes)
-        image, scaled = _smaller(source, header, settings, notes, turned=orientation >= _ON_ITS_SIDE)
+        image, scaled = _smaller(source, header, settings, notes, turned=turned)
         _load(image, settings, notes)
         return _FirstFrame(image, container.size, scaled, orientation, taken, profile)
     if header.webp is not None and container.box is None and webp_scaled.available():
-        orientation, taken = _exif(exif, notes)
-        picture = _webp(header, header.webp, settings, turned=orientation >= _ON_ITS_SIDE)
+        picture = _webp(header, header.webp, settings, turned=turned)
         scaled = picture.width / header.width, picture.height / header.height
         return _FirstFrame(picture, container.size, scaled, orientation, taken, profile)
     if png_rows.suits(header):
-        orientation, taken = _exif(exif, notes)
-        turned = orientation >= _ON_ITS_SIDE
         factor = reduction(1.0, _largest(header, settings, turned=turned))
         rows = png_rows.reduced(header, factor)
         if rows is not None:
             return _FirstFrame(rows, container.size, (1 / factor, 1 / factor), orientation, taken, profile)
     image = opened(container.parts, header.format)
     profile = profile or image.info.get("icc_profile")
-    if header.format in _READ_BY_PILLOW:
-        exif = image.info.get("exif")
     image.info.pop("xmp", None)  # only EXIF turns
-    orientation, taken = _exif(image if header.format == "TIFF" else exif, notes)
+    if header.format in _READ_BY_PILLOW:
+        orientation, taken = _exif(image if header.format == "TIFF" else image.info.get("exif"), notes)
     if header.format == "HEIF":  # whose decoder turns, by what the container says; EXIF is for the date
         orientation = 1
     picture = _pixels(image, header, settings, notes)
