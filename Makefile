@@ -14,7 +14,7 @@ SEED ?=
 SECONDS ?= 600
 HISTORIES ?= 100000
 TESTS ?=
-WORKERS ?= logical
+WORKERS ?=
 # What is made here starts hundreds of interpreters, which would compile the same modules each time.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -25,7 +25,8 @@ BIN := $(VENV)/bin
 RUN := $(VENV)/.run
 DEV := $(VENV)/.dev
 CHECKOV := .venv-checkov
-PYTEST := $(BIN)/pytest --numprocesses $(WORKERS) --dist loadgroup
+PROCESSES = logical
+PYTEST = $(BIN)/pytest --numprocesses $(or $(WORKERS),$(PROCESSES)) --dist loadgroup
 FUNCTIONS := thumbnailer reconciler
 LOCAL_ARCHIVES := $(patsubst %,build/local/%.zip,$(FUNCTIONS) layer)
 BUNDLER := $(wildcard scripts/devtools/bundle/*.py)
@@ -78,6 +79,8 @@ unit: $(DEV) $(LOCAL_ARCHIVES) ## Run the tests that need no running stack, Terr
 e2e: $(DEV) $(LOCAL_ARCHIVES) ## Run the tests against really applied stacks, and keep the one they share for the next run; TESTS=file
 	$(PYTEST) -m e2e --keep-stack $(TESTS)
 
+# Whoever applies a stack waits for most of the time, so that one process more keeps the processors busy.
+every: PROCESSES = $(shell expr 1 + `getconf _NPROCESSORS_ONLN`)
 every: $(DEV) $(LOCAL_ARCHIVES) ## Run every test
 	$(PYTEST)
 
