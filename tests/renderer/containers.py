@@ -100,3 +100,16 @@ def tiff(
         directory += struct.pack(order + "HHI", tag, {"H": 3, "I": 4}[kind], len(numbers)) + place
     magic = b"II*\0" if order == "<" else b"MM\0*"
     return magic + struct.pack(order + "I", start) + data + directory + bytes(4) + beyond
+
+
+def grown(source: bytes, path: Sequence[bytes], more: bytes) -> bytes:
+    """An AVIF or HEIF with these bytes at the end of the box that is reached by these names."""
+    start, end, lengths = 0, len(source), []
+    for name in path:
+        at = source.index(name, start, end) - 4
+        lengths.append(at)
+        start, end = at + 8, at + int.from_bytes(source[at : at + 4], "big")
+    out = bytearray(source[:end] + more + source[end:])
+    for at in lengths:
+        out[at : at + 4] = (int.from_bytes(out[at : at + 4], "big") + len(more)).to_bytes(4, "big")
+    return bytes(out)

@@ -19,7 +19,7 @@ import pyvips
 from PIL import Image
 
 from renderer import browser
-from renderer.containers import GREY, PALETTE, RGB, chunk, gif, gif_frame, png, tiff
+from renderer.containers import GREY, PALETTE, RGB, chunk, gif, gif_frame, grown, png, tiff
 from renderer.pictures import DATA, loaded, mean, photograph, psnr, reason, rendered, saved, settings, thumbnail
 from thumbnail_pipeline.errors import Permanent
 from thumbnail_pipeline.renderer import png_rows, rendering, webp_scaled
@@ -643,6 +643,43 @@ def test_a_limit_of_a_decoder_is_told_as_one(monkeypatch: pytest.MonkeyPatch) ->
 def test_an_avif_beyond_every_limit_is_refused_for_its_pixels() -> None:
     at = AVIF.index(b"ispe") + 8
     assert reason(AVIF[:at] + struct.pack(">II", 17_000, 17_000) + AVIF[at + 8 :]) == "too-many-pixels"
+
+
+def test_several_lists_of_owners_are_as_one() -> None:
+    soft = PLAIN.copy()
+    soft.putalpha(Image.linear_gradient("L").resize(PLAIN.size))
+    source = saved(soft, "AVIF")
+    at = source.index(b"ipma") + 8  # how many items there are
+    length = int.from_bytes(source[at - 12 : at - 8], "big")
+    first = 3 + source[at + 6]
+    head, second = source[at - 8 : at], source[at + 4 + first : at - 12 + length]
+    # The second item goes into a box of its own, and all that follows moves by the 16 bytes of it.
+    apart = struct.pack(">I8sI", 16 + len(second), head, 1) + second
+    moved = bytearray(source[: at - 12] + struct.pack(">I", length - len(second)) + head + struct.pack(">I", 1))
+    moved += source[at + 4 : at + 4 + first] + apart + source[at - 12 + length :]
+    for name in (b"meta", b"iprp"):
+        place = moved.index(name) - 4
+        moved[place : place + 4] = struct.pack(">I", int.from_bytes(moved[place : place + 4], "big") + 16)
+    for place in (moved.index(b"iloc") + 18, moved.index(b"iloc") + 32):
+        moved[place : place + 4] = struct.pack(">I", int.from_bytes(moved[place : place + 4], "big") + 16)
+    assert psnr(over_grey(thumbnail(bytes(moved), 60, 40)), over_grey(thumbnail(source, 60, 40))) > 90
+
+
+@pytest.mark.parametrize("kind", [b"E\xe9if", b"mime\0\xff\xfe\0", b"\xc3\xa9\xff\xff", b"mime\0text/\xe9\0\0"])
+def test_what_items_are_called_costs_nothing(kind: bytes) -> None:
+    pytest.importorskip("pi_heif")
+    plain = (DATA / "gradient.heic").read_bytes()
+    item = struct.pack(">I4sBxxBHH", 17 + len(kind), b"infe", 2, 1, 2, 0) + kind + b"\0"
+    source = grown(plain, [b"meta", b"iinf"], item)
+    source = grown(source, [b"meta", b"iloc"], struct.pack(">HHIHII", 2, 0, 0, 1, 0, 16))
+    reference = struct.pack(">I4sI", 26, b"iref", 0) + struct.pack(">I4sHHH", 14, b"cdsc", 2, 1, 1)
+    source = grown(source, [b"meta"], reference)
+    moved = bytearray(source)
+    for name, place, size in ((b"iinf", 8, 2), (b"iloc", 10, 2), (b"iloc", 16, 4)):
+        at = moved.index(name) + place
+        number = int.from_bytes(moved[at : at + size], "big") + (1 if size == 2 else len(source) - len(plain))
+        moved[at : at + size] = number.to_bytes(size, "big")
+    assert rendered(bytes(moved), 48, 48).thumbnails[0].data == rendered(plain, 48, 48).thumbnails[0].data
 
 
 @pytest.mark.parametrize("form", ["AVIF", "HEIF"])

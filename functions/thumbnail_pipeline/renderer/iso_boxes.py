@@ -6,6 +6,7 @@ https://aomediacodec.github.io/av1-avif/
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -21,18 +22,25 @@ __all__ = ["container_of_boxes", "is_cut_short"]
 
 _MOST_ITEMS = _MOST_BOXES = 100_000
 _DECODED: Final = {"AVIF": b"av01", "HEIF": b"hvc1"}
+_ITEM: Final = re.compile(rb"infe")
+_BEYOND_ASCII: Final = bytes(range(128)) + b"?" * 128
+_OWNERS: Final = 16  # bytes of an ipma box without its entries
 _WITH_KIND: Final = 2  # the first version of infe that says of which kind an item is
 _DERIVED: Final = frozenset({b"grid", b"iden", b"iovl"})  # made of other items
 
 
 @dataclass
 class _Found:
-    """What the meta box says of the items."""
+    """What the meta box says of the items.
+
+    mended  what the decoder is given instead of the bytes from one place to another
+    """
 
     primary: int | None = None
     kinds: dict[int, bytes] = field(default_factory=dict)
     properties: list[tuple[bytes, Cursor]] = field(default_factory=list)
     owned: dict[int, list[int]] = field(default_factory=dict)
+    mended: list[tuple[int, int, bytes]] = field(default_factory=list)
 
 
 def container_of_boxes(source: bytes, form: str) -> Container:
@@ -41,15 +49,17 @@ def container_of_boxes(source: bytes, form: str) -> Container:
     Raises Permanent for what is coded in another way than the format's usual one. Of what is broken here the decoder
     is the judge.
     """
-    found = _Found()
+    found, read = _Found(), False
     try:
         for kind, cursor in _boxes(Cursor(source)):
             if kind == b"meta":
-                cursor.skip(4)
-                _read_meta(cursor, found)
-                break
+                _mend_names(cursor, found)
+                if not read:
+                    read = True
+                    cursor.skip(4)
+                    _read_meta(cursor, found)
     except (EOFError, ValueError):
-        return Container((0, 0), (source,))
+        return Container((0, 0), _mended(source, found))
     kind = found.kinds.get(found.primary or 0, _DECODED[form])
     if kind not in _DERIVED | {_DECODED[form]} or (kind in _DERIVED and _DECODED[form] not in found.kinds.values()):
         raise Permanent(
@@ -64,7 +74,31 @@ def container_of_boxes(source: bytes, form: str) -> Container:
             size = cursor.number(4), cursor.number(4)
         elif name == b"colr" and cursor.left >= 8 and cursor.take(4) == b"nclx":  # noqa: PLR2004 - kind, two numbers
             profile = profile_of(cursor.number(2), cursor.number(2))
-    return Container(size, (source,), Aside(profile=profile))
+    return Container(size, _mended(source, found), Aside(profile=profile))
+
+
+def _mended(source: bytes, found: _Found) -> tuple[bytes | memoryview, ...]:
+    """The file with what was mended."""
+    if not found.mended:
+        return (source,)
+    view, parts, at = memoryview(source), list[bytes | memoryview](), 0
+    for start, end, better in sorted(found.mended):
+        parts += [view[at:start], better]
+        at = end
+    return *parts, view[at:]
+
+
+def _mend_names(meta: Cursor, found: _Found) -> None:
+    """Leave ASCII alone of what items are called: pi-heif, which tells of all of them, crashes of other kinds.
+
+    They are looked for by their name, so that nothing that is broken before them hides them.
+    """
+    for match in _ITEM.finditer(meta.source, meta.at, meta.end):
+        start = match.end() + 4  # version and flags
+        end = match.start() - 4 + int.from_bytes(meta.source[match.start() - 4 : match.start()], "big")
+        names = meta.source[start : min(end, meta.end)]
+        if not names.isascii():
+            found.mended.append((start, start + len(names), names.translate(_BEYOND_ASCII)))
 
 
 def is_cut_short(source: bytes) -> bool:
@@ -112,11 +146,14 @@ def _read_meta(meta: Cursor, found: _Found) -> None:
                     item.skip(2)
                     found.kinds[number] = item.take(4)
         elif kind == b"iprp":
-            for name, inner in _boxes(cursor):
+            owners = []
+            for name, inner in _boxes(Cursor(cursor.source, cursor.at, cursor.end)):
                 if name == b"ipco":
                     found.properties += list(_boxes(inner))
                 elif name == b"ipma":
+                    owners.append((inner.at, inner.end))
                     _read_owners(inner, found)
+            _mend_owners(cursor, owners, found)
 
 
 def _read_owners(cursor: Cursor, found: _Found) -> None:
@@ -129,3 +166,25 @@ def _read_owners(cursor: Cursor, found: _Found) -> None:
         item = cursor.number(4 if flags >> 24 else 2)
         numbers = [cursor.number(2 if flags & 1 else 1) for _ in range(cursor.number(1))]
         found.owned.setdefault(item, []).extend(number & (0x7FFF if flags & 1 else 0x7F) for number in numbers)
+
+
+def _mend_owners(iprp: Cursor, owners: list[tuple[int, int]], found: _Found) -> None:
+    """Make one box of several ipma, which the standard forbids, libavif refuses, and browsers read.
+
+    All others stay where they are, for what was saved becomes a box that is free.
+    """
+    source, first = iprp.source, owners[0][0] - 8 if owners else iprp.end
+    whole = sum(end - start + 8 for start, end in owners) == iprp.end - first  # nothing lies between them
+    alike = len({source[start : start + 4] for start, _ in owners}) == 1
+    short = source[iprp.at - 4 : iprp.at] == b"iprp"  # a length of 32 bits
+    if len(owners) < 2 or not (whole and alike and short):  # noqa: PLR2004 - several
+        return
+    count = sum(int.from_bytes(source[start + 4 : start + 8], "big") for start, _ in owners)
+    entries = b"".join(source[start + 8 : end] for start, end in owners)
+    one = (_OWNERS + len(entries)).to_bytes(4, "big") + b"ipma" + source[owners[0][0] : owners[0][0] + 4]
+    one += count.to_bytes(4, "big") + entries
+    free = iprp.end - first - len(one)
+    found.mended += [
+        (iprp.at - 8, iprp.at - 4, (iprp.end - iprp.at + 8 - free).to_bytes(4, "big")),
+        (first, iprp.end, one + free.to_bytes(4, "big") + b"free" + bytes(free - 8)),
+    ]
