@@ -113,3 +113,21 @@ def grown(source: bytes, path: Sequence[bytes], more: bytes) -> bytes:
     for at in lengths:
         out[at : at + 4] = (int.from_bytes(out[at : at + 4], "big") + len(more)).to_bytes(4, "big")
     return bytes(out)
+
+
+def bitmap(
+    size: tuple[int, int],
+    bits: int,
+    pixels: bytes,
+    masks: Sequence[int] = (),
+    *,
+    compression: int = 0,
+    colours: int = 0,
+) -> bytes:
+    """A BMP with these rows, the last one first, or these runs, and a palette of grey; masks are in a V4 header."""
+    length = 108 if masks else 40
+    palette = b"".join(bytes((n, n, n, 0)) for n in range(0, 256, max(1, 256 // colours))) if colours else b""
+    header = struct.pack("<IiiHHIIiiII", length, *size, 1, bits, compression, len(pixels), 0, 0, colours, 0)
+    header = (header + struct.pack(f"<{len(masks)}I", *masks)).ljust(length, b"\0") + palette
+    start = 14 + len(header)
+    return b"BM" + struct.pack("<IxxxxI", start + len(pixels), start) + header + pixels

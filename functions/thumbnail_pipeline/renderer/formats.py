@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import IO, TYPE_CHECKING, Final, cast
 
-from PIL import BmpImagePlugin, GifImagePlugin, Image, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
+from PIL import GifImagePlugin, Image, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
 
 from thumbnail_pipeline.errors import Permanent
 from thumbnail_pipeline.outcomes import Reason
@@ -22,6 +22,7 @@ from thumbnail_pipeline.renderer.iso_boxes import container_of_boxes, is_cut_sho
 from thumbnail_pipeline.renderer.jpeg_scans import JpegLayout
 from thumbnail_pipeline.renderer.png_chunks import PngHeader, container_of_png
 from thumbnail_pipeline.renderer.reading import Container, Pieces
+from thumbnail_pipeline.renderer.tiff_tags import container_of_tiff
 from thumbnail_pipeline.renderer.webp_chunks import WebpCoding, coding_of_webp, container_of_webp
 from thumbnail_pipeline.settings import MOST_PIXELS
 
@@ -67,7 +68,7 @@ _UNSUPPORTED: Final = (
 
 # Decoders that most functions never need are imported with the first image that does.
 _LAZY: Final = {"AVIF": "PIL.AvifImagePlugin", "HEIF": "pi_heif"}
-_EAGER: Final = (BmpImagePlugin, GifImagePlugin, JpegImagePlugin, PngImagePlugin, WebPImagePlugin)
+_EAGER: Final = (GifImagePlugin, JpegImagePlugin, PngImagePlugin, WebPImagePlugin)
 
 _LONGEST_RUNS: Final = 4_000_000  # bytes of a run-length coded BMP: Pillow unpacks it in Python, run by run
 _MOST_SCANS: Final = 100  # of a JPEG; encoders write about ten, and each one more costs a pass over the picture
@@ -116,6 +117,8 @@ def inspect(source: bytes, limits: Limits) -> Header:
         webp = coding_of_webp(container)
     elif form in {"AVIF", "HEIF"}:
         container = container_of_boxes(source, form)
+    elif form == "TIFF":
+        container = container_of_tiff(source)
     else:
         container = Container((0, 0), (source,))
     if container.size != (0, 0):
@@ -189,6 +192,10 @@ def _decoder(form: str) -> Callable[[IO[bytes], str], ImageFile.ImageFile]:
         from thumbnail_pipeline.renderer.tiff import Tiff  # noqa: PLC0415 - most functions never need it
 
         return Tiff
+    if form == "BMP":
+        from thumbnail_pipeline.renderer.bitmap import Bitmap  # noqa: PLC0415 - most functions never need it
+
+        return Bitmap
     if form in _LAZY:
         try:
             plugin = importlib.import_module(_LAZY[form])

@@ -173,7 +173,7 @@ def _aside(kind: bytes, source: bytes, start: int, end: int, found: _Found) -> s
     match kind:
         case b"tRNS" if not found.pixels:
             found.clear = body
-        case b"eXIf":
+        case b"eXIf" if not found.pixels:
             found.exif = body
         case b"iCCP" if not found.pixels:
             return _profile(body, found)
