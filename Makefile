@@ -34,7 +34,7 @@ PACKAGE_FOR = --runtime $(RUNTIME) --architecture $(ARCHITECTURE) $(if $(INTERPR
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo up down gameday check test lint security pure unit e2e every model chaos fuzz mutate bench package docs fmt lock clean
+.PHONY: help setup demo up down gameday check test lint security pure unit e2e every model chaos fuzz corpus arm64 mutate bench package docs fmt lock clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -97,6 +97,9 @@ chaos: $(DEV) $(LOCAL_ARCHIVES) ## Let a storm rage over a local stack and check
 fuzz: $(DEV) ## Feed the renderer mutated images for SECONDS=600, and every property random examples; SEED=n
 	PYTHONPATH=tests $(BIN)/python -W ignore -m renderer.fuzz --seconds $(SECONDS) --seed $(SEED)
 	$(PYTEST) -m 'hypothesis and not e2e' --hypothesis-profile explore --hypothesis-seed $(SEED)
+
+arm64: $(DEV) package ## Run the renderer on arm64, out of the archives to deploy, against this machine: a few minutes; apt-get
+	PYTHONPATH=tests $(BIN)/python -W ignore -m renderer.arm64 build/lambda
 
 mutate: $(DEV) ## Change the ordering rule in every small way, and list the changes that no test notices
 	@scripts/mutate
