@@ -135,6 +135,28 @@ def test_what_the_pixels_need_is_not_done_without(kind: bytes) -> None:
     assert reason(bytes(source)) == "corrupt"
 
 
+@pytest.mark.parametrize("noise", [b"\0" * 40, b"\0\0\0\4\1\2\3\4noise"])
+def test_noise_behind_the_pixels_of_a_png_costs_nothing(noise: bytes) -> None:
+    at = PIXELS.index(b"IEND") - 4
+    for source in (PIXELS[:at] + noise, PIXELS[:at] + noise + PIXELS[at:]):
+        assert rendered(source, 60, 40).thumbnails[0].data == rendered(PIXELS, 60, 40).thumbnails[0].data
+    half = PIXELS[: len(PIXELS) // 2]
+    length = struct.pack(">I", len(half) - PIXELS.index(b"IDAT") - 8)
+    broken = half.replace(PIXELS[PIXELS.index(b"IDAT") - 4 :][:8], length + b"IDAT", 1) + noise
+    assert reason(broken) in {"truncated", "corrupt"}
+    assert render(broken, settings({"width": 60, "height": 40}, truncated="render")).facts.warnings != ()
+
+
+def test_a_row_whose_filter_is_none_that_there_is_ends_a_png_that_is_rendered_anyway() -> None:
+    rows = [bytes((0 if row < 20 else 9, *[200] * 48)) for row in range(32)]
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 16, 32, 8, RGB, 0, 0, 0))
+    source = PIXELS[:8] + header + chunk(b"IDAT", zlib.compress(b"".join(rows))) + PIXELS[-12:]
+    assert reason(source) == "corrupt"
+    made = render(source, settings({"width": 16, "height": 32, "format": "png"}, truncated="render"))
+    assert made.facts.warnings != ()
+    assert loaded(made.thumbnails[0].data).convert("RGB").getpixel((3, 15)) == (200, 200, 200)
+
+
 def test_a_large_profile_is_used() -> None:
     profile = bytes(
         pyvips.Image.black(1, 1, bands=3)
@@ -779,10 +801,10 @@ def test_several_lists_of_owners_are_as_one() -> None:
 def test_what_items_are_called_costs_nothing(kind: bytes) -> None:
     pytest.importorskip("pi_heif")
     plain = (DATA / "gradient.heic").read_bytes()
-    item = struct.pack(">I4sBxxBHH", 17 + len(kind), b"infe", 2, 1, 2, 0) + kind + b"\0"
+    item = struct.pack(">I4sBxxBHH", 17 + len(kind), b"infe", 2, 1, 0x9C, 0) + kind + b"\0"
     source = grown(plain, [b"meta", b"iinf"], item)
-    source = grown(source, [b"meta", b"iloc"], struct.pack(">HHIHII", 2, 0, 0, 1, 0, 16))
-    reference = struct.pack(">I4sI", 26, b"iref", 0) + struct.pack(">I4sHHH", 14, b"cdsc", 2, 1, 1)
+    source = grown(source, [b"meta", b"iloc"], struct.pack(">HHIHII", 0x9C, 0, 0, 1, 0, 16))
+    reference = struct.pack(">I4sI", 26, b"iref", 0) + struct.pack(">I4sHHH", 14, b"cdsc", 0x9C, 1, 1)
     source = grown(source, [b"meta"], reference)
     moved = bytearray(source)
     for name, place, size in ((b"iinf", 8, 2), (b"iloc", 10, 2), (b"iloc", 16, 4)):
@@ -790,6 +812,8 @@ def test_what_items_are_called_costs_nothing(kind: bytes) -> None:
         number = int.from_bytes(moved[at : at + size], "big") + (1 if size == 2 else len(source) - len(plain))
         moved[at : at + size] = number.to_bytes(size, "big")
     assert rendered(bytes(moved), 48, 48).thumbnails[0].data == rendered(plain, 48, 48).thumbnails[0].data
+    seen = b"".join(inspect(bytes(moved), Limits()).container.parts)
+    assert seen == bytes(moved).replace(kind, bytes(byte if byte < 128 else ord("?") for byte in kind))
 
 
 @pytest.mark.parametrize("form", ["AVIF", "HEIF"])

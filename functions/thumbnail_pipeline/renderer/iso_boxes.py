@@ -89,12 +89,13 @@ def _mended(source: bytes, found: _Found) -> tuple[bytes | memoryview, ...]:
 
 
 def _mend_names(meta: Cursor, found: _Found) -> None:
-    """Leave ASCII alone of what items are called: pi-heif, which tells of all of them, crashes of other kinds.
+    """Leave nothing but ASCII of what items are called: pi-heif, which tells of all of them, crashes of other kinds.
 
     They are looked for by their name, so that nothing that is broken before them hides them.
     """
     for match in _ITEM.finditer(meta.source, meta.at, meta.end):
-        start = match.end() + 4  # version and flags
+        wide = meta.source[match.end() : match.end() + 1] == b"\3"
+        start = match.end() + (10 if wide else 8)  # version, flags, the number of the item and of its protection
         end = match.start() - 4 + int.from_bytes(meta.source[match.start() - 4 : match.start()], "big")
         names = meta.source[start : min(end, meta.end)]
         if not names.isascii():

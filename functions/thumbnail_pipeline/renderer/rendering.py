@@ -413,7 +413,7 @@ def _blame(source: bytes, error: Exception) -> Reason:
 
 
 def _is_damaged(error: Exception) -> bool:
-    return "broken data stream" in str(error)
+    return "broken data stream" in str(error) or "unrecognized data stream" in str(error)
 
 
 def _is_cut_short(error: Exception) -> bool:
