@@ -15,6 +15,7 @@ SECONDS ?= 600
 HISTORIES ?= 100000
 TESTS ?=
 WORKERS ?=
+ONLY ?=
 # What is made here starts hundreds of interpreters, which would compile the same modules each time.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -97,6 +98,9 @@ chaos: $(DEV) $(LOCAL_ARCHIVES) ## Let a storm rage over a local stack and check
 fuzz: $(DEV) ## Feed the renderer mutated images for SECONDS=600, and every property random examples; SEED=n
 	PYTHONPATH=tests $(BIN)/python -W ignore -m renderer.fuzz --seconds $(SECONDS) --seed $(SEED)
 	$(PYTEST) -m 'hypothesis and not e2e' --hypothesis-profile explore --hypothesis-seed $(SEED)
+
+corpus: $(DEV) ## Hold the renderer against 2,800 pictures of other people's test suites, which it fetches; ONLY=PNG
+	PYTHONPATH=tests $(BIN)/python -W ignore -m renderer.corpus $(if $(ONLY),--only $(ONLY))
 
 arm64: $(DEV) package ## Run the renderer on arm64, out of the archives to deploy, against this machine: a few minutes; apt-get
 	PYTHONPATH=tests $(BIN)/python -W ignore -m renderer.arm64 build/lambda
