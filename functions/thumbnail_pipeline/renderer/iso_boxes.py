@@ -83,8 +83,9 @@ def _mended(source: bytes, found: _Found) -> tuple[bytes | memoryview, ...]:
         return (source,)
     view, parts, at = memoryview(source), list[bytes | memoryview](), 0
     for start, end, better in sorted(found.mended):
-        parts += [view[at:start], better]
-        at = end
+        if end > at:  # they overlap in a file that is made to hurt
+            parts += [view[at:start], better[max(0, at - start) :]]
+            at = end
     return *parts, view[at:]
 
 
