@@ -9,7 +9,7 @@ module "encryption" {
   existing_key_arn     = var.kms_key_arn
   sender               = local.sender
   existing_log_key_arn = var.log_kms_key_arn
-  log_group_arns       = values(local.log_group_arns)
+  log_group_arns       = concat(values(local.log_group_arns), local.archive_log_group_arns)
   further_statements   = local.access_statements["kms_key"]
   distribution_arns    = local.distribution_arns
   deletion_window_days = var.deletion_protection ? 30 : 7 # the longest and the shortest that KMS knows
@@ -218,6 +218,7 @@ module "observability" {
     table_name          = module.catalog.table_name
     failures_index_name = module.catalog.failures_index_name
   }
+  changes        = one([for stream in local.change_stream[*] : { stream_name = stream.name, archive = local.archive }])
   topics         = module.alerting.topics
   thresholds     = var.alarm_thresholds
   runbook_url    = var.runbook_url

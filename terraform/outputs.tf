@@ -78,6 +78,16 @@ output "failures_index_name" {
   value       = module.catalog.failures_index_name
 }
 
+output "change_stream" {
+  description = "The change stream: its name, its arn, and the key that it is encrypted with (kms_key_arn). Null where there is none."
+  value       = local.change_stream
+}
+
+output "archive" {
+  description = "The archive of the change stream: its bucket_name, Firehose's delivery_name, database_name and table_name of Glue, and Athena's workgroup_name. Null where there is none."
+  value       = local.archive
+}
+
 output "topic_arns" {
   description = "ARNs of the topics by tier: failures, warning and critical."
   value       = { for tier, topic in module.alerting.topics : tier => topic.arn }

@@ -3,6 +3,11 @@
 
 mock_provider "aws" {
   source = "./tests/mocks"
+
+  override_resource {
+    target = module.changes["on"].module.bucket["on"].aws_s3_bucket.this
+    values = { arn = "arn:aws:s3:::archive" } # which Firehose takes nothing else for
+  }
 }
 
 override_data {
@@ -14,6 +19,7 @@ variables {
   name      = "thumbs"
   archives  = { folder = "./tests/fixtures" }
   reconcile = { schedule = "rate(1 day)" }
+  changes   = { archive = {} }
   cdn       = {}
   tracing   = { sampling = { service_name = "uploader", rate = 0.1 } }
   chat_channels = {

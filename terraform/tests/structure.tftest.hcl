@@ -17,6 +17,11 @@ mock_provider "aws" {
   }
 
   override_resource {
+    target = module.changes["on"].module.bucket["on"].aws_s3_bucket.this
+    values = { id = "thumbs-archive-123456789012-eu-central-1", arn = "arn:aws:s3:::thumbs-archive-123456789012-eu-central-1" }
+  }
+
+  override_resource {
     target = module.ingest.aws_sqs_queue.work
     values = { arn = "arn:aws:sqs:eu-central-1:123456789012:thumbs-work" }
   }
@@ -69,6 +74,7 @@ run "everything" {
     cdn                 = {}
     tracing             = { sampling = { service_name = "shop", rate = 0.1 } }
     reconcile           = { schedule = "rate(1 day)" }
+    changes             = { archive = {} }
     distribution_arns   = ["arn:aws:cloudfront::123456789012:distribution/E1"]
     alert_subscriptions = {
       ops  = { protocol = "email", endpoint = "ops@example.com" }
@@ -94,6 +100,7 @@ run "what_was_there_before" {
     log_kms_key_arn          = "arn:aws:kms:eu-central-1:123456789012:key/logs"
     permissions_boundary_arn = "arn:aws:iam::123456789012:policy/boundary"
     vpc                      = { subnet_ids = ["subnet-0a", "subnet-0b"], security_group_ids = ["sg-0a"] }
+    changes                  = { stream = { mode = "existing", arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/theirs" } }
     alert_topics             = { critical = { arn = "arn:aws:sns:eu-central-1:123456789012:pages" } }
     chat_channels            = { slack = { ops = { workspace_id = "T07EA123LEP", channel_id = "C07EZ1ABC23" } } }
   }
