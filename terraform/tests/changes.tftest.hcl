@@ -70,19 +70,19 @@ run "archive" {
 
   # https://docs.aws.amazon.com/firehose/latest/dev/enable-record-format-conversion.html
   assert {
-    condition = alltrue([
-      for delivery in aws_kinesis_firehose_delivery_stream.this :
-      one(delivery.extended_s3_configuration).buffering_size >= 64 && one(delivery.extended_s3_configuration).compression_format == "UNCOMPRESSED" &&
-      one(one(one(delivery.extended_s3_configuration).data_format_conversion_configuration).schema_configuration).table_name == aws_glue_catalog_table.events["on"].name &&
-      length(delivery.server_side_encryption) == 0
-    ])
+    condition = [for delivery in aws_kinesis_firehose_delivery_stream.this : [
+      one(delivery.extended_s3_configuration).buffering_size >= 64,
+      one(delivery.extended_s3_configuration).compression_format,
+      one(one(one(delivery.extended_s3_configuration).data_format_conversion_configuration).schema_configuration).table_name,
+      length([for encryption in delivery.server_side_encryption : encryption if encryption.enabled]),
+    ]] == [[true, "UNCOMPRESSED", "events", 0]]
     error_message = "Firehose takes no conversion with less of a buffer, with a compression or with a key of its own."
   }
 
   assert {
     condition = (
       aws_glue_catalog_table.events["on"].parameters["storage.location.template"] == "s3://thumbs-archive/events/day=$${day}/" &&
-      aws_glue_catalog_table.events["on"].partition_keys[*].name == ["day"] &&
+      one(aws_glue_catalog_table.events["on"].partition_keys).name == "day" &&
       aws_glue_catalog_table.events["on"].storage_descriptor[0].location == "s3://thumbs-archive/events/"
     )
     error_message = "Athena must look for a day where Firehose writes it."
