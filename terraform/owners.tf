@@ -12,6 +12,7 @@ locals {
     var.uploads_bucket.mode == "create" ? {} : { uploads_kms_key = local.uploads_key_policy },
     var.thumbnails_bucket.mode == "create" ? {} : { thumbnails_bucket = local.thumbnails_bucket_policy },
     local.key_policies,
+    local.bus_mode == "existing" ? { event_bus = local.event_bus_policy } : {},
     { for tier, policy in module.alerting.owner_policies : "alert_topics/${tier}" => policy },
   )
 
@@ -40,7 +41,7 @@ locals {
           Principal = { AWS = local.account_arn }
           Action    = ["s3:ListBucket", "s3:ListBucketVersions"]
           Resource  = local.uploads_bucket_arn
-          Condition = { ArnEquals = { "aws:PrincipalArn" = values(local.role_arns) } }
+          Condition = { ArnEquals = { "aws:PrincipalArn" = [for function, arn in local.role_arns : arn if !contains(keys(local.publishers), function)] } }
         },
       ],
       # Whoever applies the module writes the bucket's notifications.

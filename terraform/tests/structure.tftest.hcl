@@ -50,6 +50,19 @@ mock_provider "aws" {
     target = module.reconciler["on"].module.function.aws_lambda_function.this
     values = { arn = "arn:aws:lambda:eu-central-1:123456789012:function:thumbs-reconciler" }
   }
+
+  override_resource {
+    target = module.publisher["publisher"].module.function.aws_lambda_function.this
+    values = {
+      arn           = "arn:aws:lambda:eu-central-1:123456789012:function:thumbs-publisher"
+      qualified_arn = "arn:aws:lambda:eu-central-1:123456789012:function:thumbs-publisher:1"
+    }
+  }
+
+  override_resource {
+    target = module.parked_bucket["on"].aws_s3_bucket.this
+    values = { id = "thumbs-parked-123456789012-eu-central-1", arn = "arn:aws:s3:::thumbs-parked-123456789012-eu-central-1" }
+  }
 }
 
 variables {
@@ -69,6 +82,7 @@ run "everything" {
     cdn                 = {}
     tracing             = { sampling = { service_name = "shop", rate = 0.1 } }
     reconcile           = { schedule = "rate(1 day)" }
+    events              = {}
     distribution_arns   = ["arn:aws:cloudfront::123456789012:distribution/E1"]
     alert_subscriptions = {
       ops  = { protocol = "email", endpoint = "ops@example.com" }
@@ -87,6 +101,7 @@ run "nothing_but_what_is_required" {
 run "what_was_there_before" {
   variables {
     reconcile                = { schedule = "rate(1 day)" }
+    events                   = { bus = { mode = "existing", arn = "arn:aws:events:eu-central-1:210987654321:event-bus/theirs" } }
     uploads_bucket           = { mode = "eventbridge", name = "their-uploads" }
     thumbnails_bucket        = { mode = "existing", name = "their-thumbnails" }
     encryption               = { key = "existing", log_key = "existing", made_key = "delete" } # of the run before

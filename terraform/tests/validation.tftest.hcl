@@ -59,6 +59,7 @@ run "bad_values_first" {
     plaintext_source_cidrs   = ["0.0.0.0/0"]                                                                        # not loopback
     tags                     = { "AWS:team" = "photos" }                                                            # AWS's own
     access                   = { uploaders = ["shop"] }                                                             # by a name
+    events                   = { bus = { mode = "mine" } }                                                          # no such mode
   }
 
   expect_failures = [
@@ -104,6 +105,7 @@ run "bad_values_first" {
     var.plaintext_source_cidrs,
     var.tags,
     var.access,
+    var.events,
   ]
 }
 
@@ -137,6 +139,7 @@ run "bad_values_second" {
     vpc                 = { subnet_ids = ["subnet-0a"], security_group_ids = ["default"] }                                             # a name
     tags                = { team = join("", [for number in range(257) : "p"]) }                                                        # too long
     access              = { statements = { kms_key = ["Allow"] } }                                                                     # no JSON
+    events              = { bus = { mode = "existing", arn = "arn:aws:events:us-east-1:123456789012:event-bus/default" } }             # another region
   }
 
   expect_failures = [
@@ -166,6 +169,7 @@ run "bad_values_second" {
     var.vpc,
     var.tags,
     var.access,
+    var.events,
   ]
 }
 
@@ -191,6 +195,7 @@ run "bad_values_third" {
     alert_topics        = { critical = { arn = "arn:aws:sns:eu-central-1:123456789012:pages", kms_key_arn = "alias/pages" } }          # a key by its alias
     tags                = { Team = "photos", team = "videos" }                                                                         # one to IAM
     source_prefix       = join("", [for number in range(114) : "日"])                                                                   # longer in a URL than S3 takes
+    events              = { attempts = 0 }                                                                                             # none
   }
 
   expect_failures = [
@@ -212,6 +217,7 @@ run "bad_values_third" {
     var.alert_topics,
     var.tags,
     var.source_prefix,
+    var.events,
   ]
 }
 
@@ -236,6 +242,7 @@ run "bad_values_fourth" {
     tags                = { for number in range(51) : "tag-${number}" => "" }                # more than a resource has
     reconcile           = { schedule = "rate(14 minutes)" }                                  # before the last run is over
     encryption          = { key = "theirs" }                                                 # no such mode
+    events              = { record_age_hours = 19 }                                          # the stream forgets soon after
   }
 
   expect_failures = [
@@ -255,6 +262,7 @@ run "bad_values_fourth" {
     var.tags,
     var.reconcile,
     var.encryption,
+    var.events,
   ]
 }
 

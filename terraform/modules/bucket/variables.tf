@@ -24,6 +24,12 @@ variable "noncurrent_days" {
   default     = null
 }
 
+variable "expiration_days" {
+  description = "Days after which objects are removed. With null they stay."
+  type        = number
+  default     = null
+}
+
 variable "incomplete_upload_days" {
   description = "Days after which the parts of a multipart upload that was never completed are removed."
   type        = number

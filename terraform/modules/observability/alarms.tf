@@ -287,7 +287,7 @@ locals {
     } if reconciler != null
   }
 
-  warnings = merge(local.rules, values(local.reconciliation)...)
+  warnings = merge(local.rules, concat(values(local.reconciliation), values(local.announcing))...)
   alarms   = merge(local.warnings, [for page in local.pages : page.alarms]...)
 }
 

@@ -396,7 +396,7 @@ locals {
         },
       ]
     } if reconciler != null
-    ], [
+    ], local.announcing_rows, [
     {
       height = 6
       widgets = [

@@ -1,0 +1,74 @@
+# What is announced of images, by whom and where: the functions that read the catalog's stream, the bus, and the bucket for
+# what could not be announced.
+
+locals {
+  # By the function's name. All are of one archive.
+  publishers = {
+    for events in [var.events] : "publisher" => {
+      destination = "events"
+      description = "Announces on a bus what became of images"
+      what        = "the bus"
+      backfills   = events.backfills
+      retries     = { attempts = events.attempts, record_age_hours = events.record_age_hours }
+    } if events != null
+  }
+
+  # What a function is told of its destination, once that is there, and the statement by which it may put something there.
+  # Apart from the above, which the key's policy waits for.
+  destinations = {
+    events = {
+      references = { EVENT_BUS_NAME = try(aws_cloudwatch_event_bus.this["on"].arn, local.event_bus_arn) }
+      statement  = { Effect = "Allow", Action = ["events:PutEvents"], Resource = local.event_bus_arn }
+    }
+  }
+
+  # Put together, because the key's policy names the bus before there is one.
+  bus_mode      = try(var.events.bus.mode, "none")
+  event_bus_arn = local.bus_mode == "create" ? "arn:${local.aws.partition}:events:${local.aws.region}:${local.aws.account_id}:event-bus/${local.names["event_bus"]}" : try(var.events.bus.arn, null)
+
+  publisher_outputs = {
+    for key, publisher in local.publishers : publisher.destination => {
+      function_name             = module.publisher[key].function.name
+      log_group_name            = module.publisher[key].function.log_group_name
+      event_source_mapping_uuid = module.publisher[key].mapping.uuid
+    }
+  }
+
+  # In this account, the function's own policy does: it is a bus of another one that has to let it in.
+  # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-event-bus-permissions-manage.html
+  event_bus_policy = local.bus_mode != "existing" ? null : jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid       = "PublisherPuts"
+      Effect    = "Allow"
+      Principal = { AWS = local.account_arn }
+      Action    = "events:PutEvents"
+      Resource  = local.event_bus_arn
+      Condition = { ArnEquals = { "aws:PrincipalArn" = local.role_arns["publisher"] } }
+    }]
+  })
+}
+
+resource "aws_cloudwatch_event_bus" "this" {
+  for_each = toset(local.bus_mode == "create" ? ["on"] : [])
+
+  name               = local.names["event_bus"]
+  description        = "Says of each image of ${var.name} that it is ready, has failed or is gone"
+  kms_key_identifier = module.encryption.granted_key_arn
+  tags               = var.tags
+}
+
+# What could not be announced lies here whole, until somebody sends it again: the stream forgets after 24 hours.
+module "parked_bucket" {
+  source   = "./modules/bucket"
+  for_each = toset(length(local.publishers) > 0 ? ["on"] : [])
+
+  name                   = local.names["parked_bucket"]
+  partition              = local.aws.partition
+  kms_key_arn            = module.encryption.key_arn
+  without_tls            = local.without_tls
+  expiration_days        = var.retention.parked_days
+  incomplete_upload_days = var.retention.incomplete_upload_days
+  force_destroy          = !var.deletion_protection
+  tags                   = var.tags
+}
