@@ -13,12 +13,11 @@ locals {
     } if events != null
   }
 
-  # What a function is told of its destination, once that is there, and the statement by which it may put something there.
-  # Apart from the above, which the key's policy waits for.
+  # What a function is told of its destination, once that is there. Apart from the above, which the key's policy waits for.
   destinations = {
     events = {
+      arn        = local.event_bus_arn
       references = { EVENT_BUS_NAME = try(aws_cloudwatch_event_bus.this["on"].arn, local.event_bus_arn) }
-      statement  = { Effect = "Allow", Action = ["events:PutEvents"], Resource = local.event_bus_arn }
     }
   }
 
@@ -33,20 +32,6 @@ locals {
       event_source_mapping_uuid = module.publisher[key].mapping.uuid
     }
   }
-
-  # In this account, the function's own policy does: it is a bus of another one that has to let it in.
-  # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-event-bus-permissions-manage.html
-  event_bus_policy = local.bus_mode != "existing" ? null : jsonencode({
-    Version = "2012-10-17"
-    Statement = [{
-      Sid       = "PublisherPuts"
-      Effect    = "Allow"
-      Principal = { AWS = local.account_arn }
-      Action    = "events:PutEvents"
-      Resource  = local.event_bus_arn
-      Condition = { ArnEquals = { "aws:PrincipalArn" = local.role_arns["publisher"] } }
-    }]
-  })
 }
 
 resource "aws_cloudwatch_event_bus" "this" {
@@ -67,7 +52,7 @@ module "parked_bucket" {
   partition              = local.aws.partition
   kms_key_arn            = module.encryption.key_arn
   without_tls            = local.without_tls
-  expiration_days        = var.retention.parked_days
+  expirations            = { "" = var.retention.parked_days }
   incomplete_upload_days = var.retention.incomplete_upload_days
   force_destroy          = !var.deletion_protection
   tags                   = var.tags

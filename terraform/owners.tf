@@ -72,6 +72,20 @@ locals {
     }], local.key_access["uploaders"])
   })
 
+  # In this account, the function's own policy does: it is a bus of another one that has to let it in.
+  # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-event-bus-permissions-manage.html
+  event_bus_policy = local.bus_mode != "existing" ? null : jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid       = "PublisherPuts"
+      Effect    = "Allow"
+      Principal = { AWS = local.account_arn }
+      Action    = "events:PutEvents"
+      Resource  = local.event_bus_arn
+      Condition = { ArnEquals = { "aws:PrincipalArn" = local.role_arns["publisher"] } }
+    }]
+  })
+
   # As modules/bucket has it of a bucket that is made here.
   thumbnails_bucket_arn = "arn:${local.aws.partition}:s3:::${local.thumbnails_bucket_name}"
   thumbnails_bucket_policy = jsonencode({

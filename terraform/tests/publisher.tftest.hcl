@@ -21,8 +21,8 @@ variables {
   aws         = { account_id = "123456789012", dns_suffix = "amazonaws.com", partition = "aws", region = "eu-central-1" }
   destination = {
     name       = "events"
+    arn        = "arn:aws:events:eu-central-1:123456789012:event-bus/thumbs"
     references = { EVENT_BUS_NAME = "arn:aws:events:eu-central-1:123456789012:event-bus/thumbs" }
-    statement  = { Effect = "Allow", Action = ["events:PutEvents"], Resource = "arn:aws:events:eu-central-1:123456789012:event-bus/thumbs" }
   }
   stream_arn   = "arn:aws:dynamodb:eu-central-1:123456789012:table/catalog/stream/2026-01-01T00:00:00.000"
   table_arn    = "arn:aws:dynamodb:eu-central-1:123456789012:table/catalog"

@@ -22,6 +22,7 @@ NAMED: Final[Mapping[str, tuple[str, int]]] = {
     "aws_cloudwatch_composite_alarm": ("alarm_name", 255),
     # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutDashboard.html
     "aws_cloudwatch_dashboard": ("dashboard_name", 255),
+    "aws_cloudwatch_event_bus": ("name", 256),
     "aws_cloudwatch_event_rule": ("name", 64),
     "aws_cloudwatch_log_group": ("name", 512),
     # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html

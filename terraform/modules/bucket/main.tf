@@ -95,21 +95,6 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
   }
 
   dynamic "rule" {
-    for_each = var.expiration_days[*]
-
-    content {
-      id     = "expire-objects"
-      status = "Enabled"
-
-      filter {}
-
-      expiration {
-        days = rule.value
-      }
-    }
-  }
-
-  dynamic "rule" {
     for_each = var.transition[*]
 
     content {
@@ -121,6 +106,23 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
       transition {
         days          = rule.value.days
         storage_class = rule.value.storage_class
+      }
+    }
+  }
+
+  dynamic "rule" {
+    for_each = var.expirations
+
+    content {
+      id     = rule.key == "" ? "expire-objects" : "expire-${trimsuffix(rule.key, "/")}"
+      status = "Enabled"
+
+      filter {
+        prefix = rule.key
+      }
+
+      expiration {
+        days = rule.value
       }
     }
   }

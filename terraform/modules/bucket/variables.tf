@@ -24,12 +24,6 @@ variable "noncurrent_days" {
   default     = null
 }
 
-variable "expiration_days" {
-  description = "Days after which objects are removed. With null they stay."
-  type        = number
-  default     = null
-}
-
 variable "incomplete_upload_days" {
   description = "Days after which the parts of a multipart upload that was never completed are removed."
   type        = number
@@ -43,6 +37,12 @@ variable "transition" {
     storage_class = string
   })
   default = null
+}
+
+variable "expirations" {
+  description = "After how many days objects are deleted, by what their keys begin with, such as results/."
+  type        = map(number)
+  default     = {}
 }
 
 variable "cors" {

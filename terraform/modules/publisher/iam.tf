@@ -3,7 +3,13 @@
 
 locals {
   capabilities = {
-    announce = [var.destination.statement]
+    announce = [
+      {
+        Effect   = "Allow"
+        Action   = { events = ["events:PutEvents"], changes = ["kinesis:PutRecords"] }[var.destination.name]
+        Resource = var.destination.arn
+      },
+    ]
 
     # https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-eventsourcemapping.html#events-dynamodb-permissions
     read-stream = [

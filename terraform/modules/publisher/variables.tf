@@ -46,11 +46,11 @@ variable "deployment" {
 }
 
 variable "destination" {
-  description = "Where the function announces: its name, what the function is told of it, and the statement that lets the function put something there."
+  description = "Where the function announces: on a bus (events) or in a stream of Kinesis (changes), its ARN, and what the function is told of it."
   type = object({
     name       = string
+    arn        = string
     references = map(string)
-    statement  = object({ Effect = string, Action = list(string), Resource = string })
   })
 }
 
