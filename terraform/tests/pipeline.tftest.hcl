@@ -294,9 +294,10 @@ run "events" {
 
   assert {
     condition = module.publisher["publisher"].function.environment == tomap({
-      DESTINATION    = "events"
-      DEPLOYMENT     = "thumbs"
-      EVENT_BUS_NAME = output.event_bus_arn
+      DESTINATION     = "events"
+      DEPLOYMENT      = "thumbs"
+      TIMEOUT_SECONDS = "60"
+      EVENT_BUS_NAME  = output.event_bus_arn
     })
     error_message = "The publisher must be told where to announce, and for which deployment."
   }

@@ -225,6 +225,8 @@ def retry_streams() -> None:
         result = lambda_svc._execute_function(function, {"Records": list(batch.records)})
         follows = stream_batches.after(batch, result, mapping, time.time())
         batches[:1] = follows.again
+        done = not follows.again and not follows.given_up
+        mapping["LastProcessingResult"] = "OK" if done else "PROBLEM: Function call failed"
         if follows.again:
             lambda_svc._esm_backoff_until[mapping["UUID"]] = time.time() + lambda_svc._ESM_BACKOFF_SECONDS
         if follows.given_up:

@@ -10,9 +10,13 @@ module "function" {
   package     = var.function.package
 
   # None is reserved: the shards of the stream bound how many run at a time.
-  sizing = { memory_mb = 512, timeout_seconds = 60 }
+  sizing = { memory_mb = 512, timeout_seconds = local.timeout_seconds }
 
-  environment  = merge({ DESTINATION = var.destination.name, DEPLOYMENT = var.deployment }, var.function.environment)
+  environment = merge({
+    DESTINATION     = var.destination.name
+    DEPLOYMENT      = var.deployment
+    TIMEOUT_SECONDS = tostring(local.timeout_seconds)
+  }, var.function.environment)
   references   = var.destination.references
   capabilities = { for name, statements in local.capabilities : name => jsonencode(statements) }
   logs         = var.function.logs
@@ -78,6 +82,8 @@ resource "aws_lambda_event_source_mapping" "stream" {
 }
 
 locals {
+  timeout_seconds = 60
+
   # Of rows that have been decided: a claim alone has no status. Only leaves can be asked whether they exist.
   # https://docs.aws.amazon.com/lambda/latest/dg/with-ddb-filtering.html
   announced = merge(
