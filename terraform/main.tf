@@ -12,6 +12,7 @@ module "encryption" {
   log_group_arns       = concat(values(local.log_group_arns), local.archive_log_group_arns)
   further_statements   = local.access_statements["kms_key"]
   distribution_arns    = local.distribution_arns
+  event_bus_arn        = local.bus_mode == "create" ? local.event_bus_arn : null
   deletion_window_days = var.deletion_protection ? 30 : 7 # the longest and the shortest that KMS knows
   tags                 = var.tags
 }
@@ -117,6 +118,25 @@ module "reconciler" {
   tags                = var.tags
 }
 
+module "publisher" {
+  source   = "./modules/publisher"
+  for_each = local.publishers
+
+  function     = local.function_basics[each.key]
+  aws          = local.aws
+  description  = each.value.description
+  deployment   = var.name
+  destination  = merge(local.destinations[each.value.destination], { name = each.value.destination })
+  stream_arn   = module.catalog.stream_arn
+  table_arn    = module.catalog.table_arn
+  backfills    = each.value.backfills
+  retries      = each.value.retries
+  parked       = { bucket_arn = module.parked_bucket["on"].arn }
+  kms_key_arns = concat([module.encryption.key_arn], module.encryption.kept_key_arns, var.encryption.former_key_arns)
+  tracing      = var.tracing.mode
+  tags         = var.tags
+}
+
 # Where thumbnails are served from. Unversioned on purpose: a thumbnail can be rendered again, and when its source is
 # deleted no copy of it may stay behind.
 module "thumbnails_bucket" {
@@ -157,6 +177,7 @@ module "catalog" {
   table_name          = local.names["catalog_table"]
   kms_key_arn         = module.encryption.key_arn
   deletion_protection = var.deletion_protection
+  streamed            = length(local.publishers) > 0
   tags                = var.tags
 }
 
@@ -217,6 +238,16 @@ module "observability" {
   catalog = {
     table_name          = module.catalog.table_name
     failures_index_name = module.catalog.failures_index_name
+  }
+  publishers = {
+    for key, publisher in local.publishers : publisher.destination => {
+      name             = module.publisher[key].function.name
+      log_group_name   = module.publisher[key].function.log_group_name
+      mapping_uuid     = module.publisher[key].mapping.uuid
+      record_age_hours = publisher.retries.record_age_hours
+      parked_bucket    = module.parked_bucket["on"].name
+      what             = publisher.what
+    }
   }
   changes        = one([for stream in local.change_stream[*] : { stream_name = stream.name, archive = local.archive }])
   topics         = module.alerting.topics

@@ -15,6 +15,7 @@ locals {
       uploads_bucket    = { full = "${var.name}-uploads-${local.aws.account_id}-${local.aws.region}", most = 63 }
       thumbnails_bucket = { full = "${var.name}-thumbnails-${local.aws.account_id}-${local.aws.region}", most = 63 }
       archive_bucket    = { full = "${var.name}-archive-${local.aws.account_id}-${local.aws.region}", most = 63 }
+      parked_bucket     = { full = "${var.name}-parked-${local.aws.account_id}-${local.aws.region}", most = 63 }
 
       # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html
       work_queue        = { full = "${var.name}-work", most = 80 }
@@ -24,12 +25,18 @@ locals {
       # https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutRule.html
       uploads_rule = { full = "${var.name}-uploads", most = 64 }
 
+      # https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_CreateEventBus.html
+      event_bus = { full = var.name, most = 256 }
+
       # A role is called like the function that it belongs to: both may have as many characters.
       # https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html
       # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
-      thumbnailer   = { full = "${var.name}-thumbnailer", most = 64 }
-      reconciler    = { full = "${var.name}-reconciler", most = 64 }
-      schedule_role = { full = "${var.name}-reconciler-schedule", most = 64 }
+      thumbnailer = { full = "${var.name}-thumbnailer", most = 64 }
+      reconciler  = { full = "${var.name}-reconciler", most = 64 }
+      publisher   = { full = "${var.name}-publisher", most = 64 }
+
+      change_publisher = { full = "${var.name}-change-publisher", most = 64 }
+      schedule_role    = { full = "${var.name}-reconciler-schedule", most = 64 }
 
       # https://docs.aws.amazon.com/lambda/latest/api/API_PublishLayerVersion.html
       layer = { full = "${var.name}-imaging", most = 140 }
@@ -37,6 +44,9 @@ locals {
       # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_CreateLogGroup.html
       thumbnailer_logs = { full = "/aws/lambda/${var.name}-thumbnailer", most = 512 }
       reconciler_logs  = { full = "/aws/lambda/${var.name}-reconciler", most = 512 }
+      publisher_logs   = { full = "/aws/lambda/${var.name}-publisher", most = 512 }
+
+      change_publisher_logs = { full = "/aws/lambda/${var.name}-change-publisher", most = 512 }
 
       # https://docs.aws.amazon.com/kinesis/latest/APIReference/API_CreateStream.html
       change_stream = { full = "${var.name}-changes", most = 128 }

@@ -59,6 +59,7 @@ run "bad_values_first" {
     plaintext_source_cidrs   = ["0.0.0.0/0"]                                                                        # not loopback
     tags                     = { "AWS:team" = "photos" }                                                            # AWS's own
     access                   = { uploaders = ["shop"] }                                                             # by a name
+    events                   = { bus = { mode = "mine" } }                                                          # no such mode
     changes                  = { stream = { mode = "existing" } }                                                   # which one?
   }
 
@@ -105,6 +106,7 @@ run "bad_values_first" {
     var.plaintext_source_cidrs,
     var.tags,
     var.access,
+    var.events,
     var.changes,
   ]
 }
@@ -139,6 +141,7 @@ run "bad_values_second" {
     vpc                 = { subnet_ids = ["subnet-0a"], security_group_ids = ["default"] }                                             # a name
     tags                = { team = join("", [for number in range(257) : "p"]) }                                                        # too long
     access              = { statements = { kms_key = ["Allow"] } }                                                                     # no JSON
+    events              = { bus = { mode = "existing", arn = "arn:aws:events:us-east-1:123456789012:event-bus/default" } }             # another region
     changes             = { stream = { mode = "existing", arn = "arn:aws:kinesis:us-east-1:123456789012:stream/images" } }             # in another region
   }
 
@@ -169,6 +172,7 @@ run "bad_values_second" {
     var.vpc,
     var.tags,
     var.access,
+    var.events,
     var.changes,
   ]
 }
@@ -195,6 +199,7 @@ run "bad_values_third" {
     alert_topics        = { critical = { arn = "arn:aws:sns:eu-central-1:123456789012:pages", kms_key_arn = "alias/pages" } }          # a key by its alias
     tags                = { Team = "photos", team = "videos" }                                                                         # one to IAM
     source_prefix       = join("", [for number in range(114) : "日"])                                                                   # longer in a URL than S3 takes
+    events              = { attempts = 0 }                                                                                             # none
     changes             = { stream = { kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/theirs" } }                            # of a stream that is made
   }
 
@@ -217,6 +222,7 @@ run "bad_values_third" {
     var.alert_topics,
     var.tags,
     var.source_prefix,
+    var.events,
     var.changes,
   ]
 }
@@ -242,6 +248,7 @@ run "bad_values_fourth" {
     tags                = { for number in range(51) : "tag-${number}" => "" }                # more than a resource has
     reconcile           = { schedule = "rate(14 minutes)" }                                  # before the last run is over
     encryption          = { key = "theirs" }                                                 # no such mode
+    events              = { record_age_hours = 19 }                                          # the stream forgets soon after
     changes             = { capacity = { mode = "provisioned" } }                            # of how many shards?
   }
 
@@ -262,6 +269,7 @@ run "bad_values_fourth" {
     var.tags,
     var.reconcile,
     var.encryption,
+    var.events,
     var.changes,
   ]
 }

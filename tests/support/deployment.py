@@ -34,9 +34,9 @@ def eventually(what: str, probe: Callable[[], _T | None], *, within: float = PAT
         time.sleep(0.2)
 
 
-def _runs_the_function(process: psutil.Process) -> bool:
+def _runs(process: psutil.Process, function: str) -> bool:
     try:
-        return "_worker.py" in " ".join(process.cmdline())
+        return any(f"-lambda-{function}-" in each and each.endswith("_worker.py") for each in process.cmdline())
     except psutil.Error:  # it has just ended
         return False
 
@@ -54,6 +54,7 @@ class Deployment:
         self.iam = stack.client("iam")
         self.role = Role(stack, stack.outputs["function_role_name"])
         self._alerts: list[dict[str, Any]] = []
+        self._events: list[dict[str, Any]] = []
 
     def upload(self, key: str, body: bytes, content_type: str = "application/octet-stream") -> str:
         """Put an object and return its ETag."""
@@ -128,9 +129,10 @@ class Deployment:
         variables = self.lambda_.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
         return list(json.loads(variables["SETTINGS"])["renditions"])
 
-    def workers(self) -> list[psutil.Process]:
-        """The processes that run the function."""
-        return [each for each in self.stack.emulator.descendants() if _runs_the_function(each)]
+    def workers(self, function: str | None = None) -> list[psutil.Process]:
+        """The processes that run a function: the one that renders, unless another is named."""
+        name = function or self.outputs["function_name"]
+        return [each for each in self.stack.emulator.descendants() if _runs(each, name)]
 
     def alerts(self) -> list[dict[str, Any]]:
         """Every alert that the topic's subscriber has received so far."""
@@ -140,6 +142,25 @@ class Deployment:
                 self._alerts.append(json.loads(message["Body"]))
                 self.sqs.delete_message(QueueUrl=inbox, ReceiptHandle=message["ReceiptHandle"])
         return self._alerts
+
+    @property
+    def publisher(self) -> str:
+        """The name of the function that announces what becomes of images."""
+        return str(self.outputs["publishers"]["events"]["function_name"])
+
+    def announced(self, key: str) -> list[dict[str, Any]]:
+        """Every event about an image that the bus has handed to its consumer so far, in the order in which they came."""
+        inbox = self.stack.events_queue_url
+        assert inbox, "the stack announces nothing"
+        while messages := self._look_into(inbox, visibility=30):
+            for message in messages:
+                self._events.append(json.loads(message["Body"]))
+                self.sqs.delete_message(QueueUrl=inbox, ReceiptHandle=message["ReceiptHandle"])
+        return [event for event in self._events if event["detail"]["subject"] == key]
+
+    def newest_announced(self, key: str) -> dict[str, Any] | None:
+        """What a consumer knows of an image that keeps the newest event by its sequence."""
+        return max((event["detail"] for event in self.announced(key)), key=lambda each: each["sequence"], default=None)
 
     def _look_into(self, url: str, *, visibility: int) -> list[dict[str, Any]]:
         # Without waiting: the queues are set to long polling, and a test looks again soon enough.
@@ -172,6 +193,8 @@ class Deployment:
         """Remove every message, seen and unseen, and every dead letter."""
         for name in ("queue_url", "backfill_queue_url", "dlq_url"):
             self.sqs.purge_queue(QueueUrl=self.outputs[name])
+        if self.stack.events_queue_url:
+            self.sqs.purge_queue(QueueUrl=self.stack.events_queue_url)
 
     def dead_letters(self) -> list[str]:
         """The bodies of the dead letters, which stay where they are."""
@@ -232,9 +255,9 @@ class Deployment:
             self.s3.put_bucket_policy(Bucket=bucket, Policy=before)
 
     @contextlib.contextmanager
-    def environment(self, **variables: str) -> Iterator[None]:
-        """Run the function with these environment variables on top of its own."""
-        name = self.outputs["function_name"]
+    def environment(self, function: str | None = None, /, **variables: str) -> Iterator[None]:
+        """Run a function, the one that renders unless another is named, with these variables on top of its own."""
+        name = function or self.outputs["function_name"]
         before = self.lambda_.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
         self.lambda_.update_function_configuration(FunctionName=name, Environment={"Variables": before | variables})
         try:

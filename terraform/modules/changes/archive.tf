@@ -52,6 +52,7 @@ resource "aws_kinesis_firehose_delivery_stream" "this" {
     bucket_arn          = module.bucket[each.key].arn
     prefix              = "${local.folders["events"]}${local.day_folder}"
     error_output_prefix = "${local.folders["failed"]}${local.day_folder}!{firehose:error-output-type}/"
+    compression_format  = "UNCOMPRESSED" # Parquet is compressed within
     buffering_size      = local.buffering_mb
     buffering_interval  = each.value.buffering_seconds
     kms_key_arn         = var.kms_key_arn

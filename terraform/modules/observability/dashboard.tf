@@ -396,62 +396,60 @@ locals {
         },
       ]
     } if reconciler != null
-    ],
-    local.change_rows,
-    [
-      {
-        height = 6
-        widgets = [
-          {
-            width = 8
-            type  = "metric"
-            properties = {
-              title   = "Money: dollars an hour (good: as images)"
-              region  = var.aws.region
-              period  = 300
-              stat    = "Sum"
-              view    = "timeSeries"
-              stacked = true
-              metrics = concat(local.charged, [
-                for service, cost in local.costs : [{ id = service, expression = "(${cost}) * 3600 / PERIOD(invocations)", label = service }]
-              ])
-            }
-          },
-          {
-            width = 8
-            type  = "metric"
-            properties = {
-              title  = "Dollars a thousand images (good: level)"
-              region = var.aws.region
-              period = 3600
-              stat   = "Sum"
-              metrics = concat(local.charged, [
-                for service, cost in local.costs : [{ id = service, expression = cost, visible = false }]
-                ], [
-                [{ id = "thousand", expression = "IF(FILL(ready, 0) > 0, 1000 * (${join(" + ", keys(local.costs))}) / ready, 0)", label = "a thousand images" }],
-              ])
-              yAxis = { left = { min = 0 } }
-            }
-          },
-          {
-            width = 8
-            type  = "text"
-            properties = {
-              markdown = join("\n", [
-                "**Estimates**, at list prices of ${local.prices.region} on ${local.prices.date}, without free tiers.",
-                "",
-                "- lambda: duration at ${var.function.memory_mb} MB on ${var.function.architecture}, and requests",
-                "- s3: one GET an image, one PUT for each of ${var.function.renditions} thumbnails",
-                "- dynamodb: consumed units of the table and its index",
-                "- sqs: a request for every message sent, received and deleted, at most; and polls of idle queues",
-                "- logs: what the function wrote",
-                "",
-                "Not counted, for it hardly depends on images: storage, the key, traces, alarms, this dashboard.",
-              ])
-            }
-          },
-        ]
-      },
+    ], local.announcing_rows, local.change_rows, [
+    {
+      height = 6
+      widgets = [
+        {
+          width = 8
+          type  = "metric"
+          properties = {
+            title   = "Money: dollars an hour (good: as images)"
+            region  = var.aws.region
+            period  = 300
+            stat    = "Sum"
+            view    = "timeSeries"
+            stacked = true
+            metrics = concat(local.charged, [
+              for service, cost in local.costs : [{ id = service, expression = "(${cost}) * 3600 / PERIOD(invocations)", label = service }]
+            ])
+          }
+        },
+        {
+          width = 8
+          type  = "metric"
+          properties = {
+            title  = "Dollars a thousand images (good: level)"
+            region = var.aws.region
+            period = 3600
+            stat   = "Sum"
+            metrics = concat(local.charged, [
+              for service, cost in local.costs : [{ id = service, expression = cost, visible = false }]
+              ], [
+              [{ id = "thousand", expression = "IF(FILL(ready, 0) > 0, 1000 * (${join(" + ", keys(local.costs))}) / ready, 0)", label = "a thousand images" }],
+            ])
+            yAxis = { left = { min = 0 } }
+          }
+        },
+        {
+          width = 8
+          type  = "text"
+          properties = {
+            markdown = join("\n", [
+              "**Estimates**, at list prices of ${local.prices.region} on ${local.prices.date}, without free tiers.",
+              "",
+              "- lambda: duration at ${var.function.memory_mb} MB on ${var.function.architecture}, and requests",
+              "- s3: one GET an image, one PUT for each of ${var.function.renditions} thumbnails",
+              "- dynamodb: consumed units of the table and its index",
+              "- sqs: a request for every message sent, received and deleted, at most; and polls of idle queues",
+              "- logs: what the function wrote",
+              "",
+              "Not counted, for it hardly depends on images: storage, the key, traces, alarms, this dashboard.",
+            ])
+          }
+        },
+      ]
+    },
   ])
 
   charged = concat([

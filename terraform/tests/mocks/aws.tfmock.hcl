@@ -25,7 +25,10 @@ mock_resource "aws_sns_topic" {
 }
 
 mock_resource "aws_dynamodb_table" {
-  defaults = { arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/thumbs-catalog" }
+  defaults = {
+    arn        = "arn:aws:dynamodb:eu-central-1:123456789012:table/thumbs-catalog"
+    stream_arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/thumbs-catalog/stream/2026-01-01T00:00:00.000"
+  }
 }
 
 mock_resource "aws_lambda_function" {
@@ -33,6 +36,10 @@ mock_resource "aws_lambda_function" {
     arn           = "arn:aws:lambda:eu-central-1:123456789012:function:thumbs-thumbnailer"
     qualified_arn = "arn:aws:lambda:eu-central-1:123456789012:function:thumbs-thumbnailer:1"
   }
+}
+
+mock_resource "aws_cloudwatch_event_bus" {
+  defaults = { arn = "arn:aws:events:eu-central-1:123456789012:event-bus/thumbs" }
 }
 
 mock_resource "aws_lambda_layer_version" {
