@@ -8,7 +8,7 @@ import boto3
 
 
 def take(sqs: Any, queue_url: str, images: dict[tuple[str, str], Any], seen: set[str]) -> int:  # noqa: ANN401 - boto3's
-    """Take a batch of events into `images`, by bucket and key; `seen` has the ids that were had. Return how many came."""
+    """Take a batch of events into `images`, by bucket and key; `seen` has the ids that were had; return its size."""
     messages = sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=1).get("Messages", [])
     for message in messages:
         event = json.loads(message["Body"])["detail"]

@@ -1,4 +1,4 @@
-"""The archive of the change stream as Firehose writes it: events as JSON, through the table's columns, to Parquet by day."""
+"""The archive of the change stream as Firehose writes it: events in JSON, by the table's columns, to Parquet by day."""
 
 from __future__ import annotations
 

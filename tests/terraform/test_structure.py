@@ -430,8 +430,9 @@ def test_nothing_is_made_beside_what_was_there_before(beside: Deployed) -> None:
     assert "aws_cloudwatch_event_rule" in kinds
     assert {"aws_cloudwatch_event_bus", "aws_kinesis_stream"}.isdisjoint(kinds)
     assert {kind for kind in kinds if kind.startswith("aws_kms_")} == set()
-    # What cannot be announced is in a bucket of the deployment's own, whoever's the bus is.
-    assert {bucket.values["bucket"] for bucket in beside.of("aws_s3_bucket")} == {"thumbs-parked-123456789012-eu-central-1"}
+    # What cannot be announced, and the archive, are in buckets of the deployment's own, whoever's bus and stream are.
+    own = {f"thumbs-{name}-123456789012-eu-central-1" for name in ("parked", "archive")}
+    assert {bucket.values["bucket"] for bucket in beside.of("aws_s3_bucket")} == own
     assert {topic.values["name"] for topic in beside.of("aws_sns_topic")} == {"thumbs-alerts", "thumbs-warning"}
 
 
@@ -443,18 +444,23 @@ def test_everything_is_encrypted_with_the_keys_that_were_brought(beside: Deploye
     ]
     assert {*tables, *queues_and_topics} == {f"{key}/theirs"}
     logs = [group.values["kms_key_id"] for group in beside.of("aws_cloudwatch_log_group")]
-    assert logs == [f"{key}/logs"] * 4
-    (parked,) = beside.of("aws_s3_bucket_server_side_encryption_configuration")
-    (rule,) = parked.values["rule"]
-    assert rule["apply_server_side_encryption_by_default"][0]["kms_master_key_id"] == f"{key}/theirs"
+    assert logs == [f"{key}/logs"] * 5
+    for bucket in beside.of("aws_s3_bucket_server_side_encryption_configuration"):
+        (rule,) = bucket.values["rule"]
+        assert rule["apply_server_side_encryption_by_default"][0]["kms_master_key_id"] == f"{key}/theirs"
 
 
 def test_every_role_is_within_the_boundary(beside: Deployed) -> None:
     boundaries = {role.values["name"]: role.values["permissions_boundary"] for role in beside.of("aws_iam_role")}
     assert boundaries == dict.fromkeys(
         (
-            "thumbs-thumbnailer", "thumbs-reconciler", "thumbs-reconciler-schedule", "thumbs-publisher",
-            "thumbs-change-publisher", "thumbs-archive", "thumbs-chat-ops",
+            "thumbs-thumbnailer",
+            "thumbs-reconciler",
+            "thumbs-reconciler-schedule",
+            "thumbs-publisher",
+            "thumbs-change-publisher",
+            "thumbs-archive",
+            "thumbs-chat-ops",
         ),
         "arn:aws:iam::123456789012:policy/boundary",
     )
@@ -465,7 +471,9 @@ def test_each_function_begins_in_an_archive_of_its_own(runs: dict[str, Deployed]
     (layer,) = everything.of("aws_lambda_layer_version")
     assert layer.values["filename"] == "./tests/fixtures/layer.zip"
     functions = {each.values["function_name"]: each.values for each in everything.of("aws_lambda_function")}
-    assert functions.keys() == {f"thumbs-{name}" for name in ("thumbnailer", "reconciler", "publisher", "change-publisher")}
+    assert functions.keys() == {
+        f"thumbs-{name}" for name in ("thumbnailer", "reconciler", "publisher", "change-publisher")
+    }
     for name, values in functions.items():
         part = name.removeprefix("thumbs-").removeprefix("change-")
         assert values["handler"] == f"{part}.handler.handler"
@@ -504,7 +512,9 @@ def test_bounds_of_renditions_are_the_functions_own() -> None:
 
 def test_all_functions_are_in_the_network(beside: Deployed) -> None:
     networks = {each.values["function_name"]: each.values["vpc_config"] for each in beside.of("aws_lambda_function")}
-    assert networks.keys() == {f"thumbs-{name}" for name in ("thumbnailer", "reconciler", "publisher", "change-publisher")}
+    assert networks.keys() == {
+        f"thumbs-{name}" for name in ("thumbnailer", "reconciler", "publisher", "change-publisher")
+    }
     for (network,) in networks.values():
         assert sorted(network["subnet_ids"]) == ["subnet-0a", "subnet-0b"]
         assert network["security_group_ids"] == ["sg-0a"]

@@ -8,17 +8,18 @@ from collections import defaultdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import pytest
-from jsonschema import Draft202012Validator
+from boto3.dynamodb.types import TypeSerializer
 
-from devtools.localaws.stack import REPOSITORY
-from support import archive
+from support import announcements, archive
+from support.announcements import SCHEMA_FILE, require_valid
 from support.memory_aws import MemoryDynamoDB
+from thumbctl.costs import announcing
 from thumbnail_pipeline.completion import completion_event, event_of_record
 from thumbnail_pipeline.images import Image, StoredThumbnail
 from thumbnail_pipeline.outcomes import Status
 from thumbnail_pipeline.rows import EPOCH, decoded
-from thumbctl.costs import announcing
 from thumbnailer.catalog import Catalog, Seen, State, Superseded
 
 if TYPE_CHECKING:
@@ -26,9 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TABLE, DEPLOYMENT = "thumbs-catalog", "thumbs"
-SCHEMA: dict[str, Any] = json.loads(
-    (REPOSITORY / "functions" / "publisher" / "image_event.schema.json").read_text(encoding="utf-8")
-)
+SCHEMA: dict[str, Any] = json.loads(SCHEMA_FILE.read_text(encoding="utf-8"))
 DAY = 24 * 60 * 60.0
 
 
@@ -66,7 +65,7 @@ class _Streamed(MemoryDynamoDB):
 
 
 class _Weather:
-    """A storm over a few images: uploads, failures, deletions, backfills, clocks that differ, tombstones that expire."""
+    """A storm over a few images: uploads, failures, deletions, backfills, clocks that differ, tombstones that go."""
 
     def __init__(self, seed: int) -> None:
         self.chance = random.Random(seed)
@@ -167,13 +166,13 @@ def test_after_a_storm_the_archive_is_the_catalog(tmp_path: Path, seed: int) -> 
     weather = _Weather(seed)
     weather.rage(600)
     lines = list(published(weather.dynamodb.records, random.Random(seed)))
-    validator = Draft202012Validator(SCHEMA)
-    assert [error.message for line in lines for error in validator.iter_errors(json.loads(line))] == []
+    for line in lines:
+        require_valid(json.loads(line))
     assert len(lines) > len({json.loads(line)["id"] for line in lines}) > 100
 
     archive.write(tmp_path, lines, archive.schema())
     events = once(archive.read(tmp_path, archive.schema()))
-    newest = {image: max(of_it, key=lambda each: str(each["sequence"])) for image, of_it in by_image(events).items()}
+    newest = announcements.newest(events)
     # What the archive has of an image whose tombstone has expired is that it is gone.
     there = {
         (row.image.bucket, row.image.key): event.detail
@@ -201,14 +200,15 @@ def test_a_reader_of_before_reads_files_with_a_new_column_and_one_of_today_the_o
     weather = _Weather(0)
     weather.rage(40)
     lines = list(published(weather.dynamodb.records, random.Random(0)))
+    events = [json.loads(line) for line in lines]
+    more = [{**event, "data": {**event["data"], "frames": 3}, "region": "eu-central-1"} for event in events]
     today = archive.schema()
-    further = [json.dumps({**event, "data": {**event["data"], "frames": 3}, "region": "eu-central-1"}) for event in map(json.loads, lines)]
-    data = today.field("data").type
-    tomorrow = today.set(
-        today.get_field_index("data"), archive.pa.field("data", archive.pa.struct([*data, ("frames", archive.pa.int32())]))
-    ).append(archive.pa.field("region", archive.pa.string()))
+    data = pa.struct([*today.field("data").type, ("frames", pa.int32())])
+    tomorrow = today.remove(today.get_field_index("data")).append(pa.field("data", data)).append(
+        pa.field("region", pa.string())
+    )
     archive.write(tmp_path, lines, today, name="1")
-    archive.write(tmp_path, further, tomorrow, name="2")
+    archive.write(tmp_path, map(json.dumps, more), tomorrow, name="2")
 
     old = archive.read(tmp_path, today)
     assert len(old) == 2 * len(lines)
@@ -248,8 +248,6 @@ def test_an_event_is_as_large_as_it_is_counted_with() -> None:
     values = {"status": "READY", "sequencer": "", "claim": "", "fence": 1, "revision": 1_795_000_000_000}
     attributes = {**values, "version_id": "v" * 32, "etag": "0" * 32, "size_bytes": 1_750_538, "format": "jpeg"}
     attributes |= {"width": 4032, "height": 3024, "renditions": listed, "created_at": "2026-11-29T10:15:00.000Z"}
-    from boto3.dynamodb.types import TypeSerializer
-
     item = TypeSerializer().serialize({**attributes, "source_key": key, "source_bucket": "b" * 44})["M"]
     event = completion_event(decoded(item), "photos")
     assert event is not None

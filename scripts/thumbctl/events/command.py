@@ -31,19 +31,19 @@ from thumbctl.conventions import (
 from thumbctl.costs.announcing import cost_of_announcing, cost_of_reading
 from thumbctl.events import announcers, outbox, parked
 from thumbctl.events.announcers import AnnouncedTally
-from thumbctl.events.metrics import Measured
 from thumbctl.events.outbox import ChosenImages, Outbox
 from thumbctl.interrupts import terminate_as_interrupt
+from thumbctl.looking.publishers import Measured, publishers
 from thumbctl.terminal import plain_table
 from thumbnail_pipeline.completion import completion_event
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
 
-    from thumbctl.events.announcers import Announcer, DeployedPublisher
+    from thumbctl.events.announcers import Announcer
+    from thumbctl.looking.publishers import DeployedPublisher
     from thumbctl.stack import Stack
     from thumbnail_pipeline.rows import Row
 
@@ -57,9 +57,9 @@ _MOST_NAMED: Final = 10
 class DestinationName(StrEnum):
     """Where it is announced."""
 
-    EVENTS = announcers.EVENTS
+    EVENTS = "events"
     """The bus of EventBridge."""
-    CHANGES = announcers.CHANGES
+    CHANGES = "changes"
     """The Kinesis stream."""
 
 
@@ -69,7 +69,9 @@ _ToOption: TypeAlias = Annotated[
 ]
 _RateOption: TypeAlias = Annotated[
     float,
-    typer.Option("--rate", min=0.1, metavar="N", help="Send at most N events a second to each; consumers get them all."),
+    typer.Option(
+        "--rate", min=0.1, metavar="N", help="Send at most N events a second to each; consumers get them all."
+    ),
 ]
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode="markdown")
@@ -96,13 +98,14 @@ class _PublisherStatus:
         if not self.publisher.enabled:
             yield (
                 f"Nobody announces {what}, for the mapping of {self.publisher.function_name} is {self.publisher.state}:"
-                f" enable it with 'aws lambda update-event-source-mapping --enabled --uuid {self.publisher.mapping_uuid}'"
-                " before a day is over, after which the stream forgets; then see 'thumbctl events republish'."
+                " enable it with 'aws lambda update-event-source-mapping --enabled --uuid"
+                f" {self.publisher.mapping_uuid}' before a day is over, after which the stream forgets; then see"
+                " 'thumbctl events republish'."
             )
         if self.measured.behind_seconds is not None and self.measured.behind_seconds >= _LATE.total_seconds():
             yield (
-                f"{self.publisher.function_name} is {self.measured.behind_seconds / 3600:.1f} hours behind: its log says"
-                " what is refused. After a day the stream forgets."
+                f"{self.publisher.function_name} is {self.measured.behind_seconds / 3600:.1f} hours behind: its log"
+                " says what is refused. After a day the stream forgets."
             )
         if self.parked:
             batches = counted(self.parked, "batch").replace("batchs", "batches")
@@ -150,7 +153,7 @@ def status(stack: StackOption = None, as_json: JsonOption = False) -> None:
 
 
 def _statuses(stack: Stack) -> list[_PublisherStatus]:
-    there = announcers.publishers(stack)
+    there = publishers(stack)
     measured = Measured.of(stack, [each.function_name for each in there])
     waiting = list(parked.batches(stack.client("s3"), stack.outputs["parked_bucket"]))
     known = {each.mapping_uuid for each in there}
@@ -299,8 +302,8 @@ def _size(box: Outbox) -> tuple[int, int]:
 def _question(images: int, table_bytes: int, sending: Sequence[Announcer]) -> str:
     where = " and ".join(each.publisher.destination for each in sending)
     return (
-        f"Read the catalog, about {counted(images, 'row')} for ${cost_of_reading(table_bytes):,.2f}, and announce what is"
-        f" selected of it to {where}, for ${_dollars(images, sending):,.2f} at most? --dry-run counts."
+        f"Read the catalog, about {counted(images, 'row')} for ${cost_of_reading(table_bytes):,.2f}, and announce what"
+        f" is selected of it to {where}, for ${_dollars(images, sending):,.2f} at most? --dry-run counts."
     )
 
 
@@ -366,7 +369,7 @@ def resend(
     found = stacks.find(stack)
     sending = announcers.announcers(found, to or (), rate)
     s3, bucket = found.client("s3"), found.outputs["parked_bucket"]
-    mappings = {each.mapping_uuid for each in announcers.publishers(found)}
+    mappings = {each.mapping_uuid for each in publishers(found)}
     chosen = {each.publisher.mapping_uuid for each in sending}
     waiting = [
         each for each in parked.batches(s3, bucket) if each.mapping_uuid in chosen or each.mapping_uuid not in mappings
@@ -404,7 +407,9 @@ def _resend(
     function, records = parked.records(s3, bucket, batch)
     announcer = by_function.get(function)
     if announcer is None:
-        complain(f"{batch.key} stays: it is of {function}, which is none of this stack's publishers, or not chosen by --to.")
+        complain(
+            f"{batch.key} stays: it is of {function}, which is none of this stack's publishers, or not chosen by --to."
+        )
         return False, 0
     found, unreadable = parked.events(records, announcer.deployment)
     if not tally.announce(announcer, found) or unreadable:
@@ -424,7 +429,9 @@ def _tell(document: dict[str, Any], go_on: str, *, as_json: bool) -> None:
         cost = f"about ${document['dollars']:,.2f}"
         did = "Nothing is sent" if document["state"] == "looked" else f"Sent: {sent or 'nothing'}"
         out = console()
-        out.print(f"{counted(document['read'], 'row')} read, {document['selected']:,} selected, {cost}. {did}. {go_on}".strip())
+        out.print(
+            f"{counted(document['read'], 'row')} read, {document['selected']:,} selected, {cost}. {did}. {go_on}".strip()
+        )
     _complain_of(document["refused"])
 
 
@@ -435,7 +442,9 @@ def _tell_resent(document: dict[str, Any], *, as_json: bool) -> None:
         console().print("Nothing is parked.")
     else:
         sent = ", ".join(f"{number:,} to {destination}" for destination, number in document["sent"].items())
-        console().print(f"Events sent: {sent or 'none'}. Batches removed: {document['removed']} of {document['batches']}.")
+        console().print(
+            f"Events sent: {sent or 'none'}. Batches removed: {document['removed']} of {document['batches']}."
+        )
     if document["unreadable"]:
         complain(
             f"{counted(document['unreadable'], 'record')} cannot be read, so their batches stay: see docs/runbook.md,"

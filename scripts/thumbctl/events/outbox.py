@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from thumbctl.backfill.job import Wish
-from thumbnail_pipeline.rows import EPOCH, decoded, key_of
 from thumbnail_pipeline.images import Image
+from thumbnail_pipeline.rows import EPOCH, decoded, key_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -30,7 +30,7 @@ _TICK_SECONDS: Final = 0.5
 
 @dataclass(frozen=True)
 class ChosenImages:
-    """Which images are meant. With nothing said: all whose state is committed, deleted ones for as long as it is known."""
+    """Which images are meant. With nothing said, all whose state is committed; deleted ones, as long as it is known."""
 
     prefix: str = ""
     keys: tuple[str, ...] = ()

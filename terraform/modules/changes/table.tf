@@ -28,12 +28,12 @@ locals {
     { name = "etag", type = "string" },
     { name = "status", type = "string" },
     { name = "reason", type = "string" },
-    { name = "created_at", type = "string" },
     { name = "backfill", type = "boolean" },
     { name = "size", type = "bigint" },
     { name = "format", type = "string" },
     { name = "width", type = "int" },
     { name = "height", type = "int" },
+    { name = "created_at", type = "string" },
     { name = "renditions", type = "array<struct<name:string,key:string,width:int,height:int,bytes:bigint,etag:string>>" },
   ]
 
