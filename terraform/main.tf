@@ -288,4 +288,15 @@ module "operator" {
   tested_alarms      = [for name in ["catalog-throttles", "notifications-failed", "pipeline-failing"] : "${var.name}-${name}"] # see thumbctl channels
   other_kms_key_arns = local.other_kms_key_arns
   rule_arn           = local.through_eventbridge ? local.uploads_rule_arn : null
+
+  announcing = one([
+    for parked in module.parked_bucket : {
+      function_arns             = [for publisher in module.publisher : publisher.function.arn]
+      mapping_arns              = [for publisher in module.publisher : publisher.mapping.arn]
+      event_bus_arn             = local.event_bus_arn
+      change_stream_arn         = local.destinations["changes"].arn
+      change_stream_kms_key_arn = local.destinations["changes"].kms_key_arn
+      parked_bucket_arn         = parked.arn
+    }
+  ])
 }

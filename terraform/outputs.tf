@@ -193,6 +193,11 @@ output "operator_policy_json" {
   value       = module.operator.policy_json
 }
 
+output "operator_events_policy_json" {
+  description = "Policy for whoever operates it with thumbctl events, on top of operator_policy_json. It is attached to nobody. Null where nothing is announced."
+  value       = module.operator.announcing_policy_json
+}
+
 output "access_policies" {
   description = "Policies for whoever uploads images (uploaders) and whoever fetches thumbnails (readers): all that they need, and no more. They are attached to nobody; with access, the policies of buckets and key say the same."
   value       = local.access_policies

@@ -271,6 +271,8 @@ def republish(
     _tell(document, "The same command goes on where this one stopped." if paused else "", as_json=as_json)
     if paused:
         raise typer.Exit(ExitCode.INTERRUPTED)
+    if tally.refused:
+        raise typer.Exit(ExitCode.WRONG)
 
 
 def _republish_named(
@@ -291,6 +293,8 @@ def _republish_named(
         "dollars": round(_dollars(len(rows), sending), 4),
     }
     _tell(document, "", as_json=as_json)
+    if tally.refused:
+        raise typer.Exit(ExitCode.WRONG)
 
 
 def _size(box: Outbox) -> tuple[int, int]:
@@ -428,10 +432,8 @@ def _tell(document: dict[str, Any], go_on: str, *, as_json: bool) -> None:
         sent = ", ".join(f"{number:,} to {destination}" for destination, number in document["sent"].items())
         cost = f"about ${document['dollars']:,.2f}"
         did = "Nothing is sent" if document["state"] == "looked" else f"Sent: {sent or 'nothing'}"
-        out = console()
-        out.print(
-            f"{counted(document['read'], 'row')} read, {document['selected']:,} selected, {cost}. {did}. {go_on}".strip()
-        )
+        read, selected = counted(document["read"], "row"), f"{document['selected']:,} selected"
+        console().print(f"{read} read, {selected}, {cost}. {did}. {go_on}".strip())
     _complain_of(document["refused"])
 
 

@@ -64,6 +64,14 @@ class DeployedPublisher:
         return f"not read yet, the publisher is {measured.behind_seconds:,.0f} s behind"
 
 
+def passed(stack: Stack, event: CompletionEvent, row: Row) -> dict[str, str]:
+    """Say of each publisher whether it is past the change that calls for `event`."""
+    there = publishers(stack)
+    measured = Measured.of(stack, [each.function_name for each in there])
+    now = datetime.now(UTC)
+    return {each.destination: each.passed(event, row, measured[each.function_name], now) for each in there}
+
+
 def deployment(stack: Stack, publisher: DeployedPublisher) -> str:
     """The name that a publisher's events carry."""
     functions: LambdaClient = stack.client("lambda")

@@ -132,19 +132,14 @@ def _story(stack: Stack, key: str, since: datetime) -> _Story:
 
 def _event(stack: Stack, row: Row) -> Mapping[str, Any] | None:
     """The event that the row calls for, whose id a consumer may have, and whether publishers are past it."""
-    if not stack.outputs.get("publishers"):
+    event = completion_event(row, "")
+    if event is None or not stack.outputs.get("publishers"):
         return None
-    there = publishers.publishers(stack)
-    event = completion_event(row, publishers.deployment(stack, there[0]))
-    if event is None:
-        return None
-    measured = publishers.Measured.of(stack, [each.function_name for each in there])
-    return {
-        **{name: event.detail[name] for name in ("id", "sequence", "time", "type")},
-        "announced": {
-            each.destination: each.passed(event, row, measured[each.function_name], datetime.now(UTC)) for each in there
-        },
-    }
+    try:
+        announced = publishers.passed(stack, event, row)
+    except ClientError as error:
+        announced = {"unknown": sentence(error)}
+    return {**{name: event.detail[name] for name in ("id", "sequence", "time", "type")}, "announced": announced}
 
 
 def _verdict(stack: Stack, key: str, row: Row | None, source: SourceObject | None) -> str:
