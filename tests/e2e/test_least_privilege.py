@@ -583,7 +583,9 @@ def test_every_permission_of_the_publisher_has_a_story(deployment: Deployment, p
 @pytest.mark.parametrize("name", PUBLISHER_STORIES, ids=" ".join)
 def test_the_publisher_cannot_do_its_work_without_it(deployment: Deployment, publisher: Role, name: Name) -> None:
     lost = named(deployment, publisher.permissions())[name]
-    PUBLISHER_STORIES[name](deployment, f"publisher/{'-'.join(name)}".replace(":", "-"), lambda: publisher.without([lost]))
+    PUBLISHER_STORIES[name](
+        deployment, f"publisher/{'-'.join(name)}".replace(":", "-"), lambda: publisher.without([lost])
+    )
 
 
 @pytest.mark.parametrize("name", PUBLISHER_POLLED, ids=" ".join)

@@ -149,7 +149,7 @@ class Deployment:
         return str(self.outputs["publishers"]["events"]["function_name"])
 
     def announced(self, key: str) -> list[dict[str, Any]]:
-        """Every event about an image that the bus has handed to its consumer so far, in the order in which they came."""
+        """Every event about an image that the bus has handed to its consumer so far, in the order of arrival."""
         inbox = self.stack.events_queue_url
         assert inbox, "the stack announces nothing"
         while messages := self._look_into(inbox, visibility=30):

@@ -430,7 +430,9 @@ def test_nothing_is_made_beside_what_was_there_before(beside: Deployed) -> None:
     assert "aws_cloudwatch_event_bus" not in kinds
     assert {kind for kind in kinds if kind.startswith("aws_kms_")} == set()
     # What cannot be announced is in a bucket of the deployment's own, whoever's the bus is.
-    assert {bucket.values["bucket"] for bucket in beside.of("aws_s3_bucket")} == {"thumbs-parked-123456789012-eu-central-1"}
+    assert {bucket.values["bucket"] for bucket in beside.of("aws_s3_bucket")} == {
+        "thumbs-parked-123456789012-eu-central-1"
+    }
     assert {topic.values["name"] for topic in beside.of("aws_sns_topic")} == {"thumbs-alerts", "thumbs-warning"}
 
 
@@ -451,7 +453,13 @@ def test_everything_is_encrypted_with_the_keys_that_were_brought(beside: Deploye
 def test_every_role_is_within_the_boundary(beside: Deployed) -> None:
     boundaries = {role.values["name"]: role.values["permissions_boundary"] for role in beside.of("aws_iam_role")}
     assert boundaries == dict.fromkeys(
-        ("thumbs-thumbnailer", "thumbs-reconciler", "thumbs-reconciler-schedule", "thumbs-publisher", "thumbs-chat-ops"),
+        (
+            "thumbs-thumbnailer",
+            "thumbs-reconciler",
+            "thumbs-reconciler-schedule",
+            "thumbs-publisher",
+            "thumbs-chat-ops",
+        ),
         "arn:aws:iam::123456789012:policy/boundary",
     )
 

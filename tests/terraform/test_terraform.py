@@ -170,7 +170,8 @@ run "plan" {
 
   assert {
     condition = alltrue([
-      for rule in local.rules : jsondecode(rule.event_pattern).source == ["thumbnail-pipeline"] && jsondecode(rule.event_pattern).detail.deployment == ["photos"]
+      for pattern in [for rule in local.rules : jsondecode(rule.event_pattern)] :
+      pattern.source == ["thumbnail-pipeline"] && pattern.detail.deployment == ["photos"]
     ])
     error_message = "Each must listen to this deployment alone."
   }

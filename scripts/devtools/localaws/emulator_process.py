@@ -212,9 +212,9 @@ def retry_streams() -> None:
             return []
         place = lambda_svc._dynamodb_stream_positions[mapping["UUID"]]
         records: list[Any] = dynamodb.stream_records_since(table, place, mapping.get("BatchSize", 100))
-        lambda_svc._dynamodb_stream_positions[mapping["UUID"]] = (
-            max(place, dynamodb.stream_start_position(table)) + len(records)
-        )
+        lambda_svc._dynamodb_stream_positions[mapping["UUID"]] = max(
+            place, dynamodb.stream_start_position(table)
+        ) + len(records)
         count(mapping, "PolledEventCount", len(records))
         return records
 

@@ -207,15 +207,11 @@ def _create_alerts_queue(sqs: SQSClient) -> tuple[str, str]:
 
 def _create_consumer(endpoint_url: str, bus_arn: str) -> str:
     """Create the queue that stands in for a consumer of events, and the rule that feeds it."""
-    queue_url, queue_arn = _create_queue(
-        _client("sqs", endpoint_url), "thumbs-events-consumer", "events.amazonaws.com"
-    )
+    queue_url, queue_arn = _create_queue(_client("sqs", endpoint_url), "thumbs-events-consumer", "events.amazonaws.com")
     events: EventBridgeClient = _client("events", endpoint_url)
     pattern = json.dumps({"source": ["thumbnail-pipeline"]})
     events.put_rule(Name="thumbs-events-consumer", EventBusName=bus_arn, EventPattern=pattern)
-    events.put_targets(
-        Rule="thumbs-events-consumer", EventBusName=bus_arn, Targets=[{"Id": "queue", "Arn": queue_arn}]
-    )
+    events.put_targets(Rule="thumbs-events-consumer", EventBusName=bus_arn, Targets=[{"Id": "queue", "Arn": queue_arn}])
     return queue_url
 
 
