@@ -552,7 +552,7 @@ def give_up_on(deployment: Deployment, key: str) -> None:
     before = deployment.lambda_.get_event_source_mapping(UUID=uuid)["MaximumRetryAttempts"]
     deployment.lambda_.update_event_source_mapping(UUID=uuid, MaximumRetryAttempts=0)
     try:
-        poison = {**named_so, "status": {"S": "READY"}, "revision": {"S": "no number"}}
+        poison = {**named_so, "status": {"S": "READY"}}
         deployment.dynamodb.put_item(TableName=table, Item=poison)
         eventually("it fails", lambda: last_result(deployment).startswith("PROBLEM"))
         deployment.upload(f"{key}.png", picture())

@@ -59,8 +59,8 @@ class UploadResult:
 class Result:
     """A whole run.
 
-    `events` are those that reached the consumer of the bus. `missing` are the keys of thumbnails that the catalog lists and the bucket lacks, `strays` of those that
-    belong to no image. `seconds` is the time from the first upload to the last answer. `last_words` are
+    `missing` are the keys of thumbnails that the catalog lists and the bucket lacks, `strays` of those that
+    belong to no image. `events` are those that reached the consumer of the bus. `seconds` is the time from the first upload to the last answer. `last_words` are
     lines of the logs that may explain why an upload has no answer.
     """
 
