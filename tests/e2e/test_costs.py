@@ -14,8 +14,16 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.e2e
 
-# Of the reconciler, which the shared stack has and the floor has not.
-OPTIONAL = {"thumbs-incomplete", "thumbs-reconciler-errors"}
+# Of reconciler and publisher, which the shared stack has and the floor has not.
+OPTIONAL = {
+    "thumbs-incomplete",
+    "thumbs-reconciler-errors",
+    "thumbs-events-failing",
+    "thumbs-events-late",
+    "thumbs-events-late-critical",
+    "thumbs-events-parked",
+    "thumbs-events-stopped",
+}
 
 
 def applied(deployment: Deployment, kind: str) -> list[dict[str, Any]]:
@@ -38,6 +46,10 @@ def test_the_stack_has_what_the_floor_is_made_of(deployment: Deployment) -> None
 
 def test_the_pollers_are_as_many_as_are_reckoned_with(deployment: Deployment) -> None:
     # Only where maximum_concurrency is set does Lambda keep all five of an idle queue.
-    mappings = applied(deployment, "aws_lambda_event_source_mapping")
+    mappings = [
+        mapping
+        for mapping in applied(deployment, "aws_lambda_event_source_mapping")
+        if ":sqs:" in mapping["event_source_arn"]
+    ]
     assert len(mappings) == FIGURES.stack.queues
     assert all(mapping["scaling_config"] for mapping in mappings)

@@ -60,8 +60,8 @@ class Result:
     """A whole run.
 
     `missing` are the keys of thumbnails that the catalog lists and the bucket lacks, `strays` of those that
-    belong to no image. `events` are those that reached the consumer of the bus. `seconds` is the time from the first upload to the last answer. `last_words` are
-    lines of the logs that may explain why an upload has no answer.
+    belong to no image. `events` are those that reached the consumer of the bus. `seconds` is the time from the first
+    upload to the last answer. `last_words` are lines of the logs that may explain why an upload has no answer.
     """
 
     outcomes: tuple[UploadResult, ...]
