@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import io
 import json
-import random
 import statistics
 import sys
 import tempfile
@@ -119,13 +118,12 @@ def _raced(url: str, rounds: int) -> dict[str, list[float]]:
     )["LayerVersionArn"]
     queues = {name: _contender(aws, name, stream, layer, url) for name in _CONTENDERS}
     committed = {}
-    chance = random.Random(1)
     for number in range(_WARM_UP + rounds):
         key = f"{number:05d}.jpg"
         row = _row(key)
         committed[key] = time.time()
         aws["dynamodb"].put_item(TableName="catalog", Item=row)
-        time.sleep(chance.uniform(0.5, 1.5) * _SECONDS_BETWEEN)
+        time.sleep(_SECONDS_BETWEEN * (0.5 + number % 7 / 6))  # never in step with a poller
     warm = {key: moment for number, (key, moment) in enumerate(committed.items()) if number >= _WARM_UP}
     arrived = {name: _arrivals(aws["sqs"], queue, set(committed)) for name, queue in queues.items()}
     return {name: [1000 * (of[key] - moment) for key, moment in warm.items()] for name, of in arrived.items()}

@@ -34,6 +34,42 @@ locals {
   }
 }
 
+# What whoever operates it needs for thumbctl events, beside modules/operator, whose policy has no room for more.
+locals {
+  events_operator_policy = length(local.publishers) == 0 ? null : jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      {
+        Sid    = "ReadPublishers"
+        Effect = "Allow"
+        Action = ["lambda:GetEventSourceMapping", "lambda:GetFunctionConfiguration", "logs:FilterLogEvents"]
+        Resource = flatten([
+          for key, publisher in module.publisher : [publisher.function.arn, publisher.mapping.arn, "${local.log_group_arns[key]}:*"]
+        ])
+      },
+      {
+        # To announce again what is in no stream any more.
+        Sid      = "ScanCatalog"
+        Effect   = "Allow"
+        Action   = ["dynamodb:Scan"]
+        Resource = module.catalog.table_arn
+      },
+      {
+        Sid      = "Announce"
+        Effect   = "Allow"
+        Action   = distinct(flatten([for publisher in module.publisher : jsondecode(publisher.function.role.policies["announce"]).Statement[*].Action]))
+        Resource = [for publisher in local.publishers : local.destinations[publisher.destination].arn]
+      },
+      {
+        Sid      = "Resend"
+        Effect   = "Allow"
+        Action   = ["s3:DeleteObject", "s3:GetObject", "s3:ListBucket"]
+        Resource = [module.parked_bucket["on"].arn, "${module.parked_bucket["on"].arn}/*"]
+      },
+    ]
+  })
+}
+
 resource "aws_cloudwatch_event_bus" "this" {
   for_each = toset(local.bus_mode == "create" ? ["on"] : [])
 

@@ -183,6 +183,11 @@ output "operator_policy_json" {
   value       = module.operator.policy_json
 }
 
+output "events_operator_policy_json" {
+  description = "Policy for whoever operates completion events with thumbctl events, beside operator_policy_json. It is attached to nobody. Null where nothing is announced."
+  value       = local.events_operator_policy
+}
+
 output "access_policies" {
   description = "Policies for whoever uploads images (uploaders) and whoever fetches thumbnails (readers): all that they need, and no more. They are attached to nobody; with access, the policies of buckets and key say the same."
   value       = local.access_policies
