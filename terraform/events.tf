@@ -3,21 +3,38 @@
 
 locals {
   # By the function's name. All are of one archive.
-  publishers = {
-    for events in [var.events] : "publisher" => {
-      destination = "events"
-      description = "Announces on a bus what became of images"
-      what        = "the bus"
-      backfills   = events.backfills
-      retries     = { attempts = events.attempts, record_age_hours = events.record_age_hours }
-    } if events != null
-  }
+  publishers = merge(
+    {
+      for events in [var.events] : "publisher" => {
+        destination = "events"
+        description = "Announces on a bus what became of images"
+        what        = "the bus"
+        backfills   = events.backfills
+        retries     = { attempts = events.attempts, record_age_hours = events.record_age_hours }
+      } if events != null
+    },
+    {
+      for changes in [var.changes] : "change_publisher" => {
+        destination = "changes"
+        description = "Puts into a stream what became of images"
+        what        = "the change stream"
+        backfills   = changes.backfills
+        retries     = { attempts = changes.attempts, record_age_hours = changes.record_age_hours }
+      } if changes != null
+    },
+  )
 
   # What a function is told of its destination, once that is there. Apart from the above, which the key's policy waits for.
   destinations = {
     events = {
-      arn        = local.event_bus_arn
-      references = { EVENT_BUS_NAME = try(aws_cloudwatch_event_bus.this["on"].arn, local.event_bus_arn) }
+      arn         = local.event_bus_arn
+      references  = { EVENT_BUS_NAME = try(aws_cloudwatch_event_bus.this["on"].arn, local.event_bus_arn) }
+      kms_key_arn = null # EventBridge encrypts, and asks nothing of who puts
+    }
+    changes = {
+      arn         = try(local.change_stream.arn, null)
+      references  = { STREAM_ARN = try(local.change_stream.arn, null) }
+      kms_key_arn = try(local.change_stream.kms_key_arn, null)
     }
   }
 
@@ -32,42 +49,6 @@ locals {
       event_source_mapping_uuid = module.publisher[key].mapping.uuid
     }
   }
-}
-
-# What whoever operates it needs for thumbctl events, beside modules/operator, whose policy has no room for more.
-locals {
-  events_operator_policy = length(local.publishers) == 0 ? null : jsonencode({
-    Version = "2012-10-17"
-    Statement = [
-      {
-        Sid    = "ReadPublishers"
-        Effect = "Allow"
-        Action = ["lambda:GetEventSourceMapping", "lambda:GetFunctionConfiguration", "logs:FilterLogEvents"]
-        Resource = flatten([
-          for key, publisher in module.publisher : [publisher.function.arn, publisher.mapping.arn, "${local.log_group_arns[key]}:*"]
-        ])
-      },
-      {
-        # To announce again what is in no stream any more.
-        Sid      = "ScanCatalog"
-        Effect   = "Allow"
-        Action   = ["dynamodb:Scan"]
-        Resource = module.catalog.table_arn
-      },
-      {
-        Sid      = "Announce"
-        Effect   = "Allow"
-        Action   = distinct(flatten([for publisher in module.publisher : jsondecode(publisher.function.role.policies["announce"]).Statement[*].Action]))
-        Resource = [for publisher in local.publishers : local.destinations[publisher.destination].arn]
-      },
-      {
-        Sid      = "Resend"
-        Effect   = "Allow"
-        Action   = ["s3:DeleteObject", "s3:GetObject", "s3:ListBucket"]
-        Resource = [module.parked_bucket["on"].arn, "${module.parked_bucket["on"].arn}/*"]
-      },
-    ]
-  })
 }
 
 resource "aws_cloudwatch_event_bus" "this" {

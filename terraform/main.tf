@@ -9,7 +9,7 @@ module "encryption" {
   existing_key_arn     = var.kms_key_arn
   sender               = local.sender
   existing_log_key_arn = var.log_kms_key_arn
-  log_group_arns       = values(local.log_group_arns)
+  log_group_arns       = concat(values(local.log_group_arns), local.archive_log_group_arns)
   further_statements   = local.access_statements["kms_key"]
   distribution_arns    = local.distribution_arns
   event_bus_arn        = local.bus_mode == "create" ? local.event_bus_arn : null
@@ -249,6 +249,7 @@ module "observability" {
       what             = publisher.what
     }
   }
+  changes        = one([for stream in local.change_stream[*] : { stream_name = stream.name, archive = local.archive }])
   topics         = module.alerting.topics
   thresholds     = var.alarm_thresholds
   runbook_url    = var.runbook_url
@@ -287,4 +288,15 @@ module "operator" {
   tested_alarms      = [for name in ["catalog-throttles", "notifications-failed", "pipeline-failing"] : "${var.name}-${name}"] # see thumbctl channels
   other_kms_key_arns = local.other_kms_key_arns
   rule_arn           = local.through_eventbridge ? local.uploads_rule_arn : null
+
+  announcing = one([
+    for parked in module.parked_bucket : {
+      function_arns             = [for publisher in module.publisher : publisher.function.arn]
+      mapping_arns              = [for publisher in module.publisher : publisher.mapping.arn]
+      event_bus_arn             = local.event_bus_arn
+      change_stream_arn         = local.destinations["changes"].arn
+      change_stream_kms_key_arn = local.destinations["changes"].kms_key_arn
+      parked_bucket_arn         = parked.arn
+    }
+  ])
 }

@@ -84,7 +84,7 @@ output "event_bus_arn" {
 }
 
 output "publishers" {
-  description = "The functions that announce what changed in the catalog, by where they do (events): the name of each (function_name), of its log group (log_group_name), and the identifier of the mapping from the stream to it (event_source_mapping_uuid)."
+  description = "The functions that announce what changed in the catalog, by where they do (events, changes): the name of each (function_name), of its log group (log_group_name), and the identifier of the mapping from the stream to it (event_source_mapping_uuid)."
   value       = local.publisher_outputs
 }
 
@@ -96,6 +96,16 @@ output "parked_bucket" {
 output "table_stream_arn" {
   description = "ARN of the stream of the catalog's changes. Null where nothing is announced."
   value       = length(local.publishers) == 0 ? null : module.catalog.stream_arn
+}
+
+output "change_stream" {
+  description = "The change stream: its name, its arn, and the key that it is encrypted with (kms_key_arn). Null where there is none."
+  value       = local.change_stream
+}
+
+output "archive" {
+  description = "The archive of the change stream: its bucket_name, Firehose's delivery_name, database_name and table_name of Glue, and Athena's workgroup_name. Null where there is none."
+  value       = local.archive
 }
 
 output "topic_arns" {
@@ -183,9 +193,9 @@ output "operator_policy_json" {
   value       = module.operator.policy_json
 }
 
-output "events_operator_policy_json" {
-  description = "Policy for whoever operates completion events with thumbctl events, beside operator_policy_json. It is attached to nobody. Null where nothing is announced."
-  value       = local.events_operator_policy
+output "operator_events_policy_json" {
+  description = "Policy for whoever operates it with thumbctl events, on top of operator_policy_json. It is attached to nobody. Null where nothing is announced."
+  value       = module.operator.announcing_policy_json
 }
 
 output "access_policies" {

@@ -11,6 +11,7 @@ locals {
     publishers       = local.publisher_outputs
     parked_bucket    = one(values(module.parked_bucket)[*].name)
     table_stream_arn = module.catalog.stream_arn
+    change_stream    = local.change_stream
   } : name => value if length(local.publishers) > 0 }
   tools_always = {
     release                            = local.release

@@ -42,6 +42,8 @@ _DETAIL_TYPES: Final = {
 }
 # Of a number of milliseconds until the year 292,278,994, so that the order of texts is that of numbers.
 _SEQUENCE_DIGITS: Final = 19
+_FACTS: Final = ("format", "width", "height", "created_at")
+"""What is told of an image that is READY, under the names that the row has for it."""
 _RENDITION: Final = ("name", "key", "width", "height", "bytes", "etag")
 
 
@@ -72,13 +74,13 @@ def announced(row: Mapping[str, Any]) -> dict[str, Any] | None:
     status = row.get("status")
     if status is None:
         return None
-    said: dict[str, Any] = dict.fromkeys(("version", "etag", "reason", "size", "format", "width", "height"), None)
+    said: dict[str, Any] = dict.fromkeys(("version", "etag", "reason", "size", *_FACTS), None)
     if status != Status.DELETED:
         said |= {"version": row.get("version_id"), "etag": row.get("etag")}
     if status == Status.FAILED:
         said["reason"] = row.get("reason")
     if status == Status.READY:
-        said |= {"size": row.get("size_bytes"), **{name: row.get(name) for name in ("format", "width", "height")}}
+        said |= {"size": row.get("size_bytes"), **{name: row.get(name) for name in _FACTS}}
     renditions = row.get("renditions") or () if status == Status.READY else ()
     return {
         "status": str(status),

@@ -9,6 +9,11 @@ mock_provider "aws" {
     target = module.parked_bucket["on"].aws_s3_bucket.this
     values = { arn = "arn:aws:s3:::thumbs-parked-123456789012-eu-central-1" }
   }
+
+  override_resource {
+    target = module.changes["on"].module.bucket["on"].aws_s3_bucket.this
+    values = { arn = "arn:aws:s3:::thumbs-archive-123456789012-eu-central-1" }
+  }
 }
 
 override_data {
@@ -21,6 +26,7 @@ variables {
   archives  = { folder = "./tests/fixtures" }
   reconcile = { schedule = "rate(1 day)" }
   events    = {}
+  changes   = { archive = {} }
   cdn       = {}
   tracing   = { sampling = { service_name = "uploader", rate = 0.1 } }
   chat_channels = {

@@ -324,6 +324,67 @@ run "publishers" {
   }
 }
 
+run "change_stream" {
+  module {
+    source = "./modules/observability"
+  }
+
+  variables {
+    changes = {
+      stream_name = "thumbs-changes"
+      archive = {
+        bucket_name    = "thumbs-archive"
+        delivery_name  = "thumbs-archive"
+        role_name      = "thumbs-archive"
+        log_group_name = "/aws/kinesisfirehose/thumbs-archive"
+        database_name  = "thumbs_archive"
+        table_name     = "events"
+      }
+    }
+  }
+
+  assert {
+    condition = { for name, alarm in output.alarms : name => alarm.tier if startswith(name, "thumbs-archive") || startswith(name, "thumbs-changes") } == {
+      thumbs-archive-failures  = "warning"
+      thumbs-archive-late      = "warning"
+      thumbs-changes-throttled = "warning"
+    } && length(output.alarms) == 21
+    error_message = "What goes wrong with the change stream and its archive must be warnings."
+  }
+
+  assert {
+    condition = {
+      for short_name in ["archive-failures", "archive-late", "changes-throttled"] : short_name => concat(
+        [
+          for query in aws_cloudwatch_metric_alarm.this[short_name].metric_query :
+          "${query.id} = ${query.metric[0].stat} of ${query.metric[0].namespace} ${query.metric[0].metric_name} ${join(" ", values(query.metric[0].dimensions))}" if length(query.metric) > 0
+        ],
+        [
+          one([for query in aws_cloudwatch_metric_alarm.this[short_name].metric_query : query.expression if query.return_data == true]),
+          "${aws_cloudwatch_metric_alarm.this[short_name].threshold}, ${aws_cloudwatch_metric_alarm.this[short_name].datapoints_to_alarm} of ${aws_cloudwatch_metric_alarm.this[short_name].evaluation_periods}",
+        ],
+      )
+      } == {
+      archive-failures = ["failed = Sum of AWS/Firehose FailedConversion.Records thumbs-archive", "FILL(failed, 0)", "1, 1 of 1"]
+      archive-late = [
+        "behind = Maximum of AWS/Firehose KinesisMillisBehindLatest thumbs-archive",
+        "fresh = Maximum of AWS/Firehose DeliveryToS3.DataFreshness thumbs-archive",
+        "put = Sum of AWS/Kinesis IncomingRecords thumbs-changes",
+        "read = Sum of AWS/Firehose DataReadFromKinesisStream.Records thumbs-archive",
+        "MAX([FILL(fresh, 0), FILL(behind, 0) / 1000, IF(FILL(put, 0) > 0 AND FILL(read, 0) == 0, 3600, 0)])",
+        "3600, 3 of 3",
+      ]
+      changes-throttled = ["refused = Sum of AWS/Kinesis WriteProvisionedThroughputExceeded thumbs-changes", "FILL(refused, 0)", "1, 5 of 10"]
+    }
+    error_message = "Somebody must hear of an archive that is not written, of a record that is not in it, and of a stream that takes too little."
+  }
+
+  assert {
+    condition     = length(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets) == 26
+    error_message = "The dashboard must have a row for it."
+  }
+}
+
 run "messages" {
   module {
     source = "./modules/observability"
@@ -342,7 +403,18 @@ run "messages" {
       for tier in ["failures", "warning", "critical"] :
       tier => { arn = "arn:aws:sns:eu-central-1:123456789012:${tier}", name = join("", [for number in range(256) : "t"]) }
     }
-    reconciler  = { name = "a-name-that-is-of-just-forty-characters0-reconciler", schedule_group_name = "a-name-that-is-of-just-forty-characters0" }
+    reconciler = { name = "a-name-that-is-of-just-forty-characters0-reconciler", schedule_group_name = "a-name-that-is-of-just-forty-characters0" }
+    changes = {
+      stream_name = "a-name-that-is-of-just-forty-characters0-changes"
+      archive = {
+        bucket_name    = join("", [for number in range(63) : "b"])
+        delivery_name  = "a-name-that-is-of-just-forty-characters0-archive"
+        role_name      = "a-name-that-is-of-just-forty-characters0-archive"
+        log_group_name = "/aws/kinesisfirehose/a-name-that-is-of-just-forty-characters0-archive"
+        database_name  = "a_name_that_is_of_just_forty_characters0_archive"
+        table_name     = "events"
+      }
+    }
     runbook_url = "https://wiki.example.com/${join("", [for number in range(175) : "r"])}"
   }
 

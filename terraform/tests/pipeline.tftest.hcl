@@ -272,7 +272,7 @@ run "nothing_is_announced_unless_asked_to" {
     condition = (
       length(module.publisher) == 0 && length(module.parked_bucket) == 0 && length(aws_cloudwatch_event_bus.this) == 0 &&
       !strcontains(module.encryption.policy, "events.amazonaws.com") && !strcontains(aws_ssm_parameter.tools.insecure_value, "publishers") &&
-      output.event_bus_arn == null && output.publishers == {} && output.parked_bucket == null && output.table_stream_arn == null && output.events_operator_policy_json == null
+      output.event_bus_arn == null && output.publishers == {} && output.parked_bucket == null && output.table_stream_arn == null
     )
     error_message = "Events cost money: they must be asked for, and leave no trace otherwise."
   }
@@ -326,18 +326,6 @@ run "events" {
   assert {
     condition     = contains(module.parked_bucket["on"].lifecycle_rules, "expire-objects") && !contains(module.thumbnails_bucket["on"].lifecycle_rules, "expire-objects")
     error_message = "What is parked must not lie for ever, and what is served must stay."
-  }
-
-  assert {
-    condition = {
-      for statement in jsondecode(output.events_operator_policy_json).Statement : statement.Sid => "${join(" ", statement.Action)} on ${join(" ", flatten([statement.Resource]))}"
-      } == {
-      ReadPublishers = "lambda:GetEventSourceMapping lambda:GetFunctionConfiguration logs:FilterLogEvents on ${module.publisher["publisher"].function.arn} ${module.publisher["publisher"].mapping.arn} arn:aws:logs:eu-central-1:123456789012:log-group:/aws/lambda/thumbs-publisher:*"
-      ScanCatalog    = "dynamodb:Scan on ${output.table_arn}"
-      Announce       = "events:PutEvents on ${output.event_bus_arn}"
-      Resend         = "s3:DeleteObject s3:GetObject s3:ListBucket on arn:aws:s3:::thumbs-parked-123456789012-eu-central-1 arn:aws:s3:::thumbs-parked-123456789012-eu-central-1/*"
-    }
-    error_message = "Operators must be allowed this, and nothing else."
   }
 
   assert {

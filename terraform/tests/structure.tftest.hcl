@@ -60,6 +60,19 @@ mock_provider "aws" {
   }
 
   override_resource {
+    target = module.publisher["change_publisher"].module.function.aws_lambda_function.this
+    values = {
+      arn           = "arn:aws:lambda:eu-central-1:123456789012:function:thumbs-change-publisher"
+      qualified_arn = "arn:aws:lambda:eu-central-1:123456789012:function:thumbs-change-publisher:1"
+    }
+  }
+
+  override_resource {
+    target = module.changes["on"].module.bucket["on"].aws_s3_bucket.this
+    values = { id = "thumbs-archive-123456789012-eu-central-1", arn = "arn:aws:s3:::thumbs-archive-123456789012-eu-central-1" }
+  }
+
+  override_resource {
     target = module.parked_bucket["on"].aws_s3_bucket.this
     values = { id = "thumbs-parked-123456789012-eu-central-1", arn = "arn:aws:s3:::thumbs-parked-123456789012-eu-central-1" }
   }
@@ -83,6 +96,7 @@ run "everything" {
     tracing             = { sampling = { service_name = "shop", rate = 0.1 } }
     reconcile           = { schedule = "rate(1 day)" }
     events              = {}
+    changes             = { archive = {} }
     distribution_arns   = ["arn:aws:cloudfront::123456789012:distribution/E1"]
     alert_subscriptions = {
       ops  = { protocol = "email", endpoint = "ops@example.com" }
@@ -109,6 +123,7 @@ run "what_was_there_before" {
     log_kms_key_arn          = "arn:aws:kms:eu-central-1:123456789012:key/logs"
     permissions_boundary_arn = "arn:aws:iam::123456789012:policy/boundary"
     vpc                      = { subnet_ids = ["subnet-0a", "subnet-0b"], security_group_ids = ["sg-0a"] }
+    changes                  = { stream = { mode = "existing", arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/theirs" }, archive = {} }
     alert_topics             = { critical = { arn = "arn:aws:sns:eu-central-1:123456789012:pages" } }
     chat_channels            = { slack = { ops = { workspace_id = "T07EA123LEP", channel_id = "C07EZ1ABC23" } } }
   }

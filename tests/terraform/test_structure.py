@@ -151,7 +151,7 @@ def test_what_a_stream_feeds_is_tried_for_less_than_the_stream_remembers(runs: d
         for mapping in runs[run].of("aws_lambda_event_source_mapping")
         if "/stream/" in mapping.values["event_source_arn"]
     ]
-    assert len(streams) == 2
+    assert len(streams) == 4
     for mapping in streams:
         assert mapping["function_response_types"] == ["ReportBatchItemFailures"]
         assert mapping["bisect_batch_on_function_error"] is True
@@ -298,7 +298,8 @@ def test_nothing_is_written_to_what_is_watched(deployment: Deployed) -> None:
         if {"s3:PutObject", "s3:Put*", "s3:*", "*"} & set(listed(statement["Action"]))
         for resource in listed(statement["Resource"])
     }
-    assert (len(watched), len(written)) == (1, 1 + any("parked" in name for name in written))
+    further = [name for name in written if name.startswith(("thumbs-parked-", "thumbs-archive-"))]
+    assert (len(watched), len(written) - len(further)) == (1, 1)
     assert [name for name in (*watched, *written) if not re.fullmatch(r"[a-z0-9-]+", name)] == []
     assert not watched & written
 
@@ -317,7 +318,7 @@ def test_all_that_can_be_tagged_is(deployment: Deployed) -> None:
 
 
 def test_every_bucket_is_closed(made: Deployed) -> None:
-    assert len(made.of("aws_s3_bucket")) == 2 + announces(made)
+    assert len(made.of("aws_s3_bucket")) == 2 + 2 * announces(made)
     for bucket in made.of("aws_s3_bucket"):
         block = made.one("aws_s3_bucket_public_access_block", "bucket", bucket.values["id"]).values
         kinds = ("block_public_acls", "block_public_policy", "ignore_public_acls", "restrict_public_buckets")
@@ -327,7 +328,7 @@ def test_every_bucket_is_closed(made: Deployed) -> None:
 
 
 def announces(made: Deployed) -> bool:
-    """Whether there is a publisher, and with it a bucket for what it cannot announce."""
+    """Whether there are publishers, with a bucket for what they cannot announce, and an archive."""
     return any(resource.values.get("function_name") == "thumbs-publisher" for resource in made.resources)
 
 
@@ -359,7 +360,7 @@ def principals_of(statement: dict[str, Any]) -> list[str]:
 @pytest.mark.parametrize(("kind", "count"), [("aws_s3_bucket_policy", 2), ("aws_sqs_queue", 3), ("aws_sns_topic", 3)])
 def test_nothing_is_reached_without_tls(made: Deployed, kind: str, count: int) -> None:
     """https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-securetransport"""
-    assert len(made.of(kind)) == count + (kind == "aws_s3_bucket_policy" and announces(made))
+    assert len(made.of(kind)) == count + 2 * (kind == "aws_s3_bucket_policy" and announces(made))
     for resource in made.of(kind):
         without_tls = {"Bool": {"aws:SecureTransport": ["false"]}}
         (denied,) = [each for each in resource.statements() if each.get("Condition") == without_tls]
@@ -427,12 +428,11 @@ def beside(runs: dict[str, Deployed]) -> Deployed:
 def test_nothing_is_made_beside_what_was_there_before(beside: Deployed) -> None:
     kinds = {resource.type for resource in beside.resources}
     assert "aws_cloudwatch_event_rule" in kinds
-    assert "aws_cloudwatch_event_bus" not in kinds
+    assert {"aws_cloudwatch_event_bus", "aws_kinesis_stream"}.isdisjoint(kinds)
     assert {kind for kind in kinds if kind.startswith("aws_kms_")} == set()
-    # What cannot be announced is in a bucket of the deployment's own, whoever's the bus is.
-    assert {bucket.values["bucket"] for bucket in beside.of("aws_s3_bucket")} == {
-        "thumbs-parked-123456789012-eu-central-1"
-    }
+    # What cannot be announced, and the archive, are in buckets of the deployment's own, whoever's bus and stream are.
+    own = {f"thumbs-{name}-123456789012-eu-central-1" for name in ("parked", "archive")}
+    assert {bucket.values["bucket"] for bucket in beside.of("aws_s3_bucket")} == own
     assert {topic.values["name"] for topic in beside.of("aws_sns_topic")} == {"thumbs-alerts", "thumbs-warning"}
 
 
@@ -444,10 +444,10 @@ def test_everything_is_encrypted_with_the_keys_that_were_brought(beside: Deploye
     ]
     assert {*tables, *queues_and_topics} == {f"{key}/theirs"}
     logs = [group.values["kms_key_id"] for group in beside.of("aws_cloudwatch_log_group")]
-    assert logs == [f"{key}/logs", f"{key}/logs", f"{key}/logs"]
-    (parked,) = beside.of("aws_s3_bucket_server_side_encryption_configuration")
-    (rule,) = parked.values["rule"]
-    assert rule["apply_server_side_encryption_by_default"][0]["kms_master_key_id"] == f"{key}/theirs"
+    assert logs == [f"{key}/logs"] * 5
+    for bucket in beside.of("aws_s3_bucket_server_side_encryption_configuration"):
+        (rule,) = bucket.values["rule"]
+        assert rule["apply_server_side_encryption_by_default"][0]["kms_master_key_id"] == f"{key}/theirs"
 
 
 def test_every_role_is_within_the_boundary(beside: Deployed) -> None:
@@ -458,6 +458,8 @@ def test_every_role_is_within_the_boundary(beside: Deployed) -> None:
             "thumbs-reconciler",
             "thumbs-reconciler-schedule",
             "thumbs-publisher",
+            "thumbs-change-publisher",
+            "thumbs-archive",
             "thumbs-chat-ops",
         ),
         "arn:aws:iam::123456789012:policy/boundary",
@@ -469,9 +471,11 @@ def test_each_function_begins_in_an_archive_of_its_own(runs: dict[str, Deployed]
     (layer,) = everything.of("aws_lambda_layer_version")
     assert layer.values["filename"] == "./tests/fixtures/layer.zip"
     functions = {each.values["function_name"]: each.values for each in everything.of("aws_lambda_function")}
-    assert functions.keys() == {"thumbs-thumbnailer", "thumbs-reconciler", "thumbs-publisher"}
+    assert functions.keys() == {
+        f"thumbs-{name}" for name in ("thumbnailer", "reconciler", "publisher", "change-publisher")
+    }
     for name, values in functions.items():
-        part = name.removeprefix("thumbs-")
+        part = name.removeprefix("thumbs-").removeprefix("change-")
         assert values["handler"] == f"{part}.handler.handler"
         assert values["filename"] == f"./tests/fixtures/{part}.zip"
         assert values["layers"] == [layer.values["arn"]]
@@ -508,7 +512,9 @@ def test_bounds_of_renditions_are_the_functions_own() -> None:
 
 def test_all_functions_are_in_the_network(beside: Deployed) -> None:
     networks = {each.values["function_name"]: each.values["vpc_config"] for each in beside.of("aws_lambda_function")}
-    assert networks.keys() == {"thumbs-thumbnailer", "thumbs-reconciler", "thumbs-publisher"}
+    assert networks.keys() == {
+        f"thumbs-{name}" for name in ("thumbnailer", "reconciler", "publisher", "change-publisher")
+    }
     for (network,) in networks.values():
         assert sorted(network["subnet_ids"]) == ["subnet-0a", "subnet-0b"]
         assert network["security_group_ids"] == ["sg-0a"]

@@ -96,6 +96,22 @@ variable "publishers" {
   default = {}
 }
 
+variable "changes" {
+  description = "The change stream, and what its archive is made of; null where there is no archive, or no stream."
+  type = object({
+    stream_name = string
+    archive = optional(object({
+      bucket_name    = string
+      delivery_name  = string
+      role_name      = string
+      log_group_name = string
+      database_name  = string
+      table_name     = string
+    }))
+  })
+  default = null
+}
+
 variable "topics" {
   description = "The topics that people subscribe to, by tier: failures, warning and critical."
   type = map(object({

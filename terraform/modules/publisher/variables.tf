@@ -46,11 +46,12 @@ variable "deployment" {
 }
 
 variable "destination" {
-  description = "Where the function announces: on a bus (events) or in a stream of Kinesis (changes), its ARN, and what the function is told of it."
+  description = "Where the function announces: on a bus (events) or in a stream of Kinesis (changes), its ARN, what the function is told of it, and the key that the function has to encrypt with, null where there is none."
   type = object({
-    name       = string
-    arn        = string
-    references = map(string)
+    name        = string
+    arn         = string
+    references  = map(string)
+    kms_key_arn = optional(string)
   })
 }
 

@@ -49,3 +49,7 @@ mock_resource "aws_lambda_layer_version" {
 mock_resource "aws_cloudwatch_log_group" {
   defaults = { arn = "arn:aws:logs:eu-central-1:123456789012:log-group:/aws/lambda/thumbs-thumbnailer" }
 }
+
+mock_resource "aws_kinesis_stream" {
+  defaults = { arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/thumbs-changes" }
+}
