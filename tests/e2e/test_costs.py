@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from devtools.docs.cost_figures import FIGURES
+from thumbctl.costs import announcing
 
 if TYPE_CHECKING:
     from support.deployment import Deployment
@@ -42,6 +43,12 @@ def test_the_stack_has_what_the_floor_is_made_of(deployment: Deployment) -> None
     assert stack.composite_alarms == len(applied(deployment, "aws_cloudwatch_composite_alarm"))
     assert stack.dashboards == len(applied(deployment, "aws_cloudwatch_dashboard"))
     assert stack.keys == len(applied(deployment, "aws_kms_key"))
+
+
+def test_alarms_of_the_publisher_look_at_as_many_metrics_as_are_reckoned_with(deployment: Deployment) -> None:
+    alarms = applied(deployment, "aws_cloudwatch_metric_alarm")
+    of_it = [query for alarm in alarms if "-events-" in alarm["alarm_name"] for query in alarm["metric_query"]]
+    assert sum(bool(query["metric"]) for query in of_it) == announcing.PUBLISHER_ALARM_METRICS
 
 
 def test_the_pollers_are_as_many_as_are_reckoned_with(deployment: Deployment) -> None:
