@@ -236,8 +236,8 @@ def _check_announced(deployment: Deployment, keys: list[str], books: Books) -> N
             data = said["data"] if said else {}
             told = data.get("status"), data.get("version"), data.get("etag"), data.get("reason")
             thumbnails = {each["key"]: each["etag"] for each in data.get("renditions") or []}
-            if not said or int(said["sequence"]) != row["revision"]:
-                found[key] = f"announced {said and said['sequence']}, and the row is {row['revision']}"
+            if not said or int(said["sequence"]) != deployment.revision(key):
+                found[key] = f"announced {said and said['sequence']}, and the row is {deployment.revision(key)}"
             elif told != _said_of(row):
                 found[key] = f"announced as {told}, not as {_said_of(row)}"
             elif thumbnails != {each["key"]: each["etag"] for each in row.get("renditions", [])}:

@@ -34,8 +34,8 @@ def handler(event, context):
         seen.write(json.dumps(values) + "\\n")
     if "deadly" in values:
         raise ValueError
-    failed = [record["dynamodb"]["SequenceNumber"] for record, value in zip(event["Records"], values) if value == "refused"]
-    return {"batchItemFailures": [{"itemIdentifier": number} for number in failed]}
+    numbers = [record["dynamodb"]["SequenceNumber"] for record in event["Records"]]
+    return {"batchItemFailures": [{"itemIdentifier": n} for n, value in zip(numbers, values) if value == "refused"]}
 """
 
 
@@ -164,13 +164,16 @@ def reported(*numbers: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    "result", [{}, {"body": None}, {"body": {}}, {"body": {"batchItemFailures": None}}, {"body": '{"batchItemFailures": []}'}]
+    "result",
+    [{}, {"body": None}, {"body": {}}, {"body": {"batchItemFailures": None}}, {"body": '{"batchItemFailures": []}'}],
 )
 def test_a_batch_is_done(result: dict[str, Any]) -> None:
     assert after(Batch(RECORDS), result, REPORTS, now=1001) == after(Batch(RECORDS), reported("2"), {}, now=1001)
 
 
-@pytest.mark.parametrize(("numbers", "first"), [(["2"], 2), (["3", "1"], 1), (["0"], 0), ([""], 0), ([None], 0), (["9"], 0)])
+@pytest.mark.parametrize(
+    ("numbers", "first"), [(["2"], 2), (["3", "1"], 1), (["0"], 0), ([""], 0), ([None], 0), (["9"], 0)]
+)
 def test_everything_from_the_first_failure_on_comes_back(numbers: list[Any], first: int) -> None:
     follows = after(Batch(RECORDS), reported(*numbers), REPORTS, now=1001)
     assert [each.records for each in follows.again] == [RECORDS[first:]]

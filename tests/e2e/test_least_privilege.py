@@ -552,7 +552,7 @@ def give_up_on(deployment: Deployment, key: str) -> None:
     before = deployment.lambda_.get_event_source_mapping(UUID=uuid)["MaximumRetryAttempts"]
     deployment.lambda_.update_event_source_mapping(UUID=uuid, MaximumRetryAttempts=0)
     try:
-        poison = {**named_so, "status": {"S": "READY"}, "revision": {"S": "no number"}}
+        poison = {**named_so, "status": {"S": "READY"}}
         deployment.dynamodb.put_item(TableName=table, Item=poison)
         eventually("it fails", lambda: last_result(deployment).startswith("PROBLEM"))
         deployment.upload(f"{key}.png", picture())
@@ -583,7 +583,9 @@ def test_every_permission_of_the_publisher_has_a_story(deployment: Deployment, p
 @pytest.mark.parametrize("name", PUBLISHER_STORIES, ids=" ".join)
 def test_the_publisher_cannot_do_its_work_without_it(deployment: Deployment, publisher: Role, name: Name) -> None:
     lost = named(deployment, publisher.permissions())[name]
-    PUBLISHER_STORIES[name](deployment, f"publisher/{'-'.join(name)}".replace(":", "-"), lambda: publisher.without([lost]))
+    PUBLISHER_STORIES[name](
+        deployment, f"publisher/{'-'.join(name)}".replace(":", "-"), lambda: publisher.without([lost])
+    )
 
 
 @pytest.mark.parametrize("name", PUBLISHER_POLLED, ids=" ".join)

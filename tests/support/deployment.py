@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import psutil
 
+from support.announcements import newest
 from support.roles import Role
 from thumbnail_pipeline.images import Image
-from thumbnail_pipeline.rows import key_of, plain
+from thumbnail_pipeline.rows import decoded, key_of, plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -72,6 +73,12 @@ class Deployment:
         named = key_of(Image(self.outputs["source_bucket"], key))
         item = self.dynamodb.get_item(TableName=self.outputs["table_name"], Key=named, ConsistentRead=True).get("Item")
         return item and plain(item)
+
+    def revision(self, key: str) -> int:
+        """The revision of the row, which is what consumers know its state by."""
+        named = key_of(Image(self.outputs["source_bucket"], key))
+        item = self.dynamodb.get_item(TableName=self.outputs["table_name"], Key=named, ConsistentRead=True)["Item"]
+        return decoded(item).revision
 
     def row_when(
         self, key: str, status: str, *, etag: str | None = None, within: float = PATIENCE_SECONDS
@@ -149,7 +156,7 @@ class Deployment:
         return str(self.outputs["publishers"]["events"]["function_name"])
 
     def announced(self, key: str) -> list[dict[str, Any]]:
-        """Every event about an image that the bus has handed to its consumer so far, in the order in which they came."""
+        """Every event about an image that the bus has handed to its consumer so far, in the order of arrival."""
         inbox = self.stack.events_queue_url
         assert inbox, "the stack announces nothing"
         while messages := self._look_into(inbox, visibility=30):
@@ -160,7 +167,8 @@ class Deployment:
 
     def newest_announced(self, key: str) -> dict[str, Any] | None:
         """What a consumer knows of an image that keeps the newest event by its sequence."""
-        return max((event["detail"] for event in self.announced(key)), key=lambda each: each["sequence"], default=None)
+        details = (event["detail"] for event in self.announced(key))
+        return newest(details).get((self.outputs["source_bucket"], key))
 
     def _look_into(self, url: str, *, visibility: int) -> list[dict[str, Any]]:
         # Without waiting: the queues are set to long polling, and a test looks again soon enough.

@@ -204,8 +204,10 @@ def test_a_reader_of_before_reads_files_with_a_new_column_and_one_of_today_the_o
     more = [{**event, "data": {**event["data"], "frames": 3}, "region": "eu-central-1"} for event in events]
     today = archive.schema()
     data = pa.struct([*today.field("data").type, ("frames", pa.int32())])
-    tomorrow = today.remove(today.get_field_index("data")).append(pa.field("data", data)).append(
-        pa.field("region", pa.string())
+    tomorrow = (
+        today.remove(today.get_field_index("data"))
+        .append(pa.field("data", data))
+        .append(pa.field("region", pa.string()))
     )
     archive.write(tmp_path, lines, today, name="1")
     archive.write(tmp_path, map(json.dumps, more), tomorrow, name="2")

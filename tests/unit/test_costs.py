@@ -181,6 +181,14 @@ def test_an_idle_month_by_hand() -> None:
     assert total(MODEL.idle(PricedStack(alarm_metrics=20))) == pytest.approx(cost)
 
 
+def test_events_by_hand() -> None:
+    assert total(announcing.idle_events()) == pytest.approx(10 * 0.1)
+    put, requests, duration, logs, metrics = (line.dollars for line in announcing.events(1e6))
+    assert (put, requests, metrics) == (pytest.approx(1), pytest.approx(0.2), pytest.approx(6 * 0.3))
+    assert duration == pytest.approx(1e6 * 0.05 * 0.5 * announcing.Prices.load().lambda_arm64.of(1))
+    assert logs == pytest.approx(1e6 * 1200 / 2**30 * 0.5)
+
+
 def test_a_change_stream_by_hand() -> None:
     idle = {each: total(announcing.idle_changes(each)) for each in CAPACITIES}
     assert idle == {"on-demand": pytest.approx(730 * 0.04 + 0.6), "provisioned": pytest.approx(730 * 0.015 + 0.6)}

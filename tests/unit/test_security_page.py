@@ -95,9 +95,17 @@ def test_the_section_tells_what_each_policy_of_a_role_allows(part: str) -> None:
 
 
 # What the page and others call the services that functions ask, by boto3's names for them.
-SERVICES: Final = {"s3": "S3", "dynamodb": "DynamoDB", "sqs": "SQS", "sns": "SNS", "ssm": "Systems Manager"}
+SERVICES: Final = {
+    "s3": "S3",
+    "dynamodb": "DynamoDB",
+    "sqs": "SQS",
+    "sns": "SNS",
+    "ssm": "Systems Manager",
+    "events": "EventBridge",
+    "kinesis": "Kinesis",
+}
 TRACED: Final = "X-Ray"  # by Lambda's daemon beside the function
-OTHERS: Final = ("KMS", "Logs", "CloudWatch", "EventBridge", "Lambda")
+OTHERS: Final = ("KMS", "Logs", "CloudWatch", "Lambda")
 
 
 @pytest.mark.parametrize(

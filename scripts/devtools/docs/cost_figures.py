@@ -172,6 +172,16 @@ class CostFigures:
         ]
         return table(["images in the month", "that come", "dollars"], rows, texts=_TEXTS)
 
+    # ── completion events ────────────────────────────────────────────────────────────────────────────
+
+    def events_idle(self) -> str:
+        """What events cost in a month in which nothing happens."""
+        return f"In a month in which nothing happens it costs {_dollars(total(announcing.idle_events()))}, of alarms."
+
+    def events(self) -> str:
+        """What it costs to announce a million images, each alone."""
+        return self._lines(announcing.events(_MILLION))
+
     # ── the change stream ────────────────────────────────────────────────────────────────────────────
 
     def changes_idle(self) -> str:

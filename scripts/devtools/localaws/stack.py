@@ -49,7 +49,7 @@ class LocalStack:
     emulator: Process
     collector: Process
     events_queue_url: str | None = None
-    """A queue that a rule on the stack's bus hands every event to: what a consumer would have got. None without a bus."""
+    """A queue that a rule on the stack's bus hands every event to, as to a consumer; None where there is no bus."""
     page: Process | None = None
     page_url: str | None = None
     """Where to look at it all, if the stack has a page."""

@@ -17,12 +17,44 @@ EVENT_BYTES: Final = 1_400
 CHANGE_ALARM_METRICS: Final = 6
 """Metrics that the alarms of the change stream and its archive look at; Terraform's test counts them."""
 
+PUBLISHER_ALARM_METRICS: Final = 10
+"""Metrics that the alarms of a publisher look at; a test of the applied stack counts them."""
+
+# What each image costs at worst, announced alone: an invocation of so many milliseconds, in which it mostly waits, and
+# the lines of the event, of the metrics, and Lambda's own three.
+_PUBLISHER_MS: Final = 50
+_PUBLISHER_GB: Final = 0.5
+_PUBLISHER_LOG_BYTES: Final = 1_200
+# EventsPublished, EventsFailed, EventDelay, and what the mapping counts while nothing fails: polled, filtered, invoked.
+_PUBLISHER_METRICS: Final = 6
+
 _KB, _GB = 1024, 2**30
 _ROW_UNIT_BYTES: Final = 4096
 
+_EVENTBRIDGE_PRICES: Final = "https://aws.amazon.com/eventbridge/pricing/"
+_LAMBDA_PRICES: Final = "https://aws.amazon.com/lambda/pricing/"
 _KINESIS_PRICES: Final = "https://aws.amazon.com/kinesis/data-streams/pricing/"
 _FIREHOSE_PRICES: Final = "https://aws.amazon.com/firehose/pricing/"
 _CLOUDWATCH_PRICES: Final = "https://aws.amazon.com/cloudwatch/pricing/"
+
+
+def idle_events() -> tuple[Line, ...]:
+    """What it costs to be ready to announce, in a month of nothing. Lambda polls the stream for nothing."""
+    alarms = Line("CloudWatch", "alarms", PUBLISHER_ALARM_METRICS, Prices.load().cloudwatch_alarm, _CLOUDWATCH_PRICES)
+    return (alarms,)
+
+
+def events(images: float) -> tuple[Line, ...]:
+    """What it costs to announce so many images in a month on a bus, each alone; in batches, the function costs less."""
+    prices = Prices.load()
+    seconds = images * _PUBLISHER_MS / 1000
+    return (
+        Line("EventBridge", "events put", images, prices.eventbridge_event, _EVENTBRIDGE_PRICES),
+        Line("Lambda", "invocations of the publisher", images, prices.lambda_request, _LAMBDA_PRICES),
+        Line("Lambda", "their duration", seconds * _PUBLISHER_GB, prices.lambda_arm64, _LAMBDA_PRICES),
+        Line("Logs", "lines", images * _PUBLISHER_LOG_BYTES / _GB, prices.logs_ingestion, _CLOUDWATCH_PRICES),
+        Line("CloudWatch", "metrics", _PUBLISHER_METRICS, prices.cloudwatch_metric, _CLOUDWATCH_PRICES),
+    )
 
 
 def idle_changes(capacity: Literal["on-demand", "provisioned"], *, shards: int = 1) -> tuple[Line, ...]:
