@@ -19,8 +19,9 @@ from thumbctl.costs import announcing
 from thumbnail_pipeline.completion import completion_event, event_of_record
 from thumbnail_pipeline.images import Image, StoredThumbnail
 from thumbnail_pipeline.outcomes import Status
-from thumbnail_pipeline.rows import EPOCH, decoded
-from thumbnailer.catalog import Catalog, Seen, State, Superseded
+from thumbnail_pipeline.rows import decoded
+from thumbnailer.catalog import Catalog, State, Superseded
+from thumbnailer.storage import Seen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -161,10 +162,10 @@ def by_image(events: list[dict[str, Any]]) -> Mapping[tuple[str, str], list[dict
     return found
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(3))
 def test_after_a_storm_the_archive_is_the_catalog(tmp_path: Path, seed: int) -> None:
     weather = _Weather(seed)
-    weather.rage(600)
+    weather.rage(300)
     lines = list(published(weather.dynamodb.records, random.Random(seed)))
     for line in lines:
         require_valid(json.loads(line))
@@ -184,10 +185,10 @@ def test_after_a_storm_the_archive_is_the_catalog(tmp_path: Path, seed: int) -> 
     assert {event["data"]["status"] for image, event in newest.items() if image not in there} <= {"DELETED"}
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(3))
 def test_in_the_stream_a_sequence_never_falls(seed: int) -> None:
     weather = _Weather(seed)
-    weather.rage(600)
+    weather.rage(300)
     events = once([json.loads(line) for line in published(weather.dynamodb.records, random.Random(seed))])
     for of_it in by_image(events).values():
         sequences = [event["sequence"] for event in of_it]
@@ -253,5 +254,4 @@ def test_an_event_is_as_large_as_it_is_counted_with() -> None:
     item = TypeSerializer().serialize({**attributes, "source_key": key, "source_bucket": "b" * 44})["M"]
     event = completion_event(decoded(item), "photos")
     assert event is not None
-    assert event.time > EPOCH
     assert len(event.text.encode()) == pytest.approx(announcing.EVENT_BYTES, rel=0.15)
