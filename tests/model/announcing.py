@@ -21,7 +21,16 @@ if TYPE_CHECKING:
     from model.world import World
 
 _LARGEST_BATCH = 4
-_MISHAPS = ("the entries fail", "no answer", "no permission", "killed before", "killed after", "no time", "sent again")
+_MISHAPS = (
+    "an entry fails",
+    "an entry fails again and again",
+    "no answer",
+    "no permission",
+    "killed before",
+    "killed after",
+    "no time",
+    "sent again",
+)
 
 
 def announce(world: World, choose: Callable[[int], int]) -> None:
@@ -66,17 +75,17 @@ class _Wire:
         """Put entries on the bus, or not."""
         mishap = self._mishap if self._calls_before == 0 else None
         self._calls_before -= 1
-        entries = len(request["Entries"])
+        first, *others = request["Entries"]
         match mishap:
             case "killed before":
                 raise Killed
-            case "the entries fail":
-                failed = {"ErrorCode": "ThrottlingException", "ErrorMessage": "slow down"}
-                # Until the publisher gives up.
-                self._calls_before = 0
-                return {"FailedEntryCount": entries, "Entries": [failed] * entries}
+            case "an entry fails" | "an entry fails again and again":
+                if mishap != "an entry fails":
+                    self._calls_before = 0
+                answers = self._bus.put_events(Entries=others)["Entries"] if others else []
+                return {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "ThrottlingException"}, *answers]}
             case "no permission":
-                return {"FailedEntryCount": entries, "Entries": [{"ErrorCode": "AccessDeniedException"}] * entries}
+                return {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "AccessDeniedException"}]}
         answer = self._bus.put_events(**request)
         if mishap == "killed after":
             raise Killed

@@ -86,7 +86,8 @@ def require_announced(world: World) -> None:
     assert all(each in states for each in told), "something was announced that nobody has committed"
     if states and states[-1] is not None:
         known = newest(arrived).get((IMAGE.bucket, IMAGE.key))
-        assert known and _told(known) == states[-1], "the newest state was not announced"
+        assert known, "nothing was announced"
+        assert _told(known) == states[-1], "the newest state was not announced"
     sequences = [each["sequence"] for each in by_id.values()]
     assert sequences == sorted(set(sequences)), "the sequence falls"
     news = [
