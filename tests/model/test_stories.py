@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from model.promises import require_kept
+from model.announcing import announce
+from model.promises import require_announced, require_kept
 from model.world import BAD, GOOD, OTHER, Fate, World
 from support.memory_aws import Lock
 from support.pipeline import THUMBNAILS
@@ -284,3 +285,5 @@ def assert_ends_well(world: World, *first: object) -> None:
     world.messages.sort(key=lambda message: message not in first)
     world.drain()
     require_kept(world)
+    announce(world, lambda _: 0)
+    require_announced(world)

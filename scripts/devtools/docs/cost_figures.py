@@ -176,7 +176,8 @@ class CostFigures:
 
     def events_idle(self) -> str:
         """What events cost in a month in which nothing happens."""
-        return f"In a month in which nothing happens it costs {_dollars(total(announcing.idle_events()))}, of alarms."
+        idle = _dollars(total(announcing.idle_events()))
+        return f"Switched on, it costs {idle} in a month in which nothing happens, for its alarms."
 
     def events(self) -> str:
         """What it costs to announce a million images, each alone."""
@@ -190,9 +191,9 @@ class CostFigures:
         on_demand = total(announcing.idle_changes("on-demand"))
         shard = total(announcing.idle_changes("provisioned"))
         return (
-            f"A change stream that is on demand costs {_dollars(on_demand)} a month in which nothing happens, and one of"
-            f" one shard {_dollars(shard)}. All else that is there by default costs {_dollars(idle)}: a stream on demand"
-            f" idles at {on_demand / idle:.1f} times as much as the rest of the stack."
+            f"A change stream that is on demand costs {_dollars(on_demand)} a month in which nothing happens, and one"
+            f" of one shard {_dollars(shard)}. All else that is there by default costs {_dollars(idle)}: a stream on"
+            f" demand idles at {on_demand / idle:.1f} times as much as the rest of the stack."
         )
 
     def changes(self) -> str:
