@@ -75,7 +75,7 @@ class _Wire:
         """Put entries on the bus, or not."""
         mishap = self._mishap if self._calls_before == 0 else None
         self._calls_before -= 1
-        first, *others = request["Entries"]
+        others = request["Entries"][1:]
         match mishap:
             case "killed before":
                 raise Killed
