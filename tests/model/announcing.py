@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from model.world import World
 
 _LARGEST_BATCH = 4
-_MISHAPS = (
+MISHAPS = (
     "an entry fails",
     "an entry fails again and again",
     "no answer",
@@ -42,10 +42,10 @@ def announce(world: World, choose: Callable[[int], int]) -> None:
         mishap = None
         if mishaps and choose(2):
             mishaps -= 1
-            mishap = _MISHAPS[choose(len(_MISHAPS))]
+            mishap = MISHAPS[choose(len(MISHAPS))]
         world.note(f"the publisher gets {len(batch)} of {len(records)} records{f': {mishap}' if mishap else ''}")
         # Which of its calls that happens at.
-        client = _Wire(world.bus, mishap, choose(len(batch)) if mishap else 0)
+        client = FaultyBus(world.bus, mishap, choose(len(batch)) if mishap else 0)
         remaining = [60_000, 60_000, 60_000, 1_000] if mishap == "no time" else [60_000]
         publisher = Publisher(DEPLOYMENT, world.protocol.bus(client, "bus"), sleep=lambda _: None)  # type: ignore[arg-type]
         try:
@@ -61,7 +61,7 @@ def _from(number: str, records: list[dict[str, Any]]) -> Iterator[dict[str, Any]
     return (each for each in records if int(each["dynamodb"]["SequenceNumber"]) >= int(number))
 
 
-class _Wire:
+class FaultyBus:
     """The client of EventBridge, one of whose calls meets with a mishap."""
 
     meta = MemoryEvents.meta
@@ -75,7 +75,7 @@ class _Wire:
         """Put entries on the bus, or not."""
         mishap = self._mishap if self._calls_before == 0 else None
         self._calls_before -= 1
-        first, *others = request["Entries"]
+        others = request["Entries"][1:]
         match mishap:
             case "killed before":
                 raise Killed

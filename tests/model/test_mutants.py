@@ -33,7 +33,7 @@ from thumbnailer.pipeline import Pipeline
 from thumbnailer.storage import Occupied, Storage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from support.memory_aws import MemoryEvents
     from thumbnail_pipeline.completion import CompletionEvent
@@ -361,19 +361,26 @@ def test_the_model_catches_an_id_without_a_revision(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize(
-    "revised",
+    "wrong",
     [
-        lambda before, *_: (before.revision + 1, False),
-        lambda *of_three: (of_three[2], False),
-        lambda before, after, now: (max(before.revision + (before.status != after["status"]), now), False),
-        lambda before, after, now: (
-            before.revision if before.status == after["status"] else max(before.revision + 1, now),
-            False,
+        pytest.param(lambda before, after, now: before.revision + 1, id="begins anew after expiry"),  # noqa: ARG005
+        pytest.param(lambda before, after, now: now, id="is a clock's"),  # noqa: ARG005
+        pytest.param(lambda before, after, now: max(before.revision, now), id="may stay"),  # noqa: ARG005
+        pytest.param(
+            lambda before, after, now: before.revision if before.status == after["status"] else now,
+            id="is the status's",
         ),
     ],
-    ids=["begins anew after expiry", "is a clock's", "may stay", "is the status's"],
 )
-def test_the_model_catches_a_revision_that(monkeypatch: pytest.MonkeyPatch, revised: Any) -> None:
+def test_the_model_catches_a_revision_that(
+    monkeypatch: pytest.MonkeyPatch, wrong: Callable[[Row, Mapping[str, Any], int], int]
+) -> None:
+    right = catalog._revised
+
+    def revised(before: Row, after: Mapping[str, Any], now: int) -> tuple[int, bool]:
+        revision, backfilled = right(before, after, now)
+        return revision if revision == before.revision else wrong(before, after, now), backfilled
+
     monkeypatch.setattr(catalog, "_revised", revised)
     assert_caught(Protocol())
 
