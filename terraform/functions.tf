@@ -1,15 +1,16 @@
 # What the functions have in common: the layer that they import from, and what each is given.
 
 locals {
-  functions = concat(["thumbnailer"], var.reconcile == null ? [] : ["reconciler"])
+  functions = concat(["thumbnailer"], var.reconcile == null ? [] : ["reconciler"], keys(local.publishers))
 
   # A file, or an object in S3.
   archives = {
     for part in concat(local.functions, ["layer"]) : part => {
-      file   = var.archives.mode == "folder" ? "${var.archives.folder}/${part}.zip" : null
-      object = var.archives.mode == "s3" ? merge({ bucket = var.archives.s3.bucket }, var.archives.s3[part]) : null
+      file   = var.archives.mode == "folder" ? "${var.archives.folder}/${local.built_as[part]}.zip" : null
+      object = var.archives.mode == "s3" ? merge({ bucket = var.archives.s3.bucket }, var.archives.s3[local.built_as[part]]) : null
     }
   }
+  built_as     = { for part in concat(local.functions, ["layer"]) : part => contains(keys(local.publishers), part) ? "publisher" : part }
   layer_file   = local.archives["layer"].file
   layer_object = local.archives["layer"].object
   layer_arn    = var.archives.layer == "create" ? one(values(aws_lambda_layer_version.imaging)[*].arn) : var.archives.layer_arn

@@ -9,9 +9,10 @@ module "encryption" {
   existing_key_arn     = var.kms_key_arn
   sender               = local.sender
   existing_log_key_arn = var.log_kms_key_arn
-  log_group_arns       = values(local.log_group_arns)
+  log_group_arns       = concat(values(local.log_group_arns), local.archive_log_group_arns)
   further_statements   = local.access_statements["kms_key"]
   distribution_arns    = local.distribution_arns
+  event_bus_arn        = local.bus_mode == "create" ? local.event_bus_arn : null
   deletion_window_days = var.deletion_protection ? 30 : 7 # the longest and the shortest that KMS knows
   tags                 = var.tags
 }
@@ -117,6 +118,25 @@ module "reconciler" {
   tags                = var.tags
 }
 
+module "publisher" {
+  source   = "./modules/publisher"
+  for_each = local.publishers
+
+  function     = local.function_basics[each.key]
+  aws          = local.aws
+  description  = each.value.description
+  deployment   = var.name
+  destination  = merge(local.destinations[each.value.destination], { name = each.value.destination })
+  stream_arn   = module.catalog.stream_arn
+  table_arn    = module.catalog.table_arn
+  backfills    = each.value.backfills
+  retries      = each.value.retries
+  parked       = { bucket_arn = module.parked_bucket["on"].arn }
+  kms_key_arns = concat([module.encryption.key_arn], module.encryption.kept_key_arns, var.encryption.former_key_arns)
+  tracing      = var.tracing.mode
+  tags         = var.tags
+}
+
 # Where thumbnails are served from. Unversioned on purpose: a thumbnail can be rendered again, and when its source is
 # deleted no copy of it may stay behind.
 module "thumbnails_bucket" {
@@ -157,6 +177,7 @@ module "catalog" {
   table_name          = local.names["catalog_table"]
   kms_key_arn         = module.encryption.key_arn
   deletion_protection = var.deletion_protection
+  streamed            = length(local.publishers) > 0
   tags                = var.tags
 }
 
@@ -218,6 +239,17 @@ module "observability" {
     table_name          = module.catalog.table_name
     failures_index_name = module.catalog.failures_index_name
   }
+  publishers = {
+    for key, publisher in local.publishers : publisher.destination => {
+      name             = module.publisher[key].function.name
+      log_group_name   = module.publisher[key].function.log_group_name
+      mapping_uuid     = module.publisher[key].mapping.uuid
+      record_age_hours = publisher.retries.record_age_hours
+      parked_bucket    = module.parked_bucket["on"].name
+      what             = publisher.what
+    }
+  }
+  changes        = one([for stream in local.change_stream[*] : { stream_name = stream.name, archive = local.archive }])
   topics         = module.alerting.topics
   thresholds     = var.alarm_thresholds
   runbook_url    = var.runbook_url
@@ -256,4 +288,15 @@ module "operator" {
   tested_alarms      = [for name in ["catalog-throttles", "notifications-failed", "pipeline-failing"] : "${var.name}-${name}"] # see thumbctl channels
   other_kms_key_arns = local.other_kms_key_arns
   rule_arn           = local.through_eventbridge ? local.uploads_rule_arn : null
+
+  announcing = one([
+    for parked in module.parked_bucket : {
+      function_arns             = [for publisher in module.publisher : publisher.function.arn]
+      mapping_arns              = [for publisher in module.publisher : publisher.mapping.arn]
+      event_bus_arn             = local.event_bus_arn
+      change_stream_arn         = local.destinations["changes"].arn
+      change_stream_kms_key_arn = local.destinations["changes"].kms_key_arn
+      parked_bucket_arn         = parked.arn
+    }
+  ])
 }

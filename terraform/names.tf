@@ -14,6 +14,8 @@ locals {
       # Taken worldwide, hence the account and the region.
       uploads_bucket    = { full = "${var.name}-uploads-${local.aws.account_id}-${local.aws.region}", most = 63 }
       thumbnails_bucket = { full = "${var.name}-thumbnails-${local.aws.account_id}-${local.aws.region}", most = 63 }
+      archive_bucket    = { full = "${var.name}-archive-${local.aws.account_id}-${local.aws.region}", most = 63 }
+      parked_bucket     = { full = "${var.name}-parked-${local.aws.account_id}-${local.aws.region}", most = 63 }
 
       # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html
       work_queue        = { full = "${var.name}-work", most = 80 }
@@ -23,12 +25,18 @@ locals {
       # https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutRule.html
       uploads_rule = { full = "${var.name}-uploads", most = 64 }
 
+      # https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_CreateEventBus.html
+      event_bus = { full = var.name, most = 256 }
+
       # A role is called like the function that it belongs to: both may have as many characters.
       # https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html
       # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
-      thumbnailer   = { full = "${var.name}-thumbnailer", most = 64 }
-      reconciler    = { full = "${var.name}-reconciler", most = 64 }
-      schedule_role = { full = "${var.name}-reconciler-schedule", most = 64 }
+      thumbnailer = { full = "${var.name}-thumbnailer", most = 64 }
+      reconciler  = { full = "${var.name}-reconciler", most = 64 }
+      publisher   = { full = "${var.name}-publisher", most = 64 }
+
+      change_publisher = { full = "${var.name}-change-publisher", most = 64 }
+      schedule_role    = { full = "${var.name}-reconciler-schedule", most = 64 }
 
       # https://docs.aws.amazon.com/lambda/latest/api/API_PublishLayerVersion.html
       layer = { full = "${var.name}-imaging", most = 140 }
@@ -36,6 +44,24 @@ locals {
       # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_CreateLogGroup.html
       thumbnailer_logs = { full = "/aws/lambda/${var.name}-thumbnailer", most = 512 }
       reconciler_logs  = { full = "/aws/lambda/${var.name}-reconciler", most = 512 }
+      publisher_logs   = { full = "/aws/lambda/${var.name}-publisher", most = 512 }
+
+      change_publisher_logs = { full = "/aws/lambda/${var.name}-change-publisher", most = 512 }
+
+      # https://docs.aws.amazon.com/kinesis/latest/APIReference/API_CreateStream.html
+      change_stream = { full = "${var.name}-changes", most = 128 }
+
+      # https://docs.aws.amazon.com/firehose/latest/APIReference/API_CreateDeliveryStream.html
+      archive      = { full = "${var.name}-archive", most = 64 }
+      archive_role = { full = "${var.name}-archive", most = 64 }
+      archive_logs = { full = "/aws/kinesisfirehose/${var.name}-archive", most = 512 }
+
+      # Athena takes letters, digits and underscores without quotes, and a deployment's name has no underscore of its own.
+      # https://docs.aws.amazon.com/athena/latest/ug/tables-databases-columns-names.html
+      archive_database = { full = replace("${var.name}-archive", "-", "_"), most = 255 }
+
+      # https://docs.aws.amazon.com/athena/latest/APIReference/API_CreateWorkGroup.html
+      archive_workgroup = { full = "${var.name}-archive", most = 128 }
 
       # https://docs.aws.amazon.com/scheduler/latest/APIReference/API_CreateScheduleGroup.html
       schedule_group = { full = var.name, most = 64 }

@@ -78,6 +78,36 @@ output "failures_index_name" {
   value       = module.catalog.failures_index_name
 }
 
+output "event_bus_arn" {
+  description = "ARN of the bus that images are announced on, which a rule takes for event_bus_name. Null where nothing is announced."
+  value       = local.event_bus_arn
+}
+
+output "publishers" {
+  description = "The functions that announce what changed in the catalog, by where they do (events, changes): the name of each (function_name), of its log group (log_group_name), and the identifier of the mapping from the stream to it (event_source_mapping_uuid)."
+  value       = local.publisher_outputs
+}
+
+output "parked_bucket" {
+  description = "Name of the bucket that holds the batches which could not be announced. Null where nothing is announced."
+  value       = one(values(module.parked_bucket)[*].name)
+}
+
+output "table_stream_arn" {
+  description = "ARN of the stream of the catalog's changes. Null where nothing is announced."
+  value       = length(local.publishers) == 0 ? null : module.catalog.stream_arn
+}
+
+output "change_stream" {
+  description = "The change stream: its name, its arn, and the key that it is encrypted with (kms_key_arn). Null where there is none."
+  value       = local.change_stream
+}
+
+output "archive" {
+  description = "The archive of the change stream: its bucket_name, Firehose's delivery_name, database_name and table_name of Glue, and Athena's workgroup_name. Null where there is none."
+  value       = local.archive
+}
+
 output "topic_arns" {
   description = "ARNs of the topics by tier: failures, warning and critical."
   value       = { for tier, topic in module.alerting.topics : tier => topic.arn }
@@ -163,6 +193,11 @@ output "operator_policy_json" {
   value       = module.operator.policy_json
 }
 
+output "operator_events_policy_json" {
+  description = "Policy for whoever operates it with thumbctl events, on top of operator_policy_json. It is attached to nobody. Null where nothing is announced."
+  value       = module.operator.announcing_policy_json
+}
+
 output "access_policies" {
   description = "Policies for whoever uploads images (uploaders) and whoever fetches thumbnails (readers): all that they need, and no more. They are attached to nobody; with access, the policies of buckets and key say the same."
   value       = local.access_policies
@@ -174,6 +209,6 @@ output "key_policies" {
 }
 
 output "owner_policies" {
-  description = "What the owners of what was there before have to allow, as policies by uploads_bucket, uploads_kms_key, thumbnails_bucket, kms_key, log_kms_key and alert_topics/<tier>; of each, what is not the deployment's own. uploads_kms_key is for the key of a bucket that has one. They are attached to nothing."
+  description = "What the owners of what was there before have to allow, as policies by uploads_bucket, uploads_kms_key, thumbnails_bucket, kms_key, log_kms_key, event_bus and alert_topics/<tier>; of each, what is not the deployment's own. uploads_kms_key is for the key of a bucket that has one. They are attached to nothing."
   value       = local.owner_policies
 }

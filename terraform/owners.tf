@@ -12,6 +12,7 @@ locals {
     var.uploads_bucket.mode == "create" ? {} : { uploads_kms_key = local.uploads_key_policy },
     var.thumbnails_bucket.mode == "create" ? {} : { thumbnails_bucket = local.thumbnails_bucket_policy },
     local.key_policies,
+    local.bus_mode == "existing" ? { event_bus = local.event_bus_policy } : {},
     { for tier, policy in module.alerting.owner_policies : "alert_topics/${tier}" => policy },
   )
 
@@ -40,7 +41,7 @@ locals {
           Principal = { AWS = local.account_arn }
           Action    = ["s3:ListBucket", "s3:ListBucketVersions"]
           Resource  = local.uploads_bucket_arn
-          Condition = { ArnEquals = { "aws:PrincipalArn" = values(local.role_arns) } }
+          Condition = { ArnEquals = { "aws:PrincipalArn" = [for function, arn in local.role_arns : arn if !contains(keys(local.publishers), function)] } }
         },
       ],
       # Whoever applies the module writes the bucket's notifications.
@@ -69,6 +70,20 @@ locals {
         StringEquals = local.through_s3
       }
     }], local.key_access["uploaders"])
+  })
+
+  # In this account, the function's own policy does: it is a bus of another one that has to let it in.
+  # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-event-bus-permissions-manage.html
+  event_bus_policy = local.bus_mode != "existing" ? null : jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid       = "PublisherPuts"
+      Effect    = "Allow"
+      Principal = { AWS = local.account_arn }
+      Action    = "events:PutEvents"
+      Resource  = local.event_bus_arn
+      Condition = { ArnEquals = { "aws:PrincipalArn" = local.role_arns["publisher"] } }
+    }]
   })
 
   # As modules/bucket has it of a bucket that is made here.

@@ -5,7 +5,15 @@ locals {
   # tool is told here is an output too, of the same name and value, and thumbctl doctor misses it where it is not told.
   # The outputs are not taken from here: each would wait for all, and a caller who makes something of one of them that the
   # module is given in turn, such as a distribution of a bucket, would wait for ever.
-  tools = {
+  tools = merge(local.tools_always, local.tools_of_events)
+  tools_of_events = { for name, value in {
+    event_bus_arn    = local.event_bus_arn
+    publishers       = local.publisher_outputs
+    parked_bucket    = one(values(module.parked_bucket)[*].name)
+    table_stream_arn = module.catalog.stream_arn
+    change_stream    = local.change_stream
+  } : name => value if length(local.publishers) > 0 }
+  tools_always = {
     release                            = local.release
     source_bucket                      = module.ingest.bucket_name
     source_prefix                      = var.source_prefix
@@ -43,6 +51,10 @@ resource "aws_ssm_parameter" "tools" {
   description = "What tools have to know of the thumbnail pipeline ${var.name}."
   type        = "String"
   tags        = var.tags
+
+  # With publishers, there is more to tell than 4 KB hold, the most of what costs nothing, if names are long.
+  # https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-advanced-parameters.html
+  tier = length(local.publishers) > 0 ? "Advanced" : "Standard"
 
   # Not `value`, which plans would hide.
   insecure_value = jsonencode(local.tools)

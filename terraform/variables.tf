@@ -12,7 +12,7 @@ variable "name" {
 }
 
 variable "archives" {
-  description = "The zip files that `make package` builds for runtime and architecture. With mode folder, folder holds thumbnailer.zip, reconciler.zip and layer.zip. With mode s3, they are objects of a bucket in the deployment's region: the key of each, its version, and its SHA-256 in base64, by either of which a plan sees that it is another. With layer existing, layer_arn is a version of a layer that is there already, and none is made."
+  description = "The zip files that `make package` builds for runtime and architecture. With mode folder, folder holds thumbnailer.zip, reconciler.zip, publisher.zip and layer.zip. With mode s3, they are objects of a bucket in the deployment's region: the key of each, its version, and its SHA-256 in base64, by either of which a plan sees that it is another. With layer existing, layer_arn is a version of a layer that is there already, and none is made."
   type = object({
     mode   = optional(string, "folder")
     folder = optional(string)
@@ -20,6 +20,7 @@ variable "archives" {
       bucket      = string
       thumbnailer = object({ key = string, version = optional(string), sha256 = optional(string) })
       reconciler  = optional(object({ key = string, version = optional(string), sha256 = optional(string) }))
+      publisher   = optional(object({ key = string, version = optional(string), sha256 = optional(string) }))
       layer       = optional(object({ key = string, version = optional(string), sha256 = optional(string) }))
     }))
     layer     = optional(string, "create")
@@ -49,9 +50,10 @@ variable "archives" {
 
   validation {
     condition = var.archives.s3 == null ? true : (
-      (var.archives.layer == "existing" || var.archives.s3.layer != null) && (var.reconcile == null || var.archives.s3.reconciler != null)
+      (var.archives.layer == "existing" || var.archives.s3.layer != null) && (var.reconcile == null || var.archives.s3.reconciler != null) &&
+      ((var.events == null && var.changes == null) || var.archives.s3.publisher != null)
     )
-    error_message = "archives.s3 must name the layer's object, unless the layer is there already, and with reconcile the reconciler's."
+    error_message = "archives.s3 must name the layer's object, unless the layer is there already, with reconcile the reconciler's, and with events or changes the publisher's."
   }
 }
 
@@ -648,7 +650,7 @@ variable "retry_denied_seconds" {
 }
 
 variable "retention" {
-  description = "Days for which things are kept: messages (queue_days) and dead letters (dlq_days), logs, tombstones of deleted sources, overwritten or deleted uploads (noncurrent_days), and parts of uploads that were never completed."
+  description = "Days for which things are kept: messages (queue_days) and dead letters (dlq_days), logs, tombstones of deleted sources, overwritten or deleted uploads (noncurrent_days), parts of uploads that were never completed, and parked batches of events (parked_days)."
   type = object({
     queue_days             = optional(number, 4)
     dlq_days               = optional(number, 14)
@@ -656,6 +658,7 @@ variable "retention" {
     tombstone_days         = optional(number, 30)
     noncurrent_days        = optional(number, 30)
     incomplete_upload_days = optional(number, 7)
+    parked_days            = optional(number, 90)
   })
   default = {}
 
@@ -692,6 +695,137 @@ variable "retention" {
 }
 
 # Who hears of it
+
+variable "events" {
+  description = "Completion events: each image that is ready, has failed or is gone is announced on a bus of EventBridge, at least once, in the form that docs/events.md describes. The bus is made (mode create), or was there before (existing) and is named by its arn. With backfills false, nobody is told of what a backfill made, and nothing is paid for it. What the bus does not take is tried again, so often (attempts) and for so long (record_age_hours); then it is parked in a bucket, and an alarm tells. With null, nothing is announced, and nothing is there for it."
+  type = object({
+    bus = optional(object({
+      mode = optional(string, "create")
+      arn  = optional(string)
+    }), {})
+    backfills        = optional(bool, true)
+    attempts         = optional(number, 100)
+    record_age_hours = optional(number, 6)
+  })
+  default = null
+
+  validation {
+    condition     = var.events == null ? true : contains(["create", "existing"], var.events.bus.mode) && (var.events.bus.mode == "existing") == (var.events.bus.arn != null)
+    error_message = "events.bus.mode must be create, or existing with the arn of the bus that was there before."
+  }
+
+  validation {
+    # Events are put on a bus of the own region; from there, rules send them to others.
+    # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cross-region.html
+    condition = try(var.events.bus.arn, null) == null ? true : (
+      can(regex("^arn:[a-z-]+:events:[a-z0-9-]+:[0-9]{12}:event-bus/[A-Za-z0-9._-]{1,256}$", var.events.bus.arn)) &&
+      try(split(":", var.events.bus.arn)[3] == data.aws_region.current.id, false)
+    )
+    error_message = "events.bus.arn must be the ARN of a bus in the deployment's own region, such as arn:aws:events:eu-central-1:123456789012:event-bus/default."
+  }
+
+  validation {
+    condition     = var.events == null ? true : var.events.attempts >= 1 && var.events.attempts <= 1000 && floor(var.events.attempts) == var.events.attempts
+    error_message = "events.attempts must be a whole number from 1 to 1000: one image that cannot be announced holds up others until it is parked."
+  }
+
+  validation {
+    # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.html
+    condition     = var.events == null ? true : var.events.record_age_hours >= 1 && var.events.record_age_hours <= 18 && floor(var.events.record_age_hours) == var.events.record_age_hours
+    error_message = "events.record_age_hours must be a whole number from 1 to 18: after 24, the stream itself forgets, and nothing would be parked."
+  }
+}
+
+variable "changes" {
+  description = "The change stream for analytics: every completion event once more, as a record of a Kinesis data stream, in the order of each image. The stream is made (mode create), or was there before (existing) and is named by its arn; kms_key_arn is the key that it is encrypted with, if it is. One that is made has a capacity on-demand, which costs more than all else here while nothing happens, or provisioned with so many shards, and keeps records for retention_hours. With archive, Firehose writes Parquet to a bucket, a file after buffering_seconds at most, which is kept for so many days (for ever where none are said), and Athena has a table and saved queries, of which none may read more than query_gigabytes. backfills, attempts and record_age_hours are as of events. With null, there is none of it."
+  type = object({
+    stream = optional(object({
+      mode        = optional(string, "create")
+      arn         = optional(string)
+      kms_key_arn = optional(string)
+    }), {})
+    capacity = optional(object({
+      mode   = optional(string, "on-demand")
+      shards = optional(number)
+    }), {})
+    retention_hours = optional(number, 24)
+    archive = optional(object({
+      buffering_seconds = optional(number, 900)
+      days              = optional(number)
+      query_gigabytes   = optional(number, 100)
+    }))
+    backfills        = optional(bool, true)
+    attempts         = optional(number, 100)
+    record_age_hours = optional(number, 6)
+  })
+  default = null
+
+  validation {
+    condition     = var.changes == null ? true : contains(["create", "existing"], var.changes.stream.mode) && (var.changes.stream.mode == "existing") == (var.changes.stream.arn != null)
+    error_message = "changes.stream.mode must be create, or existing with the arn of the stream that was there before."
+  }
+
+  validation {
+    # https://docs.aws.amazon.com/firehose/latest/APIReference/API_KinesisStreamSourceConfiguration.html
+    condition = try(var.changes.stream.arn, null) == null ? true : (
+      can(regex("^arn:[a-z-]+:kinesis:[a-z0-9-]+:[0-9]{12}:stream/[A-Za-z0-9_.-]{1,128}$", var.changes.stream.arn)) &&
+      try(split(":", var.changes.stream.arn)[3] == data.aws_region.current.id, false)
+    )
+    error_message = "changes.stream.arn must be the ARN of a stream in the deployment's own region, such as arn:aws:kinesis:eu-central-1:123456789012:stream/images."
+  }
+
+  validation {
+    condition = try(var.changes.stream.kms_key_arn, null) == null ? true : (
+      var.changes.stream.mode == "existing" && can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$", var.changes.stream.kms_key_arn))
+    )
+    error_message = "changes.stream.kms_key_arn must be the ARN of the key, not of an alias, of a stream that was there before: one that is made has the deployment's."
+  }
+
+  validation {
+    condition = var.changes == null ? true : (
+      contains(["on-demand", "provisioned"], var.changes.capacity.mode) && (var.changes.capacity.mode == "provisioned") == (var.changes.capacity.shards != null)
+    )
+    error_message = "changes.capacity.mode must be on-demand, or provisioned with a number of shards."
+  }
+
+  validation {
+    condition     = try(var.changes.capacity.shards, null) == null ? true : var.changes.stream.mode == "create" && var.changes.capacity.shards >= 1 && floor(var.changes.capacity.shards) == var.changes.capacity.shards
+    error_message = "changes.capacity.shards must be a whole number from 1, of a stream that is made: how many another has is its owner's to say."
+  }
+
+  validation {
+    # https://docs.aws.amazon.com/kinesis/latest/APIReference/API_IncreaseStreamRetentionPeriod.html
+    condition     = var.changes == null ? true : var.changes.retention_hours >= 24 && var.changes.retention_hours <= 8760 && floor(var.changes.retention_hours) == var.changes.retention_hours
+    error_message = "changes.retention_hours must be a whole number from 24 to 8760, a year."
+  }
+
+  validation {
+    # https://docs.aws.amazon.com/firehose/latest/APIReference/API_BufferingHints.html
+    condition     = try(var.changes.archive, null) == null ? true : var.changes.archive.buffering_seconds >= 60 && var.changes.archive.buffering_seconds <= 900 && floor(var.changes.archive.buffering_seconds) == var.changes.archive.buffering_seconds
+    error_message = "changes.archive.buffering_seconds must be a whole number from 60, which makes many small files, to 900."
+  }
+
+  validation {
+    condition     = try(var.changes.archive.days, null) == null ? true : var.changes.archive.days >= 1 && floor(var.changes.archive.days) == var.changes.archive.days
+    error_message = "changes.archive.days must be a whole number from 1."
+  }
+
+  validation {
+    condition     = try(var.changes.archive, null) == null ? true : var.changes.archive.query_gigabytes >= 1 && floor(var.changes.archive.query_gigabytes) == var.changes.archive.query_gigabytes
+    error_message = "changes.archive.query_gigabytes must be a whole number from 1."
+  }
+
+  validation {
+    condition     = var.changes == null ? true : var.changes.attempts >= 1 && var.changes.attempts <= 1000 && floor(var.changes.attempts) == var.changes.attempts
+    error_message = "changes.attempts must be a whole number from 1 to 1000: one image that cannot be announced holds up others until it is parked."
+  }
+
+  validation {
+    # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.html
+    condition     = var.changes == null ? true : var.changes.record_age_hours >= 1 && var.changes.record_age_hours <= 18 && floor(var.changes.record_age_hours) == var.changes.record_age_hours
+    error_message = "changes.record_age_hours must be a whole number from 1 to 18: after 24, the catalog's stream itself forgets, and nothing would be parked."
+  }
+}
 
 variable "alert_subscriptions" {
   description = "Who hears of failures and alarms, by a name of your choice. E-mail waits for a human to confirm it, and is no alarm until then."
@@ -939,7 +1073,7 @@ variable "function_environment" {
       "RETRY_FIRST_SECONDS", "SOURCE_BUCKET", "TIMEOUT_SECONDS", "IMAGES_AT_ONCE", "RENDERS_AT_ONCE",
       "WRITES_AT_ONCE", "DIGESTS_TABLE", "DIGEST_WINDOW_SECONDS", "RUNBOOK_URL", "DEBUG_SAMPLE_RATE",
       "CURSOR_PARAMETER", "METRICS_FUNCTION", "PROPAGATE_DELETIONS", "CACHE_CONTROL", "RETRY_DENIED_SECONDS",
-      "MAX_RECEIVE_COUNT", "KEY_IDS",
+      "MAX_RECEIVE_COUNT", "KEY_IDS", "DESTINATION", "DEPLOYMENT", "EVENT_BUS_NAME", "STREAM_ARN",
     ])) == 0
     error_message = "function_environment must not set what the module sets itself: use the input for it."
   }
@@ -1153,7 +1287,7 @@ variable "permissions_boundary_arn" {
 }
 
 variable "vpc" {
-  description = "Subnets and security groups that the functions work in. From there they have to reach S3, DynamoDB, SQS, SNS and X-Ray, and with reconcile Systems Manager, through endpoints or a NAT gateway. With null, they are in no VPC."
+  description = "Subnets and security groups that the functions work in. From there they have to reach S3, DynamoDB, SQS, SNS and X-Ray, with reconcile Systems Manager, with events EventBridge and with changes Kinesis, through endpoints or a NAT gateway. With null, they are in no VPC."
   type = object({
     subnet_ids         = set(string)
     security_group_ids = set(string)

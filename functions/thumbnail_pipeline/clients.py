@@ -25,7 +25,7 @@ _ATTEMPTS = 3
 _CONNECT_SECONDS = 1
 
 
-def _client_config(deadline: float, connections: int) -> ClientConfig:
+def client_config(deadline: float, connections: int) -> ClientConfig:
     """Let one call, retries included, take `deadline` seconds at most, and keep `connections` open.
 
     The SDK's own retries cover short faults. For longer ones the message goes back to the queue, so that one slow call
@@ -87,20 +87,20 @@ class Clients:
         """
         session = boto3.session.Session()
         return cls(
-            s3=session.client("s3", config=_client_config(deadline, s3_connections)),
-            dynamodb=session.client("dynamodb", config=_client_config(deadline, dynamodb_connections)),
+            s3=session.client("s3", config=client_config(deadline, s3_connections)),
+            dynamodb=session.client("dynamodb", config=client_config(deadline, dynamodb_connections)),
             _deadline=deadline,
         )
 
     @cached_property
     def sns(self) -> SNSClient:
         """For digests of failures."""
-        return boto3.session.Session().client("sns", config=_client_config(self._deadline, 1))
+        return boto3.session.Session().client("sns", config=client_config(self._deadline, 1))
 
     @cached_property
     def sqs(self) -> SQSClient:
         """For the delay of messages that must come back."""
-        return boto3.session.Session().client("sqs", config=_client_config(self._deadline, 1))
+        return boto3.session.Session().client("sqs", config=client_config(self._deadline, 1))
 
 
 def code_of(error: ClientError) -> str:

@@ -12,7 +12,8 @@ import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from thumbnail_pipeline.images import Image, StoredThumbnail
 from thumbnail_pipeline.outcomes import Status
@@ -34,6 +35,8 @@ Only FAILED rows carry its keys: `failure_shard`, two decimal digits, and `faile
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-indexes-gsi-sharding.html
 """
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
 KEYS_A_CALL = 100
 """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html"""
 
@@ -49,6 +52,8 @@ _ATTRIBUTES = (
     "claim",
     "fence",
     "processed_at",
+    "revision",
+    "backfilled",
 )
 _THUMBNAILS = "renditions"
 _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 0.1, 5.0
@@ -93,6 +98,35 @@ class Row:
     def claimed(self) -> bool:
         """Whether a newer event than the one that the row shows is being applied, or its worker died."""
         return self.claim > self.sequencer
+
+    @property
+    def revision(self) -> int:
+        """Grows whenever what is announced of the image changes (see `completion`): milliseconds since 1970.
+
+        Most often that is when the row was written. The attribute is there only where it is not: where nothing new was
+        written, or the clock was behind. So a row of a release without revisions has one too. 0 while nothing is
+        committed.
+        """
+        if "revision" in self.attributes:
+            return int(self.attributes["revision"])
+        if self.processed_at is None:
+            return 0
+        return (datetime.fromisoformat(self.processed_at) - _EPOCH) // timedelta(milliseconds=1)
+
+    @property
+    def backfilled(self) -> bool:
+        """Whether a backfill made this revision; what it finds deleted counts as deleted by its owner."""
+        return bool(self.attributes.get("backfilled"))
+
+
+def moment(milliseconds: int) -> datetime:
+    """Return a moment that is counted since 1970, as revisions are. Raises OverflowError."""
+    return _EPOCH + timedelta(milliseconds=milliseconds)
+
+
+def iso(moment_in_utc: datetime) -> str:
+    """Return how rows and events write a moment: 2026-01-02T03:04:05.678Z."""
+    return moment_in_utc.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def key_of(image: Image) -> dict[str, Any]:

@@ -38,6 +38,7 @@ _UNITS = {
     "ThumbnailBytes": "Bytes",
     "RenderTime": "Milliseconds",
     "Age": "Milliseconds",
+    "EventDelay": "Milliseconds",
     "MemoryUsed": "Megabytes",
     "Completeness": "Percent",
 }
@@ -186,15 +187,15 @@ def _threshold() -> str:
 class Metrics:
     """The metrics of one invocation: one document, and one more for each reason of failure.
 
-    metrics = Metrics()
+    metrics = Metrics("Ready", "Failed")
     metrics.add("SourceBytes", 1234)
     metrics.flush()
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *always: str) -> None:
+        """Sums with the names `always` are written even if they are 0, so that a ratio of them has data."""
         self._lock = threading.Lock()
-        # These two are always written, so that a ratio of them has data.
-        self._sums: Counter[str] = Counter(Ready=0, Failed=0)
+        self._sums: Counter[str] = Counter(dict.fromkeys(always, 0))
         self._highest: dict[str, float] = {}
         self._values: defaultdict[str, list[float]] = defaultdict(list)
         self._reasons: Counter[str] = Counter()

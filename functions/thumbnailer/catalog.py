@@ -13,10 +13,12 @@ How a worker gets its result into the row (the keys of the conditions are named 
 `fence` is a fencing token: it grows with every claim, so that a commit whose claim was taken over fails.
 `claim` is the sequencer of the newest event that anybody is applying, `sequencer` that of the newest
 applied. They differ while a worker is at it, or after one crashed; then its message comes back.
+`revision` grows whenever what is announced of the image changes: see `completion`.
 """
 
 from __future__ import annotations
 
+import time
 import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -26,11 +28,12 @@ from botocore.exceptions import ClientError
 
 from thumbnail_pipeline import ordering
 from thumbnail_pipeline.clients import code_of, errors_told_apart
+from thumbnail_pipeline.completion import is_news
 from thumbnail_pipeline.outcomes import Status
-from thumbnail_pipeline.rows import FAILURE_SHARDS, Row, decoded, key_of
+from thumbnail_pipeline.rows import FAILURE_SHARDS, Row, decoded, iso, key_of, moment
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import PutItemInputTypeDef
@@ -46,7 +49,7 @@ _STILL_AS_SEEN = "fence = :fence"
 _CLAIM = (
     "SET claim = :sequencer, fence = if_not_exists(fence, :zero) + :one, sequencer = if_not_exists(sequencer, :lowest)"
 )
-_KEEP = "SET sequencer = :sequencer, claim = :sequencer, etag = :etag, fence = fence + :one"
+_KEEP = "SET sequencer = :sequencer, claim = :sequencer, etag = :etag, revision = :revision, fence = fence + :one"
 _NEXT_FENCE = "SET fence = fence + :one"
 
 _CONDITION_FAILED = "ConditionalCheckFailedException"
@@ -84,9 +87,10 @@ class Catalog:
     row = catalog.commit(claimed, state)
     """
 
-    def __init__(self, dynamodb: DynamoDBClient, table: str) -> None:
+    def __init__(self, dynamodb: DynamoDBClient, table: str, clock: Callable[[], float] = time.time) -> None:
         self._dynamodb = dynamodb
         self._table = table
+        self._clock = clock
 
     def read(self, image: Image) -> Row | None:
         """Return the row as it is now, or None."""
@@ -124,11 +128,30 @@ class Catalog:
         Older events are stale from then on, and whoever is applying one cannot commit. Raises Superseded where the row
         has been claimed since, or a newer event has been applied.
         """
-        values = {":fence": {"N": str(row.fence)}, ":sequencer": {"S": sequencer}, ":etag": {"S": seen.etag}}
-        version = " REMOVE version_id"  # of an object that S3 denies, nobody knows it
-        if seen.version_id:
-            values[":version"], version = {"S": seen.version_id}, ", version_id = :version"
-        return self._claim(row.image, f"{_KEEP}{version}", f"{_STILL_AS_SEEN} AND {_NOTHING_NEWER_THAN_SAME}", values)
+        kept = {**row.attributes, "sequencer": sequencer, "etag": seen.etag, "version_id": seen.version_id}
+        revision, backfilled = _revised(row, kept, self._now())
+        # Of an object that S3 denies, nobody knows the version.
+        optional = {"version_id": seen.version_id, "backfilled": backfilled}
+        known = {name: value for name, value in optional.items() if value}
+        update = "".join([_KEEP, *(f", {name} = :{name}" for name in known)])
+        if unknown := [name for name in optional if name not in known]:
+            update += f" REMOVE {', '.join(unknown)}"
+        values: dict[str, Any] = {
+            "fence": row.fence,
+            "sequencer": sequencer,
+            "etag": seen.etag,
+            "revision": revision,
+            "written": row.processed_at,
+            **known,
+        }
+        # A commit leaves the fence as it is: what was read under another's claim may be another state by now.
+        condition = f"{_STILL_AS_SEEN} AND {_NOTHING_NEWER_THAN_SAME} AND processed_at = :written"
+        if "revision" in row.attributes:
+            values["seen"], condition = row.revision, f"{condition} AND revision = :seen"
+        else:
+            condition = f"{condition} AND attribute_not_exists(revision)"
+        stored = {f":{name}": _serialise(value) for name, value in values.items()}
+        return self._claim(row.image, update, condition, stored)
 
     def fence_off(self, row: Row) -> Row:
         """Make every commit fail that relies on an earlier claim, or on none.
@@ -170,6 +193,10 @@ class Catalog:
             except ClientError as error:
                 if code_of(error) != _CONDITION_FAILED:
                     raise
+
+    def _now(self) -> int:
+        """Milliseconds since 1970."""
+        return int(self._clock() * 1000)
 
     def _claim_as_seen(self, row: Row, update: str) -> Row:
         return self._claim(row.image, update, _STILL_AS_SEEN, {":fence": {"N": str(row.fence)}})
@@ -215,9 +242,16 @@ class Catalog:
             "settings_fingerprint": state.settings_fingerprint,
             "obsolete": [{"key": old.key, "etag": old.etag} for old in obsolete] or None,
         }
+        now = self._now()
+        revision, backfilled = _revised(claimed, item, now)
+        item |= {
+            "processed_at": iso(moment(now)),
+            "revision": None if revision == now else revision,
+            "backfilled": backfilled or None,
+        }
         if state.status is Status.FAILED:
             item["failure_shard"] = f"{zlib.crc32(image.key.encode()) % FAILURE_SHARDS:02d}"
-            item["failed_at"] = state.attributes["processed_at"]
+            item["failed_at"] = item["processed_at"]
         request: PutItemInputTypeDef = {
             "TableName": self._table,
             "Item": {name: _serialise(value) for name, value in item.items() if value is not None},
@@ -238,6 +272,19 @@ class Catalog:
                     return row
                 raise Superseded(row) from error
         return decoded(request["Item"])
+
+
+def _revised(before: Row, after: Mapping[str, Any], now: int) -> tuple[int, bool]:
+    """The revision of a row that becomes `after`, and whether a backfill made it.
+
+    It grows with every piece of news, whatever the clocks of workers say: a hybrid logical clock. After the expiry of a
+    tombstone nobody knows where it was, and by then more time has passed than clocks differ by.
+    """
+    # Only a backfill leaves an image the rank that it has.
+    backfilled = after["sequencer"] == before.sequencer and after["status"] != Status.DELETED
+    if is_news(before.attributes, {**after, "backfilled": backfilled}):
+        return max(before.revision + 1, now), backfilled
+    return before.revision, before.backfilled
 
 
 def _shows(row: Row, state: State) -> bool:

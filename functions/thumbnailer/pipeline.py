@@ -21,6 +21,7 @@ from thumbnail_pipeline.images import LONGEST_KEY_BYTES, thumbnail_key
 from thumbnail_pipeline.messages import Change
 from thumbnail_pipeline.ordering import Order
 from thumbnail_pipeline.outcomes import Reason, Status, Unapplied
+from thumbnail_pipeline.rows import iso
 from thumbnail_pipeline.settings import made_by
 from thumbnailer.catalog import State, Superseded
 from thumbnailer.refusals import Gone
@@ -411,7 +412,7 @@ class Pipeline:
             "size_bytes": source.size if source else event.size,
             "checksum": source.checksum if source else None,
             "content_type": source.content_type if source else None,
-            "created_at": _iso(source.created_at) if source else event.occurred_at or None,
+            "created_at": iso(source.created_at.astimezone(UTC)) if source else event.occurred_at or None,
             "milliseconds": round((time.monotonic() - result.started) * 1000),
             **_about_this_attempt(attempt),
         }
@@ -472,7 +473,6 @@ def _shows(row: Row, seen: Seen) -> bool:
 def _about_this_attempt(attempt: int) -> dict[str, Any]:
     return {
         "attempts": attempt,
-        "processed_at": _iso(datetime.now(UTC)),
         "trace_id": telemetry.trace_id(),
     }
 
@@ -504,7 +504,3 @@ def _outcome(image: Image, state: State, thumbnails: Sequence[Thumbnail]) -> Out
         source_bytes=state.attributes.get("size_bytes"),
         thumbnail_bytes=sum(len(each.data) for each in thumbnails) if thumbnails else None,
     )
-
-
-def _iso(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

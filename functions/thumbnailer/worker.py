@@ -181,7 +181,7 @@ class _Invocation:
     def __init__(self, request_id: str, patience: Patience) -> None:
         self.request_id = request_id
         self.patience = patience
-        self.metrics = telemetry.Metrics()
+        self.metrics = telemetry.Metrics("Ready", "Failed")
         self._lock = threading.Lock()
         self._in_flight = 0
 

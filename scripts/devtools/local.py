@@ -24,7 +24,7 @@ def _up(port: int | None) -> None:
             raise DevtoolsError(f"a local stack is up at {running.endpoint_url}: end it with 'make down'")
     shutil.rmtree(_HOME, ignore_errors=True)
     with terminate_as_interrupt(), contextlib.ExitStack() as undo:
-        created = stack.create(_HOME, port=port)
+        created = stack.create(_HOME, port=port, inputs={"events": {}})
         undo.callback(created.stop)
         stack.save(created, _STACK_FILE)
         with stack.step("starting the page", usually=2):

@@ -71,6 +71,11 @@ _COMMANDS: Final = {
         _MEND,
         "Look at the dead letters: messages that were tried too often, and what becomes of them.",
     ),
+    "events": (
+        "thumbctl.events.command:app",
+        _MEND,
+        "Look whether what becomes of images is announced, and announce again what may have been missed.",
+    ),
     "pause": (
         "thumbctl.pause:pause",
         _MEND,

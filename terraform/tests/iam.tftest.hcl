@@ -1,4 +1,4 @@
-# Every policy of the default deployment, whole: who may do what on which thing under which condition, so that whatever is
+# Every policy of a deployment with all its functions, whole: who may do what on which thing under which condition, so that whatever is
 # added to one of them is seen. What the emulator does not enforce, and tests/e2e/test_least_privilege.py lists, is held
 # here and nowhere else.
 
@@ -44,6 +44,16 @@ mock_provider "aws" {
     target = module.reconciler["on"].aws_ssm_parameter.cursor
     values = { arn = "arn:aws:ssm:eu-central-1:123456789012:parameter/thumbnail-pipeline/thumbs/reconcile" }
   }
+
+  override_resource {
+    target = module.parked_bucket["on"].aws_s3_bucket.this
+    values = { arn = "arn:aws:s3:::thumbs-parked-123456789012-eu-central-1" }
+  }
+
+  override_resource {
+    target = module.publisher["publisher"].module.function.aws_cloudwatch_log_group.this
+    values = { arn = "arn:aws:logs:eu-central-1:123456789012:log-group:/aws/lambda/thumbs-publisher" }
+  }
 }
 
 variables {
@@ -51,6 +61,7 @@ variables {
   archives      = { folder = "./tests/fixtures" }
   source_prefix = "photos/"
   reconcile     = { schedule = "rate(1 day)" }
+  events        = {}
 }
 
 run "roles" {
@@ -111,6 +122,28 @@ run "roles" {
     error_message = "The reconciler must be able to do this, and nothing else."
   }
 
+  # https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-eventsourcemapping.html#events-dynamodb-permissions
+  # https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html#dynamodb-on-failure-destinations
+  assert {
+    condition = {
+      for name, policy in module.publisher["publisher"].function.role.policies : name => [
+        for statement in jsondecode(policy).Statement :
+        "${statement.Effect} ${join(" ", flatten([statement.Action]))} on ${join(" ", flatten([statement.Resource]))}"
+      ]
+      } == {
+      announce    = ["Allow events:PutEvents on arn:aws:events:eu-central-1:123456789012:event-bus/thumbs"]
+      read-stream = ["Allow dynamodb:DescribeStream dynamodb:GetRecords dynamodb:GetShardIterator dynamodb:ListStreams on arn:aws:dynamodb:eu-central-1:123456789012:table/thumbs-catalog/stream/*"]
+      park = [
+        "Allow s3:PutObject on arn:aws:s3:::thumbs-parked-123456789012-eu-central-1/*",
+        "Allow s3:ListBucket on arn:aws:s3:::thumbs-parked-123456789012-eu-central-1",
+      ]
+      encryption = ["Allow kms:Decrypt on ${output.kms_key_arn}", "Allow kms:GenerateDataKey on ${output.kms_key_arn}"]
+      logs       = ["Allow logs:CreateLogStream logs:PutLogEvents on arn:aws:logs:eu-central-1:123456789012:log-group:/aws/lambda/thumbs-publisher:*"]
+      trace      = ["Allow xray:PutTraceSegments xray:PutTelemetryRecords on *"]
+    }
+    error_message = "The publisher must be able to do this, and nothing else."
+  }
+
   assert {
     condition = {
       for name, policy in module.reconciler["on"].schedule_role.policies : name => [
@@ -128,6 +161,7 @@ run "roles" {
       for role, policies in {
         thumbnailer = module.thumbnailer.function.role.policies
         reconciler  = module.reconciler["on"].function.role.policies
+        publisher   = module.publisher["publisher"].function.role.policies
         schedule    = module.reconciler["on"].schedule_role.policies
         } : merge([
           for name, policy in policies : {
@@ -146,6 +180,8 @@ run "roles" {
         }
       })
       "reconciler/encryption/0" = jsonencode({ StringEquals = { "kms:ViaService" = "dynamodb.eu-central-1.amazonaws.com" } })
+      "publisher/encryption/0"  = jsonencode({ StringEquals = { "kms:ViaService" = "dynamodb.eu-central-1.amazonaws.com" } })
+      "publisher/encryption/1"  = jsonencode({ StringEquals = { "kms:ViaService" = "s3.eu-central-1.amazonaws.com" } })
     }
     error_message = "Thumbnails must be listed one at a time, and the key be used through the services that store."
   }
@@ -158,6 +194,7 @@ run "roles" {
         for policy in concat(
           values(module.thumbnailer.function.role.policies),
           values(module.reconciler["on"].function.role.policies),
+          values(module.publisher["publisher"].function.role.policies),
           values(module.reconciler["on"].schedule_role.policies),
         ) :
         [for statement in jsondecode(policy).Statement : [
@@ -167,7 +204,7 @@ run "roles" {
         ]]
       ]) : action.is_wide ? "wide" : "narrow" => action.name...
       } == {
-      wide = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"]
+      wide = ["xray:PutTraceSegments", "xray:PutTelemetryRecords", "xray:PutTraceSegments", "xray:PutTelemetryRecords"]
       narrow = [
         "sns:Publish", "dynamodb:UpdateItem",
         "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem",
@@ -182,6 +219,11 @@ run "roles" {
         "kms:Decrypt",
         "s3:ListBucket", "s3:ListBucketVersions", "s3:ListBucket",
         "logs:CreateLogStream", "logs:PutLogEvents",
+        "events:PutEvents",
+        "kms:Decrypt", "kms:GenerateDataKey",
+        "logs:CreateLogStream", "logs:PutLogEvents",
+        "s3:PutObject", "s3:ListBucket",
+        "dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams",
         "lambda:InvokeFunction",
       ]
     }
@@ -193,11 +235,13 @@ run "roles" {
       for role, trust in {
         thumbnailer = module.thumbnailer.function.role.trust
         reconciler  = module.reconciler["on"].function.role.trust
+        publisher   = module.publisher["publisher"].function.role.trust
         schedule    = module.reconciler["on"].schedule_role.trust
       } : role => one(jsondecode(trust).Statement)
       } == {
       thumbnailer = { Effect = "Allow", Principal = { Service = "lambda.amazonaws.com" }, Action = "sts:AssumeRole" }
       reconciler  = { Effect = "Allow", Principal = { Service = "lambda.amazonaws.com" }, Action = "sts:AssumeRole" }
+      publisher   = { Effect = "Allow", Principal = { Service = "lambda.amazonaws.com" }, Action = "sts:AssumeRole" }
       schedule = {
         Effect    = "Allow"
         Principal = { Service = "scheduler.amazonaws.com" }
@@ -222,7 +266,7 @@ run "resources" {
       for name, policy in merge(
         { for queue, policy in module.ingest.policies : "ingest/${queue}" => policy },
         { for topic, policy in module.alerting.policies : "alerting/${topic}" => policy },
-        { thumbnails = one(values(module.thumbnails_bucket)[*].policy), key = module.encryption.policy },
+        { thumbnails = one(values(module.thumbnails_bucket)[*].policy), parked = one(values(module.parked_bucket)[*].policy), key = module.encryption.policy },
         ) : name => [
         for statement in jsondecode(policy).Statement :
         "${join(" ", values(statement.Principal))} may ${join(" ", flatten([statement.Action]))} on ${join(" ", flatten([statement.Resource]))}"
@@ -237,10 +281,13 @@ run "resources" {
       "alerting/warning"    = ["cloudwatch.amazonaws.com may sns:Publish on arn:aws:sns:eu-central-1:123456789012:thumbs-warning"]
       "alerting/critical"   = ["cloudwatch.amazonaws.com may sns:Publish on arn:aws:sns:eu-central-1:123456789012:thumbs-critical"]
       thumbnails            = []
+      parked                = []
       key = [
         "arn:aws:iam::123456789012:root may kms:* on *",
         "s3.amazonaws.com may kms:GenerateDataKey kms:Decrypt on *",
         "cloudwatch.amazonaws.com may kms:GenerateDataKey* kms:Decrypt on *",
+        "events.amazonaws.com may kms:GenerateDataKey kms:Decrypt on *",
+        "events.amazonaws.com may kms:DescribeKey on *",
         "logs.eu-central-1.amazonaws.com may kms:Encrypt kms:Decrypt kms:ReEncrypt* kms:GenerateDataKey* kms:DescribeKey on *",
       ]
     }
@@ -278,9 +325,12 @@ run "resources" {
           StringEquals = { "aws:SourceAccount" = "123456789012" }
         }),
         "null",
+        jsonencode({ StringEquals = { "kms:EncryptionContext:aws:events:event-bus:arn" = "arn:aws:events:eu-central-1:123456789012:event-bus/thumbs" } }),
+        "null",
         jsonencode({
           ArnEquals = {
             "kms:EncryptionContext:aws:logs:arn" = [
+              "arn:aws:logs:eu-central-1:123456789012:log-group:/aws/lambda/thumbs-publisher",
               "arn:aws:logs:eu-central-1:123456789012:log-group:/aws/lambda/thumbs-reconciler",
               "arn:aws:logs:eu-central-1:123456789012:log-group:/aws/lambda/thumbs-thumbnailer",
             ]
@@ -288,7 +338,7 @@ run "resources" {
         }),
       ]
     }
-    error_message = "A service must be let in for this deployment alone, except that CloudWatch may use the key without saying for whom."
+    error_message = "A service must be let in for this deployment alone, except that CloudWatch may use the key, and EventBridge look at it, without saying for whom."
   }
 
   # KMS itself answers nobody without TLS, so that its policy need not deny it.
@@ -298,7 +348,7 @@ run "resources" {
       for name, policy in merge(
         { for queue, policy in module.ingest.policies : "ingest/${queue}" => policy },
         { for topic, policy in module.alerting.policies : "alerting/${topic}" => policy },
-        { thumbnails = one(values(module.thumbnails_bucket)[*].policy) },
+        { thumbnails = one(values(module.thumbnails_bucket)[*].policy), parked = one(values(module.parked_bucket)[*].policy) },
         ) : name => [
         for statement in jsondecode(policy).Statement :
         "${statement.Principal} ${statement.Action} on ${join(" ", flatten([statement.Resource]))} ${jsonencode(statement.Condition)}"
@@ -313,6 +363,7 @@ run "resources" {
         "alerting/failures"   = "* sns:Publish on arn:aws:sns:eu-central-1:123456789012:thumbs-alerts"
         "alerting/warning"    = "* sns:Publish on arn:aws:sns:eu-central-1:123456789012:thumbs-warning"
         "alerting/critical"   = "* sns:Publish on arn:aws:sns:eu-central-1:123456789012:thumbs-critical"
+        parked                = "* s3:* on arn:aws:s3:::thumbs-parked-123456789012-eu-central-1 arn:aws:s3:::thumbs-parked-123456789012-eu-central-1/*"
         thumbnails            = "* s3:* on arn:aws:s3:::thumbs-thumbnails-123456789012-eu-central-1 arn:aws:s3:::thumbs-thumbnails-123456789012-eu-central-1/*"
       } : name => ["${denied} {\"Bool\":{\"aws:SecureTransport\":[\"false\"]}}"]
     }

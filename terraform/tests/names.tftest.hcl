@@ -3,6 +3,17 @@
 
 mock_provider "aws" {
   source = "./tests/mocks"
+
+  # The provider takes nothing but an ARN for where failures go.
+  override_resource {
+    target = module.parked_bucket["on"].aws_s3_bucket.this
+    values = { arn = "arn:aws:s3:::thumbs-parked-123456789012-eu-central-1" }
+  }
+
+  override_resource {
+    target = module.changes["on"].module.bucket["on"].aws_s3_bucket.this
+    values = { arn = "arn:aws:s3:::thumbs-archive-123456789012-eu-central-1" }
+  }
 }
 
 override_data {
@@ -14,6 +25,8 @@ variables {
   name      = "thumbs"
   archives  = { folder = "./tests/fixtures" }
   reconcile = { schedule = "rate(1 day)" }
+  events    = {}
+  changes   = { archive = {} }
   cdn       = {}
   tracing   = { sampling = { service_name = "uploader", rate = 0.1 } }
   chat_channels = {

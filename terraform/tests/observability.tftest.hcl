@@ -258,6 +258,146 @@ run "reconciler" {
   }
 }
 
+run "publishers" {
+  module {
+    source = "./modules/observability"
+  }
+
+  variables {
+    publishers = {
+      events = {
+        name             = "thumbs-publisher"
+        what             = "the bus"
+        log_group_name   = "/aws/lambda/thumbs-publisher"
+        mapping_uuid     = "14e0db71-5d35-4eb5-b481-8945cf9d10c2"
+        record_age_hours = 6
+        parked_bucket    = "thumbs-parked"
+      }
+      changes = {
+        name             = "thumbs-change-publisher"
+        what             = "the change stream"
+        log_group_name   = "/aws/lambda/thumbs-change-publisher"
+        mapping_uuid     = "14e0db71-5d35-4eb5-b481-8945cf9d10c3"
+        record_age_hours = 1
+        parked_bucket    = "thumbs-parked"
+      }
+    }
+  }
+
+  assert {
+    condition = {
+      for name, alarm in output.alarms : name => alarm.tier if can(regex("^thumbs-(events|changes)-", name))
+      } == {
+      thumbs-changes-failing       = "warning"
+      thumbs-changes-late          = "warning"
+      thumbs-changes-parked        = "warning"
+      thumbs-changes-stopped       = "warning"
+      thumbs-changes-late-critical = "critical"
+      thumbs-events-failing        = "warning"
+      thumbs-events-late           = "warning"
+      thumbs-events-parked         = "warning"
+      thumbs-events-stopped        = "warning"
+      thumbs-events-late-critical  = "critical"
+    } && strcontains(aws_cloudwatch_composite_alarm.messages_at_risk.alarm_rule, "ALARM(\"thumbs-events-late-critical\")")
+    error_message = "What keeps events from being announced must be warnings, and wake somebody up before they are parked."
+  }
+
+  assert {
+    condition = {
+      for short_name, alarm in aws_cloudwatch_metric_alarm.this : short_name => join(", ", concat(
+        [
+          for query in alarm.metric_query :
+          "${query.id} = ${query.metric[0].stat} of ${query.metric[0].namespace} ${query.metric[0].metric_name} by ${join(",", values(query.metric[0].dimensions))}" if length(query.metric) > 0
+        ],
+        [
+          one([for query in alarm.metric_query : query.expression if query.return_data == true]),
+          "at ${alarm.threshold}, ${alarm.datapoints_to_alarm} of ${alarm.evaluation_periods}, ${join(" ", distinct([for query in alarm.metric_query : query.metric[0].period if length(query.metric) > 0]))} s, ${alarm.treat_missing_data}",
+        ],
+      )) if startswith(short_name, "events-")
+      } == {
+      events-failing       = "errors = Sum of AWS/Lambda Errors by thumbs-publisher, refused = Sum of ThumbnailPipeline EventsFailed by thumbs-publisher, FILL(errors, 0) + FILL(refused, 0), at 1, 2 of 3, 300 s, notBreaching"
+      events-late          = "age = Maximum of AWS/Lambda IteratorAge by thumbs-publisher, age / 60000, at 15, 5 of 5, 60 s, notBreaching"
+      events-late-critical = "age = Maximum of AWS/Lambda IteratorAge by thumbs-publisher, age / 60000, at 180, 5 of 5, 60 s, notBreaching"
+      events-parked        = "dropped = Sum of AWS/Lambda DroppedEventCount by 14e0db71-5d35-4eb5-b481-8945cf9d10c2, parked = Sum of AWS/Lambda OnFailureDestinationDeliveredEventCount by 14e0db71-5d35-4eb5-b481-8945cf9d10c2, FILL(parked, 0) + FILL(dropped, 0), at 1, 1 of 1, 300 s, notBreaching"
+      events-stopped       = "deleted = Sum of ThumbnailPipeline Deleted by thumbs-thumbnailer, failed = Sum of ThumbnailPipeline Failed by thumbs-thumbnailer, polled = Sum of AWS/Lambda PolledEventCount by 14e0db71-5d35-4eb5-b481-8945cf9d10c2, ready = Sum of ThumbnailPipeline Ready by thumbs-thumbnailer, IF((FILL(ready, 0) + FILL(failed, 0) + FILL(deleted, 0)) > 0 AND FILL(polled, 0) == 0, 1, 0), at 1, 1 of 1, 3600 s, notBreaching"
+    }
+    error_message = "An alarm must go off long before the stream forgets, when nothing is read, and for a single record that was parked."
+  }
+
+  assert {
+    condition = toset(flatten([
+      for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : [
+        for metric in try(widget.properties.metrics, []) : "${metric[1]} by ${metric[2]}" if contains([var.publishers["events"].name, var.publishers["events"].mapping_uuid], try(metric[3], ""))
+      ]
+      ])) == toset([
+      "EventsPublished by Function", "EventsFailed by Function", "EventDelay by Function", "IteratorAge by FunctionName", "Errors by FunctionName",
+      "OnFailureDestinationDeliveredEventCount by EventSourceMappingUUID", "DroppedEventCount by EventSourceMappingUUID",
+    ]) && length(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets) == 29
+    error_message = "The dashboard must have a row each for what is announced, late and parked."
+  }
+}
+
+run "change_stream" {
+  module {
+    source = "./modules/observability"
+  }
+
+  variables {
+    changes = {
+      stream_name = "thumbs-changes"
+      archive = {
+        bucket_name    = "thumbs-archive"
+        delivery_name  = "thumbs-archive"
+        role_name      = "thumbs-archive"
+        log_group_name = "/aws/kinesisfirehose/thumbs-archive"
+        database_name  = "thumbs_archive"
+        table_name     = "events"
+      }
+    }
+  }
+
+  assert {
+    condition = { for name, alarm in output.alarms : name => alarm.tier if startswith(name, "thumbs-archive") || startswith(name, "thumbs-changes") } == {
+      thumbs-archive-failures  = "warning"
+      thumbs-archive-late      = "warning"
+      thumbs-changes-throttled = "warning"
+    } && length(output.alarms) == 21
+    error_message = "What goes wrong with the change stream and its archive must be warnings."
+  }
+
+  assert {
+    condition = {
+      for short_name in ["archive-failures", "archive-late", "changes-throttled"] : short_name => concat(
+        [
+          for query in aws_cloudwatch_metric_alarm.this[short_name].metric_query :
+          "${query.id} = ${query.metric[0].stat} of ${query.metric[0].namespace} ${query.metric[0].metric_name} ${join(" ", values(query.metric[0].dimensions))}" if length(query.metric) > 0
+        ],
+        [
+          one([for query in aws_cloudwatch_metric_alarm.this[short_name].metric_query : query.expression if query.return_data == true]),
+          "${aws_cloudwatch_metric_alarm.this[short_name].threshold}, ${aws_cloudwatch_metric_alarm.this[short_name].datapoints_to_alarm} of ${aws_cloudwatch_metric_alarm.this[short_name].evaluation_periods}",
+        ],
+      )
+      } == {
+      archive-failures = ["failed = Sum of AWS/Firehose FailedConversion.Records thumbs-archive", "FILL(failed, 0)", "1, 1 of 1"]
+      archive-late = [
+        "behind = Maximum of AWS/Firehose KinesisMillisBehindLatest thumbs-archive",
+        "fresh = Maximum of AWS/Firehose DeliveryToS3.DataFreshness thumbs-archive",
+        "put = Sum of AWS/Kinesis IncomingRecords thumbs-changes",
+        "read = Sum of AWS/Firehose DataReadFromKinesisStream.Records thumbs-archive",
+        "MAX([FILL(fresh, 0), FILL(behind, 0) / 1000, IF(FILL(put, 0) > 0 AND FILL(read, 0) == 0, 3600, 0)])",
+        "3600, 3 of 3",
+      ]
+      changes-throttled = ["refused = Sum of AWS/Kinesis WriteProvisionedThroughputExceeded thumbs-changes", "FILL(refused, 0)", "1, 5 of 10"]
+    }
+    error_message = "Somebody must hear of an archive that is not written, of a record that is not in it, and of a stream that takes too little."
+  }
+
+  assert {
+    condition     = length(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets) == 26
+    error_message = "The dashboard must have a row for it."
+  }
+}
+
 run "messages" {
   module {
     source = "./modules/observability"
@@ -276,7 +416,18 @@ run "messages" {
       for tier in ["failures", "warning", "critical"] :
       tier => { arn = "arn:aws:sns:eu-central-1:123456789012:${tier}", name = join("", [for number in range(256) : "t"]) }
     }
-    reconciler  = { name = "a-name-that-is-of-just-forty-characters0-reconciler", schedule_group_name = "a-name-that-is-of-just-forty-characters0" }
+    reconciler = { name = "a-name-that-is-of-just-forty-characters0-reconciler", schedule_group_name = "a-name-that-is-of-just-forty-characters0" }
+    changes = {
+      stream_name = "a-name-that-is-of-just-forty-characters0-changes"
+      archive = {
+        bucket_name    = join("", [for number in range(63) : "b"])
+        delivery_name  = "a-name-that-is-of-just-forty-characters0-archive"
+        role_name      = "a-name-that-is-of-just-forty-characters0-archive"
+        log_group_name = "/aws/kinesisfirehose/a-name-that-is-of-just-forty-characters0-archive"
+        database_name  = "a_name_that_is_of_just_forty_characters0_archive"
+        table_name     = "events"
+      }
+    }
     runbook_url = "https://wiki.example.com/${join("", [for number in range(175) : "r"])}"
   }
 

@@ -108,6 +108,48 @@ run "policy" {
   }
 }
 
+run "announcing" {
+  command = plan
+
+  module {
+    source = "./modules/operator"
+  }
+
+  variables {
+    announcing = {
+      function_arns             = ["arn:aws:lambda:eu-central-1:123456789012:function:thumbs-publisher"]
+      mapping_arns              = ["arn:aws:lambda:eu-central-1:123456789012:event-source-mapping:3"]
+      event_bus_arn             = "arn:aws:events:eu-central-1:123456789012:event-bus/thumbs"
+      change_stream_arn         = "arn:aws:kinesis:eu-central-1:123456789012:stream/thumbs-changes"
+      change_stream_kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/theirs"
+      parked_bucket_arn         = "arn:aws:s3:::parked"
+    }
+  }
+
+  assert {
+    condition = {
+      for statement in jsondecode(output.announcing_policy_json).Statement :
+      statement.Sid => join(" ", concat([statement.Effect], flatten([statement.Action]), ["on"], flatten([statement.Resource])))
+      } == {
+      ReadPublishers  = "Allow lambda:GetEventSourceMapping lambda:GetFunctionConfiguration on ${var.announcing.function_arns[0]} ${var.announcing.mapping_arns[0]}"
+      ReadOutbox      = "Allow dynamodb:Scan on ${var.catalog.table_arn}"
+      ListParked      = "Allow s3:ListBucket on arn:aws:s3:::parked"
+      ResendParked    = "Allow s3:DeleteObject s3:GetObject on arn:aws:s3:::parked/*"
+      AnnounceEvents  = "Allow events:PutEvents on ${var.announcing.event_bus_arn}"
+      AnnounceChanges = "Allow kinesis:PutRecords on ${var.announcing.change_stream_arn}"
+      EncryptChanges  = "Allow kms:GenerateDataKey on arn:aws:kms:eu-central-1:123456789012:key/theirs"
+    }
+    error_message = "Who announces again must be allowed this, and nothing else."
+  }
+
+  assert {
+    condition = one([
+      for statement in jsondecode(output.announcing_policy_json).Statement : statement.Condition if can(statement.Condition)
+    ]) == { StringEquals = { "kms:ViaService" = "kinesis.eu-central-1.amazonaws.com" } }
+    error_message = "The stream's key must be usable through the stream, and in no other way."
+  }
+}
+
 run "whole_bucket" {
   command = plan
 

@@ -18,6 +18,12 @@ mock_provider "aws" {
     target = module.alerting.aws_sns_topic.this["critical"]
     values = { arn = "arn:aws:sns:eu-central-1:123456789012:thumbs-critical" }
   }
+
+  # The provider takes nothing but an ARN for where failures go.
+  override_resource {
+    target = module.parked_bucket["on"].aws_s3_bucket.this
+    values = { arn = "arn:aws:s3:::thumbs-parked-123456789012-eu-central-1" }
+  }
 }
 
 variables {
@@ -261,6 +267,105 @@ run "reconciler" {
   }
 }
 
+run "nothing_is_announced_unless_asked_to" {
+  assert {
+    condition = (
+      length(module.publisher) == 0 && length(module.parked_bucket) == 0 && length(aws_cloudwatch_event_bus.this) == 0 &&
+      !strcontains(module.encryption.policy, "events.amazonaws.com") && !strcontains(aws_ssm_parameter.tools.insecure_value, "publishers") &&
+      output.event_bus_arn == null && output.publishers == {} && output.parked_bucket == null && output.table_stream_arn == null
+    )
+    error_message = "Events cost money: they must be asked for, and leave no trace otherwise."
+  }
+}
+
+run "events" {
+  variables {
+    events    = { backfills = false, attempts = 7, record_age_hours = 3 }
+    retention = { parked_days = 8 }
+  }
+
+  assert {
+    condition = (
+      output.event_bus_arn == "arn:aws:events:eu-central-1:123456789012:event-bus/thumbs" &&
+      aws_cloudwatch_event_bus.this["on"].name == "thumbs" && aws_cloudwatch_event_bus.this["on"].kms_key_identifier == output.kms_key_arn
+    )
+    error_message = "The bus must be called like the deployment, and be encrypted with its key."
+  }
+
+  assert {
+    condition = module.publisher["publisher"].function.environment == tomap({
+      DESTINATION     = "events"
+      DEPLOYMENT      = "thumbs"
+      TIMEOUT_SECONDS = "60"
+      EVENT_BUS_NAME  = output.event_bus_arn
+    })
+    error_message = "The publisher must be told where to announce, and for which deployment."
+  }
+
+  assert {
+    condition = output.publishers == {
+      events = {
+        function_name             = "thumbs-publisher"
+        log_group_name            = "/aws/lambda/thumbs-publisher"
+        event_source_mapping_uuid = module.publisher["publisher"].mapping.uuid
+      }
+    } && output.table_stream_arn == module.catalog.stream_arn && output.parked_bucket == "thumbs-parked-123456789012-eu-central-1"
+    error_message = "The outputs must tell who announces, what of, and where the rest is."
+  }
+
+  assert {
+    condition = { for name in ["event_bus_arn", "publishers", "parked_bucket", "table_stream_arn"] : name => jsonencode(jsondecode(aws_ssm_parameter.tools.insecure_value)[name]) } == {
+      event_bus_arn    = jsonencode(output.event_bus_arn)
+      publishers       = jsonencode(output.publishers)
+      parked_bucket    = jsonencode(output.parked_bucket)
+      table_stream_arn = jsonencode(output.table_stream_arn)
+    }
+    error_message = "What tools find must be what the outputs say."
+  }
+
+  assert {
+    condition     = contains(module.parked_bucket["on"].lifecycle_rules, "expire-objects") && !contains(module.thumbnails_bucket["on"].lifecycle_rules, "expire-objects")
+    error_message = "What is parked must not lie for ever, and what is served must stay."
+  }
+
+  assert {
+    condition     = { for tier, names in output.alarm_names : tier => length(names) } == { warning = 14, critical = 7, page = 2 }
+    error_message = "What keeps events from being announced must be alarms."
+  }
+
+  assert {
+    condition     = aws_ssm_parameter.tools.tier == "Advanced"
+    error_message = "What tools have to know of events must have room beside names of any length."
+  }
+}
+
+run "an_existing_bus_is_left_as_it_is" {
+  variables {
+    events = { bus = { mode = "existing", arn = "arn:aws:events:eu-central-1:210987654321:event-bus/theirs" } }
+  }
+
+  assert {
+    condition = (
+      length(aws_cloudwatch_event_bus.this) == 0 && !strcontains(module.encryption.policy, "events.amazonaws.com") &&
+      output.event_bus_arn == "arn:aws:events:eu-central-1:210987654321:event-bus/theirs" &&
+      module.publisher["publisher"].function.environment["EVENT_BUS_NAME"] == output.event_bus_arn
+    )
+    error_message = "A bus that was there before must be used as it is."
+  }
+
+  assert {
+    condition = jsondecode(output.owner_policies["event_bus"]).Statement == [{
+      Sid       = "PublisherPuts"
+      Effect    = "Allow"
+      Principal = { AWS = "arn:aws:iam::123456789012:root" }
+      Action    = "events:PutEvents"
+      Resource  = "arn:aws:events:eu-central-1:210987654321:event-bus/theirs"
+      Condition = { ArnEquals = { "aws:PrincipalArn" = "arn:aws:iam::123456789012:role/thumbs-publisher" } }
+    }]
+    error_message = "Its owner must be told what to allow."
+  }
+}
+
 run "tools_find_the_deployment_by_its_name" {
   assert {
     condition     = aws_ssm_parameter.tools.name == "/thumbnail-pipeline/thumbs" && aws_ssm_parameter.tools.type == "String"
@@ -306,6 +411,7 @@ run "longest_name_in_the_longest_region" {
   variables {
     source_prefix = "${join("", [for number in range(511) : "p"])}/"
     name          = "a-name-that-is-of-just-forty-characters0"
+    reconcile     = { schedule = "rate(1 day)" }
   }
 
   override_data {
@@ -361,8 +467,8 @@ run "longest_name_in_the_longest_region" {
   assert {
     # What a parameter of the standard tier, which costs nothing, can hold.
     # https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-advanced-parameters.html
-    condition     = length(aws_ssm_parameter.tools.insecure_value) <= 4096
-    error_message = "What tools have to know may have 4096 characters."
+    condition     = length(aws_ssm_parameter.tools.insecure_value) <= 4096 && aws_ssm_parameter.tools.tier == "Standard"
+    error_message = "What tools have to know may have 4096 characters, and has ${length(aws_ssm_parameter.tools.insecure_value)}."
   }
 }
 

@@ -50,6 +50,32 @@ mock_provider "aws" {
     target = module.reconciler["on"].module.function.aws_lambda_function.this
     values = { arn = "arn:aws:lambda:eu-central-1:123456789012:function:thumbs-reconciler" }
   }
+
+  override_resource {
+    target = module.publisher["publisher"].module.function.aws_lambda_function.this
+    values = {
+      arn           = "arn:aws:lambda:eu-central-1:123456789012:function:thumbs-publisher"
+      qualified_arn = "arn:aws:lambda:eu-central-1:123456789012:function:thumbs-publisher:1"
+    }
+  }
+
+  override_resource {
+    target = module.publisher["change_publisher"].module.function.aws_lambda_function.this
+    values = {
+      arn           = "arn:aws:lambda:eu-central-1:123456789012:function:thumbs-change-publisher"
+      qualified_arn = "arn:aws:lambda:eu-central-1:123456789012:function:thumbs-change-publisher:1"
+    }
+  }
+
+  override_resource {
+    target = module.changes["on"].module.bucket["on"].aws_s3_bucket.this
+    values = { id = "thumbs-archive-123456789012-eu-central-1", arn = "arn:aws:s3:::thumbs-archive-123456789012-eu-central-1" }
+  }
+
+  override_resource {
+    target = module.parked_bucket["on"].aws_s3_bucket.this
+    values = { id = "thumbs-parked-123456789012-eu-central-1", arn = "arn:aws:s3:::thumbs-parked-123456789012-eu-central-1" }
+  }
 }
 
 variables {
@@ -69,6 +95,8 @@ run "everything" {
     cdn                 = {}
     tracing             = { sampling = { service_name = "shop", rate = 0.1 } }
     reconcile           = { schedule = "rate(1 day)" }
+    events              = {}
+    changes             = { archive = {} }
     distribution_arns   = ["arn:aws:cloudfront::123456789012:distribution/E1"]
     alert_subscriptions = {
       ops  = { protocol = "email", endpoint = "ops@example.com" }
@@ -87,6 +115,7 @@ run "nothing_but_what_is_required" {
 run "what_was_there_before" {
   variables {
     reconcile                = { schedule = "rate(1 day)" }
+    events                   = { bus = { mode = "existing", arn = "arn:aws:events:eu-central-1:210987654321:event-bus/theirs" } }
     uploads_bucket           = { mode = "eventbridge", name = "their-uploads" }
     thumbnails_bucket        = { mode = "existing", name = "their-thumbnails" }
     encryption               = { key = "existing", log_key = "existing", made_key = "delete" } # of the run before
@@ -94,6 +123,7 @@ run "what_was_there_before" {
     log_kms_key_arn          = "arn:aws:kms:eu-central-1:123456789012:key/logs"
     permissions_boundary_arn = "arn:aws:iam::123456789012:policy/boundary"
     vpc                      = { subnet_ids = ["subnet-0a", "subnet-0b"], security_group_ids = ["sg-0a"] }
+    changes                  = { stream = { mode = "existing", arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/theirs" }, archive = {} }
     alert_topics             = { critical = { arn = "arn:aws:sns:eu-central-1:123456789012:pages" } }
     chat_channels            = { slack = { ops = { workspace_id = "T07EA123LEP", channel_id = "C07EZ1ABC23" } } }
   }

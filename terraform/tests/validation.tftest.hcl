@@ -59,6 +59,8 @@ run "bad_values_first" {
     plaintext_source_cidrs   = ["0.0.0.0/0"]                                                                        # not loopback
     tags                     = { "AWS:team" = "photos" }                                                            # AWS's own
     access                   = { uploaders = ["shop"] }                                                             # by a name
+    events                   = { bus = { mode = "mine" } }                                                          # no such mode
+    changes                  = { stream = { mode = "existing" } }                                                   # which one?
   }
 
   expect_failures = [
@@ -104,6 +106,8 @@ run "bad_values_first" {
     var.plaintext_source_cidrs,
     var.tags,
     var.access,
+    var.events,
+    var.changes,
   ]
 }
 
@@ -137,6 +141,8 @@ run "bad_values_second" {
     vpc                 = { subnet_ids = ["subnet-0a"], security_group_ids = ["default"] }                                             # a name
     tags                = { team = join("", [for number in range(257) : "p"]) }                                                        # too long
     access              = { statements = { kms_key = ["Allow"] } }                                                                     # no JSON
+    events              = { bus = { mode = "existing", arn = "arn:aws:events:us-east-1:123456789012:event-bus/default" } }             # another region
+    changes             = { stream = { mode = "existing", arn = "arn:aws:kinesis:us-east-1:123456789012:stream/images" } }             # in another region
   }
 
   expect_failures = [
@@ -166,6 +172,8 @@ run "bad_values_second" {
     var.vpc,
     var.tags,
     var.access,
+    var.events,
+    var.changes,
   ]
 }
 
@@ -191,6 +199,8 @@ run "bad_values_third" {
     alert_topics        = { critical = { arn = "arn:aws:sns:eu-central-1:123456789012:pages", kms_key_arn = "alias/pages" } }          # a key by its alias
     tags                = { Team = "photos", team = "videos" }                                                                         # one to IAM
     source_prefix       = join("", [for number in range(114) : "日"])                                                                   # longer in a URL than S3 takes
+    events              = { attempts = 0 }                                                                                             # none
+    changes             = { stream = { kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/theirs" } }                            # of a stream that is made
   }
 
   expect_failures = [
@@ -212,6 +222,8 @@ run "bad_values_third" {
     var.alert_topics,
     var.tags,
     var.source_prefix,
+    var.events,
+    var.changes,
   ]
 }
 
@@ -236,6 +248,8 @@ run "bad_values_fourth" {
     tags                = { for number in range(51) : "tag-${number}" => "" }                # more than a resource has
     reconcile           = { schedule = "rate(14 minutes)" }                                  # before the last run is over
     encryption          = { key = "theirs" }                                                 # no such mode
+    events              = { record_age_hours = 19 }                                          # the stream forgets soon after
+    changes             = { capacity = { mode = "provisioned" } }                            # of how many shards?
   }
 
   expect_failures = [
@@ -255,6 +269,8 @@ run "bad_values_fourth" {
     var.tags,
     var.reconcile,
     var.encryption,
+    var.events,
+    var.changes,
   ]
 }
 
@@ -275,6 +291,7 @@ run "bad_values_fifth" {
     tracing             = { sampling = { service_name = "", rate = 0.5 } }                                      # of nobody
     archives            = { mode = "s3", s3 = { bucket = "b", thumbnailer = { key = "t" } } }                   # without a layer
     encryption          = { made_key = "keep" }                                                                 # it is in use
+    changes             = { capacity = { mode = "provisioned", shards = 0 } }                                   # takes nothing
   }
 
   expect_failures = [
@@ -291,6 +308,7 @@ run "bad_values_fifth" {
     var.tracing,
     var.archives,
     var.encryption,
+    var.changes,
   ]
 }
 
@@ -307,6 +325,7 @@ run "bad_values_sixth" {
     alarm_thresholds    = { late_seconds = 0.5 }                                                         # half a second
     encryption          = { former_key_arns = ["alias/old"] }                                            # a key by its alias
     archives            = { mode = "git" }                                                               # no such mode
+    changes             = { retention_hours = 23 }                                                       # less than Kinesis keeps
   }
 
   expect_failures = [
@@ -319,6 +338,7 @@ run "bad_values_sixth" {
     var.alarm_thresholds,
     var.encryption,
     var.archives,
+    var.changes,
   ]
 }
 
@@ -336,6 +356,7 @@ run "bad_values_seventh" {
     kms_key_arn         = "arn:aws:kms:eu-central-1:123456789012:key/k"                                                                                          # beside one that is made
     log_kms_key_arn     = "arn:aws:kms:eu-central-1:123456789012:key/k"                                                                                          # beside that of all else
     archives            = { folder = "./tests/fixtures", s3 = { bucket = "b", thumbnailer = { key = "t" }, reconciler = { key = "r" }, layer = { key = "l" } } } # which?
+    changes             = { archive = { buffering_seconds = 59 } }                                                                                               # many small files
   }
 
   expect_failures = [
@@ -349,6 +370,7 @@ run "bad_values_seventh" {
     var.kms_key_arn,
     var.log_kms_key_arn,
     var.archives,
+    var.changes,
   ]
 }
 
@@ -363,6 +385,7 @@ run "bad_values_eighth" {
     snap_start          = true
     runtime             = "python3.11"                                        # without SnapStart
     archives            = { folder = "./tests/fixtures", layer = "existing" } # which?
+    changes             = { archive = { days = 0 } }                          # gone at once
   }
 
   expect_failures = [
@@ -372,6 +395,7 @@ run "bad_values_eighth" {
     var.alert_subscriptions,
     var.runtime,
     var.archives,
+    var.changes,
   ]
 }
 
@@ -385,6 +409,7 @@ run "bad_values_ninth" {
     alert_subscriptions = { ops = { protocol = "email", endpoint = "ops@example.com", filter_policy = "corrupt" } }                                 # not JSON
     runtime             = "python3.14"                                                                                                              # unknown to version 5 of the provider, with which this runs
     archives            = { folder = "./tests/fixtures", layer = "existing", layer_arn = "arn:aws:lambda:eu-central-1:123456789012:layer:imaging" } # which version?
+    changes             = { archive = { query_gigabytes = 0 } }                                                                                     # no query could read
   }
 
   expect_failures = [
@@ -394,6 +419,7 @@ run "bad_values_ninth" {
     var.alert_subscriptions,
     var.runtime,
     var.archives,
+    var.changes,
   ]
 }
 
@@ -405,6 +431,7 @@ run "bad_values_tenth" {
     cors                = { origins = ["www.example.com"] }                                                           # no scheme
     alert_subscriptions = { ops = { protocol = "email", endpoint = "ops@example.com", raw_message_delivery = true } } # only queues and web servers
     uploads_bucket      = { mode = "eventbridge", name = "their-uploads", owner = "other" }                           # whose?
+    changes             = { attempts = 0 }                                                                            # never tried
   }
 
   expect_failures = [
@@ -412,6 +439,7 @@ run "bad_values_tenth" {
     var.cors,
     var.alert_subscriptions,
     var.uploads_bucket,
+    var.changes,
   ]
 }
 
@@ -422,12 +450,14 @@ run "bad_values_eleventh" {
     renditions          = [{ name = "a", width = 1, height = 1, crop = "left" }]                                    # no such crop
     cors                = { origins = ["*"], max_age_seconds = 0.5 }                                                # half a second
     alert_subscriptions = { for name in ["a", "b"] : name => { protocol = "email", endpoint = "ops@example.com" } } # twice the same
+    changes             = { record_age_hours = 19 }                                                                 # forgotten before it is parked
   }
 
   expect_failures = [
     var.renditions,
     var.cors,
     var.alert_subscriptions,
+    var.changes,
   ]
 }
 
@@ -472,6 +502,13 @@ run "verges_pass" {
   command = plan
 
   variables {
+    changes = {
+      stream  = { mode = "existing", arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/images", kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/theirs" }
+      archive = { buffering_seconds = 900, days = 1, query_gigabytes = 1 }
+
+      attempts         = 1000
+      record_age_hours = 18
+    }
     name                   = "a-name-that-is-of-just-forty-characters0"
     batching               = { size = 11, window_seconds = 1 }
     backfill               = { maximum_concurrency = 2 }
@@ -508,6 +545,7 @@ run "knobs_on_the_verge_pass" {
   command = plan
 
   variables {
+    changes            = { capacity = { mode = "provisioned", shards = 1 }, retention_hours = 8760, attempts = 1, record_age_hours = 1, archive = { buffering_seconds = 60 } }
     batching           = { size = 10, window_seconds = 0 }
     reconcile          = { schedule = "rate(15 minutes)" }
     pollers            = { minimum = 200, maximum = 2000 }

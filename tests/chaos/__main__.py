@@ -22,7 +22,7 @@ def main() -> int:
     storm = Storm(arguments.seed, arguments.keys, arguments.changes)
     sys.stdout.write(f"{storm}\n")
     try:
-        with stack.temporary(inputs={"timeout_seconds": 6, "max_receive_count": 10}) as applied:
+        with stack.temporary(inputs={"timeout_seconds": 6, "max_receive_count": 10, "events": {}}) as applied:
             books = rage(storm, Deployment(applied))
     except DevtoolsError as error:
         sys.stderr.write(f"error: {error}\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import threading
 import time
@@ -46,6 +47,10 @@ FAULTS: list[dict[str, Any]] = [
     {"service": "dynamodb", "probability": 0.03, "reset": True},
     {"service": "dynamodb", "probability": 0.1, "latency": {"min": 10, "max": 300}},
     {"service": "sns", "probability": 0.2, "error": {"code": "Throttling"}},
+    # Between the publisher and the bus.
+    {"service": "events", "probability": 0.2, "error": {"code": "ThrottlingException"}},
+    {"service": "events", "probability": 0.1, "reset": True},
+    {"service": "events", "probability": 0.2, "latency": {"min": 50, "max": 500}},
 ]
 
 
@@ -82,7 +87,8 @@ def rage(storm: Storm, deployment: Deployment) -> Books:
     proxy = faults.start(deployment.stack.endpoint_url, deployment.stack.directory)
     try:
         changed = {"AWS_ENDPOINT_URL": proxy.endpoint_url, "RETRY_DENIED_SECONDS": "5"}
-        with deployment.environment(**changed), deployment.visibility(5):
+        through_the_proxy = deployment.environment(deployment.publisher, AWS_ENDPOINT_URL=proxy.endpoint_url)
+        with deployment.environment(**changed), through_the_proxy, deployment.visibility(5):
             proxy.fail(FAULTS)
             _all_at_once(storm, deployment, keys, books)
             proxy.fail([])
@@ -91,6 +97,7 @@ def rage(storm: Storm, deployment: Deployment) -> Books:
     finally:
         proxy.process.stop()
     _check(deployment, keys, books)
+    _check_announced(deployment, keys, books)
     books.seconds = time.monotonic() - started
     return books
 
@@ -106,6 +113,10 @@ def _all_at_once(storm: Storm, deployment: Deployment, keys: list[str], books: B
     mischief = [
         threading.Thread(
             target=until_over, args=(lambda chance: _kill(deployment, chance, books), storm.seconds_between_kills, 1)
+        ),
+        threading.Thread(
+            target=until_over,
+            args=(lambda chance: _kill_the_publisher(deployment, chance, books), storm.seconds_between_kills, 3),
         ),
         threading.Thread(target=until_over, args=(lambda chance: _shuffle(deployment, chance, books), 0.7, 2)),
     ]
@@ -140,6 +151,12 @@ def _kill(deployment: Deployment, chance: random.Random, books: Books) -> None:
     if workers := deployment.workers():
         chance.choice(workers).kill()
         books.done["kill"] += 1
+
+
+def _kill_the_publisher(deployment: Deployment, chance: random.Random, books: Books) -> None:
+    if workers := deployment.workers(deployment.publisher):
+        chance.choice(workers).kill()
+        books.done["kill of the publisher"] += 1
 
 
 def _shuffle(deployment: Deployment, chance: random.Random, books: Books) -> None:
@@ -204,6 +221,39 @@ def _check(deployment: Deployment, keys: list[str], books: Books) -> None:
     prefix = keys[0].split("/")[0]
     orphans = {key for key in deployment.all_thumbnails() if f"/{prefix}/" in key} - owned
     books.wrong += [f"{orphan}: belongs to nothing" for orphan in sorted(orphans)]
+
+
+def _check_announced(deployment: Deployment, keys: list[str], books: Books) -> None:
+    """Of each key, the newest event by its sequence says what the row says."""
+
+    def untrue() -> dict[str, str]:
+        found = {}
+        for key in keys:
+            row = deployment.row(key) or {}
+            if "status" not in row:
+                continue
+            said = deployment.newest_announced(key)
+            data = said["data"] if said else {}
+            told = data.get("status"), data.get("version"), data.get("etag"), data.get("reason")
+            thumbnails = {each["key"]: each["etag"] for each in data.get("renditions") or []}
+            if not said or int(said["sequence"]) != deployment.revision(key):
+                found[key] = f"announced {said and said['sequence']}, and the row is {deployment.revision(key)}"
+            elif told != _said_of(row):
+                found[key] = f"announced as {told}, not as {_said_of(row)}"
+            elif thumbnails != {each["key"]: each["etag"] for each in row.get("renditions", [])}:
+                found[key] = f"announced with the thumbnails {thumbnails}"
+        return found
+
+    with contextlib.suppress(AssertionError):  # what is still untrue then is told below
+        eventually("all is announced", lambda: not untrue(), within=_CALM_SECONDS)
+    books.wrong += [f"{key}: {how}" for key, how in sorted(untrue().items())]
+    books.done["event"] = sum(len(deployment.announced(key)) for key in keys)
+
+
+def _said_of(row: dict[str, Any]) -> tuple[Any, ...]:
+    """Status, version, ETag and reason, as an event has them."""
+    of_what = (None, None) if row["status"] == "DELETED" else (row.get("version_id"), row.get("etag"))
+    return row["status"], *of_what, row.get("reason") if row["status"] == "FAILED" else None
 
 
 def _problem(deployment: Deployment, key: str, etag: str, colour: tuple[int, int, int]) -> str | None:

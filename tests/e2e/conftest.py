@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-INPUTS: Final = {"timeout_seconds": 6, "reconcile": {"schedule": "rate(365 days)"}}
+INPUTS: Final = {"timeout_seconds": 6, "reconcile": {"schedule": "rate(365 days)"}, "events": {}}
 
 
 @pytest.fixture(scope="session")
 def deployment(request: pytest.FixtureRequest) -> Iterator[Deployment]:
     """The stack that production's module makes, with a shorter deadline so that a killed worker is soon over.
 
-    It has a reconciler too, whose time does not come.
+    It has a reconciler too, whose time does not come, and announces what becomes of images to a queue.
     """
     if request.config.getoption("--keep-stack"):
         yield Deployment(kept(INPUTS))

@@ -49,6 +49,8 @@ ORDINARY = {
     "NumberOfMessagesDeleted": throughout(5),
     "ApproximateNumberOfMessagesVisible": throughout(0),
     "ApproximateAgeOfOldestMessage": throughout(2),
+    "PolledEventCount": throughout(5),
+    "publisher IteratorAge": throughout(500),
 }
 # As many as there may be at a time, hundreds of thousands waiting, hours late, and some of it broken.
 IMPORT = {
@@ -192,6 +194,7 @@ STORIES = {
             "ConcurrentExecutions": at(55),
             "Ready": at(55, value=0),
             "Failed": at(55),
+            "PolledEventCount": at(55),
             "NumberOfMessagesReceived": at(55),
             "NumberOfMessagesDeleted": at(55),
             "ApproximateNumberOfMessagesVisible": throughout(0),
@@ -209,6 +212,21 @@ STORIES = {
     ),
     "a pass that found something missing": (ORDINARY | {"Incomplete": throughout(3)}, {"incomplete"}),
     "a pass that fails": (ORDINARY | {"reconciler Errors": throughout(1)}, {"reconciler-errors"}),
+    "events that come late": (ORDINARY | {"publisher IteratorAge": throughout(20 * 60_000)}, {"events-late"}),
+    "events that are about to be parked": (
+        ORDINARY | {"publisher IteratorAge": throughout(4 * 3_600_000), "publisher Errors": throughout(1)},
+        {"events-late", "events-late-critical", "events-failing"},
+    ),
+    "a publisher that somebody paused": (
+        ORDINARY | {"PolledEventCount": NOTHING, "publisher IteratorAge": NOTHING},
+        {"events-stopped"},
+    ),
+    "events that a bus refuses": (ORDINARY | {"EventsFailed": throughout(2)}, {"events-failing"}),
+    "one event that a bus refuses once": (ORDINARY | {"EventsFailed": at(58)}, set()),
+    "events that are parked": (
+        ORDINARY | {"DroppedEventCount": at(58), "OnFailureDestinationDeliveredEventCount": at(58)},
+        {"events-parked"},
+    ),
     "a subscriber that is gone": (ORDINARY | {"NumberOfNotificationsFailed": at(58)}, {"notifications-failed"}),
 }
 
@@ -229,8 +247,9 @@ class Story(MetricStore):
         for queue, called in {"thumbs-dead-letters": "dead letters", "thumbs-backfill": "backfill"}.items():
             if ("QueueName", queue) in stat.metric.dimensions:
                 name = f"{called} {name.removeprefix('Approximate').removeprefix('NumberOfMessages')}"
-        if ("FunctionName", "thumbs-reconciler") in stat.metric.dimensions:
-            name = f"reconciler {name}"
+        for function in ("reconciler", "publisher"):
+            if ("FunctionName", f"thumbs-{function}") in stat.metric.dimensions:
+                name = f"{function} {name}"
         latest = self._minutes.get(name, NOTHING)[window.start // 60 : window.end // 60]
         values = [value for value in latest if value is not None]
         if values:

@@ -17,5 +17,6 @@ def test_every_key_is_right_after_a_storm(deployment: Deployment) -> None:
     books = rage(Storm(seed=1, keys=40, changes=200), deployment)
     assert books.wrong == []
     assert books.done["kill"] > 0
+    assert books.done["kill of the publisher"] > 0
     assert books.done["duplicate"] > 0
     assert books.statuses["READY"] > 0

@@ -8,14 +8,23 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from devtools.docs.cost_figures import FIGURES
+from thumbctl.costs import announcing
 
 if TYPE_CHECKING:
     from support.deployment import Deployment
 
 pytestmark = pytest.mark.e2e
 
-# Of the reconciler, which the shared stack has and the floor has not.
-OPTIONAL = {"thumbs-incomplete", "thumbs-reconciler-errors"}
+# Of reconciler and publisher, which the shared stack has and the floor has not.
+OPTIONAL = {
+    "thumbs-incomplete",
+    "thumbs-reconciler-errors",
+    "thumbs-events-failing",
+    "thumbs-events-late",
+    "thumbs-events-late-critical",
+    "thumbs-events-parked",
+    "thumbs-events-stopped",
+}
 
 
 def applied(deployment: Deployment, kind: str) -> list[dict[str, Any]]:
@@ -36,8 +45,18 @@ def test_the_stack_has_what_the_floor_is_made_of(deployment: Deployment) -> None
     assert stack.keys == len(applied(deployment, "aws_kms_key"))
 
 
+def test_alarms_of_the_publisher_look_at_as_many_metrics_as_are_reckoned_with(deployment: Deployment) -> None:
+    alarms = applied(deployment, "aws_cloudwatch_metric_alarm")
+    of_it = [query for alarm in alarms if "-events-" in alarm["alarm_name"] for query in alarm["metric_query"]]
+    assert sum(bool(query["metric"]) for query in of_it) == announcing.PUBLISHER_ALARM_METRICS
+
+
 def test_the_pollers_are_as_many_as_are_reckoned_with(deployment: Deployment) -> None:
     # Only where maximum_concurrency is set does Lambda keep all five of an idle queue.
-    mappings = applied(deployment, "aws_lambda_event_source_mapping")
+    mappings = [
+        mapping
+        for mapping in applied(deployment, "aws_lambda_event_source_mapping")
+        if ":sqs:" in mapping["event_source_arn"]
+    ]
     assert len(mappings) == FIGURES.stack.queues
     assert all(mapping["scaling_config"] for mapping in mappings)

@@ -1,4 +1,4 @@
-"""The roles of both functions: they need every permission that they have, and can do nothing else.
+"""The roles of all functions: they need every permission that they have, and can do nothing else.
 
 Which permissions there are is read from the deployed roles. One more than is told of here fails the tests.
 """
@@ -32,6 +32,7 @@ pytestmark = pytest.mark.e2e
 
 ACCOUNT: Final = "000000000000"
 RECONCILER: Final = "thumbs-reconciler"
+PUBLISHER: Final = "thumbs-publisher"
 CURSOR: Final = "/thumbnail-pipeline/thumbs/reconcile"
 
 # A capability, an action of it, and what it is allowed on; see `named`.
@@ -55,6 +56,10 @@ def named(deployment: Deployment, permissions: Iterable[Permission]) -> dict[Nam
         f"arn:aws:s3:::{outputs['thumbnails_bucket']}": "thumbnails bucket",
         f"arn:aws:s3:::{outputs['thumbnails_bucket']}/*": "thumbnails",
         outputs["table_arn"]: "catalog",
+        f"{outputs['table_arn']}/stream/*": "stream",
+        outputs["event_bus_arn"]: "bus",
+        f"arn:aws:s3:::{outputs['parked_bucket']}": "parked bucket",
+        f"arn:aws:s3:::{outputs['parked_bucket']}/*": "parked batches",
         f"arn:aws:dynamodb:{here}:table/{outputs['digests_table_name']}": "digests",
         outputs["topic_arns"]["failures"]: "failures topic",
         outputs["queue_arn"]: "work queue",
@@ -62,6 +67,7 @@ def named(deployment: Deployment, permissions: Iterable[Permission]) -> dict[Nam
         outputs["kms_key_arn"]: "key",
         f"arn:aws:logs:{here}:log-group:{outputs['log_group_name']}:*": "function's log",
         f"arn:aws:logs:{here}:log-group:/aws/lambda/{RECONCILER}:*": "reconciler's log",
+        f"arn:aws:logs:{here}:log-group:/aws/lambda/{PUBLISHER}:*": "publisher's log",
         f"arn:aws:ssm:{here}:parameter{CURSOR}": "cursor",
         "*": "everything",
     }
@@ -479,4 +485,153 @@ RECONCILER_CANNOT: Final[dict[str, Callable[[Any, Any], Any]]] = {
 def test_the_reconciler_cannot(deployment: Deployment, reconciler: Role, what: str) -> None:
     with pytest.raises(ClientError) as refused:
         RECONCILER_CANNOT[what](reconciler.client, deployment.outputs)
+    assert is_denied(refused.value), refused.value
+
+
+# ── the publisher ────────────────────────────────────────────────────────────────────────────────────
+
+# Lambda does this as the role. The emulator needs no permission, so the test does it in its place.
+PUBLISHER_POLLED: Final[dict[Name, Callable[[Any, Any], Any]]] = {
+    ("park", "s3:ListBucket", "parked bucket"): lambda client, out: client("s3").list_objects_v2(
+        Bucket=out["parked_bucket"]
+    ),
+}
+STREAMS: Final = "its pollers ask nobody, and whoever else reads a stream must be allowed to read all of them"
+PUBLISHER_UNENFORCED: Final[dict[Name, str]] = {
+    ("read-stream", "dynamodb:DescribeStream", "stream"): STREAMS,
+    ("read-stream", "dynamodb:GetRecords", "stream"): STREAMS,
+    ("read-stream", "dynamodb:GetShardIterator", "stream"): STREAMS,
+    ("read-stream", "dynamodb:ListStreams", "stream"): STREAMS,
+    ("encryption", "kms:Decrypt", "key"): KEYS,
+    ("encryption", "kms:GenerateDataKey", "key"): KEYS,
+    ("logs", "logs:CreateLogStream", "publisher's log"): LOGS,
+    ("logs", "logs:PutLogEvents", "publisher's log"): LOGS,
+    ("trace", "xray:PutTraceSegments", "everything"): XRAY,
+    ("trace", "xray:PutTelemetryRecords", "everything"): XRAY,
+}
+
+
+@pytest.fixture(scope="module")
+def publisher(deployment: Deployment) -> Role:
+    """The role of the function that announces what becomes of images."""
+    return Role(deployment.stack, PUBLISHER)
+
+
+def last_result(deployment: Deployment) -> str:
+    """What Lambda says of the last batch that it gave to the publisher."""
+    mapping = deployment.outputs["publishers"]["events"]["event_source_mapping_uuid"]
+    return str(deployment.lambda_.get_event_source_mapping(UUID=mapping)["LastProcessingResult"])
+
+
+def nothing_is_announced_until_it_is_back(deployment: Deployment, key: str, lose: Lose) -> None:
+    with lose():
+        deployment.upload(key, picture())
+        deployment.row_when(key, "READY")
+        eventually("the publisher fails", lambda: last_result(deployment).startswith("PROBLEM"))
+        assert deployment.announced(key) == []
+    eventually("it is announced", lambda: deployment.announced(key))
+
+
+def nothing_is_parked(deployment: Deployment, key: str, lose: Lose) -> None:
+    with lose():
+        give_up_on(deployment, f"{key}-lost")
+    give_up_on(deployment, f"{key}-kept")
+    eventually("a batch is parked", lambda: is_parked(deployment, f"{key}-kept"))
+    assert not is_parked(deployment, f"{key}-lost")
+
+
+def give_up_on(deployment: Deployment, key: str) -> None:
+    """Have the publisher fail at a row that it cannot read, and Lambda go on with the next."""
+    table, mapping = deployment.outputs["table_name"], deployment.outputs["publishers"]["events"]
+    named_so = {"source_key": {"S": key}, "source_bucket": {"S": deployment.outputs["source_bucket"]}}
+    uuid = mapping["event_source_mapping_uuid"]
+    before = deployment.lambda_.get_event_source_mapping(UUID=uuid)["MaximumRetryAttempts"]
+    deployment.lambda_.update_event_source_mapping(UUID=uuid, MaximumRetryAttempts=0)
+    try:
+        poison = {**named_so, "status": {"S": "READY"}}
+        deployment.dynamodb.put_item(TableName=table, Item=poison)
+        eventually("it fails", lambda: last_result(deployment).startswith("PROBLEM"))
+        deployment.upload(f"{key}.png", picture())
+        eventually("the next is announced", lambda: deployment.announced(f"{key}.png"))
+    finally:
+        deployment.lambda_.update_event_source_mapping(UUID=uuid, MaximumRetryAttempts=before)
+        deployment.dynamodb.delete_item(TableName=table, Key=named_so)
+
+
+def is_parked(deployment: Deployment, key: str) -> bool:
+    bucket = deployment.outputs["parked_bucket"]
+    objects = deployment.s3.list_objects_v2(Bucket=bucket).get("Contents", [])
+    bodies = (deployment.s3.get_object(Bucket=bucket, Key=each["Key"])["Body"].read().decode() for each in objects)
+    return any(key in body for body in bodies)
+
+
+PUBLISHER_STORIES: Final[dict[Name, Callable[[Deployment, str, Lose], None]]] = {
+    ("announce", "events:PutEvents", "bus"): nothing_is_announced_until_it_is_back,
+    ("park", "s3:PutObject", "parked batches"): nothing_is_parked,
+}
+
+
+def test_every_permission_of_the_publisher_has_a_story(deployment: Deployment, publisher: Role) -> None:
+    told = {*PUBLISHER_STORIES, *PUBLISHER_POLLED, *PUBLISHER_UNENFORCED}
+    assert named(deployment, publisher.permissions()).keys() == told
+
+
+@pytest.mark.parametrize("name", PUBLISHER_STORIES, ids=" ".join)
+def test_the_publisher_cannot_do_its_work_without_it(deployment: Deployment, publisher: Role, name: Name) -> None:
+    lost = named(deployment, publisher.permissions())[name]
+    PUBLISHER_STORIES[name](
+        deployment, f"publisher/{'-'.join(name)}".replace(":", "-"), lambda: publisher.without([lost])
+    )
+
+
+@pytest.mark.parametrize("name", PUBLISHER_POLLED, ids=" ".join)
+def test_lambda_cannot_feed_the_publisher_without_it(deployment: Deployment, publisher: Role, name: Name) -> None:
+    def denied() -> bool:
+        return is_refused(lambda: PUBLISHER_POLLED[name](publisher.client, deployment.outputs))
+
+    assert not denied()
+    with publisher.without([named(deployment, publisher.permissions())[name]]):
+        assert denied()
+
+
+def test_images_are_announced_without_what_the_emulator_does_not_ask_for(
+    deployment: Deployment, publisher: Role
+) -> None:
+    permissions = named(deployment, publisher.permissions())
+    with publisher.without([permissions[name] for name in PUBLISHER_UNENFORCED]):
+        deployment.upload("publisher/unenforced.png", picture())
+        eventually("it is announced", lambda: deployment.announced("publisher/unenforced.png"))
+
+
+PUBLISHER_CANNOT: Final[dict[str, Callable[[Any, Any], Any]]] = {
+    "read a row": lambda client, out: client("dynamodb").get_item(
+        TableName=out["table_name"], Key={"source_key": {"S": "k"}, "source_bucket": {"S": "b"}}
+    ),
+    "change a row": lambda client, out: client("dynamodb").update_item(
+        TableName=out["table_name"], Key={"source_key": {"S": "k"}, "source_bucket": {"S": "b"}}
+    ),
+    "read an upload": lambda client, out: client("s3").get_object(Bucket=out["source_bucket"], Key="k"),
+    "read a thumbnail": lambda client, out: client("s3").get_object(Bucket=out["thumbnails_bucket"], Key="k"),
+    "read what is parked": lambda client, out: client("s3").get_object(Bucket=out["parked_bucket"], Key="k"),
+    "delete what is parked": lambda client, out: client("s3").delete_object(Bucket=out["parked_bucket"], Key="k"),
+    "announce on another bus": lambda client, _: client("events").put_events(
+        Entries=[{"Source": "s", "DetailType": "t", "Detail": "{}", "EventBusName": "default"}]
+    ),
+    "listen to the bus": lambda client, out: client("events").put_rule(
+        Name="mine", EventBusName=out["event_bus_arn"], EventPattern='{"source": ["thumbnail-pipeline"]}'
+    ),
+    "have something rendered": lambda client, out: client("sqs").send_message(
+        QueueUrl=out["backfill_queue_url"], MessageBody="{}"
+    ),
+    "use the key": lambda client, out: client("kms").encrypt(KeyId=out["kms_key_arn"], Plaintext=b"p"),
+    "write the other function's log": lambda client, out: client("logs").create_log_stream(
+        logGroupName=out["log_group_name"], logStreamName="forged"
+    ),
+}
+
+
+@pytest.mark.parametrize("what", PUBLISHER_CANNOT)
+def test_the_publisher_cannot(deployment: Deployment, publisher: Role, what: str) -> None:
+    with pytest.raises(ClientError) as refused:
+        PUBLISHER_CANNOT[what](publisher.client, deployment.outputs)
     assert is_denied(refused.value), refused.value

@@ -108,6 +108,7 @@ CHANGES: dict[str, Any] = {
     "distribution_arns": ["arn:aws:cloudfront::000000000000:distribution/E1"],
     "alarm_thresholds": {"late_seconds": 60},
     "digest_window_seconds": 120,
+    "events": {"backfills": False},
     "runbook_url": "https://wiki.example.com/thumbnails",
     "tracing": {"mode": "PassThrough"},
     "log_level": "DEBUG",
@@ -535,7 +536,7 @@ def test_a_destroyed_deployment_leaves_nothing_behind(destroyed: Life) -> None:
     found = {kind: names for kind, names in inventory(destroyed.deployment).items() if names}
     # An inbox that the local stack made for alerts, and what every account has.
     inbox = destroyed.deployment.stack.alerts_queue_url
-    assert found == {"queues": [inbox], "schedule groups": ["default"]}
+    assert found == {"queues": [inbox], "schedule groups": ["default"], "buses": ["default"]}
     assert key_state(destroyed.deployment) == "PendingDeletion"
     assert destroyed.root.run("state", "list") == ""
 
@@ -562,6 +563,7 @@ def inventory(deployment: Deployment) -> dict[str, list[str]]:
         "dashboards": named(client("cloudwatch").list_dashboards()["DashboardEntries"], "DashboardName"),
         "topics": named(client("sns").list_topics()["Topics"], "TopicArn"),
         "subscriptions": named(client("sns").list_subscriptions()["Subscriptions"], "SubscriptionArn"),
+        "buses": named(client("events").list_event_buses()["EventBuses"], "Name"),
         "parameters": named(client("ssm").describe_parameters()["Parameters"], "Name"),
         "aliases": named(client("kms").list_aliases()["Aliases"], "AliasName"),
         "schedules": named(client("scheduler").list_schedules()["Schedules"], "Name"),

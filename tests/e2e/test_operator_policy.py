@@ -37,7 +37,8 @@ POLICY: Final = REPOSITORY / "terraform" / "modules" / "operator" / "main.tf"
 SIDS: Final = re.findall(r'\bSid\s+= "(\w+)"', POLICY.read_text(encoding="utf-8"))
 
 # Only what listens to EventBridge has a rule: terraform/tests/owners.tftest.hcl holds the statement to it.
-OF_OTHER_STACKS: Final = frozenset({"ReadRule"})
+# Only what has a change stream puts into it: terraform/tests/operator.tftest.hcl does.
+OF_OTHER_STACKS: Final = frozenset({"ReadRule", "AnnounceChanges", "EncryptChanges"})
 
 KEY, BAD_KEY = "operators/good.png", "operators/bad.png"
 
@@ -56,6 +57,9 @@ STORIES: Final[dict[str, list[str]]] = {
     "dlq purge": ["--yes", "--backup", "purged.jsonl"],
     "dlq restore": ["letters.jsonl", "--yes", "--force"],
     "dlq redrive": ["--one-by-one", "--yes", "--force"],
+    "events status": [],
+    "events republish": ["--prefix", "operators/", "--yes"],
+    "events resend": ["--yes"],
     "pause": ["backfill"],
     "resume": ["backfill"],
     "reconcile": ["--prefix", "operators/", "--repair", "--grace", "6", "--yes"],
@@ -82,6 +86,11 @@ NEEDED: Final = {
     "DeadLetters": "dlq peek",
     "Redrive": "dlq redrive",
     "Repair": "reconcile",
+    "ReadPublishers": "events status",
+    "ReadOutbox": "events republish",
+    "AnnounceEvents": "events republish",
+    "ListParked": "events status",
+    "ResendParked": "events resend",
     "TestAlarms": "channels test",
     "TestDigests": "channels test",
     "Canary": "doctor",
@@ -153,7 +162,7 @@ class Operator:
     @contextmanager
     def without(self, sid: str) -> Iterator[None]:
         """Take one statement out of their policy."""
-        document = json.loads(self.deployment.outputs["operator_policy_json"])
+        document = whole_policy(self.deployment)
         kept = [statement for statement in document["Statement"] if statement["Sid"] != sid]
         assert len(kept) == len(document["Statement"]) - 1
         grant(self.deployment, {**document, "Statement": kept})
@@ -170,10 +179,31 @@ class Operator:
             bucket = self.outputs["thumbnails_bucket"]
             self.deployment.s3.put_object(Bucket=bucket, Key="large/operators/orphan.png.webp", Body=b"nobody's")
             time.sleep(7)  # a moment more than the grace that it gets, in S3's whole seconds
+        if command == "events resend":
+            self._park(KEY)
         if command == "dlq restore":
             Path("letters.jsonl").unlink(missing_ok=True)
             root = CliRunner(env=emulator.ROOT_CREDENTIALS)
             assert root.invoke(app, ["dlq", "purge", "--yes", "--backup", "letters.jsonl"]).exit_code == 0
+
+    def _park(self, key: str) -> None:
+        """Have a batch with the row of an image where Lambda parks what could not be announced."""
+        row = self.deployment.dynamodb.get_item(TableName=self.outputs["table_name"], Key=self.row_key)["Item"]
+        publisher = self.outputs["publishers"]["events"]
+        batch = {
+            "requestContext": {"functionArn": f"arn:aws:lambda:r:1:function:{publisher['function_name']}"},
+            "payload": json.dumps({"Records": [{"eventName": "INSERT", "dynamodb": {"NewImage": row}}]}),
+        }
+        parked = f"aws/lambda/{publisher['event_source_mapping_uuid']}/shard/2026/11/29/{key.replace('/', '-')}"
+        self.deployment.s3.put_object(Bucket=self.outputs["parked_bucket"], Key=parked, Body=json.dumps(batch).encode())
+
+
+def whole_policy(deployment: Deployment) -> Any:
+    """Both policies of an operator in one."""
+    operating, announcing = (
+        json.loads(deployment.outputs[f"operator{which}_policy_json"]) for which in ("", "_events")
+    )
+    return {**operating, "Statement": [*operating["Statement"], *announcing["Statement"]]}
 
 
 def grant(deployment: Deployment, document: Any) -> None:
@@ -194,7 +224,7 @@ def _as_the_emulator_asks(statement: dict[str, Any]) -> Iterator[dict[str, Any]]
 def keys(deployment: Deployment) -> Iterator[dict[str, str]]:
     """The access key of the operator, for boto3."""
     deployment.iam.create_user(UserName=USER)
-    grant(deployment, json.loads(deployment.outputs["operator_policy_json"]))
+    grant(deployment, whole_policy(deployment))
     made = deployment.iam.create_access_key(UserName=USER)["AccessKey"]
     yield {"aws_access_key_id": made["AccessKeyId"], "aws_secret_access_key": made["SecretAccessKey"]}
     deployment.iam.delete_access_key(UserName=USER, AccessKeyId=made["AccessKeyId"])
@@ -305,6 +335,12 @@ FORBIDDEN: Final[dict[str, Callable[[Operator], Any]]] = {
     ),
     "silence an alarm": lambda operator: operator.client("cloudwatch").disable_alarm_actions(
         AlarmNames=operator.outputs["alarm_names"]["page"]
+    ),
+    "invoke the publisher": lambda operator: operator.client("lambda").invoke(
+        FunctionName=operator.outputs["publishers"]["events"]["function_name"], Payload=b"{}"
+    ),
+    "put something else where batches are parked": lambda operator: operator.client("s3").put_object(
+        Bucket=operator.outputs["parked_bucket"], Key="aws/lambda/forged", Body=b"{}"
     ),
     "change where tools find the stack": lambda operator: operator.client("ssm").put_parameter(
         Name="/thumbnail-pipeline/thumbs", Value="{}", Type="String", Overwrite=True

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import psutil
 
+from support.announcements import newest
 from support.roles import Role
 from thumbnail_pipeline.images import Image
-from thumbnail_pipeline.rows import key_of, plain
+from thumbnail_pipeline.rows import decoded, key_of, plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,9 +36,9 @@ def eventually(what: str, probe: Callable[[], _T | None], *, within: float = PAT
         time.sleep(0.2)
 
 
-def _runs_the_function(process: psutil.Process) -> bool:
+def _runs(process: psutil.Process, function: str) -> bool:
     try:
-        return "_worker.py" in " ".join(process.cmdline())
+        return any(f"-lambda-{function}-" in each and each.endswith("_worker.py") for each in process.cmdline())
     except psutil.Error:  # it has just ended
         return False
 
@@ -55,6 +56,7 @@ class Deployment:
         self.iam = stack.client("iam")
         self.role = Role(stack, stack.outputs["function_role_name"])
         self._alerts: list[dict[str, Any]] = []
+        self._events: list[dict[str, Any]] = []
 
     def upload(self, key: str, body: bytes, content_type: str = "application/octet-stream") -> str:
         """Put an object and return its ETag."""
@@ -72,6 +74,12 @@ class Deployment:
         named = key_of(Image(self.outputs["source_bucket"], key))
         item = self.dynamodb.get_item(TableName=self.outputs["table_name"], Key=named, ConsistentRead=True).get("Item")
         return item and plain(item)
+
+    def revision(self, key: str) -> int:
+        """The revision of the row, which is what consumers know its state by."""
+        named = key_of(Image(self.outputs["source_bucket"], key))
+        item = self.dynamodb.get_item(TableName=self.outputs["table_name"], Key=named, ConsistentRead=True)["Item"]
+        return decoded(item).revision
 
     def row_when(self, key: str, status: str, *, etag: str | None = None) -> dict[str, Any]:
         """The row once it has `status`, and with `etag`, once it is made from that upload."""
@@ -127,9 +135,10 @@ class Deployment:
         variables = self.lambda_.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
         return list(json.loads(variables["SETTINGS"])["renditions"])
 
-    def workers(self) -> list[psutil.Process]:
-        """The processes that run the function."""
-        return [each for each in self.stack.emulator.descendants() if _runs_the_function(each)]
+    def workers(self, function: str | None = None) -> list[psutil.Process]:
+        """The processes that run a function: the one that renders, unless another is named."""
+        name = function or self.outputs["function_name"]
+        return [each for each in self.stack.emulator.descendants() if _runs(each, name)]
 
     def alerts(self) -> list[dict[str, Any]]:
         """Every alert that the topic's subscriber has received so far."""
@@ -139,6 +148,26 @@ class Deployment:
                 self._alerts.append(json.loads(message["Body"]))
                 self.sqs.delete_message(QueueUrl=inbox, ReceiptHandle=message["ReceiptHandle"])
         return self._alerts
+
+    @property
+    def publisher(self) -> str:
+        """The name of the function that announces what becomes of images."""
+        return str(self.outputs["publishers"]["events"]["function_name"])
+
+    def announced(self, key: str) -> list[dict[str, Any]]:
+        """Every event about an image that the bus has handed to its consumer so far, in the order of arrival."""
+        inbox = self.stack.events_queue_url
+        assert inbox, "the stack announces nothing"
+        while messages := self._look_into(inbox, visibility=30):
+            for message in messages:
+                self._events.append(json.loads(message["Body"]))
+                self.sqs.delete_message(QueueUrl=inbox, ReceiptHandle=message["ReceiptHandle"])
+        return [event for event in self._events if event["detail"]["subject"] == key]
+
+    def newest_announced(self, key: str) -> dict[str, Any] | None:
+        """What a consumer knows of an image that keeps the newest event by its sequence."""
+        details = (event["detail"] for event in self.announced(key))
+        return newest(details).get((self.outputs["source_bucket"], key))
 
     def _look_into(self, url: str, *, visibility: int) -> list[dict[str, Any]]:
         # Without waiting: the queues are set to long polling, and a test looks again soon enough.
@@ -171,6 +200,8 @@ class Deployment:
         """Remove every message, seen and unseen, and every dead letter."""
         for name in ("queue_url", "backfill_queue_url", "dlq_url"):
             self.sqs.purge_queue(QueueUrl=self.outputs[name])
+        if self.stack.events_queue_url:
+            self.sqs.purge_queue(QueueUrl=self.stack.events_queue_url)
 
     def dead_letters(self) -> list[str]:
         """The bodies of the dead letters, which stay where they are."""
@@ -231,9 +262,9 @@ class Deployment:
             self.s3.put_bucket_policy(Bucket=bucket, Policy=before)
 
     @contextlib.contextmanager
-    def environment(self, **variables: str) -> Iterator[None]:
-        """Run the function with these environment variables on top of its own."""
-        name = self.outputs["function_name"]
+    def environment(self, function: str | None = None, /, **variables: str) -> Iterator[None]:
+        """Run a function, the one that renders unless another is named, with these variables on top of its own."""
+        name = function or self.outputs["function_name"]
         before = self.lambda_.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
         self.lambda_.update_function_configuration(FunctionName=name, Environment={"Variables": before | variables})
         try:

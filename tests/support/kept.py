@@ -57,7 +57,7 @@ def _empty(left: LocalStack) -> None:
     function, mapping = left.client("lambda"), outputs["event_source_mapping_uuid"]
     function.update_event_source_mapping(UUID=mapping, Enabled=False)
     try:
-        for bucket in (outputs["source_bucket"], outputs["thumbnails_bucket"]):
+        for bucket in (outputs["source_bucket"], outputs["thumbnails_bucket"], outputs["parked_bucket"]):
             s3 = left.client("s3")
             for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
                 for each in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
@@ -69,7 +69,9 @@ def _empty(left: LocalStack) -> None:
                     dynamodb.delete_item(TableName=table, Key={name: item[name] for name in keys})
         for name in ("queue_url", "backfill_queue_url", "dlq_url"):
             sqs.purge_queue(QueueUrl=outputs[name])
-        sqs.purge_queue(QueueUrl=left.alerts_queue_url)
+        for inbox in (left.alerts_queue_url, left.events_queue_url):
+            if inbox:
+                sqs.purge_queue(QueueUrl=inbox)
     finally:
         function.update_event_source_mapping(UUID=mapping, Enabled=True)
 

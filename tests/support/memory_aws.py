@@ -1,6 +1,6 @@
-"""S3, DynamoDB and SNS in memory: the calls that the function makes, with the answers that AWS gives.
+"""S3, DynamoDB, SNS and EventBridge in memory: the calls that the functions make, with the answers that AWS gives.
 
-Only what the function uses, and that part honestly: conditional writes and deletes, versions and delete
+Only what the functions use, and that part honestly: conditional writes and deletes, versions and delete
 markers, UTF-8 order, DynamoDB's condition and update expressions, the codes of all refusals. Whatever is
 outside of it raises NotImplementedError. `tests/contract` holds these, moto and the emulator to one suite.
 
@@ -12,12 +12,14 @@ from __future__ import annotations
 import base64
 import enum
 import hashlib
+import json
 import re
 import zlib
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from io import BytesIO
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -328,10 +330,50 @@ class MemoryDynamoDB:
 
     def __init__(self) -> None:
         self.tables: dict[str, dict[tuple[str, str], _Item]] = {}
+        self.streams: dict[str, list[dict[str, Any]]] = {}
+        """What each table's stream holds, as a function gets it: with new and old images, in order."""
 
     def create_table(self, *, TableName: str) -> None:  # noqa: N803 - boto3's names
-        """Make an empty table."""
+        """Make an empty table with a stream."""
         self.tables[TableName] = {}
+        self.streams[TableName] = []
+
+    def expire(self, table: str, now: float) -> None:
+        """Delete the items whose time is over; the stream says that nobody but DynamoDB did it.
+
+        https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/time-to-live-ttl-streams.html
+        """
+        over = [key for key, item in self.tables[table].items() if int(item.get("expires_at", {"N": "9e9"})["N"]) < now]
+        for key in over:
+            self._write(table, key, None)
+            service = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
+            self.streams[table][-1]["userIdentity"] = service
+
+    def _write(self, table: str, key: tuple[str, str], after: _Item | None) -> None:
+        """Store an item, or nothing, and tell the stream; a write that changes nothing is not told.
+
+        https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_Record.html
+        """
+        before = self.tables[table].pop(key, None)
+        if after is not None:
+            self.tables[table][key] = after
+        if before == after:
+            return
+        images = {"NewImage": after, "OldImage": before}
+        number = len(self.streams[table]) + 1
+        self.streams[table].append(
+            {
+                "eventID": f"{number:032x}",
+                "eventName": "REMOVE" if after is None else "INSERT" if before is None else "MODIFY",
+                "eventSource": "aws:dynamodb",
+                "dynamodb": {
+                    "Keys": {"source_key": {"S": key[0]}, "source_bucket": {"S": key[1]}},
+                    **{name: image for name, image in images.items() if image is not None},
+                    "SequenceNumber": f"{number:021d}",
+                    "StreamViewType": "NEW_AND_OLD_IMAGES",
+                },
+            }
+        )
 
     def get_item(self, **request: Any) -> dict[str, Any]:
         """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_GetItem.html."""
@@ -362,7 +404,7 @@ class MemoryDynamoDB:
         key = _primary_key("PutItem", request["Item"])
         expressions = _Expressions("PutItem", request)
         expressions.check(table.get(key))
-        table[key] = dict(request["Item"])
+        self._write(request["TableName"], key, dict(request["Item"]))
         return {}
 
     def update_item(self, **request: Any) -> dict[str, Any]:
@@ -373,7 +415,8 @@ class MemoryDynamoDB:
         expressions = _Expressions("UpdateItem", request)
         before = table.get(key)
         expressions.check(before)
-        table[key] = after = expressions.updated(before if before is not None else request["Key"])
+        after = expressions.updated(before if before is not None else request["Key"])
+        self._write(request["TableName"], key, after)
         returned = request.get("ReturnValues", "NONE")
         if returned not in ("NONE", "ALL_NEW"):
             raise NotImplementedError(returned)
@@ -382,7 +425,9 @@ class MemoryDynamoDB:
     def delete_item(self, **request: Any) -> dict[str, Any]:
         """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_DeleteItem.html."""
         table = self._table("DeleteItem", {"TableName", "Key"}, request)
-        table.pop(_primary_key("DeleteItem", request["Key"]), None)
+        key = _primary_key("DeleteItem", request["Key"])
+        if key in table:
+            self._write(request["TableName"], key, None)
         return {}
 
     def _table(self, operation: str, known: set[str], request: dict[str, Any]) -> dict[tuple[str, str], _Item]:
@@ -554,3 +599,42 @@ class MemorySNS:
         """https://docs.aws.amazon.com/sns/latest/api/API_Publish.html."""
         self.published.append(request)
         return {"MessageId": str(len(self.published))}
+
+
+# ── EventBridge ──────────────────────────────────────────────────────────────────────────────────────
+
+_MOST_ENTRIES_A_CALL = 10
+_MOST_ENTRY_BYTES = 256 * 1024
+
+
+class MemoryEvents:
+    """The EventBridge client, with one bus: what was put is kept, in the order in which it arrived."""
+
+    meta = SimpleNamespace(partition="aws")
+
+    def __init__(self, fails: Callable[[dict[str, Any]], str | None] = lambda _: None) -> None:
+        """`fails` says with which code an entry fails, None where it does not."""
+        self.calls: list[list[dict[str, Any]]] = []
+        self.arrived: list[dict[str, Any]] = []
+        """The details, as consumers read them."""
+        self._fails = fails
+
+    def put_events(self, **request: Any) -> dict[str, Any]:
+        """https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html."""
+        entries = request["Entries"]
+        if not 0 < len(entries) <= _MOST_ENTRIES_A_CALL or sum(map(_entry_bytes, entries)) >= _MOST_ENTRY_BYTES:
+            raise refusal("PutEvents", "ValidationException", 400, "Total size of the entries in the request is over")
+        self.calls.append(entries)
+        answers: list[dict[str, str]] = []
+        for entry in entries:
+            if code := self._fails(entry):
+                answers.append({"ErrorCode": code, "ErrorMessage": code})
+                continue
+            self.arrived.append(json.loads(entry["Detail"]))
+            answers.append({"EventId": f"{len(self.arrived):036d}"})
+        return {"FailedEntryCount": sum("ErrorCode" in each for each in answers), "Entries": answers}
+
+
+def _entry_bytes(entry: dict[str, Any]) -> int:
+    texts = (entry["Source"], entry["DetailType"], entry["Detail"], *entry["Resources"])
+    return 14 + sum(len(each.encode()) for each in texts)

@@ -38,6 +38,8 @@ class Operated:
         self.dynamodb = boto3.client("dynamodb", region_name=REGION)
         self.cloudwatch = boto3.client("cloudwatch", region_name=REGION)
         self.mapping_states = {"work-uuid": "Enabled", "backfill-uuid": "Enabled"}
+        self.filters: dict[str, Any] = {}
+        """The filters of mappings, by UUID."""
         self.move_tasks: list[dict[str, Any]] | None = None
         """What ListMessageMoveTasks answers with, one after the other; None where SQS has no such call."""
         self.started: list[dict[str, Any]] = []
@@ -78,6 +80,37 @@ class Operated:
     def stack(self) -> Stack:
         """What `stack.find` returns."""
         return Stack("photos in eu-central-1", self.outputs, self._client)
+
+    def announce(self) -> None:
+        """Have two publishers: to a bus whose events come to the queue `heard`, and into a Kinesis stream."""
+        self.events = boto3.client("events", region_name=REGION)
+        self.kinesis = boto3.client("kinesis", region_name=REGION)
+        self.s3 = boto3.client("s3", region_name=REGION)
+        bus = self.events.create_event_bus(Name="photos")["EventBusArn"]
+        heard = self.sqs.create_queue(QueueName="heard")["QueueUrl"]
+        arn = self.sqs.get_queue_attributes(QueueUrl=heard, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        self.events.put_rule(Name="all", EventBusName="photos", EventPattern='{"source": ["thumbnail-pipeline"]}')
+        self.events.put_targets(Rule="all", EventBusName="photos", Targets=[{"Id": "heard", "Arn": arn}])
+        self.kinesis.create_stream(StreamName="photos-changes", ShardCount=1)
+        stream = self.kinesis.describe_stream(StreamName="photos-changes")["StreamDescription"]["StreamARN"]
+        self.s3.create_bucket(Bucket="parked", CreateBucketConfiguration={"LocationConstraint": REGION})
+        functions = {"events": "photos-publisher", "changes": "photos-change-publisher"}
+        self.mapping_states |= {f"{destination}-uuid": "Enabled" for destination in functions}
+        self.outputs |= {
+            "source_bucket": "uploads",
+            "heard_url": heard,
+            "event_bus_arn": bus,
+            "change_stream": {"name": "photos-changes", "arn": stream, "kms_key_arn": None},
+            "parked_bucket": "parked",
+            "publishers": {
+                destination: {
+                    "function_name": function,
+                    "log_group_name": f"/aws/lambda/{function}",
+                    "event_source_mapping_uuid": f"{destination}-uuid",
+                }
+                for destination, function in functions.items()
+            },
+        }
 
     def set_alarm(self, name: str, state: Any) -> None:
         """Put an alarm into a state."""
@@ -121,13 +154,14 @@ class Operated:
         )
 
     def _client(self, service: str, config: Config | None = None) -> Any:  # noqa: ARG002 - the protocol's
-        functions = SimpleNamespace(get_event_source_mapping=self._mapping)
-        return {
-            "sqs": self.sqs, "dynamodb": self.dynamodb, "cloudwatch": self.cloudwatch, "lambda": functions
-        }[service]  # fmt: skip
+        if service == "lambda":
+            told = {"Environment": {"Variables": {"DEPLOYMENT": "photos"}}}
+            return SimpleNamespace(get_event_source_mapping=self._mapping, get_function_configuration=lambda **_: told)
+        return getattr(self, service)
 
     def _mapping(self, *, UUID: str) -> dict[str, Any]:  # noqa: N803 - boto3's names
-        return {"State": self.mapping_states[UUID], "ScalingConfig": {"MaximumConcurrency": 20}}
+        mapping = {"State": self.mapping_states[UUID], "ScalingConfig": {"MaximumConcurrency": 20}}
+        return mapping | {"FilterCriteria": self.filters.get(UUID, {}), "LastProcessingResult": "OK"}
 
     def _start_move_task(self, params: Any, **_: Any) -> Any:
         if self.move_tasks is None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 # What a resource of each type is known by, and the most characters of it; the rules' addresses are in names.tf, and
 # those of the names that begin with the deployment's here.
 NAMED: Final[Mapping[str, tuple[str, int]]] = {
+    "aws_athena_workgroup": ("name", 128),
     "aws_chatbot_slack_channel_configuration": ("configuration_name", 128),
     "aws_chatbot_teams_channel_configuration": ("configuration_name", 128),
     "aws_cloudfront_origin_access_control": ("name", 64),
@@ -22,6 +23,7 @@ NAMED: Final[Mapping[str, tuple[str, int]]] = {
     "aws_cloudwatch_composite_alarm": ("alarm_name", 255),
     # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutDashboard.html
     "aws_cloudwatch_dashboard": ("dashboard_name", 255),
+    "aws_cloudwatch_event_bus": ("name", 256),
     "aws_cloudwatch_event_rule": ("name", 64),
     "aws_cloudwatch_log_group": ("name", 512),
     # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
@@ -29,7 +31,10 @@ NAMED: Final[Mapping[str, tuple[str, int]]] = {
     # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutQueryDefinition.html
     "aws_cloudwatch_query_definition": ("name", 255),
     "aws_dynamodb_table": ("name", 255),
+    "aws_glue_catalog_database": ("name", 255),
     "aws_iam_role": ("name", 64),
+    "aws_kinesis_firehose_delivery_stream": ("name", 64),
+    "aws_kinesis_stream": ("name", 128),
     # https://docs.aws.amazon.com/kms/latest/APIReference/API_CreateAlias.html
     "aws_kms_alias": ("name", 256),
     "aws_lambda_function": ("function_name", 64),
@@ -47,7 +52,10 @@ NAMED: Final[Mapping[str, tuple[str, int]]] = {
 }
 # Parts of something that has a name: they are told apart by it.
 PARTS: Final = (
+    "aws_athena_named_query",
     "aws_cloudfront_distribution",  # has an identifier alone
+    "aws_cloudwatch_log_stream",
+    "aws_glue_catalog_table",
     "aws_iam_role_policy",
     "aws_kms_key",  # has an identifier, and a name by its alias
     "aws_kms_key_policy",
@@ -97,7 +105,7 @@ def test_no_name_is_longer_than_aws_allows(names: dict[str, Names]) -> None:
     assert {kind for kind, _ in longest} == NAMED.keys() - {"aws_cloudwatch_event_rule"}
     assert [(kind, name) for kind, name in longest if len(name) > NAMED[kind][1]] == []
     # Where a name had to be shortened, one can still see whose it is.
-    assert all("a-name-that-is-of-just-fo" in name for _, name in longest)
+    assert all("a-name-that-is-of-just-fo" in name.replace("_", "-") for _, name in longest)
 
 
 def test_a_name_that_ends_like_another_cannot_be_mistaken_for_it(names: dict[str, Names]) -> None:

@@ -21,7 +21,12 @@ PRICES = Prices.load()
 
 def words_of_the_functions() -> Iterator[str]:
     """Every string and every keyword in the modules that emit metrics."""
-    for name in ("thumbnailer/worker.py", "thumbnail_pipeline/telemetry.py", "reconciler/scheduled.py"):
+    for name in (
+        "thumbnailer/worker.py",
+        "thumbnail_pipeline/telemetry.py",
+        "reconciler/scheduled.py",
+        "publisher/publishing.py",
+    ):
         for node in ast.walk(ast.parse((FUNCTIONS / name).read_text())):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 yield node.value

@@ -116,7 +116,11 @@ def resources_of(module: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def test_a_message_stays_away_for_as_long_as_the_function_may_be_busy_with_it(deployment: Deployed) -> None:
     """https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html"""
-    mappings = deployment.of("aws_lambda_event_source_mapping")
+    mappings = [
+        mapping
+        for mapping in deployment.of("aws_lambda_event_source_mapping")
+        if ":sqs:" in mapping.values["event_source_arn"]
+    ]
     assert {mapping.values["event_source_arn"] for mapping in mappings} == {f"{QUEUES}work", f"{QUEUES}backfill"}
     for mapping in mappings:
         queue = deployment.one("aws_sqs_queue", "arn", mapping.values["event_source_arn"]).values
@@ -137,6 +141,25 @@ def test_the_dead_letter_queue_takes_from_those_that_send_to_it_and_from_no_othe
         allowed = dead_letters.document("redrive_allow_policy")
         assert allowed["redrivePermission"] == "byQueue"
         assert sorted(allowed["sourceQueueArns"]) == sorted(source.values["arn"] for source, _ in redriven(deployment))
+
+
+def test_what_a_stream_feeds_is_tried_for_less_than_the_stream_remembers(runs: dict[str, Deployed]) -> None:
+    """By default it is tried for as long, and then forgotten: https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html"""
+    streams = [
+        mapping.values
+        for run in ("everything", "what_was_there_before")
+        for mapping in runs[run].of("aws_lambda_event_source_mapping")
+        if "/stream/" in mapping.values["event_source_arn"]
+    ]
+    assert len(streams) == 4
+    for mapping in streams:
+        assert mapping["function_response_types"] == ["ReportBatchItemFailures"]
+        assert mapping["bisect_batch_on_function_error"] is True
+        assert 1 <= mapping["maximum_retry_attempts"] <= 1000
+        assert 3600 <= mapping["maximum_record_age_in_seconds"] <= 18 * 3600
+        # A queue or a topic would be told where the records were, and not what they are.
+        ((parked,),) = (each["on_failure"] for each in mapping["destination_config"])
+        assert parked["destination_arn"] == "arn:aws:s3:::thumbs-parked-123456789012-eu-central-1"
 
 
 def redriven(made: Deployed) -> list[tuple[Resource, Resource]]:
@@ -208,6 +231,15 @@ def listed(value: Any) -> list[Any]:
             "module.reconciler.module.function.aws_cloudwatch_log_group.this",
             "module.encryption.aws_kms_key_policy.this",
         ),
+        # EventBridge refuses a bus whose key it may not use.
+        ("aws_cloudwatch_event_bus.this", "module.encryption.aws_kms_key_policy.this"),
+        # What is announced before there is a bus would be tried until it is parked.
+        ("module.publisher.aws_lambda_event_source_mapping.stream", "aws_cloudwatch_event_bus.this"),
+        # Lambda refuses a mapping unless the role may read the stream and write to the bucket.
+        (
+            "module.publisher.aws_lambda_event_source_mapping.stream",
+            "module.publisher.module.function.aws_iam_role_policy.capability",
+        ),
         # Lambda would make the group itself, without a key and for ever.
         (
             "module.thumbnailer.module.function.aws_lambda_function.this",
@@ -266,7 +298,8 @@ def test_nothing_is_written_to_what_is_watched(deployment: Deployed) -> None:
         if {"s3:PutObject", "s3:Put*", "s3:*", "*"} & set(listed(statement["Action"]))
         for resource in listed(statement["Resource"])
     }
-    assert (len(watched), len(written)) == (1, 1)
+    further = [name for name in written if name.startswith(("thumbs-parked-", "thumbs-archive-"))]
+    assert (len(watched), len(written) - len(further)) == (1, 1)
     assert [name for name in (*watched, *written) if not re.fullmatch(r"[a-z0-9-]+", name)] == []
     assert not watched & written
 
@@ -285,13 +318,18 @@ def test_all_that_can_be_tagged_is(deployment: Deployed) -> None:
 
 
 def test_every_bucket_is_closed(made: Deployed) -> None:
-    assert len(made.of("aws_s3_bucket")) == 2
+    assert len(made.of("aws_s3_bucket")) == 2 + 2 * announces(made)
     for bucket in made.of("aws_s3_bucket"):
         block = made.one("aws_s3_bucket_public_access_block", "bucket", bucket.values["id"]).values
         kinds = ("block_public_acls", "block_public_policy", "ignore_public_acls", "restrict_public_buckets")
         assert [kind for kind in kinds if block[kind] is not True] == []
         (rule,) = made.one("aws_s3_bucket_ownership_controls", "bucket", bucket.values["id"]).values["rule"]
         assert rule["object_ownership"] == "BucketOwnerEnforced"
+
+
+def announces(made: Deployed) -> bool:
+    """Whether there are publishers, with a bucket for what they cannot announce, and an archive."""
+    return any(resource.values.get("function_name") == "thumbs-publisher" for resource in made.resources)
 
 
 def test_nobody_is_let_in_who_is_not_named(deployment: Deployed) -> None:
@@ -322,7 +360,7 @@ def principals_of(statement: dict[str, Any]) -> list[str]:
 @pytest.mark.parametrize(("kind", "count"), [("aws_s3_bucket_policy", 2), ("aws_sqs_queue", 3), ("aws_sns_topic", 3)])
 def test_nothing_is_reached_without_tls(made: Deployed, kind: str, count: int) -> None:
     """https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-securetransport"""
-    assert len(made.of(kind)) == count
+    assert len(made.of(kind)) == count + 2 * (kind == "aws_s3_bucket_policy" and announces(made))
     for resource in made.of(kind):
         without_tls = {"Bool": {"aws:SecureTransport": ["false"]}}
         (denied,) = [each for each in resource.statements() if each.get("Condition") == without_tls]
@@ -390,7 +428,11 @@ def beside(runs: dict[str, Deployed]) -> Deployed:
 def test_nothing_is_made_beside_what_was_there_before(beside: Deployed) -> None:
     kinds = {resource.type for resource in beside.resources}
     assert "aws_cloudwatch_event_rule" in kinds
-    assert {kind for kind in kinds if kind.startswith(("aws_s3_", "aws_kms_"))} == set()
+    assert {"aws_cloudwatch_event_bus", "aws_kinesis_stream"}.isdisjoint(kinds)
+    assert {kind for kind in kinds if kind.startswith("aws_kms_")} == set()
+    # What cannot be announced, and the archive, are in buckets of the deployment's own, whoever's bus and stream are.
+    own = {f"thumbs-{name}-123456789012-eu-central-1" for name in ("parked", "archive")}
+    assert {bucket.values["bucket"] for bucket in beside.of("aws_s3_bucket")} == own
     assert {topic.values["name"] for topic in beside.of("aws_sns_topic")} == {"thumbs-alerts", "thumbs-warning"}
 
 
@@ -402,13 +444,24 @@ def test_everything_is_encrypted_with_the_keys_that_were_brought(beside: Deploye
     ]
     assert {*tables, *queues_and_topics} == {f"{key}/theirs"}
     logs = [group.values["kms_key_id"] for group in beside.of("aws_cloudwatch_log_group")]
-    assert logs == [f"{key}/logs", f"{key}/logs"]
+    assert logs == [f"{key}/logs"] * 5
+    for bucket in beside.of("aws_s3_bucket_server_side_encryption_configuration"):
+        (rule,) = bucket.values["rule"]
+        assert rule["apply_server_side_encryption_by_default"][0]["kms_master_key_id"] == f"{key}/theirs"
 
 
 def test_every_role_is_within_the_boundary(beside: Deployed) -> None:
     boundaries = {role.values["name"]: role.values["permissions_boundary"] for role in beside.of("aws_iam_role")}
     assert boundaries == dict.fromkeys(
-        ("thumbs-thumbnailer", "thumbs-reconciler", "thumbs-reconciler-schedule", "thumbs-chat-ops"),
+        (
+            "thumbs-thumbnailer",
+            "thumbs-reconciler",
+            "thumbs-reconciler-schedule",
+            "thumbs-publisher",
+            "thumbs-change-publisher",
+            "thumbs-archive",
+            "thumbs-chat-ops",
+        ),
         "arn:aws:iam::123456789012:policy/boundary",
     )
 
@@ -418,9 +471,11 @@ def test_each_function_begins_in_an_archive_of_its_own(runs: dict[str, Deployed]
     (layer,) = everything.of("aws_lambda_layer_version")
     assert layer.values["filename"] == "./tests/fixtures/layer.zip"
     functions = {each.values["function_name"]: each.values for each in everything.of("aws_lambda_function")}
-    assert functions.keys() == {"thumbs-thumbnailer", "thumbs-reconciler"}
+    assert functions.keys() == {
+        f"thumbs-{name}" for name in ("thumbnailer", "reconciler", "publisher", "change-publisher")
+    }
     for name, values in functions.items():
-        part = name.removeprefix("thumbs-")
+        part = name.removeprefix("thumbs-").removeprefix("change-")
         assert values["handler"] == f"{part}.handler.handler"
         assert values["filename"] == f"./tests/fixtures/{part}.zip"
         assert values["layers"] == [layer.values["arn"]]
@@ -455,9 +510,11 @@ def test_bounds_of_renditions_are_the_functions_own() -> None:
     assert settings._HIGHEST_EFFORT.keys() == set(get_args(settings.Format))
 
 
-def test_both_functions_are_in_the_network(beside: Deployed) -> None:
+def test_all_functions_are_in_the_network(beside: Deployed) -> None:
     networks = {each.values["function_name"]: each.values["vpc_config"] for each in beside.of("aws_lambda_function")}
-    assert networks.keys() == {"thumbs-thumbnailer", "thumbs-reconciler"}
+    assert networks.keys() == {
+        f"thumbs-{name}" for name in ("thumbnailer", "reconciler", "publisher", "change-publisher")
+    }
     for (network,) in networks.values():
         assert sorted(network["subnet_ids"]) == ["subnet-0a", "subnet-0b"]
         assert network["security_group_ids"] == ["sg-0a"]

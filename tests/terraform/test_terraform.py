@@ -127,6 +127,58 @@ def test_dev_and_prod_can_be_deployed(tmp_path: Path) -> None:
     assert "1 passed, 0 failed" in root.run("test", "-no-color")
 
 
+def test_consumers_can_be_deployed(tmp_path: Path) -> None:
+    """Planned with a mocked provider: a rule for each, on the one bus, and a place for what a target does not take."""
+    root = Root(tmp_path / "root", tmp_path)
+    shutil.copytree(MODULE / "examples" / "consumers", root.module)
+    (root.module / "tests").mkdir()
+    (root.module / "tests" / "plan.tftest.hcl").write_text(CONSUMERS)
+    root.init(backend=False)
+    assert "1 passed, 0 failed" in root.run("test", "-no-color")
+
+
+CONSUMERS = """
+mock_provider "aws" {
+  override_data {
+    target = data.aws_lambda_function.consumer
+    values = { arn = "arn:aws:lambda:eu-central-1:123456789012:function:index" }
+  }
+}
+
+variables {
+  region            = "eu-central-1"
+  event_bus_arn     = "arn:aws:events:eu-central-1:123456789012:event-bus/photos"
+  deployment        = "photos"
+  function_name     = "index"
+  state_machine_arn = "arn:aws:states:eu-central-1:123456789012:stateMachine:moderate"
+  endpoint          = "https://www.example.com/images"
+  endpoint_key      = "secret"
+}
+
+run "plan" {
+  command = plan
+
+  assert {
+    condition = alltrue([
+      for target in [
+        aws_cloudwatch_event_target.queue, aws_cloudwatch_event_target.function,
+        aws_cloudwatch_event_target.workflow, aws_cloudwatch_event_target.endpoint,
+      ] : target.event_bus_name == var.event_bus_arn && length(target.dead_letter_config) == 1
+    ])
+    error_message = "Each must listen to the bus of the deployment, and lose nothing that its target does not take."
+  }
+
+  assert {
+    condition = alltrue([
+      for pattern in [for rule in local.rules : jsondecode(rule.event_pattern)] :
+      pattern.source == ["thumbnail-pipeline"] && pattern.detail.deployment == ["photos"]
+    ])
+    error_message = "Each must listen to this deployment alone."
+  }
+}
+"""
+
+
 def test_what_it_is_given_may_be_made_in_the_same_configuration(tmp_path: Path) -> None:
     root = Root(OWN, tmp_path)
     root.run("fmt", "-check", "-recursive", "-diff")
@@ -140,7 +192,7 @@ def test_an_example_says_what_it_is_one_of(example: Path) -> None:
 
 
 def test_there_are_examples() -> None:
-    assert {example.name for example in EXAMPLES} == {"minimal", "complete", "existing-bucket"}
+    assert {example.name for example in EXAMPLES} == {"minimal", "complete", "existing-bucket", "consumers"}
 
 
 def test_module_keeps_its_promises(tested: Tested) -> None:

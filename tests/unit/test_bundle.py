@@ -89,7 +89,7 @@ def run_unpacked(root: Path, script: str, told: Any = None) -> Any:
     return json.loads(done.stdout)
 
 
-@pytest.mark.parametrize("function", ["thumbnailer", "reconciler"])
+@pytest.mark.parametrize("function", ["thumbnailer", "reconciler", "publisher"])
 def test_an_archive_needs_nothing_but_the_layer_and_the_runtime(tmp_path: Path, function: str) -> None:
     unpacked = unpack(tmp_path, FUNCTION.with_name(f"{function}.zip"))
     script = f"""

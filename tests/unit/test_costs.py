@@ -8,7 +8,7 @@ import sys
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Literal
 
 import pytest
 from hypothesis import given
@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from devtools.docs import costs as command
 from devtools.docs.cost_figures import FIGURES
 from devtools.localaws.stack import REPOSITORY
-from thumbctl.costs import measured
+from thumbctl.costs import announcing, measured
 from thumbctl.costs.estimate import Estimate, Job, default_workload
 from thumbctl.costs.limits import AwsLimits
 from thumbctl.costs.measured import AtMemory, Encoding, Encodings, Measured, MemorySettings, PerImage
@@ -56,6 +56,7 @@ ROUND = Measured(
 )
 MODEL = Model(PRICES, ROUND, (BOX,))
 PLAIN = Workload((BOX,))
+CAPACITIES: Final[tuple[Literal["on-demand"], Literal["provisioned"]]] = ("on-demand", "provisioned")
 
 
 def line(what: str, workload: Workload = PLAIN, images: float = 1e6) -> Line:
@@ -138,9 +139,11 @@ def test_every_price_is_used_and_is_one_of_aws() -> None:
         *MODEL.month(1, PLAIN, PricedStack()),
         *MODEL.once(1, replace(PLAIN, architecture="x86_64")),
         *Estimate.of(Job("backfill", 1, 1, inventory=True), PLAIN, model=MODEL).once,
+        *(line for each in CAPACITIES for line in (*announcing.idle_changes(each), *announcing.changes(1, each))),
     ]
+    assert announcing.cost_of_announcing("events", 1e6) == PRICES.eventbridge_event.dollars
     unused = {name for name, price in PRICES.each().items() if price not in [line.price for line in lines]}
-    assert unused == set()
+    assert unused == {"eventbridge_event"}
     for price in PRICES.each().values():
         assert price.page.startswith("https://aws.amazon.com/")
         assert price.dollars > 0
@@ -176,6 +179,24 @@ def test_an_idle_month_by_hand() -> None:
     # A dollar for the key, 2 queues x 5 pollers x 3 receives a minute x 730 hours, alarms, two pages, a dashboard.
     cost = 1 + 2 * 5 * 3 * 60 * 730 * 0.40 / 1e6 + 20 * 0.10 + 2 * 0.50 + 3
     assert total(MODEL.idle(PricedStack(alarm_metrics=20))) == pytest.approx(cost)
+
+
+def test_events_by_hand() -> None:
+    assert total(announcing.idle_events()) == pytest.approx(10 * 0.1)
+    put, requests, duration, logs, metrics = (line.dollars for line in announcing.events(1e6))
+    assert (put, requests, metrics) == (pytest.approx(1), pytest.approx(0.2), pytest.approx(6 * 0.3))
+    assert duration == pytest.approx(1e6 * 0.05 * 0.5 * announcing.Prices.load().lambda_arm64.of(1))
+    assert logs == pytest.approx(1e6 * 1200 / 2**30 * 0.5)
+
+
+def test_a_change_stream_by_hand() -> None:
+    idle = {each: total(announcing.idle_changes(each)) for each in CAPACITIES}
+    assert idle == {"on-demand": pytest.approx(730 * 0.04 + 0.6), "provisioned": pytest.approx(730 * 0.015 + 0.6)}
+    put, read, delivered, converted = (line.dollars for line in announcing.changes(1e6, "on-demand"))
+    assert put == pytest.approx(2e6 / 2**20 * 0.08)
+    assert read == pytest.approx(announcing.EVENT_BYTES * 1e6 / 2**30 * 0.04)
+    assert (delivered, converted) == (pytest.approx(5e6 / 2**20 * 0.029), pytest.approx(5e6 / 2**20 * 0.018))
+    assert announcing.cost_of_reading(2**30) == pytest.approx(2**30 / 4096 / 2 * 0.125 / 1e6)
 
 
 def test_a_row_is_written_in_whole_units() -> None:

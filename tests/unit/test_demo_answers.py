@@ -12,6 +12,7 @@ from moto import mock_aws
 
 from devtools.demo import run
 from devtools.demo.catalog import Answer, CatalogReader, DeadLetterReader, is_among
+from devtools.demo.evidence import Announcement
 from devtools.demo.outcome import DEAD_LETTER, UNACCOUNTED, Result, UploadResult
 from devtools.demo.samples import Sample
 from devtools.demo.upload import Uploaded, Uploader
@@ -166,7 +167,7 @@ class Answers:
 def account_for(answers: Answers, awaited: Sequence[Uploaded]) -> tuple[list[str], list[int]]:
     anything: Any = None
     catalog: Any = answers
-    pipeline = run.RunningPipeline(anything, catalog, catalog, anything, anything, anything, tuple)
+    pipeline = run.RunningPipeline(anything, catalog, catalog, anything, anything, anything, anything, tuple)
     shown: list[int] = []
     return [outcome.status for outcome in pipeline.account_for(awaited, shown.append)], shown
 
@@ -207,11 +208,23 @@ def test_an_expectation_that_is_not_met_is_a_problem_that_names_key_and_reason()
     result = Result((outcome,), (), (), missing=("small/x",), strays=("small/y",), seconds=1.0)
     assert result.problems == (
         "a.jpg is FAILED (truncated: half is missing), expected READY",
+        "a.jpg is FAILED, and was not announced",
         "thumbnail small/x is listed in the catalog and does not exist",
         "thumbnail small/y belongs to no image",
         "images failed, and no alert reached the subscriber",
         "the X-Ray collector received nothing",
     )
+
+
+def test_what_a_consumer_was_told_last_has_to_be_true() -> None:
+    def told(status: str, sequence: str) -> Announcement:
+        return Announcement(f"Image {status.title()}", "a.jpg", status, "e2", "", sequence, "now")
+
+    outcome = UploadResult(uploaded("a.jpg"), FAILED)
+    result = Result((outcome,), (), (), missing=(), strays=(), seconds=1.0)
+    late = told("READY", "1")  # comes last, and is older
+    assert not any("announced" in each for each in replace(result, events=(told("FAILED", "2"), late)).problems)
+    assert "a.jpg is FAILED, and was announced as READY" in replace(result, events=(late,)).problems
 
 
 def test_a_persons_own_image_may_fail_and_may_not_vanish() -> None:

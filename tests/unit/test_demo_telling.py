@@ -16,7 +16,7 @@ from rich.console import Console
 
 from devtools.demo import console, preview, report
 from devtools.demo.catalog import Answer, ListedThumbnail
-from devtools.demo.evidence import Alert, ReadBack
+from devtools.demo.evidence import Alert, Announcement, ReadBack
 from devtools.demo.outcome import Result, UploadResult
 from devtools.demo.samples import Sample
 from devtools.demo.upload import Uploaded
@@ -50,7 +50,11 @@ def outcome(key: str = HOSTILE, **values: Any) -> UploadResult:
 def result(*outcomes: UploadResult, **values: Any) -> Result:
     sent = {"id": "1", "trace_id": "1-a", "name": HOSTILE, "start_time": 1.0, "end_time": 2.0}
     alert = Alert("<b>subject", HOSTILE, "now")
-    base = Result(outcomes, (alert,), xray.assemble([sent]), missing=(), strays=(), seconds=1.0)
+    events = tuple(
+        Announcement("Image Ready", each.uploaded.key, each.status, "e", "", f"{number:019d}", "now")
+        for number, each in enumerate(outcomes)
+    )
+    base = Result(outcomes, (alert,), xray.assemble([sent]), missing=(), strays=(), seconds=1.0, events=events)
     return replace(base, **values)
 
 
@@ -183,6 +187,13 @@ def test_a_key_is_printed_as_it_is_and_cannot_steer_the_terminal() -> None:
 def test_the_table_has_sizes_bytes_and_time() -> None:
     line = next(line for line in told(result(outcome("a.jpg"))).splitlines() if line.startswith(" a.jpg"))
     assert line.split() == ["a.jpg", "READY", "80x60", "jpeg", "40x30", "1.2", "kB", "99", "B", "7"]
+
+
+def test_the_summary_says_in_a_line_what_a_consumer_heard() -> None:
+    heard = result(outcome("a.jpg"), outcome("b.jpg"))
+    assert "\n2 events reached a consumer of the bus: 2 Image Ready\n" in told(heard)
+    assert "\n0 events reached a consumer of the bus: none\n" in told(replace(heard, events=()))
+    assert page(heard).count("<td>Image Ready</td>") == 2
 
 
 def change(old: str, new: str) -> Alert:

@@ -151,6 +151,7 @@ class Stack:
 
     endpoint_url = "http://127.0.0.1:1"
     alerts_queue_url = "http://127.0.0.1:1/alerts"
+    events_queue_url = None
     outputs: dict[str, str] = {"log_group_name": "group"}  # noqa: RUF012 - nobody writes to it
 
     def __init__(self) -> None:

@@ -85,6 +85,18 @@ def test_the_newest_images_once_each() -> None:
     assert [line["key"] for line in panels.newest(events, 1)] == ["a"]
 
 
+def test_an_event_is_told_by_what_became_of_which_image() -> None:
+    data = {"reason": "truncated"}
+    detail = {"subject": "a.png", "sequence": "0000000000000000007", "time": "now", "data": data}
+    assert panels.announcement({"detail-type": "Image Failed", "detail": detail}) == {
+        "what": "Image Failed",
+        "key": "a.png",
+        "reason": "truncated",
+        "sequence": "0000000000000000007",
+        "time": "now",
+    }
+
+
 def test_an_alarm_in_an_alert_is_unwrapped() -> None:
     change = {"AlarmName": "dead-letters", "NewStateReason": "too many", "AlarmDescription": "1. Read some."}
     assert (

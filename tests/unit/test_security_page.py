@@ -20,7 +20,7 @@ ACTION: Final = re.compile(r'"([a-z0-9]+:[A-Z]\w*\*?)"(?!\s*=)')
 SID: Final = re.compile(r'\bSid\s*=\s*"(\w+)"')
 ROLE_POLICY: Final = re.compile(r'^resource "aws_iam_role_policy" .*?^}', re.DOTALL | re.MULTILINE)
 CAPABILITIES: Final = re.compile(r"^  capabilities = {$(.*?)^  }$", re.DOTALL | re.MULTILINE)
-CAPABILITY: Final = re.compile(r"^    ([\w-]+) = \[$(.*?)^    \]$", re.DOTALL | re.MULTILINE)
+CAPABILITY: Final = re.compile(r"^    ([\w-]+) = (?:concat\()?\[$(.*?)^    \]\)?$", re.DOTALL | re.MULTILINE)
 # What every function is given stands one by one.
 COMMON: Final = re.compile(r"^ +([\w-]+) = jsonencode\(\[\{$(.*?)^ +\}\]\)$", re.DOTALL | re.MULTILINE)
 
@@ -95,9 +95,17 @@ def test_the_section_tells_what_each_policy_of_a_role_allows(part: str) -> None:
 
 
 # What the page and others call the services that functions ask, by boto3's names for them.
-SERVICES: Final = {"s3": "S3", "dynamodb": "DynamoDB", "sqs": "SQS", "sns": "SNS", "ssm": "Systems Manager"}
+SERVICES: Final = {
+    "s3": "S3",
+    "dynamodb": "DynamoDB",
+    "sqs": "SQS",
+    "sns": "SNS",
+    "ssm": "Systems Manager",
+    "events": "EventBridge",
+    "kinesis": "Kinesis",
+}
 TRACED: Final = "X-Ray"  # by Lambda's daemon beside the function
-OTHERS: Final = ("KMS", "Logs", "CloudWatch", "EventBridge", "Lambda")
+OTHERS: Final = ("KMS", "Logs", "CloudWatch", "Lambda")
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -124,7 +125,15 @@ def _totals(result: Result) -> Text:
         ", ".join(f"{count} {status}" for count, status in states),
         f"; {result.thumbnail_count} thumbnails, ",
         f"{bytes_in_words(result.bytes_in)} in, {bytes_in_words(result.bytes_out)} out",
+        f"\n{_announced(result)}",
     )
+
+
+def _announced(result: Result) -> str:
+    kinds = Counter(event.what for event in result.events)
+    told = ", ".join(f"{number} {what}" for what, number in sorted(kinds.items(), reverse=True))
+    number = len(result.events)
+    return f"{number} event{'' if number == 1 else 's'} reached a consumer of the bus: {told or 'none'}"
 
 
 def _heading(text: str) -> Text:

@@ -130,6 +130,45 @@ class AlertQueue:
 
 
 @dataclass(frozen=True)
+class Announcement:
+    """An event as a consumer of the bus got it."""
+
+    what: str
+    """Image Ready, Image Failed or Image Deleted."""
+    key: str
+    status: str
+    etag: str | None
+    reason: str
+    sequence: str
+    time: str
+
+
+@dataclass(frozen=True)
+class EventQueue:
+    """The queue that a rule on the bus feeds, in the place of a consumer."""
+
+    sqs: SQSClient
+    queue_url: str
+
+    def take(self) -> Iterator[Announcement]:
+        """Take out every event that has arrived."""
+        while messages := self.sqs.receive_message(QueueUrl=self.queue_url, MaxNumberOfMessages=10).get("Messages"):
+            for message in messages:
+                event = json.loads(message["Body"])
+                detail, data = event["detail"], event["detail"]["data"]
+                yield Announcement(
+                    event["detail-type"],
+                    detail["subject"],
+                    data["status"],
+                    data["etag"],
+                    data["reason"] or "",
+                    detail["sequence"],
+                    detail["time"],
+                )
+                self.sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=message["ReceiptHandle"])
+
+
+@dataclass(frozen=True)
 class Logs:
     """The function's log group and the emulator's own log: where to look when there is no answer."""
 

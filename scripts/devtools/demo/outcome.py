@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from devtools.demo.catalog import Answer
-    from devtools.demo.evidence import Alert, ReadBack
+    from devtools.demo.evidence import Alert, Announcement, ReadBack
     from devtools.demo.upload import Uploaded
     from thumbctl.looking.xray import Trace
 
@@ -60,8 +60,8 @@ class Result:
     """A whole run.
 
     `missing` are the keys of thumbnails that the catalog lists and the bucket lacks, `strays` of those that
-    belong to no image. `seconds` is the time from the first upload to the last answer. `last_words` are
-    lines of the logs that may explain why an upload has no answer.
+    belong to no image. `events` are those that reached the consumer of the bus. `seconds` is the time from the first
+    upload to the last answer. `last_words` are lines of the logs that may explain why an upload has no answer.
     """
 
     outcomes: tuple[UploadResult, ...]
@@ -70,6 +70,7 @@ class Result:
     missing: tuple[str, ...]
     strays: tuple[str, ...]
     seconds: float
+    events: tuple[Announcement, ...] = ()
     last_words: tuple[str, ...] = ()
 
     def count(self, status: str) -> int:
@@ -96,10 +97,20 @@ class Result:
         """Everything that is not as it was promised, one sentence each."""
         return tuple(self._problems())
 
+    @property
+    def newest_events(self) -> dict[str, Announcement]:
+        """Of each key, the newest that the consumer got, as a consumer keeps it."""
+        return {event.key: event for event in sorted(self.events, key=lambda event: event.sequence)}
+
     def _problems(self) -> Iterator[str]:
+        newest = self.newest_events
         for outcome in self.outcomes:
             for problem in outcome.problems:
                 yield f"{outcome.uploaded.key} {problem}"
+            told = newest.get(outcome.uploaded.key)
+            if outcome.row and (told.status if told else None) != outcome.row.status:
+                said = f"was announced as {told.status}" if told else "was not announced"
+                yield f"{outcome.uploaded.key} is {outcome.row.status}, and {said}"
         for key in self.missing:
             yield f"thumbnail {key} is listed in the catalog and does not exist"
         for key in self.strays:

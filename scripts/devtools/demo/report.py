@@ -104,6 +104,7 @@ def render(result: Result, at: datetime) -> str:
         sections=sections,
         failures=failures,
         left_out=len(result.outcomes) - len(shown),
+        most_events=MOST_CARDS,
         trace=trace,
         bars=xray.waterfall(trace) if trace else (),
         ticks=[(100 * index / _TICKS, trace.milliseconds * index / _TICKS) for index in range(_TICKS + 1)]

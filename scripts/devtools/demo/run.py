@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from devtools.demo import console, report
 from devtools.demo.catalog import Answer, CatalogReader, DeadLetterReader, is_among
-from devtools.demo.evidence import Alert, AlertQueue, Logs, ThumbnailBucket
+from devtools.demo.evidence import Alert, AlertQueue, Announcement, EventQueue, Logs, ThumbnailBucket
 from devtools.demo.outcome import UNACCOUNTED, Result, UploadResult
 from devtools.demo.upload import Uploaded, Uploader
 from devtools.localaws import stack
@@ -34,7 +34,7 @@ _QUIET_SECONDS = 2.0
 def run(samples: Sequence[Sample], page: Path, out: Console) -> Result:
     """Run `samples` through a local stack of their own; write `page`, print the result and return it."""
     out.print(f"{len(samples)} images through the module of production, in a local AWS: one or two minutes")
-    with stack.temporary() as running:
+    with stack.temporary(inputs={"events": {}}) as running:
         pipeline = RunningPipeline.of(running)
         result = pipeline.process(samples, out)
     report.write(page, result)
@@ -51,6 +51,7 @@ class RunningPipeline:
     dead_letters: DeadLetterReader
     thumbnails: ThumbnailBucket
     inbox: AlertQueue
+    consumer: EventQueue
     logs: Logs
     read_traces: Callable[[], tuple[xray.Trace, ...]]
 
@@ -65,6 +66,7 @@ class RunningPipeline:
             dead_letters=DeadLetterReader(sqs, outputs["dlq_url"]),
             thumbnails=ThumbnailBucket(s3, outputs["thumbnails_bucket"]),
             inbox=AlertQueue(sqs, running.alerts_queue_url),
+            consumer=EventQueue(sqs, running.events_queue_url or ""),
             logs=Logs(
                 running.client("logs"),
                 f"/aws/lambda/{outputs['function_name']}",
@@ -81,7 +83,7 @@ class RunningPipeline:
         with console.progress(out, "accounted for", len(samples)) as show:
             outcomes = self.account_for(uploaded, show)
         seconds = time.monotonic() - started
-        alerts, assembled = self._settled()
+        alerts, events, assembled = self._settled()
         missing, strays = self._compare(outcomes)
         return Result(
             outcomes=self._with_thumbnails(outcomes),
@@ -90,6 +92,7 @@ class RunningPipeline:
             missing=missing,
             strays=strays,
             seconds=seconds,
+            events=events,
             last_words=self.logs.last_words() if any(o.status == UNACCOUNTED for o in outcomes) else (),
         )
 
@@ -117,21 +120,24 @@ class RunningPipeline:
             for each in uploaded
         ]
 
-    def _settled(self) -> tuple[tuple[Alert, ...], tuple[xray.Trace, ...]]:
-        """The alerts and traces, once no more of them come."""
+    def _settled(self) -> tuple[tuple[Alert, ...], tuple[Announcement, ...], tuple[xray.Trace, ...]]:
+        """The alerts, events and traces, once no more of them come."""
         alerts: list[Alert] = []
+        events: list[Announcement] = []
         assembled: tuple[xray.Trace, ...] = ()
         deadline = time.monotonic() + _SECONDS_FOR_STRAGGLERS
         quiet_since = time.monotonic()
         while (now := time.monotonic()) < deadline and now - quiet_since < _QUIET_SECONDS:
             news = list(self.inbox.take())
+            announced = list(self.consumer.take())
             newest = self.read_traces()
-            if news or newest != assembled:
+            if news or announced or newest != assembled:
                 quiet_since = now
             alerts.extend(news)
+            events.extend(announced)
             assembled = newest
             time.sleep(_SECONDS_BETWEEN_LOOKS)
-        return tuple(alerts), assembled
+        return tuple(alerts), tuple(events), assembled
 
     def _compare(self, outcomes: Sequence[UploadResult]) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The thumbnails that are missing and those that belong to nothing, after the last are cleared away."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 from devtools.docs.markdown import table
+from thumbctl.costs import announcing
 from thumbctl.costs.capacity import spoken
 from thumbctl.costs.estimate import Estimate, Job, default_workload
 from thumbctl.costs.model import (
@@ -170,6 +171,34 @@ class CostFigures:
             for images, how, workload in cases
         ]
         return table(["images in the month", "that come", "dollars"], rows, texts=_TEXTS)
+
+    # ── completion events ────────────────────────────────────────────────────────────────────────────
+
+    def events_idle(self) -> str:
+        """What events cost in a month in which nothing happens."""
+        idle = _dollars(total(announcing.idle_events()))
+        return f"Switched on, it costs {idle} in a month in which nothing happens, for its alarms."
+
+    def events(self) -> str:
+        """What it costs to announce a million images, each alone."""
+        return self._lines(announcing.events(_MILLION))
+
+    # ── the change stream ────────────────────────────────────────────────────────────────────────────
+
+    def changes_idle(self) -> str:
+        """What a change stream costs in a month in which nothing happens, beside the rest of the stack."""
+        idle = total(self.model.idle(self.stack))
+        on_demand = total(announcing.idle_changes("on-demand"))
+        shard = total(announcing.idle_changes("provisioned"))
+        return (
+            f"A change stream that is on demand costs {_dollars(on_demand)} a month in which nothing happens, and one"
+            f" of one shard {_dollars(shard)}. All else that is there by default costs {_dollars(idle)}: a stream on"
+            f" demand idles at {on_demand / idle:.1f} times as much as the rest of the stack."
+        )
+
+    def changes(self) -> str:
+        """What it costs to bring the events of a million images through a stream on demand into the archive."""
+        return self._lines(announcing.changes(_MILLION, "on-demand"))
 
     # ── bulk jobs ────────────────────────────────────────────────────────────────────────────────────
 

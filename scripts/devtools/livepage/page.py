@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from devtools.livepage.dashboard import View
     from devtools.localaws.stack import LocalStack
 
+_MOST_EVENTS: Final = 20
 _MOST_FAILURES: Final = 20
 _MOST_IMAGES: Final = 12
 _MOST_TRACES: Final = 8
@@ -62,6 +63,7 @@ class Page:
                 panels.alarm(alarm, self._bridge.alarms.problems) for alarm in (*composite_alarms, *metric_alarms)
             ],
             "alerts": [panels.alert(alert) for alert in self._bridge.alerts],
+            "events": [panels.announcement(event) for event in self._bridge.announcements[:_MOST_EVENTS]],
             "images": [{**image, "picture": pictures.get(image["key"])} for image in images],
             "failures": panels.failures(self._dynamodb, table, outputs["failures_index_name"], _MOST_FAILURES),
             "traces": self._traces.find(text, _MOST_TRACES),

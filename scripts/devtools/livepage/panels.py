@@ -44,6 +44,18 @@ def alert(received: Notification) -> View:
     return {"subject": received.subject, "text": text, "topic": received.topic, "sent": received.sent_at}
 
 
+def announcement(event: Mapping[str, Any]) -> View:
+    """An event as the consumer of the bus got it."""
+    detail = event["detail"]
+    return {
+        "what": event["detail-type"],
+        "key": detail["subject"],
+        "reason": detail["data"]["reason"] or "",
+        "sequence": detail["sequence"],
+        "time": detail["time"],
+    }
+
+
 def failures(dynamodb: DynamoDBClient, table: str, index: str, most: int) -> list[View]:
     """The newest images that failed for good, as the catalog's index has them."""
     rows: list[View] = []

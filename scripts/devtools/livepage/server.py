@@ -93,6 +93,7 @@ def serve(stack_file: Path, port: int) -> None:
     chores = [
         _Chore("reading the log", bridge.read_log, seconds=1),
         _Chore("collecting alerts", bridge.collect_alerts, seconds=1),
+        _Chore("collecting events", bridge.collect_announcements, seconds=1),
         _Chore("measuring the queues", bridge.measure_queues, seconds=5),
         _Chore("evaluating alarms", bridge.alarms.evaluate, seconds=5),
     ]

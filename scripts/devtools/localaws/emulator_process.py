@@ -6,15 +6,22 @@ What is replaced are functions of MiniStack's own. Its version is pinned, and on
 
 from __future__ import annotations
 
+import json
+import os
 import time
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote_plus
 
+import boto3
 from ministack import app  # type: ignore[import-untyped]
-from ministack.services import cloudwatch, lambda_svc, s3, sqs  # type: ignore[import-untyped]
+from ministack.core.lambda_runtime import execution_credentials  # type: ignore[import-untyped]
+from ministack.services import cloudwatch, dynamodb, lambda_svc, s3, sqs  # type: ignore[import-untyped]
+
+from devtools.localaws import stream_batches
+from devtools.localaws.stream_batches import Batch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 # What an alarm on one metric has, and one on an expression does not.
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
@@ -168,6 +175,118 @@ def decode_filters() -> None:
     _replace(s3, "_key_matches_filter", decoding)
 
 
+def retry_streams() -> None:
+    """Do with a batch of a DynamoDB stream that failed what Lambda does; see `stream_batches`.
+
+    MiniStack takes what a function reports as failed for done, and knows neither halves of a batch, nor how often it
+    may be tried, nor S3 as the place for what is given up. It invokes the function where all queues wait for it, too.
+    """
+    # Batches that are to be tried before anything else, by mapping: those of one shard, of which every stream has one.
+    waiting: dict[str, list[Batch]] = {}
+
+    def poll() -> bool:
+        took = [_in_the_name_of(account, region, take, mapping) for account, region, mapping in _stream_mappings()]
+        return any(took)
+
+    def take(mapping: dict[str, Any]) -> bool:
+        mapping_id = mapping["UUID"]
+        function, config = lambda_svc._get_func_record_for_qualifier(mapping["FunctionName"], mapping.get("Qualifier"))
+        if (
+            not mapping.get("Enabled", True)
+            or function is None
+            or lambda_svc._esm_inflight.get(mapping_id)
+            or lambda_svc._esm_backoff_until.get(mapping_id, 0) > time.time()
+        ):
+            return False
+        batches = waiting.setdefault(mapping_id, [])
+        while not batches and (records := read(mapping)):
+            if kept := lambda_svc._apply_filter_criteria(records, mapping):
+                batches.append(Batch(tuple(kept)))
+        if batches:
+            lambda_svc._dispatch_esm_batch(mapping_id, invoke, mapping, function, config, batches)
+        return bool(batches)
+
+    def read(mapping: dict[str, Any]) -> list[Any]:
+        table = mapping["EventSourceArn"].split("/")[1]
+        if dynamodb._tables.get(table, {}).get("LatestStreamArn") != mapping["EventSourceArn"]:
+            return []
+        place = lambda_svc._dynamodb_stream_positions[mapping["UUID"]]
+        records: list[Any] = dynamodb.stream_records_since(table, place, mapping.get("BatchSize", 100))
+        lambda_svc._dynamodb_stream_positions[mapping["UUID"]] = max(
+            place, dynamodb.stream_start_position(table)
+        ) + len(records)
+        count(mapping, "PolledEventCount", len(records))
+        return records
+
+    def invoke(mapping: dict[str, Any], function: Any, config: dict[str, Any], batches: list[Batch]) -> None:
+        batch = batches[0]
+        name, age = config["FunctionName"], batch.age(time.time())
+        cloudwatch.record_metric("AWS/Lambda", "IteratorAge", age * 1000, "Milliseconds", {"FunctionName": name})
+        result = lambda_svc._execute_function(function, {"Records": list(batch.records)})
+        follows = stream_batches.after(batch, result, mapping, time.time())
+        batches[:1] = follows.again
+        done = not follows.again and not follows.given_up
+        mapping["LastProcessingResult"] = "OK" if done else "PROBLEM: Function call failed"
+        if follows.again:
+            lambda_svc._esm_backoff_until[mapping["UUID"]] = time.time() + lambda_svc._ESM_BACKOFF_SECONDS
+        if follows.given_up:
+            document = stream_batches.invocation_record(follows, config["FunctionArn"], result)
+            count(mapping, "DroppedEventCount", document["DDBStreamBatchInfo"]["batchSize"])
+            park(mapping, config, document)
+
+    def park(mapping: dict[str, Any], config: dict[str, Any], document: dict[str, Any]) -> None:
+        place = mapping["DestinationConfig"]["OnFailure"]["Destination"]
+        # As the function's role, as Lambda does.
+        credentials = {name.lower(): value for name, value in execution_credentials(config).items()}
+        session = boto3.session.Session(**credentials, region_name=os.environ["MINISTACK_REGION"])
+        session.client("s3", endpoint_url=f"http://127.0.0.1:{os.environ['GATEWAY_PORT']}").put_object(
+            Bucket=place.removeprefix("arn:aws:s3:::"),
+            Key=stream_batches.object_key(mapping["UUID"], time.time()),
+            Body=json.dumps(document).encode(),
+        )
+        count(mapping, "OnFailureDestinationDeliveredEventCount", document["DDBStreamBatchInfo"]["batchSize"])
+
+    def count(mapping: dict[str, Any], metric: str, number: int) -> None:
+        if number and "EventCount" in (mapping.get("MetricsConfig") or {}).get("Metrics", ()):
+            dimensions = {"EventSourceMappingUUID": mapping["UUID"]}
+            cloudwatch.record_metric("AWS/Lambda", metric, number, "Count", dimensions)
+
+    _replace(lambda_svc, "_poll_dynamodb_streams", lambda _original: poll)
+
+
+def keep_metrics_of_mappings() -> None:
+    """Let a mapping keep which metrics it is to have, which MiniStack forgets."""
+
+    def keeping(create: Callable[..., Any]) -> Callable[..., Any]:
+        def create_mapping(request: dict[str, Any]) -> Any:
+            before = set(lambda_svc._esms)
+            answer = create(request)
+            for created in set(lambda_svc._esms) - before:
+                if "MetricsConfig" in request:
+                    lambda_svc._esms[created]["MetricsConfig"] = request["MetricsConfig"]
+            return answer
+
+        return create_mapping
+
+    _replace(lambda_svc, "_create_esm", keeping)
+
+
+def _stream_mappings() -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for account, region, mapping in lambda_svc._iter_all_esms():
+        if mapping.get("EventSourceArn", "").startswith("arn:aws:dynamodb:"):
+            yield account, region, mapping
+
+
+def _in_the_name_of(account: str, region: str, do: Callable[..., Any], *arguments: Any) -> Any:
+    """Call `do` as MiniStack does what concerns an account and a region."""
+    tokens = lambda_svc._request_account_id.set(account), lambda_svc._request_region.set(region)
+    try:
+        return do(*arguments)
+    finally:
+        lambda_svc._request_account_id.reset(tokens[0])
+        lambda_svc._request_region.reset(tokens[1])
+
+
 def _replace(module: Any, name: str, make: Callable[[Any], Any]) -> None:
     setattr(module, name, make(getattr(module, name)))
 
@@ -178,4 +297,6 @@ if __name__ == "__main__":
     count_every_invocation()
     count_every_message()
     decode_filters()
+    retry_streams()
+    keep_metrics_of_mappings()
     app.main()

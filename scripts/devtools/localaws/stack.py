@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from botocore.config import Config
+    from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_sqs import SQSClient
 
 REPOSITORY = Path(__file__).parents[3]
@@ -47,6 +48,8 @@ class LocalStack:
     """A queue that subscribes to the alerts topic: what a person would have been told."""
     emulator: Process
     collector: Process
+    events_queue_url: str | None = None
+    """A queue that a rule on the stack's bus hands every event to, as to a consumer; None where there is no bus."""
     page: Process | None = None
     page_url: str | None = None
     """Where to look at it all, if the stack has a page."""
@@ -117,8 +120,12 @@ def create(
         with step("terraform apply", usually=60):
             root.apply()
             outputs = root.outputs()["pipeline"]
+        bus = outputs.get("event_bus_arn")
+        events_queue_url = _create_consumer(endpoint_url, bus) if bus else None
         undo.pop_all()
-    return LocalStack(directory, endpoint_url, emulator.REGION, outputs, queue_url, emulated_aws, collector)
+    return LocalStack(
+        directory, endpoint_url, emulator.REGION, outputs, queue_url, emulated_aws, collector, events_queue_url
+    )
 
 
 @contextlib.contextmanager
@@ -158,6 +165,7 @@ def save(stack: LocalStack, file: Path) -> None:
         "directory": str(stack.directory),
         "emulator": vars(stack.emulator),
         "collector": vars(stack.collector),
+        "events_queue_url": stack.events_queue_url,
         "page": stack.page and vars(stack.page),
         "page_url": stack.page_url,
     }
@@ -177,6 +185,7 @@ def load(file: Path) -> LocalStack:
         alerts_queue_url=document["alerts_queue_url"],
         emulator=Process(**document["emulator"]),
         collector=Process(**document["collector"]),
+        events_queue_url=document["events_queue_url"],
         page=Process(**document["page"]) if document["page"] else None,
         page_url=document["page_url"],
     )
@@ -193,22 +202,36 @@ def _client(service: str, endpoint_url: str, config: Config | None = None) -> An
 
 def _create_alerts_queue(sqs: SQSClient) -> tuple[str, str]:
     """Create the queue that stands in for a person's inbox, before Terraform subscribes it."""
-    queue_name = "thumbs-alerts-subscriber"
-    arn = f"arn:aws:sqs:{emulator.REGION}:{_ACCOUNT}:{queue_name}"
+    return _create_queue(sqs, "thumbs-alerts-subscriber", "sns.amazonaws.com")
+
+
+def _create_consumer(endpoint_url: str, bus_arn: str) -> str:
+    """Create the queue that stands in for a consumer of events, and the rule that feeds it."""
+    queue_url, queue_arn = _create_queue(_client("sqs", endpoint_url), "thumbs-events-consumer", "events.amazonaws.com")
+    events: EventBridgeClient = _client("events", endpoint_url)
+    pattern = json.dumps({"source": ["thumbnail-pipeline"]})
+    events.put_rule(Name="thumbs-events-consumer", EventBusName=bus_arn, EventPattern=pattern)
+    events.put_targets(Rule="thumbs-events-consumer", EventBusName=bus_arn, Targets=[{"Id": "queue", "Arn": queue_arn}])
+    return queue_url
+
+
+def _create_queue(sqs: SQSClient, name: str, sender: str) -> tuple[str, str]:
+    """Create a queue that a service may send to; its URL and ARN."""
+    arn = f"arn:aws:sqs:{emulator.REGION}:{_ACCOUNT}:{name}"
     statement = {
         "Effect": "Allow",
-        "Principal": {"Service": "sns.amazonaws.com"},
+        "Principal": {"Service": sender},
         "Action": "sqs:SendMessage",
         "Resource": arn,
     }
     policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    created = sqs.create_queue(QueueName=queue_name, Attributes={"Policy": policy})
+    created = sqs.create_queue(QueueName=name, Attributes={"Policy": policy})
     return created["QueueUrl"], arn
 
 
 def _check_prerequisites(directory: Path) -> None:
     check_version()
-    for name in ("thumbnailer.zip", "reconciler.zip", "layer.zip"):
+    for name in ("thumbnailer.zip", "reconciler.zip", "publisher.zip", "layer.zip"):
         if not (ARCHIVES / name).exists():
             raise DevtoolsError(f"{ARCHIVES / name} is missing: build it with 'make package'")
     existing = next(parent for parent in (directory, *directory.parents) if parent.exists())

@@ -29,8 +29,8 @@ BUCKET_KEY_MISSES = 0.01
 
 _GB = 2**30
 _MB_A_GB = 1024
-_HOURS_A_MONTH = 730
-_DAYS_A_MONTH = _HOURS_A_MONTH / 24
+HOURS_A_MONTH = 730
+_DAYS_A_MONTH = HOURS_A_MONTH / 24
 
 _PROTOCOL = "guarantees.md#2-it-converges"
 _S3_PRICES = "https://aws.amazon.com/s3/pricing/"
@@ -70,9 +70,9 @@ _POLLERS = 5
 _LONG_POLL_SECONDS = 20
 
 # Billing period / reuse period * (2 * producers + consumers); S3 produces, the function consumes.
-_QUEUE_KEY_CALLS = _HOURS_A_MONTH * 3600 / 300 * (2 * 1 + 1)
+_QUEUE_KEY_CALLS = HOURS_A_MONTH * 3600 / 300 * (2 * 1 + 1)
 # The table's key is kept for five minutes for each principal, and the function is the only one.
-_TABLE_KEY_CALLS = _HOURS_A_MONTH * 3600 / 300
+_TABLE_KEY_CALLS = HOURS_A_MONTH * 3600 / 300
 
 # START, END and REPORT, which Lambda writes for every invocation.
 _PLATFORM_LOG_BYTES = 400
@@ -227,7 +227,7 @@ class Model:
     def idle(self, stack: PricedStack) -> tuple[Line, ...]:
         """What a month costs in which nothing comes."""
         prices = self.prices
-        receives = stack.queues * _POLLERS * _HOURS_A_MONTH * 3600 / _LONG_POLL_SECONDS
+        receives = stack.queues * _POLLERS * HOURS_A_MONTH * 3600 / _LONG_POLL_SECONDS
         return (
             Line("KMS", "key", stack.keys, prices.kms_key, _KMS_PRICES),
             Line("SQS", "empty receives of Lambda's pollers", receives, prices.sqs_request, _POLLING),

@@ -58,6 +58,14 @@ class Prices:
     cloudwatch_alarm: Price
     cloudwatch_composite: Price
     cloudwatch_dashboard: Price
+    eventbridge_event: Price
+    kinesis_stream_hour: Price
+    kinesis_shard_hour: Price
+    kinesis_put_gb: Price
+    kinesis_read_gb: Price
+    kinesis_put_unit: Price
+    firehose_gb: Price
+    firehose_conversion_gb: Price
 
     @classmethod
     def load(cls) -> Prices:

@@ -13,9 +13,10 @@ from rich.table import Table
 from thumbctl import stack as stacks
 from thumbctl.aws_errors import sentence
 from thumbctl.conventions import ExitCode, JsonOption, SinceOption, StackOption, complain, console, write_json
-from thumbctl.looking import history, image, traces
+from thumbctl.looking import history, image, publishers, traces
 from thumbctl.terminal import plain_table
 from thumbctl.words import bytes_in_words
+from thumbnail_pipeline.completion import completion_event
 from thumbnail_pipeline.outcomes import Status, Undecided
 from thumbnail_pipeline.reconciliation.findings import Kind
 from thumbnail_pipeline.reconciliation.judgement import Verdict, judge
@@ -67,6 +68,9 @@ class _Story:
     """Why there is no trace."""
     console_url: str | None
     history: Sequence[Mapping[str, Any]]
+    event: Mapping[str, Any] | None
+    """Of its completion event: id, sequence, time and type, and by destination what is known of its way; None where
+    nothing is announced."""
 
     @property
     def wrong(self) -> bool:
@@ -122,7 +126,20 @@ def _story(stack: Stack, key: str, since: datetime) -> _Story:
         no_trace=no_trace,
         console_url=traces.console_url(stack, trace_id) if trace_id else None,
         history=history.of(stack, key, since),
+        event=_event(stack, row) if row else None,
     )
+
+
+def _event(stack: Stack, row: Row) -> Mapping[str, Any] | None:
+    """The event that the row calls for, whose id a consumer may have, and whether publishers are past it."""
+    event = completion_event(row, "")
+    if event is None or not stack.outputs.get("publishers"):
+        return None
+    try:
+        announced = publishers.passed(stack, event, row)
+    except ClientError as error:
+        announced = {"unknown": sentence(error)}
+    return {**{name: event.detail[name] for name in ("id", "sequence", "time", "type")}, "announced": announced}
 
 
 def _verdict(stack: Stack, key: str, row: Row | None, source: SourceObject | None) -> str:
@@ -183,6 +200,7 @@ def _document(story: _Story) -> dict[str, Any]:
             "missing": story.no_trace,
             "console_url": story.console_url,
         },
+        "event": story.event,
         "history": list(story.history),
     }  # fmt: skip
 
@@ -226,6 +244,10 @@ def _facts(stack: Stack, story: _Story) -> Iterator[tuple[str, str]]:
     else:
         yield from _row_facts(story.row.attributes)
     yield "source", _source_in_words(story)
+    if story.event:
+        yield "event", f"{story.event['type'].rpartition('.')[2]}, id {story.event['id']}, of {story.event['time']}"
+        for destination, passed in story.event["announced"].items():
+            yield "", f"{destination}: {passed}"
     if story.row and "trace_id" in story.row.attributes:
         yield "trace", story.row.attributes["trace_id"]
     if story.console_url:

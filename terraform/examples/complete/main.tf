@@ -25,6 +25,7 @@ module "thumbnails" {
   backfill             = { maximum_concurrency = 20 }
   reserved_concurrency = 120
   reconcile            = { schedule = "cron(0 3 * * ? *)" }
+  events               = { backfills = false }
   retention            = { log_days = 90 }
 
   cors = { origins = ["https://www.example.com"] }

@@ -30,7 +30,7 @@ variable "permissions_boundary_arn" {
 }
 
 variable "subnet_ids" {
-  description = "Private subnets that reach S3, DynamoDB, SQS, SNS, X-Ray and Systems Manager."
+  description = "Private subnets that reach S3, DynamoDB, SQS, SNS, X-Ray, Systems Manager, EventBridge and Kinesis."
   type        = set(string)
 }
 

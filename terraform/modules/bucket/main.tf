@@ -110,6 +110,23 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
     }
   }
 
+  dynamic "rule" {
+    for_each = var.expirations
+
+    content {
+      id     = rule.key == "" ? "expire-objects" : "expire-${trimsuffix(rule.key, "/")}"
+      status = "Enabled"
+
+      filter {
+        prefix = rule.key
+      }
+
+      expiration {
+        days = rule.value
+      }
+    }
+  }
+
   # The rule for noncurrent versions is only accepted where there are versions.
   depends_on = [aws_s3_bucket_versioning.this]
 }

@@ -39,6 +39,12 @@ variable "transition" {
   default = null
 }
 
+variable "expirations" {
+  description = "After how many days objects are deleted, by what their keys begin with, such as results/."
+  type        = map(number)
+  default     = {}
+}
+
 variable "cors" {
   description = "The web pages whose scripts may read the objects, and the seconds for which a browser remembers that. With null, none may."
   type = object({

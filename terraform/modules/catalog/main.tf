@@ -47,6 +47,10 @@ resource "aws_dynamodb_table" "this" {
     enabled = true
   }
 
+  # The rows are the outbox of what is announced: a reader sees each as it was before and after a change.
+  stream_enabled   = var.streamed ? true : null
+  stream_view_type = var.streamed ? "NEW_AND_OLD_IMAGES" : null
+
   server_side_encryption {
     enabled     = true
     kms_key_arn = var.kms_key_arn

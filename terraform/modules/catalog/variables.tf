@@ -14,6 +14,12 @@ variable "deletion_protection" {
   default     = true
 }
 
+variable "streamed" {
+  description = "Whether changes of rows can be read from a stream, for 24 hours each."
+  type        = bool
+  default     = false
+}
+
 variable "tags" {
   description = "Tags of the table."
   type        = map(string)

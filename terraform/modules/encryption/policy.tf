@@ -69,6 +69,28 @@ locals {
       Resource  = "*"
       Condition = { StringEquals = { "aws:SourceArn" = var.distribution_arns } }
     }],
+    # Events lie on the bus encrypted, and are decrypted for its rules. Whatever EventBridge asks of the key, it says for
+    # which bus, except when it looks whether the key will do.
+    # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-encryption-event-bus-cmkey.html
+    flatten([
+      for arn in [var.event_bus_arn] : [
+        {
+          Sid       = "EventsAreEncrypted"
+          Effect    = "Allow"
+          Principal = { Service = "events.amazonaws.com" }
+          Action    = ["kms:GenerateDataKey", "kms:Decrypt"]
+          Resource  = "*"
+          Condition = { StringEquals = { "kms:EncryptionContext:aws:events:event-bus:arn" = arn } }
+        },
+        {
+          Sid       = "EventBridgeLooksAtTheKey"
+          Effect    = "Allow"
+          Principal = { Service = "events.amazonaws.com" }
+          Action    = ["kms:DescribeKey"]
+          Resource  = "*"
+        },
+      ] if arn != null
+    ]),
     [for statement in var.further_statements : jsondecode(statement)],
   )
 

@@ -48,6 +48,12 @@ variable "log_group_arns" {
   type        = list(string)
 }
 
+variable "event_bus_arn" {
+  description = "ARN of the bus whose events are encrypted with the key. With null there is none."
+  type        = string
+  default     = null
+}
+
 variable "deletion_window_days" {
   description = "Days between the destruction of the key and the moment at which nothing encrypted with it can be read again."
   type        = number

@@ -79,7 +79,7 @@ locals {
 
     messages-at-risk = {
       meaning = "Uploads are about to be forgotten, or have been given up, and nobody mends it by waiting. The reason of this message names the alarm that went off first."
-      alarms = {
+      alarms = merge({
         oldest-message-critical = merge(local.oldest_message, {
           sign      = "SQS will delete messages that are too old: raise the concurrency of their queue, or retention.queue_days to gain time."
           threshold = local.retention_seconds * var.thresholds.oldest_critical_percent / 100
@@ -91,7 +91,13 @@ locals {
           threshold = var.thresholds.dead_letters_critical
           meaning   = "${var.thresholds.dead_letters_critical} or more messages failed until they were given up: their images have no thumbnails, or old ones."
         })
-      }
+        }, {
+        for key, publisher in var.publishers : "${key}-late-critical" => merge(local.announced_late[key], {
+          sign      = "what became of images does not reach ${publisher.what}: ${publisher.log_group_name} names the call that fails."
+          threshold = publisher.record_age_hours * 60 / 2
+          meaning   = "What became of images is ${publisher.record_age_hours / 2} hours late on ${publisher.what}. After ${publisher.record_age_hours} hours it is parked, and has to be sent again by hand."
+        })
+      })
     }
   }
 

@@ -83,6 +83,35 @@ variable "reconciler" {
   default = null
 }
 
+variable "publishers" {
+  description = "The functions that announce what changed in the catalog, by what they are called in the names of alarms: the name of each, of what it announces on (what), of its log group and of the bucket for what could not be announced, the mapping from the stream to it, and for how many hours it is tried."
+  type = map(object({
+    name             = string
+    what             = string
+    log_group_name   = string
+    mapping_uuid     = string
+    record_age_hours = number
+    parked_bucket    = string
+  }))
+  default = {}
+}
+
+variable "changes" {
+  description = "The change stream, and what its archive is made of; null where there is no archive, or no stream."
+  type = object({
+    stream_name = string
+    archive = optional(object({
+      bucket_name    = string
+      delivery_name  = string
+      role_name      = string
+      log_group_name = string
+      database_name  = string
+      table_name     = string
+    }))
+  })
+  default = null
+}
+
 variable "topics" {
   description = "The topics that people subscribe to, by tier: failures, warning and critical."
   type = map(object({

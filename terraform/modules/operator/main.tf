@@ -162,10 +162,58 @@ locals {
     } if arn != null
   ])
 
+  # Apart, since both together would be more than a managed policy may have.
+  announcing = flatten([
+    for announcing in var.announcing[*] : concat([
+      {
+        Sid      = "ReadPublishers"
+        Action   = ["lambda:GetEventSourceMapping", "lambda:GetFunctionConfiguration"]
+        Resource = concat(announcing.function_arns, announcing.mapping_arns)
+      },
+      {
+        # All that is announced is in the catalog, and to find what changed since some time it is read as a whole.
+        Sid      = "ReadOutbox"
+        Action   = ["dynamodb:Scan"]
+        Resource = var.catalog.table_arn
+      },
+      {
+        Sid      = "ListParked"
+        Action   = ["s3:ListBucket"]
+        Resource = announcing.parked_bucket_arn
+      },
+      {
+        Sid      = "ResendParked"
+        Action   = ["s3:DeleteObject", "s3:GetObject"]
+        Resource = "${announcing.parked_bucket_arn}/*"
+      },
+      ], [
+      for arn in [announcing.event_bus_arn] : {
+        Sid      = "AnnounceEvents"
+        Action   = ["events:PutEvents"]
+        Resource = arn
+      } if arn != null
+      ], [
+      for arn in [announcing.change_stream_arn] : {
+        Sid      = "AnnounceChanges"
+        Action   = ["kinesis:PutRecords"]
+        Resource = arn
+      } if arn != null
+      ], [
+      for arn in [announcing.change_stream_kms_key_arn] : {
+        Sid       = "EncryptChanges"
+        Action    = ["kms:GenerateDataKey"]
+        Resource  = arn
+        Condition = { StringEquals = { "kms:ViaService" = "kinesis.${var.aws.region}.${var.aws.dns_suffix}" } }
+      } if arn != null
+    ])
+  ])
+
   sources = "${var.uploads.bucket_arn}/${var.uploads.prefix}"
 
-  policy = jsonencode({
-    Version   = "2012-10-17"
-    Statement = [for statement in local.statements : merge({ Effect = "Allow" }, statement)]
-  })
+  policies = {
+    for name, statements in { operating = local.statements, announcing = local.announcing } : name => jsonencode({
+      Version   = "2012-10-17"
+      Statement = [for statement in statements : merge({ Effect = "Allow" }, statement)]
+    })
+  }
 }

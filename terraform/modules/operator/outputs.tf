@@ -1,4 +1,9 @@
 output "policy_json" {
   description = "The policy, for an IAM policy resource of whoever operates the pipeline."
-  value       = local.policy
+  value       = local.policies["operating"]
+}
+
+output "announcing_policy_json" {
+  description = "The policy for thumbctl events, on top of the other; null where nothing is announced."
+  value       = var.announcing == null ? null : local.policies["announcing"]
 }

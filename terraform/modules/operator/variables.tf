@@ -92,3 +92,16 @@ variable "rule_arn" {
   type        = string
   default     = null
 }
+
+variable "announcing" {
+  description = "Who announces what became of images, and where: the functions, the mappings that feed them, the bus and the stream with its key, null where there is none, and the bucket for what could not be announced. Null where nothing is announced."
+  type = object({
+    function_arns             = list(string)
+    mapping_arns              = list(string)
+    event_bus_arn             = optional(string)
+    change_stream_arn         = optional(string)
+    change_stream_kms_key_arn = optional(string)
+    parked_bucket_arn         = string
+  })
+  default = null
+}

@@ -25,7 +25,10 @@ mock_resource "aws_sns_topic" {
 }
 
 mock_resource "aws_dynamodb_table" {
-  defaults = { arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/thumbs-catalog" }
+  defaults = {
+    arn        = "arn:aws:dynamodb:eu-central-1:123456789012:table/thumbs-catalog"
+    stream_arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/thumbs-catalog/stream/2026-01-01T00:00:00.000"
+  }
 }
 
 mock_resource "aws_lambda_function" {
@@ -35,10 +38,18 @@ mock_resource "aws_lambda_function" {
   }
 }
 
+mock_resource "aws_cloudwatch_event_bus" {
+  defaults = { arn = "arn:aws:events:eu-central-1:123456789012:event-bus/thumbs" }
+}
+
 mock_resource "aws_lambda_layer_version" {
   defaults = { arn = "arn:aws:lambda:eu-central-1:123456789012:layer:thumbs-imaging:1" }
 }
 
 mock_resource "aws_cloudwatch_log_group" {
   defaults = { arn = "arn:aws:logs:eu-central-1:123456789012:log-group:/aws/lambda/thumbs-thumbnailer" }
+}
+
+mock_resource "aws_kinesis_stream" {
+  defaults = { arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/thumbs-changes" }
 }

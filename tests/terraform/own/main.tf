@@ -92,12 +92,17 @@ resource "aws_lambda_layer_version" "theirs" {
   filename   = "../../../terraform/tests/fixtures/layer.zip"
 }
 
+resource "aws_cloudwatch_event_bus" "theirs" {
+  name = "theirs"
+}
+
 module "existing" {
   source = "../../../terraform"
 
   name              = "existing"
   archives          = { folder = "../../../terraform/tests/fixtures", layer = "existing", layer_arn = aws_lambda_layer_version.theirs.arn }
   reconcile         = { schedule = "rate(1 day)" }
+  events            = { bus = { mode = "existing", arn = aws_cloudwatch_event_bus.theirs.arn } }
   uploads_bucket    = { mode = "existing", name = aws_s3_bucket.uploads.bucket, kms_key_arn = aws_kms_key.buckets.arn }
   thumbnails_bucket = { mode = "existing", name = aws_s3_bucket.thumbnails.bucket, kms_key_arn = aws_kms_key.buckets.arn }
   encryption        = { key = "existing", log_key = "existing", former_key_arns = [aws_kms_key.buckets.arn] }
@@ -170,6 +175,7 @@ module "made" {
 
   name              = "made"
   reconcile         = { schedule = "rate(1 day)" }
+  events            = {}
   source_prefix     = "tenant=ä/My Photos/"
   distribution_arns = [aws_cloudfront_distribution.theirs.arn]
   archives = {
@@ -178,6 +184,7 @@ module "made" {
       bucket      = aws_s3_bucket.artifacts.bucket
       thumbnailer = { key = "thumbnailer.zip", version = "1" }
       reconciler  = { key = "reconciler.zip", version = "2" }
+      publisher   = { key = "publisher.zip", version = "4" }
       layer       = { key = "layer.zip", version = "3" }
     }
   }

@@ -112,6 +112,10 @@ function drawPanels (view) {
   const alarms = view.alarms.toSorted((a, b) => URGENCY.indexOf(a.state) - URGENCY.indexOf(b.state))
   fill('#alarms .content', alarms, each => each.map(alarm), 'There are no alarms.')
   fill('#alerts .content', view.alerts, each => each.map(alert), 'Nobody has been told anything.')
+  fill('#events .content', view.events, rows => [
+    table(['Event', 'Key', 'Sequence', 'Time'], rows.map(row =>
+      [row.reason ? `${row.what}: ${row.reason}` : row.what, row.key, row.sequence.replace(/^0+/, ''), time(row.time)])),
+  ], 'Nothing has been announced.')
   fill('#failures .content', view.failures, rows => [
     table(['Key', 'Reason', 'Detail', 'Failed'], rows.map(row => [row.key, row.reason, row.detail, time(row.failed)])),
   ], 'No image has failed.')

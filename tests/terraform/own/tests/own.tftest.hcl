@@ -10,6 +10,16 @@ mock_provider "aws" {
   }
 
   override_resource {
+    target = module.existing.module.parked_bucket["on"].aws_s3_bucket.this
+    values = { arn = "arn:aws:s3:::existing-parked" }
+  }
+
+  override_resource {
+    target = module.made.module.parked_bucket["on"].aws_s3_bucket.this
+    values = { arn = "arn:aws:s3:::made-parked" }
+  }
+
+  override_resource {
     target = aws_s3_bucket.uploads
     values = { id = "uploads-1", bucket = "uploads-1" }
   }
