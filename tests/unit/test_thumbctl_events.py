@@ -53,7 +53,7 @@ def told(*arguments: str, code: int = 0) -> dict[str, Any]:
 def item(key: str, status: str = "READY", **more: Any) -> dict[str, Any]:
     """A row of the catalog, as DynamoDB has it."""
     thumbnail = {"name": "small", "key": f"small/{key}.webp", "width": 8, "height": 6, "bytes": 99, "etag": "t"}
-    row = {
+    row: dict[str, Any] = {
         "source_key": key, "source_bucket": "uploads", "status": status, "sequencer": "1", "claim": "1", "fence": 1,
         "revision": REVISION, "etag": "e",
     }  # fmt: skip
@@ -61,8 +61,7 @@ def item(key: str, status: str = "READY", **more: Any) -> dict[str, Any]:
         row |= {"size_bytes": 1, "format": "png", "width": 8, "height": 6, "renditions": [thumbnail]}
     if status == "FAILED":
         row |= {"reason": "corrupt"}
-    serialised: dict[str, Any] = TypeSerializer().serialize({**row, **more})["M"]
-    return serialised
+    return dict(TypeSerializer().serialize({**row, **more})["M"])
 
 
 def put(stack: Operated, *items: dict[str, Any]) -> None:
