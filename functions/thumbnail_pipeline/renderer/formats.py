@@ -18,7 +18,7 @@ from thumbnail_pipeline.errors import Permanent
 from thumbnail_pipeline.outcomes import Reason
 from thumbnail_pipeline.renderer.encoders import MOVING
 from thumbnail_pipeline.renderer.gif_frames import container_of_gif
-from thumbnail_pipeline.renderer.iso_boxes import container_of_boxes, is_cut_short
+from thumbnail_pipeline.renderer.iso_boxes import HeifCoding, container_of_boxes, is_cut_short
 from thumbnail_pipeline.renderer.jpeg_scans import JpegLayout
 from thumbnail_pipeline.renderer.png_chunks import PngHeader, container_of_png
 from thumbnail_pipeline.renderer.reading import Container, Pieces
@@ -91,6 +91,7 @@ class Header:
     jpeg: JpegLayout | None = None
     png: PngHeader | None = None
     webp: WebpCoding | None = None
+    heif: HeifCoding | None = None
 
 
 def inspect(source: bytes, limits: Limits) -> Header:
@@ -104,7 +105,7 @@ def inspect(source: bytes, limits: Limits) -> Header:
     if len(source) > limits.bytes:
         raise Permanent(Reason.TOO_LARGE, f"The file has {len(source):,} bytes; the limit is {limits.bytes:,}.")
     form = _sniff(source)
-    jpeg, png, webp = None, None, None
+    jpeg, png, webp, heif = None, None, None, None
     if form == "JPEG":
         jpeg = _jpeg(source)
         container = Container(jpeg.size, jpeg.parts(source), jpeg.aside)
@@ -116,7 +117,7 @@ def inspect(source: bytes, limits: Limits) -> Header:
         container = container_of_webp(source)
         webp = coding_of_webp(container)
     elif form in {"AVIF", "HEIF"}:
-        container = container_of_boxes(source, form)
+        container, heif = container_of_boxes(source, form)
     elif form == "TIFF":
         container = container_of_tiff(source)
     else:
@@ -137,7 +138,7 @@ def inspect(source: bytes, limits: Limits) -> Header:
             )
         frames = max(container.frames, getattr(image, "n_frames", 1) if form == "AVIF" else 1)
         extent = max(size[0], container.extent[0]), max(size[1], container.extent[1])
-        return Header(form, *size, image.mode, frames, extent, container, jpeg, png)
+        return Header(form, *size, image.mode, frames, extent, container, jpeg, png, heif=heif)
 
 
 def _jpeg(source: bytes) -> JpegLayout:

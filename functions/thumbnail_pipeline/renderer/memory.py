@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from thumbnail_pipeline.renderer import png_rows, webp_scaled
+from thumbnail_pipeline.renderer import heif_tiles, png_rows, webp_scaled
 from thumbnail_pipeline.renderer.formats import animates, inspect
 from thumbnail_pipeline.renderer.geometry import scale
-from thumbnail_pipeline.renderer.pyramid import decoder_reduction, reduction, scaled_size
+from thumbnail_pipeline.renderer.pyramid import decoder_reduction, reduction, scaled_size, tiled_size
 
 if TYPE_CHECKING:
     from thumbnail_pipeline.renderer.formats import Header
+    from thumbnail_pipeline.renderer.iso_boxes import HeifCoding
     from thumbnail_pipeline.settings import Rendition, Settings
 
 __all__ = ["estimate_memory"]
@@ -24,6 +25,9 @@ _STORED: Final = {"L": 1, "P": 1, "1": 1, "I;16": 2, "I;16B": 2, "I;16L": 2}  # 
 # A pixel of the source while its decoder runs. WebP, without libwebp at hand: two canvases, a copy as bytes and a copy
 # as a picture. AVIF is that of ten bits without subsampling, which its header does not tell from eight.
 _DECODING: Final = {"WEBP": 19.0, "AVIF": 15.0, "HEIF": 16.0, "TIFF": 8.5}
+# Of a HEIF decoded as a whole, by its numbers for each pixel, in eight bits and in more.
+_WHOLE_HEIF: Final = {(1.0, False): 3.5, (1.5, False): 8.0, (2.0, False): 9.0, (3.0, False): 10.0, (1.5, True): 9.0}
+_TILE_OF_HEIF: Final = 20.0  # a pixel of a tile, in ten bits without subsampling
 _SCALED_WEBP: Final = {(False, False): 0.0, (False, True): 2.0, (True, False): 4.5, (True, True): 4.5}
 _ROWS_OF_WEBP: Final = 400  # bytes for each pixel across: the rows that its filter and the scaling look at
 _STRIPS_OF_PNG: Final = 6_000_000  # rows as bytes, as pixels and premultiplied
@@ -84,10 +88,15 @@ def _decoding(header: Header, largest: float, frames: int) -> tuple[float, float
         across, down = -(-header.width // factor), -(-header.height // factor)
         kept = sum(map(len, header.container.parts)) + _STRIPS_OF_PNG
         return kept + 4 * across * down, kept + 4 * across * down, across, down
+    if header.heif is not None and heif_tiles.suits(header):
+        return _in_tiles(header, header.heif, largest)
     if header.jpeg is None:
         decoding = _DECODING.get(header.format, stored) * pixels
         if header.png is not None and header.png.exact:
             decoding = _EXACT * pixels
+        if header.heif is not None:
+            decoding = _WHOLE_HEIF.get((header.heif.samples, header.heif.deep), _DECODING["HEIF"]) * pixels
+            decoding += 2 * pixels if header.mode == "RGBA" else 0
         if frames > 1 or header.container.box is not None:
             decoding = _ANIMATING[header.format] * header.extent[0] * header.extent[1]
         return decoding, stored * pixels, header.width, header.height
@@ -96,6 +105,17 @@ def _decoding(header: Header, largest: float, frames: int) -> tuple[float, float
     # Two bytes a coefficient, of the whole picture at full size whatever the scale, or a few rows of blocks.
     coefficients = header.jpeg.samples * 2 * (pixels if header.jpeg.whole else 32 * header.width)
     return coefficients + stored * across * down, stored * across * down, across, down
+
+
+def _in_tiles(header: Header, coding: HeifCoding, largest: float) -> tuple[float, float, int, int]:
+    """As `_decoding`, of a grid of which one row is held at a time."""
+    width, height = header.container.size
+    factor, (across, down) = tiled_size((width, height), largest)
+    tile = coding.tile or (width, height)
+    rows = heif_tiles.strip_rows(height, down, factor, tile[1])
+    # The strip, what it is drawn to first across and then down, and the tile that comes next.
+    strip = 4 * rows * (width + across) + 4 * across * down * min(1.0, rows / height)
+    return strip + _TILE_OF_HEIF * tile[0] * tile[1] + 4 * across * down, 4 * across * down, across, down
 
 
 def _pixels(rendition: Rendition, header: Header) -> int:
