@@ -57,7 +57,9 @@ def sources() -> dict[str, tuple[str, str, dict[str, Any]]]:
         "lossless WebP": ("RGB", "WEBP", {"method": 0, "lossless": True, "quality": 0}),
         "lossless WebP with alpha": ("RGBA", "WEBP", {"method": 0, "lossless": True, "quality": 0}),
         "TIFF in one strip": ("RGB", "TIFF", {"compression": "tiff_lzw", "strip_size": 1 << 30}),
+        "TIFF with a palette": ("P", "TIFF", {"compression": "tiff_lzw", "strip_size": 1 << 30}),
         "AVIF": ("RGB", "AVIF", {"speed": 10, "subsampling": "4:4:4"}),
+        "AVIF with alpha": ("RGBA", "AVIF", {"speed": 10}),
         "GIF": ("P", "GIF", {}),
         "BMP": ("RGB", "BMP", {}),
     }

@@ -78,6 +78,7 @@ _MOST_SCANS: Final = 100  # of a JPEG; encoders write about ten, and each one mo
 class Header:
     """What the header of a source says. Width and height are in stored pixels, before any EXIF orientation.
 
+    clear   whether anything may let the background through, as far as the header tells
     extent  width and height that hold every frame: those of a GIF may reach beyond its screen
     """
 
@@ -86,6 +87,7 @@ class Header:
     height: int
     mode: str
     frames: int
+    clear: bool
     extent: tuple[int, int]
     container: Container
     jpeg: JpegLayout | None = None
@@ -127,7 +129,8 @@ def inspect(source: bytes, limits: Limits) -> Header:
     if webp is not None:  # which Pillow lays out at full size as it opens it
         extent = max(container.size[0], container.extent[0]), max(container.size[1], container.extent[1])
         mode = "RGBA" if webp.alpha else "RGB"
-        return Header(form, *container.size, mode, container.frames, extent, container, webp=webp)
+        clear = webp.alpha or container.box is not None
+        return Header(form, *container.size, mode, container.frames, clear, extent, container, webp=webp)
     with opened(container.parts, form) as image:
         # A still that covers only a part of its canvas is drawn on one.
         size = image.size if container.box is None else container.size
@@ -138,7 +141,8 @@ def inspect(source: bytes, limits: Limits) -> Header:
             )
         frames = max(container.frames, getattr(image, "n_frames", 1) if form == "AVIF" else 1)
         extent = max(size[0], container.extent[0]), max(size[1], container.extent[1])
-        return Header(form, *size, image.mode, frames, extent, container, jpeg, png, heif=heif)
+        clear = image.has_transparency_data or container.box is not None or (png is not None and bool(png.clear))
+        return Header(form, *size, image.mode, frames, clear, extent, container, jpeg, png, heif=heif)
 
 
 def _jpeg(source: bytes) -> JpegLayout:
