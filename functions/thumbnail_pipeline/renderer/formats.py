@@ -70,6 +70,9 @@ _UNSUPPORTED: Final = (
 _LAZY: Final = {"AVIF": "PIL.AvifImagePlugin", "HEIF": "pi_heif"}
 _EAGER: Final = (GifImagePlugin, JpegImagePlugin, PngImagePlugin, WebPImagePlugin)
 
+_BLOCK: Final = (
+    1 << 20
+)  # bytes that a decoder is given at a time; Pillow's own 64 KB are copied, and asked for, more often
 _LONGEST_RUNS: Final = 4_000_000  # bytes of a run-length coded BMP: Pillow unpacks it in Python, run by run
 _MOST_SCANS: Final = 100  # of a JPEG; encoders write about ten, and each one more costs a pass over the picture
 
@@ -182,12 +185,14 @@ def opened(parts: Iterable[bytes | memoryview], form: str) -> ImageFile.ImageFil
     # Not Image.open: it tries the decoder, and keeps what it says to itself.
     decoder = _decoder(form)
     try:
-        return decoder(cast("IO[bytes]", Pieces(parts)), "")
+        image = decoder(cast("IO[bytes]", Pieces(parts)), "")
     except SyntaxError as error:
         if form != "TIFF":
             raise
         # Most often whole, and of one of the many kinds that nobody reads.
         raise Permanent(Reason.UNSUPPORTED_FORMAT, f"The TIFF is of a kind that is not decoded: {error}.") from error
+    image.decodermaxblock = _BLOCK
+    return image
 
 
 @cache
