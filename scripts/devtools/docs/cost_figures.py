@@ -149,10 +149,10 @@ class CostFigures:
         compute, everything = self._line("compute").dollars * more / ms, self._dollars_of(self.workload)
         hours = self.model.seconds(_MILLION, self.workload) / 3600
         return (
-            f"The default renditions of a phone's picture of 12 megapixels take {phones.heic_ms:.0f} ms of a processor as"
-            f" HEIC and {phones.jpeg_ms:.0f} ms as JPEG, measured in turns on {phones.date}. So a million of them as HEIC"
-            f" cost {_dollars(everything + compute)} instead of {_dollars(everything)}, in {hours * (ms + more) / ms:.1f}"
-            f" hours instead of {hours:.1f} at the default concurrency; compute is then"
+            f"The default renditions of a phone's picture of 12 megapixels take {phones.heic_ms:.0f} ms of a processor"
+            f" as HEIC and {phones.jpeg_ms:.0f} ms as JPEG, measured in turns on {phones.date}. So a million of them"
+            f" as HEIC cost {_dollars(everything + compute)} instead of {_dollars(everything)}, in"
+            f" {hours * (ms + more) / ms:.1f} hours instead of {hours:.1f} at the default concurrency; compute is then"
             f" {(self._line('compute').dollars + compute) / (everything + compute):.0%} of it all."
         )
 
