@@ -131,3 +131,39 @@ def bitmap(
     header = (header + struct.pack(f"<{len(masks)}I", *masks)).ljust(length, b"\0") + palette
     start = 14 + len(header)
     return b"BM" + struct.pack("<IxxxxI", start + len(pixels), start) + header + pixels
+
+
+def box(kind: bytes, body: bytes) -> bytes:
+    """A box of a HEIF."""
+    return struct.pack(">I", 8 + len(body)) + kind + body
+
+
+def with_properties(source: bytes, *boxes: bytes) -> bytes:
+    """A HEIF whose primary item, the first that has properties, has these as well.
+
+    The new meta box comes last, and the old one becomes free space: so nothing that it points to moves.
+    """
+    start = source.index(b"meta") - 4
+    length = int.from_bytes(source[start : start + 4], "big")
+    meta, added = bytearray(source[start : start + length]), b"".join(boxes)
+    inner, names = meta.index(b"ipco") + 4, 0
+    end = inner - 8 + int.from_bytes(meta[inner - 8 : inner - 4], "big")
+    at = inner
+    while at < end:
+        at, names = at + int.from_bytes(meta[at : at + 4], "big"), names + 1
+    entry = meta.index(b"ipma") + 4 + 4 + 4 + 2  # after version, flags, count of items and the first item
+    numbers = bytes(0x80 | names + 1 + index for index in range(len(boxes)))
+    at = entry + 1 + meta[entry]
+    meta[at:at] = numbers
+    meta[entry] += len(boxes)
+    meta[end:end] = added
+    for kind, more in (
+        (b"meta", len(added + numbers)),
+        (b"iprp", len(added + numbers)),
+        (b"ipco", len(added)),
+        (b"ipma", len(numbers)),
+    ):
+        place = meta.index(kind) - 4
+        meta[place : place + 4] = struct.pack(">I", int.from_bytes(meta[place : place + 4], "big") + more)
+    rest = source[start + length :]
+    return source[:start] + box(b"free", bytes(length - 8)) + rest + bytes(meta)

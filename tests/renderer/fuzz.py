@@ -77,7 +77,7 @@ def corpus(folders: list[Path]) -> list[bytes]:
         (picture.quantize(16), "BMP", {}),
     ]
     made = [saved(each, form, **options) for each, form, options in kinds]
-    made += [path.read_bytes() for path in sorted(DATA.iterdir())]
+    made += [path.read_bytes() for path in sorted(DATA.glob("*.heic"))]
     made += browser.cases().values()
     made.append(bitmap((16, 8), 16, bytes(range(256)), (0xF00, 0xF0, 0xF, 0xF000), compression=3))
     made.append(bitmap((16, 8), 8, b"\x10\x33\0\0\3\5\0\2\2\1\0\1", compression=1, colours=256))

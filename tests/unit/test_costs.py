@@ -15,12 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devtools.docs import costs as command
-from devtools.docs.cost_figures import FIGURES
+from devtools.docs.cost_figures import FIGURES, CostFigures
 from devtools.localaws.stack import REPOSITORY
 from thumbctl.costs import announcing, measured
 from thumbctl.costs.estimate import Estimate, Job, default_workload
 from thumbctl.costs.limits import AwsLimits
-from thumbctl.costs.measured import AtMemory, Encoding, Encodings, Measured, MemorySettings, PerImage
+from thumbctl.costs.measured import AtMemory, Encoding, Encodings, Measured, MemorySettings, PerImage, Phones
 from thumbctl.costs.model import Line, Model, PricedStack, Workload, by_service, total
 from thumbctl.costs.prices import Prices
 from thumbctl.defaults import DEFAULT
@@ -53,6 +53,7 @@ ROUND = Measured(
             Encoding("avif", 60, 100, 50, 4_000),
         ),
     ),
+    Phones("2026-01-02", "hand", heic_ms=150, jpeg_ms=50),
 )
 MODEL = Model(PRICES, ROUND, (BOX,))
 PLAIN = Workload((BOX,))
@@ -367,8 +368,22 @@ def test_memory_settings_are_published_by_rising_memory(tmp_path: Path, publishe
     assert [each["memory_mb"] for each in settings] == [512, 1769]
 
 
+def test_phone_pictures_are_published_without_what_is_beside_them(tmp_path: Path, published: Path) -> None:
+    (tmp_path / "phones.json").write_text(json.dumps({"heic_ms": 9, "jpeg_ms": 3, "files": 6}))
+    assert measured.publish(tmp_path, published) == ["phones.json"]
+    assert set(json.loads(published.read_text())["phones"]) == {"date", "by", "heic_ms", "jpeg_ms"}
+
+
+def test_a_million_phone_pictures_cost_what_heic_takes_longer() -> None:
+    figures = CostFigures(MODEL, PLAIN, PricedStack())
+    more = 2 * line("compute").dollars - line("compute").dollars  # 100 ms an image, and HEIC takes 100 ms longer
+    assert f"cost ${dollars(1e6, PLAIN) + more:.2f} instead of ${dollars(1e6, PLAIN):.2f}" in figures.phones()
+
+
 def test_nothing_to_publish_is_one_sentence(tmp_path: Path, published: Path) -> None:
-    with pytest.raises(ThumbctlError, match=r"neither throughput\.json nor memory\.json in .*: run the benches first"):
+    with pytest.raises(
+        ThumbctlError, match=r"neither throughput\.json nor memory\.json nor phones\.json in .*: run the benches first"
+    ):
         measured.publish(tmp_path, published)
 
 
