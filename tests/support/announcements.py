@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from jsonschema import Draft202012Validator
 
+import publisher
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-SCHEMA_FILE = Path(__file__).parents[2] / "functions" / "publisher" / "image_event.schema.json"
+SCHEMA_FILE = Path(publisher.__file__).with_name("image_event.schema.json")
 
 
 @cache
