@@ -1,4 +1,4 @@
-"""`thumbctl events`: whether what becomes of images is announced, and announcing it again."""
+"""`thumbctl events status`, `republish` and `resend`: whether what becomes of images is announced, and doing it again."""
 
 from __future__ import annotations
 
