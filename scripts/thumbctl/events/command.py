@@ -1,4 +1,4 @@
-"""`thumbctl events status`, `republish` and `resend`: whether what becomes of images is announced, and doing it again."""
+"""`thumbctl events status`, `republish` and `resend`: whether what becomes of images is announced, and once more."""
 
 from __future__ import annotations
 
