@@ -185,7 +185,9 @@ def test_whether_an_event_went_out_is_told_as_far_as_it_can_be(
     row = decoded(item("a.png", backfilled=True))
     event = completion_event(row, "")
     assert event
-    publisher = DeployedPublisher("events", "bus", "photos-publisher", "Enabled", "OK", wants_backfills=True, mapping_uuid="uuid")
+    publisher = DeployedPublisher(
+        "events", "bus", "photos-publisher", "Enabled", "OK", wants_backfills=True, mapping_uuid="uuid"
+    )
     measured = Measured(behind_seconds, 0, 0, 0)
     assert replace(publisher, **changed).passed(event, row, measured, event.time + age) == said
 
