@@ -88,7 +88,7 @@ def test_the_consumer_of_the_docs_knows_the_newest_state_and_is_told_nothing_new
     assert spec.loader
     consumer = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(consumer)
-    bus = deployment.outputs["event_bus_arn"]
+    bus = deployment.outputs["event_bus_arn"].rpartition("/")[2]
     url = deployment.sqs.create_queue(QueueName="thumbs-twenty-lines")["QueueUrl"]
     arn = deployment.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     pattern = {"source": ["thumbnail-pipeline"], "detail": {"subject": [{"prefix": "twenty/"}]}}

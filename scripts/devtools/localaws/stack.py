@@ -210,8 +210,9 @@ def _create_consumer(endpoint_url: str, bus_arn: str) -> str:
     queue_url, queue_arn = _create_queue(_client("sqs", endpoint_url), "thumbs-events-consumer", "events.amazonaws.com")
     events: EventBridgeClient = _client("events", endpoint_url)
     pattern = json.dumps({"source": ["thumbnail-pipeline"]})
-    events.put_rule(Name="thumbs-events-consumer", EventBusName=bus_arn, EventPattern=pattern)
-    events.put_targets(Rule="thumbs-events-consumer", EventBusName=bus_arn, Targets=[{"Id": "queue", "Arn": queue_arn}])
+    bus = bus_arn.rpartition("/")[2]  # the emulator makes rules on a bus by its name alone
+    events.put_rule(Name="thumbs-events-consumer", EventBusName=bus, EventPattern=pattern)
+    events.put_targets(Rule="thumbs-events-consumer", EventBusName=bus, Targets=[{"Id": "queue", "Arn": queue_arn}])
     return queue_url
 
 

@@ -246,7 +246,8 @@ def republish(
     if chosen.exact:
         _republish_named(box, chosen, sending, dry_run=dry_run, yes=yes, as_json=as_json)
         return
-    asked = {"prefix": prefix, "keys": sorted(chosen.keys), "since": since and since.isoformat(timespec="minutes")}
+    begun = since and since.isoformat(timespec="minutes")
+    asked: dict[str, Any] = {"prefix": prefix, "keys": sorted(chosen.keys), "since": begun}
     # A part is only a part of so many.
     asked |= {"to": [each.publisher.destination for each in sending], "segments": outbox.SEGMENTS}
     with journal.opened(journal.file_of("republish", found.title, asked), SCHEMA) as connection:
