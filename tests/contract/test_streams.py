@@ -74,7 +74,9 @@ class Streamed:
 def streamed(url: str, name: str, seen: Path, values: Sequence[str], **settings: Any) -> Streamed:
     """A mapping with these settings that begins with a batch of these values."""
     session = boto3.session.Session("test", "test", region_name=emulator.REGION)
-    clients = {service: session.client(service, endpoint_url=url) for service in ("s3", "iam", "lambda", "dynamodb")}
+    clients: dict[str, Any] = {
+        service: session.client(service, endpoint_url=url) for service in ("s3", "iam", "lambda", "dynamodb")
+    }
     clients["s3"].create_bucket(Bucket=name)
     role = clients["iam"].create_role(RoleName=name, AssumeRolePolicyDocument="{}")["Role"]["Arn"]
     allowed = {"Effect": "Allow", "Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{name}/*"}

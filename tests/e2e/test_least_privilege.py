@@ -78,7 +78,7 @@ def says(deployment: Deployment, *words: str) -> str:
     """Wait until the function has logged a line with all these words in it, and return it."""
     # On a busy machine an invocation may end before it is through: then its message is back after the visibility
     # timeout.
-    return eventually(f"the function logs {words}", lambda: next(iter(deployment.logged(*words)), None), within=90)
+    return eventually(f"the function logs {words}", lambda: next(iter(deployment.logged(*words)), None))
 
 
 # ── what breaks without a permission ─────────────────────────────────────────────────────────────────

@@ -93,7 +93,7 @@ class Operated:
         self.events.put_targets(Rule="all", EventBusName="photos", Targets=[{"Id": "heard", "Arn": arn}])
         self.kinesis.create_stream(StreamName="photos-changes", ShardCount=1)
         stream = self.kinesis.describe_stream(StreamName="photos-changes")["StreamDescription"]["StreamARN"]
-        self.s3.create_bucket(Bucket="parked", CreateBucketConfiguration={"LocationConstraint": REGION})
+        self.s3.create_bucket(Bucket="parked", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
         functions = {"events": "photos-publisher", "changes": "photos-change-publisher"}
         self.mapping_states |= {f"{destination}-uuid": "Enabled" for destination in functions}
         self.outputs |= {

@@ -76,7 +76,7 @@ def test_the_consumer_ends_with_the_newest_state_whatever_comes_twice_or_late(
         sqs = boto3.client("sqs", region_name="eu-central-1")
         # Nobody sends while it looks.
         sqs.meta.events.register(
-            "provide-client-params.sqs.ReceiveMessage", lambda params, **_: {**params, "WaitTimeSeconds": 0}
+            "provide-client-params.sqs.ReceiveMessage", lambda params, **_: params.update(WaitTimeSeconds=0)
         )
         url = sqs.create_queue(QueueName="heard")["QueueUrl"]
         for detail in random.Random(seed).sample(details, len(details)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from support.operated import TABLE, Operated, operated
 from thumbctl.app import app
 from thumbctl.events import outbox, parked
 from thumbctl.events.outbox import ChosenImages
+from thumbctl.looking.publishers import DeployedPublisher, Measured
 from thumbnail_pipeline.completion import completion_event
 from thumbnail_pipeline.rows import decoded
 
@@ -53,7 +55,7 @@ def told(*arguments: str, code: int = 0) -> dict[str, Any]:
 def item(key: str, status: str = "READY", **more: Any) -> dict[str, Any]:
     """A row of the catalog, as DynamoDB has it."""
     thumbnail = {"name": "small", "key": f"small/{key}.webp", "width": 8, "height": 6, "bytes": 99, "etag": "t"}
-    row = {
+    row: dict[str, Any] = {
         "source_key": key, "source_bucket": "uploads", "status": status, "sequencer": "1", "claim": "1", "fence": 1,
         "revision": REVISION, "etag": "e",
     }  # fmt: skip
@@ -61,8 +63,7 @@ def item(key: str, status: str = "READY", **more: Any) -> dict[str, Any]:
         row |= {"size_bytes": 1, "format": "png", "width": 8, "height": 6, "renditions": [thumbnail]}
     if status == "FAILED":
         row |= {"reason": "corrupt"}
-    serialised: dict[str, Any] = TypeSerializer().serialize({**row, **more})["M"]
-    return serialised
+    return dict(TypeSerializer().serialize({**row, **more})["M"])
 
 
 def put(stack: Operated, *items: dict[str, Any]) -> None:
@@ -161,6 +162,34 @@ def test_a_stack_that_announces_nothing_says_so(stack: Operated, command: list[s
     del stack.outputs["publishers"]
     code, _, complaints = run(*command)
     assert (code, "announces nothing" in complaints) == (2, True)
+
+
+# ── show ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("changed", "behind_seconds", "age", "said"),
+    [
+        ({}, None, timedelta(hours=1), "read, and so announced or parked"),
+        ({}, 10, timedelta(hours=1), "read, and so announced or parked"),
+        ({}, 7200, timedelta(hours=1), "not read yet, the publisher is 7,200 s behind"),
+        ({}, 10, timedelta(seconds=30), "on its way"),
+        ({"state": "Disabled"}, None, timedelta(hours=1), "nobody announces it, for the mapping is Disabled"),
+        ({"wants_backfills": False}, None, timedelta(hours=1), "left out, for a backfill made it"),
+    ],
+    ids=str,
+)
+def test_whether_an_event_went_out_is_told_as_far_as_it_can_be(
+    changed: dict[str, Any], behind_seconds: float | None, age: timedelta, said: str
+) -> None:
+    row = decoded(item("a.png", backfilled=True))
+    event = completion_event(row, "")
+    assert event
+    publisher = DeployedPublisher(
+        "events", "bus", "photos-publisher", "Enabled", "OK", wants_backfills=True, mapping_uuid="uuid"
+    )
+    measured = Measured(behind_seconds, 0, 0, 0)
+    assert replace(publisher, **changed).passed(event, row, measured, event.time + age) == said
 
 
 # ── republish ────────────────────────────────────────────────────────────────────────────────────────
