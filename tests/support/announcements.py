@@ -7,12 +7,14 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import publisher
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from jsonschema import Draft202012Validator
 
-SCHEMA_FILE = Path(__file__).parents[2] / "functions" / "publisher" / "image_event.schema.json"
+SCHEMA_FILE = Path(publisher.__file__).with_name("image_event.schema.json")
 
 
 @cache

@@ -269,7 +269,7 @@ def test_a_run_that_breaks_off_goes_on_where_it_stopped(stack: Operated, monkeyp
 
 
 def test_what_is_refused_is_named(stack: Operated) -> None:
-    put(stack, item("a.png"), item("large.png", renditions=[{"name": "n" * 300_000, "key": "k"}]))
+    put(stack, item("a.png"), item("large.png", renditions=[{"name": "n" * 300_000, "key": "k", "etag": "t"}]))
     code, _, complaints = run("republish", "--yes", "--to", "events")
     assert (code, "large.png was refused" in complaints) == (1, True)
     assert keys(heard(stack)) == ["a.png"]
@@ -309,7 +309,7 @@ def test_what_is_parked_is_announced_and_removed(stack: Operated, *, as_text: bo
 
 def test_a_batch_stays_until_all_of_it_was_taken(stack: Operated) -> None:
     poison = park(stack, item("a.png"), {"source_key": {"S": "b.png"}})
-    large = park(stack, item("large.png", renditions=[{"name": "n" * 300_000, "key": "k"}]))
+    large = park(stack, item("large.png", renditions=[{"name": "n" * 300_000, "key": "k", "etag": "t"}]))
     park(stack, item("c.png"))
     document = told("resend", "--yes", code=1)
     assert (document["batches"], document["removed"], document["unreadable"]) == (3, 1, 1)
