@@ -183,6 +183,7 @@ def test_everything_from_the_first_failure_on_comes_back(numbers: list[Any], fir
 
 def test_splitting_uses_up_no_retry() -> None:
     bisecting = {**REPORTS, "BisectBatchOnFunctionError": True, "MaximumRetryAttempts": 0}
+    assert after(Batch(RECORDS), reported("2"), bisecting, now=1001).again == (Batch(RECORDS[2:]),)
     follows = after(Batch(RECORDS), {"error": True}, bisecting, now=1001)
     assert follows.again == (Batch(RECORDS[:2]), Batch(RECORDS[2:]))
     assert after(Batch(RECORDS[:1]), {"error": True}, bisecting, now=1001).given_up == Batch(RECORDS[:1])
