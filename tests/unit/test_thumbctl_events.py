@@ -275,6 +275,13 @@ def test_what_is_refused_is_named(stack: Operated) -> None:
     assert keys(heard(stack)) == ["a.png"]
 
 
+def test_what_is_no_row_is_named_and_holds_up_nothing(stack: Operated) -> None:
+    put(stack, {"source_key": {"S": "by/hand.png"}, "source_bucket": {"S": "uploads"}}, item("a.png"))
+    code, _, complaints = run("republish", "--yes", "--to", "events")
+    assert (code, "by/hand.png was refused" in complaints) == (1, True)
+    assert keys(heard(stack)) == ["a.png"]
+
+
 def test_a_bus_that_refuses_all_is_a_sentence(stack: Operated, monkeypatch: pytest.MonkeyPatch) -> None:
     put(stack, item("a.png"))
 

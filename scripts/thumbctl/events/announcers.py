@@ -17,7 +17,7 @@ from thumbnail_pipeline.errors import Systemic
 from thumbnail_pipeline.sending import ChangeStream, EventBus, send
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from thumbctl.looking.publishers import DeployedPublisher
     from thumbctl.stack import Stack
@@ -84,5 +84,10 @@ class AnnouncedTally:
         refused = announcer.announce(events)
         with self._lock:
             self.sent[announcer.publisher.destination] += len(events) - len(refused)
-            self.refused |= refused
+        self.refuse(refused)
         return not refused
+
+    def refuse(self, reasons: Mapping[str, str]) -> None:
+        """Note why these keys are not announced."""
+        with self._lock:
+            self.refused |= reasons

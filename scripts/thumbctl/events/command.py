@@ -332,7 +332,7 @@ def _go_through(
         def watch() -> None:
             bar.update(task, completed=checkpoints.counts().get(outbox.READ, 0))
 
-        box.go_through(chosen, checkpoints, lambda rows: _announce(rows, sending, tally), watch)
+        box.go_through(chosen, checkpoints, lambda rows: _announce(rows, sending, tally), tally.refuse, watch)
     return bool(checkpoints.remaining())
 
 

@@ -13,11 +13,11 @@ from thumbnail_pipeline.images import Image
 from thumbnail_pipeline.rows import decoded, key_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import ScanInputTypeDef
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, ScanInputTypeDef
 
     from thumbctl.backfill.job import Checkpoints
     from thumbnail_pipeline.rows import Row
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 # Parts of the table that are read side by side: a call for ten events takes longer than reading their rows.
 SEGMENTS: Final = 8
 READ, SELECTED = "read", "selected"
+_Item = dict[str, "AttributeValueTypeDef"]
 _TICK_SECONDS: Final = 0.5
 
 
@@ -71,8 +72,8 @@ class Outbox:
         ]
         return [decoded(each["Item"]) for each in found if "Item" in each]
 
-    def pages(self, segment: int, position: str) -> Iterator[tuple[list[Row], str]]:
-        """Yield the rows of a part of the table behind `position`, empty for all, with the position behind each page.
+    def pages(self, segment: int, position: str) -> Iterator[tuple[list[_Item], str]]:
+        """Yield the items of a part of the table behind `position`, empty for all, with the position behind each page.
 
         The position behind the last page is empty. What changes in the last second may not be in it, and is announced
         by its own event.
@@ -84,8 +85,7 @@ class Outbox:
             answer = self.dynamodb.scan(**request)
             last = answer.get("LastEvaluatedKey")
             position = json.dumps(last) if last else ""
-            rows = (decoded(each) for each in answer["Items"])
-            yield [row for row in rows if row.image.bucket == self.bucket], position
+            yield [item for item in answer["Items"] if item["source_bucket"]["S"] == self.bucket], position
             if not position:
                 return
 
@@ -94,20 +94,24 @@ class Outbox:
         chosen: ChosenImages,
         checkpoints: Checkpoints,
         deal_with: Callable[[Sequence[Row]], None],
+        refuse: Callable[[Mapping[str, str]], None],
         watch: Callable[[], None],
     ) -> None:
         """Hand what is selected to `deal_with`, which may be called by several threads, and write down how far it is.
 
-        `watch` is called every half second; whatever it raises ends the run, once what is in hand is dealt with.
+        `refuse`, which may be too, is told the keys of items that are no rows, and why. `watch` is called every half
+        second; whatever it raises ends the run, once what is in hand is dealt with.
         """
         stop = threading.Event()
         is_chosen = chosen.chooses()
 
         def work_off(number: int, segment: str, position: str) -> None:
-            for rows, behind in self.pages(int(segment), position):
+            for items, behind in self.pages(int(segment), position):
+                rows, unreadable = _decoded(items)
                 wanted = [row for row in rows if is_chosen(row)]
+                refuse(unreadable)
                 deal_with(wanted)
-                checkpoints.record(number, behind, {READ: len(rows), SELECTED: len(wanted)}, done=not behind)
+                checkpoints.record(number, behind, {READ: len(items), SELECTED: len(wanted)}, done=not behind)
                 if stop.is_set():
                     return
 
@@ -121,3 +125,15 @@ class Outbox:
                         each.result()
             finally:
                 stop.set()
+
+
+def _decoded(items: Sequence[_Item]) -> tuple[list[Row], dict[str, str]]:
+    """The rows that items are, and why others are none, by key: somebody may have written to the table by hand."""
+    rows: list[Row] = []
+    unreadable: dict[str, str] = {}
+    for item in items:
+        try:
+            rows.append(decoded(item))
+        except (LookupError, ValueError) as error:
+            unreadable[item["source_key"]["S"]] = f"what the catalog has of it is no row ({error!r})"
+    return rows, unreadable
