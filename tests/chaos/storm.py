@@ -18,7 +18,7 @@ from thumbnail_pipeline.images import Image
 from thumbnail_pipeline.messages import backfill_body
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from support.deployment import Deployment
 
@@ -90,9 +90,10 @@ def rage(storm: Storm, deployment: Deployment) -> Books:
         through_the_proxy = deployment.environment(deployment.publisher, AWS_ENDPOINT_URL=proxy.endpoint_url)
         with deployment.environment(**changed), through_the_proxy, deployment.visibility(5):
             proxy.fail(FAULTS)
-            _all_at_once(storm, deployment, keys, books)
-            proxy.fail([])
-            _wait_for_calm(deployment, books)
+            with _deaths_of_the_publisher(storm, deployment, books):
+                _all_at_once(storm, deployment, keys, books)
+                proxy.fail([])
+                _wait_for_calm(deployment, books)
             _retry_what_was_denied(deployment, keys, books)
     finally:
         proxy.process.stop()
@@ -113,10 +114,6 @@ def _all_at_once(storm: Storm, deployment: Deployment, keys: list[str], books: B
     mischief = [
         threading.Thread(
             target=until_over, args=(lambda chance: _kill(deployment, chance, books), storm.seconds_between_kills, 1)
-        ),
-        threading.Thread(
-            target=until_over,
-            args=(lambda chance: _kill_the_publisher(deployment, chance, books), storm.seconds_between_kills, 3),
         ),
         threading.Thread(target=until_over, args=(lambda chance: _shuffle(deployment, chance, books), 0.7, 2)),
     ]
@@ -153,10 +150,25 @@ def _kill(deployment: Deployment, chance: random.Random, books: Books) -> None:
         books.done["kill"] += 1
 
 
-def _kill_the_publisher(deployment: Deployment, chance: random.Random, books: Books) -> None:
-    if workers := deployment.workers(deployment.publisher):
-        chance.choice(workers).kill()
-        books.done["kill of the publisher"] += 1
+@contextlib.contextmanager
+def _deaths_of_the_publisher(storm: Storm, deployment: Deployment, books: Books) -> Iterator[None]:
+    """Kill it again and again, also when the storm is over: it begins when there is something to announce."""
+    over = threading.Event()
+    chance = random.Random(storm.seed + 3)
+
+    def kill() -> None:
+        while not over.wait(storm.seconds_between_kills * chance.uniform(0.5, 1.5)):
+            if workers := deployment.workers(deployment.publisher):
+                chance.choice(workers).kill()
+                books.done["kill of the publisher"] += 1
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    try:
+        yield
+    finally:
+        over.set()
+        killer.join()
 
 
 def _shuffle(deployment: Deployment, chance: random.Random, books: Books) -> None:
