@@ -291,7 +291,6 @@ run "bad_values_fifth" {
     tracing             = { sampling = { service_name = "", rate = 0.5 } }                                      # of nobody
     archives            = { mode = "s3", s3 = { bucket = "b", thumbnailer = { key = "t" } } }                   # without a layer
     encryption          = { made_key = "keep" }                                                                 # it is in use
-    changes             = { capacity = { mode = "provisioned", shards = 0 } }                                   # takes nothing
   }
 
   expect_failures = [
@@ -308,7 +307,6 @@ run "bad_values_fifth" {
     var.tracing,
     var.archives,
     var.encryption,
-    var.changes,
   ]
 }
 
@@ -324,7 +322,6 @@ run "bad_values_sixth" {
     alert_subscriptions = { ops = { protocol = "sms", endpoint = "015112345678" } }                      # whose?
     alarm_thresholds    = { late_seconds = 0.5 }                                                         # half a second
     encryption          = { former_key_arns = ["alias/old"] }                                            # a key by its alias
-    archives            = { mode = "git" }                                                               # no such mode
     changes             = { retention_hours = 23 }                                                       # less than Kinesis keeps
   }
 
@@ -337,7 +334,6 @@ run "bad_values_sixth" {
     var.alert_subscriptions,
     var.alarm_thresholds,
     var.encryption,
-    var.archives,
     var.changes,
   ]
 }
@@ -346,17 +342,16 @@ run "bad_values_seventh" {
   command = plan
 
   variables {
-    renditions          = [{ name = "a", width = 1, height = 1.5 }]                                                                                              # half a pixel
-    uploads_transition  = { days = 90, storage_class = "TAPE" }                                                                                                  # unknown to S3
-    cors                = { origins = [] }                                                                                                                       # of nobody
-    backfill            = { pollers = { minimum = 21, maximum = 20 } }                                                                                           # more at least than at most
-    pollers             = { minimum = 21, maximum = 20 }                                                                                                         # more at least than at most
-    alert_subscriptions = { ops = { protocol = "email", endpoint = "ops@example.com", tiers = ["fatal"] } }                                                      # no such tier
-    alarm_thresholds    = { silent_minutes = 65 }                                                                                                                # an outage of an hour, unheard
-    kms_key_arn         = "arn:aws:kms:eu-central-1:123456789012:key/k"                                                                                          # beside one that is made
-    log_kms_key_arn     = "arn:aws:kms:eu-central-1:123456789012:key/k"                                                                                          # beside that of all else
-    archives            = { folder = "./tests/fixtures", s3 = { bucket = "b", thumbnailer = { key = "t" }, reconciler = { key = "r" }, layer = { key = "l" } } } # which?
-    changes             = { archive = { buffering_seconds = 59 } }                                                                                               # many small files
+    renditions          = [{ name = "a", width = 1, height = 1.5 }]                                         # half a pixel
+    uploads_transition  = { days = 90, storage_class = "TAPE" }                                             # unknown to S3
+    cors                = { origins = [] }                                                                  # of nobody
+    backfill            = { pollers = { minimum = 21, maximum = 20 } }                                      # more at least than at most
+    pollers             = { minimum = 21, maximum = 20 }                                                    # more at least than at most
+    alert_subscriptions = { ops = { protocol = "email", endpoint = "ops@example.com", tiers = ["fatal"] } } # no such tier
+    alarm_thresholds    = { silent_minutes = 65 }                                                           # an outage of an hour, unheard
+    kms_key_arn         = "arn:aws:kms:eu-central-1:123456789012:key/k"                                     # beside one that is made
+    log_kms_key_arn     = "arn:aws:kms:eu-central-1:123456789012:key/k"                                     # beside that of all else
+    changes             = { archive = { buffering_seconds = 59 } }                                          # many small files
   }
 
   expect_failures = [
@@ -369,7 +364,6 @@ run "bad_values_seventh" {
     var.alarm_thresholds,
     var.kms_key_arn,
     var.log_kms_key_arn,
-    var.archives,
     var.changes,
   ]
 }
@@ -383,9 +377,8 @@ run "bad_values_eighth" {
     cors                = { origins = ["https://www.example.com/gallery"] }                          # a path
     alert_subscriptions = { ops = { protocol = "email", endpoint = "ops@example.com", tiers = [] } } # of nothing
     snap_start          = true
-    runtime             = "python3.11"                                        # without SnapStart
-    archives            = { folder = "./tests/fixtures", layer = "existing" } # which?
-    changes             = { archive = { days = 0 } }                          # gone at once
+    runtime             = "python3.11"               # without SnapStart
+    changes             = { archive = { days = 0 } } # gone at once
   }
 
   expect_failures = [
@@ -394,7 +387,6 @@ run "bad_values_eighth" {
     var.cors,
     var.alert_subscriptions,
     var.runtime,
-    var.archives,
     var.changes,
   ]
 }
@@ -403,13 +395,12 @@ run "bad_values_ninth" {
   command = plan
 
   variables {
-    renditions          = [{ name = "a", width = 1, height = 1, format = "bmp" }]                                                                   # no such format
-    uploads_transition  = { days = 0.5, storage_class = "GLACIER" }                                                                                 # half a day
-    cors                = { origins = ["https://*.*.example.com"] }                                                                                 # two of them
-    alert_subscriptions = { ops = { protocol = "email", endpoint = "ops@example.com", filter_policy = "corrupt" } }                                 # not JSON
-    runtime             = "python3.14"                                                                                                              # unknown to version 5 of the provider, with which this runs
-    archives            = { folder = "./tests/fixtures", layer = "existing", layer_arn = "arn:aws:lambda:eu-central-1:123456789012:layer:imaging" } # which version?
-    changes             = { archive = { query_gigabytes = 0 } }                                                                                     # no query could read
+    renditions          = [{ name = "a", width = 1, height = 1, format = "bmp" }]                                   # no such format
+    uploads_transition  = { days = 0.5, storage_class = "GLACIER" }                                                 # half a day
+    cors                = { origins = ["https://*.*.example.com"] }                                                 # two of them
+    alert_subscriptions = { ops = { protocol = "email", endpoint = "ops@example.com", filter_policy = "corrupt" } } # not JSON
+    runtime             = "python3.14"                                                                              # unknown to version 5 of the provider, with which this runs
+    changes             = { archive = { query_gigabytes = 0 } }                                                     # no query could read
   }
 
   expect_failures = [
@@ -418,7 +409,6 @@ run "bad_values_ninth" {
     var.cors,
     var.alert_subscriptions,
     var.runtime,
-    var.archives,
     var.changes,
   ]
 }
@@ -465,6 +455,7 @@ run "bad_values_twelfth" {
   command = plan
 
   variables {
+    changes              = { capacity = { mode = "provisioned", shards = 0 } }           # takes nothing
     renditions           = [{ name = "a", width = 1, height = 1, background = "white" }] # a colour's name
     pollers              = { maximum = 3 }
     reserved_concurrency = 39 # 30 of the pollers, and 10
@@ -475,6 +466,7 @@ run "bad_values_twelfth" {
   }
 
   expect_failures = [
+    var.changes,
     var.renditions,
     var.reserved_concurrency,
     var.uploads_transition,
@@ -486,17 +478,49 @@ run "bad_values_thirteenth" {
   command = plan
 
   variables {
+    archives             = { mode = "git" }                                    # no such mode
     renditions           = [{ name = "a", width = 1, height = 1, effort = 7 }] # more than WebP can try
     reserved_concurrency = 29                                                  # fewer than 20 and 10
   }
 
   expect_failures = [
+    var.archives,
     var.renditions,
     var.reserved_concurrency,
   ]
 }
 
 # On the verge: what is just allowed is not refused.
+
+run "bad_values_fourteenth" {
+  command = plan
+
+  variables {
+    archives = { folder = "./tests/fixtures", s3 = { bucket = "b", thumbnailer = { key = "t" }, reconciler = { key = "r" }, layer = { key = "l" } } } # which?
+  }
+
+  expect_failures = [var.archives]
+}
+
+run "bad_values_fifteenth" {
+  command = plan
+
+  variables {
+    archives = { folder = "./tests/fixtures", layer = "existing" } # which?
+  }
+
+  expect_failures = [var.archives]
+}
+
+run "bad_values_sixteenth" {
+  command = plan
+
+  variables {
+    archives = { folder = "./tests/fixtures", layer = "existing", layer_arn = "arn:aws:lambda:eu-central-1:123456789012:layer:imaging" } # which version?
+  }
+
+  expect_failures = [var.archives]
+}
 
 run "verges_pass" {
   command = plan

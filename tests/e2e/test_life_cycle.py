@@ -128,6 +128,7 @@ PLANNED_CHANGES: dict[str, Any] = {
     "log_kms_key_arn": KEY,
     "cdn": {},
     "saved_searches": True,
+    "changes": {},
     "chat_channels": {"slack": {"ops": {"workspace_id": "T07EA123LEP", "channel_id": "C07EZ1ABC23"}}},
     "function_environment": {"COLOUR": "teal"},
     "plaintext_source_cidrs": [],
@@ -166,6 +167,8 @@ class Change:
     """Those that get another value, or one that is not known yet."""
     before: str
     """Its address in the state so far, which is another one where it moved."""
+    forced_by: frozenset[str]
+    """The attributes that cannot be changed without making it anew."""
 
     @classmethod
     def read(cls, planned: Mapping[str, Any]) -> Change:
@@ -180,12 +183,13 @@ class Change:
             tuple(change["actions"]),
             frozenset(known | unknown),
             planned.get("previous_address", planned["address"]),
+            frozenset(path[0] for path in change.get("replace_paths", ())),
         )
 
     @property
     def destroys(self) -> bool:
-        """Whether what is there goes, if only for another to come."""
-        return "delete" in self.actions
+        """Whether what is there goes, if only for another to come, and not because of what the emulator left out."""
+        return "delete" in self.actions and not (self.forced_by and self.forced_by <= DRIFT.get(self.type, set()))
 
     @property
     def only_of_the_emulator(self) -> bool:
