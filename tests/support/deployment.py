@@ -26,11 +26,11 @@ PATIENCE_SECONDS = 120
 
 
 def eventually(what: str, probe: Callable[[], _T | None], *, within: float = PATIENCE_SECONDS) -> _T:
-    """Return the first result of `probe` that is not None or False; fail, saying `what`, if none comes."""
+    """Return the first result of `probe` that is something and not nothing; fail, saying `what`, if none comes."""
     deadline = time.monotonic() + within
     while True:
         result = probe()
-        if result is not None and result is not False:
+        if result:
             return result
         assert time.monotonic() < deadline, f"not within {within} s: {what}"
         time.sleep(0.2)
