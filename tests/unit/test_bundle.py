@@ -83,6 +83,9 @@ def run_unpacked(root: Path, script: str, told: Any = None) -> Any:
             "AWS_DEFAULT_REGION": "us-east-1",
             "CURSOR_PARAMETER": "/thumbnail-pipeline/thumbs/reconcile",
             "METRICS_FUNCTION": "thumbs-thumbnailer",
+            "DEPLOYMENT": "thumbs",
+            "DESTINATION": "events",
+            "EVENT_BUS_NAME": "thumbs",
         },
     )
     assert done.returncode == 0, done.stderr

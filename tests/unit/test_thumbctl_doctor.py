@@ -200,7 +200,7 @@ def test_outputs_are_those_of_the_parameter() -> None:
     tools, outputs = (
         hcl2.loads((REPOSITORY / "terraform" / file).read_text(encoding="utf-8")) for file in ("tools.tf", "outputs.tf")
     )
-    (told,) = [each["tools"] for each in tools["locals"]]
+    (told,) = [each["tools_always"] for each in tools["locals"]]
     assert set(told) == OUTPUTS
     values = {name.strip('"'): block["value"] for each in outputs["output"] for name, block in each.items()}
     assert {name: values[name] for name in OUTPUTS} == told

@@ -35,7 +35,7 @@ module "bucket" {
 
 resource "aws_kinesis_firehose_delivery_stream" "this" {
   #checkov:skip=CKV_AWS_240:What Firehose reads from a stream is encrypted by the stream, and Firehose refuses a key of its own.
-  #checkov:skip=CKV_AWS_241:See CKV_AWS_240.
+  #checkov:skip=CKV_AWS_241:The stream that it reads from has a key of the customer, as said above for CKV_AWS_240.
   for_each = local.on
 
   name        = var.names.delivery
