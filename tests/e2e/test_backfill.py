@@ -127,7 +127,7 @@ def test_ctrl_c_is_a_pause(deployment: Deployment) -> None:
     keys = [f"paused/{number:02d}.png" for number in range(40)]
     untold(deployment, *keys)
     command = [THUMBCTL, "backfill", "--yes", "--no-wait", "--prefix", "paused/", "--json"]
-    with subprocess.Popen([*command, "--rate", "5"], stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen([*command, "--rate", "1"], stdout=subprocess.PIPE, text=True) as process:
         eventually("something is made", lambda: any(deployment.row(key) for key in keys))
         process.send_signal(signal.SIGINT)
         out, _ = process.communicate(timeout=20)
