@@ -35,7 +35,7 @@ locals {
       reconciler  = { full = "${var.name}-reconciler", most = 64 }
       publisher   = { full = "${var.name}-publisher", most = 64 }
 
-      change_publisher = { full = "${var.name}-change-publisher", most = 64 }
+      change_publisher = { full = "${var.name}-publisher-changes", most = 64 }
       schedule_role    = { full = "${var.name}-reconciler-schedule", most = 64 }
 
       # https://docs.aws.amazon.com/lambda/latest/api/API_PublishLayerVersion.html
@@ -46,7 +46,7 @@ locals {
       reconciler_logs  = { full = "/aws/lambda/${var.name}-reconciler", most = 512 }
       publisher_logs   = { full = "/aws/lambda/${var.name}-publisher", most = 512 }
 
-      change_publisher_logs = { full = "/aws/lambda/${var.name}-change-publisher", most = 512 }
+      change_publisher_logs = { full = "/aws/lambda/${var.name}-publisher-changes", most = 512 }
 
       # https://docs.aws.amazon.com/kinesis/latest/APIReference/API_CreateStream.html
       change_stream = { full = "${var.name}-changes", most = 128 }

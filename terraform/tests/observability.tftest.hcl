@@ -274,9 +274,9 @@ run "publishers" {
         parked_bucket    = "thumbs-parked"
       }
       changes = {
-        name             = "thumbs-change-publisher"
+        name             = "thumbs-publisher-changes"
         what             = "the change stream"
-        log_group_name   = "/aws/lambda/thumbs-change-publisher"
+        log_group_name   = "/aws/lambda/thumbs-publisher-changes"
         mapping_uuid     = "14e0db71-5d35-4eb5-b481-8945cf9d10c3"
         record_age_hours = 1
         parked_bucket    = "thumbs-parked"

@@ -62,8 +62,8 @@ mock_provider "aws" {
   override_resource {
     target = module.publisher["change_publisher"].module.function.aws_lambda_function.this
     values = {
-      arn           = "arn:aws:lambda:eu-central-1:123456789012:function:thumbs-change-publisher"
-      qualified_arn = "arn:aws:lambda:eu-central-1:123456789012:function:thumbs-change-publisher:1"
+      arn           = "arn:aws:lambda:eu-central-1:123456789012:function:thumbs-publisher-changes"
+      qualified_arn = "arn:aws:lambda:eu-central-1:123456789012:function:thumbs-publisher-changes:1"
     }
   }
 

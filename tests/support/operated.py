@@ -94,7 +94,7 @@ class Operated:
         self.kinesis.create_stream(StreamName="photos-changes", ShardCount=1)
         stream = self.kinesis.describe_stream(StreamName="photos-changes")["StreamDescription"]["StreamARN"]
         self.s3.create_bucket(Bucket="parked", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
-        functions = {"events": "photos-publisher", "changes": "photos-change-publisher"}
+        functions = {"events": "photos-publisher", "changes": "photos-publisher-changes"}
         self.mapping_states |= {f"{destination}-uuid": "Enabled" for destination in functions}
         self.outputs |= {
             "source_bucket": "uploads",

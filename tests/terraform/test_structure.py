@@ -458,7 +458,7 @@ def test_every_role_is_within_the_boundary(beside: Deployed) -> None:
             "thumbs-reconciler",
             "thumbs-reconciler-schedule",
             "thumbs-publisher",
-            "thumbs-change-publisher",
+            "thumbs-publisher-changes",
             "thumbs-archive",
             "thumbs-chat-ops",
         ),
@@ -472,10 +472,10 @@ def test_each_function_begins_in_an_archive_of_its_own(runs: dict[str, Deployed]
     assert layer.values["filename"] == "./tests/fixtures/layer.zip"
     functions = {each.values["function_name"]: each.values for each in everything.of("aws_lambda_function")}
     assert functions.keys() == {
-        f"thumbs-{name}" for name in ("thumbnailer", "reconciler", "publisher", "change-publisher")
+        f"thumbs-{name}" for name in ("thumbnailer", "reconciler", "publisher", "publisher-changes")
     }
     for name, values in functions.items():
-        part = name.removeprefix("thumbs-").removeprefix("change-")
+        part = name.removeprefix("thumbs-").removesuffix("-changes")
         assert values["handler"] == f"{part}.handler.handler"
         assert values["filename"] == f"./tests/fixtures/{part}.zip"
         assert values["layers"] == [layer.values["arn"]]
@@ -513,7 +513,7 @@ def test_bounds_of_renditions_are_the_functions_own() -> None:
 def test_all_functions_are_in_the_network(beside: Deployed) -> None:
     networks = {each.values["function_name"]: each.values["vpc_config"] for each in beside.of("aws_lambda_function")}
     assert networks.keys() == {
-        f"thumbs-{name}" for name in ("thumbnailer", "reconciler", "publisher", "change-publisher")
+        f"thumbs-{name}" for name in ("thumbnailer", "reconciler", "publisher", "publisher-changes")
     }
     for (network,) in networks.values():
         assert sorted(network["subnet_ids"]) == ["subnet-0a", "subnet-0b"]

@@ -141,13 +141,13 @@ def test_all_is_well(stack: Operated) -> None:
 
 def test_what_is_wrong_is_said_with_its_remedy(stack: Operated) -> None:
     stack.mapping_states["events-uuid"] = "Disabled"
-    age = ("FunctionName", "photos-change-publisher")
+    age = ("FunctionName", "photos-publisher-changes")
     stack.measure("AWS/Lambda", "IteratorAge", age, 5 * 3600 * 1000, datetime.now(UTC) - timedelta(minutes=2))
     park(stack, item("a.png"), destination="changes")
     code, _, complaints = run("status")
     assert code == 1
     assert "--uuid events-uuid" in complaints
-    assert "photos-change-publisher is 5.0 hours behind" in complaints
+    assert "photos-publisher-changes is 5.0 hours behind" in complaints
     assert "1 batch could not be announced: mend the cause, then 'thumbctl events resend'" in complaints
 
 
