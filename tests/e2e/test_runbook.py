@@ -41,9 +41,13 @@ CHANGING: Final = [
     if block not in section.looks and "terraform" not in block
 ]
 # Asked for an example of its answer, the AWS CLI checks the names and the types of all parameters, and calls nobody.
-# So it is with what the emulator or this stack lacks, or cannot do now; the rest is really called.
+# So it is with what the emulator or this stack lacks, or cannot do now; the rest is really called. Where examples break
+# rules of their own, it shows what it would ask, for which it checks the names alone.
 AWS: Final = f"""#!/bin/bash
 case " $* " in
+  *" kinesis "*|*" firehose "*|*" glue "*)
+    set -- "$@" --generate-cli-skeleton input
+    ;;
   *"-message-move-task"*|*" cloudtrail "*|*" cancel-key-deletion "*|*"-reconciler"*|*"-changes"*|*[-_]"archive"*)
     set -- "$@" --generate-cli-skeleton output
 esac
