@@ -8,13 +8,12 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from thumbctl.errors import ThumbctlError
+from thumbctl.looking.metrics import DAY, HOUR, Series, query
 from thumbnail_pipeline.telemetry import NAMESPACE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from mypy_boto3_cloudwatch import CloudWatchClient
-    from mypy_boto3_cloudwatch.type_defs import MetricDataQueryTypeDef
     from mypy_boto3_lambda import LambdaClient
 
     from thumbctl.stack import Stack
@@ -106,9 +105,6 @@ def _publisher(stack: Stack, destination: str, outputs: Mapping[str, str]) -> De
     )
 
 
-# Older values say nothing of now.
-_FRESH: Final = timedelta(minutes=10)
-_PERIOD_SECONDS: Final = 60
 # By what is asked for: namespace, metric, dimension and statistic.
 _ASKED: Final[Mapping[str, tuple[str, str, str, str]]] = {
     "behind": ("AWS/Lambda", "IteratorAge", "FunctionName", "Maximum"),
@@ -134,47 +130,19 @@ class Measured:
         """Ask CloudWatch, in one call."""
         now = datetime.now(UTC)
         queries = [
-            _query(f"{name}{number}", function, *asked)
+            query(f"{name}{number}", namespace, metric, {dimension: function}, statistic)
             for number, function in enumerate(functions)
-            for name, asked in _ASKED.items()
+            for name, (namespace, metric, dimension, statistic) in _ASKED.items()
         ]
-        cloudwatch: CloudWatchClient = stack.client("cloudwatch")
-        # Whole minutes: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricData.html
-        end = now.replace(second=0, microsecond=0) + timedelta(minutes=1)
-        series: dict[str, list[tuple[datetime, float]]] = {}
-        for page in cloudwatch.get_paginator("get_metric_data").paginate(
-            MetricDataQueries=queries, StartTime=end - timedelta(days=1), EndTime=end
-        ):
-            for result in page["MetricDataResults"]:
-                series.setdefault(result["Id"], []).extend(zip(result["Timestamps"], result["Values"], strict=True))
-
-        def since(name: str, span: timedelta) -> list[float]:
-            return [value for moment, value in sorted(series.get(name, ())) if moment >= now - span]
-
-        return {
-            function: cls(
+        series = Series(stack, queries, now)
+        measured = {}
+        for number, function in enumerate(functions):
+            behind = series.latest(f"behind{number}")
+            measured[function] = cls(
                 # In milliseconds: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
-                behind_seconds=next((value / 1000 for value in since(f"behind{number}", _FRESH)[-1:]), None),
-                last_hour=round(sum(since(f"published{number}", timedelta(hours=1)))),
-                last_day=round(sum(since(f"published{number}", timedelta(days=1)))),
-                refused_last_day=round(sum(since(f"refused{number}", timedelta(days=1)))),
+                behind_seconds=None if behind is None else behind / 1000,
+                last_hour=series.total(f"published{number}", now - HOUR, now),
+                last_day=series.total(f"published{number}", now - DAY, now),
+                refused_last_day=series.total(f"refused{number}", now - DAY, now),
             )
-            for number, function in enumerate(functions)
-        }
-
-
-def _query(
-    identifier: str, function: str, namespace: str, name: str, dimension: str, statistic: str
-) -> MetricDataQueryTypeDef:
-    return {
-        "Id": identifier,
-        "MetricStat": {
-            "Metric": {
-                "Namespace": namespace,
-                "MetricName": name,
-                "Dimensions": [{"Name": dimension, "Value": function}],
-            },
-            "Period": _PERIOD_SECONDS,
-            "Stat": statistic,
-        },
-    }
+        return measured

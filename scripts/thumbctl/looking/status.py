@@ -21,14 +21,13 @@ from thumbctl import stack as stacks
 from thumbctl.bulk.queues import depth
 from thumbctl.conventions import ExitCode, JsonOption, StackOption, complain, console, counted, write_json
 from thumbctl.looking import failed, health
+from thumbctl.looking.metrics import DAY, HOUR, Series, query
 from thumbctl.terminal import plain_table
 from thumbnail_pipeline.telemetry import NAMESPACE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from mypy_boto3_cloudwatch import CloudWatchClient
-    from mypy_boto3_cloudwatch.type_defs import MetricDataQueryTypeDef
     from rich.console import RenderableType
     from rich.table import Table
 
@@ -42,14 +41,8 @@ __all__ = ["status"]
 _OUTCOMES: Final = ("Ready", "Failed", "Deleted", "Stale", "Duplicate", "Ignored", "Kept")
 _QUEUES: Final[Mapping[str, str]] = {"work": "queue_url", "backfill": "backfill_queue_url", "dead_letters": "dlq_url"}
 _DEAD: Final = "dead_letters"
-# Shared by all metrics, so that one request has them all.
-_PERIOD_SECONDS: Final = 60
-_DAY: Final = timedelta(days=1)
-_HOUR: Final = timedelta(hours=1)
 # Metrics of the function take a minute or two to arrive: over five of them the rate is steady.
 _RATE_MINUTES: Final = 5
-# Older levels say nothing of now.
-_FRESH: Final = timedelta(minutes=10)
 # Of the newest failures; to count more takes longer than anybody looks.
 _MOST_FAILURES: Final = 10_000
 
@@ -224,73 +217,40 @@ class _Metrics:
 
     def __init__(self, stack: Stack, now: datetime) -> None:
         self._now = now
-        self._series: dict[str, list[tuple[datetime, float]]] = {}
         function = stack.outputs["function_name"]
         queries = [
-            *(_query(name.lower(), NAMESPACE, name, {"Function": function}, "Sum") for name in _OUTCOMES),
+            *(query(name.lower(), NAMESPACE, name, {"Function": function}, "Sum") for name in _OUTCOMES),
             *(
-                _query(
+                query(
                     name, "AWS/SQS", "ApproximateAgeOfOldestMessage",
                     {"QueueName": stack.outputs[output].rpartition("/")[2]}, "Maximum",
                 )
                 for name, output in _QUEUES.items()
             ),
-            _query("concurrency", "AWS/Lambda", "ConcurrentExecutions", {"FunctionName": function}, "Maximum"),
+            query("concurrency", "AWS/Lambda", "ConcurrentExecutions", {"FunctionName": function}, "Maximum"),
         ]  # fmt: skip
-        cloudwatch: CloudWatchClient = stack.client("cloudwatch")
-        # Whole minutes: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricData.html
-        end = now.replace(second=0, microsecond=0) + timedelta(minutes=1)
-        for page in cloudwatch.get_paginator("get_metric_data").paginate(
-            MetricDataQueries=queries, StartTime=end - _DAY, EndTime=end
-        ):
-            for result in page["MetricDataResults"]:
-                points = zip(result["Timestamps"], result["Values"], strict=True)
-                self._series.setdefault(result["Id"], []).extend(points)
+        self._series = Series(stack, queries, now)
 
     def decided(self) -> Decided | None:
-        if not any(self._series.get(name.lower()) for name in _OUTCOMES):
+        if not any(name.lower() in self._series for name in _OUTCOMES):
             return None
         minute = self._now.replace(second=0, microsecond=0)
         lately = self._sums(minute - timedelta(minutes=_RATE_MINUTES), minute)
         return Decided(
-            last_hour=self._sums(self._now - _HOUR, self._now),
-            last_day=self._sums(self._now - _DAY, self._now),
+            last_hour=self._sums(self._now - HOUR, self._now),
+            last_day=self._sums(self._now - DAY, self._now),
             a_minute=sum(lately.values()) / _RATE_MINUTES,
         )
 
     def oldest_seconds(self, queue: str) -> float | None:
-        return self._latest(queue)
+        return self._series.latest(queue)
 
     def concurrency(self) -> int | None:
-        latest = self._latest("concurrency")
+        latest = self._series.latest("concurrency")
         return None if latest is None else round(latest)
 
     def _sums(self, begin: datetime, end: datetime) -> dict[str, int]:
-        return {
-            name: round(sum(value for moment, value in self._series.get(name, ()) if begin <= moment < end))
-            for name in map(str.lower, _OUTCOMES)
-        }
-
-    def _latest(self, name: str) -> float | None:
-        fresh = [point for point in self._series.get(name, ()) if point[0] >= self._now - _FRESH]
-        return max(fresh)[1] if fresh else None
-
-
-def _query(
-    identifier: str, namespace: str, name: str, dimensions: Mapping[str, str], stat: str
-) -> MetricDataQueryTypeDef:
-    return {
-        "Id": identifier,
-        "MetricStat": {
-            "Metric": {
-                "Namespace": namespace,
-                "MetricName": name,
-                "Dimensions": [{"Name": each, "Value": value} for each, value in dimensions.items()],
-            },
-            "Period": _PERIOD_SECONDS,
-            "Stat": stat,
-        },
-    }
+        return {name: self._series.total(name, begin, end) for name in map(str.lower, _OUTCOMES)}
 
 
 # ── telling ──────────────────────────────────────────────────────────────────────────────────────────
