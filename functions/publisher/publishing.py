@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -64,7 +63,7 @@ class Publisher:
 
         def note(event: CompletionEvent) -> None:
             metrics.add("EventsPublished")
-            metrics.observe("EventDelay", delay := _delay_ms(event))
+            metrics.observe("EventDelay", delay := telemetry.age_ms(event.time))
             named = {"key": event.image.key, "event_id": event.detail["id"], "sequence": event.detail["sequence"]}
             telemetry.log("INFO", "event", request_id=context.aws_request_id, **named, delay_ms=delay)
 
@@ -98,8 +97,3 @@ class Publisher:
         finally:
             metrics.flush()
         return min(returned, key=int, default=None)
-
-
-def _delay_ms(event: CompletionEvent) -> int:
-    """Milliseconds since the state was committed. Clocks differ: see `worker`."""
-    return max(0, round((datetime.now(UTC) - event.time).total_seconds() * 1000))

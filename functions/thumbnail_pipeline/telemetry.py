@@ -19,6 +19,7 @@ import zlib
 from collections import Counter, defaultdict
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
@@ -149,6 +150,15 @@ def _is_traced() -> bool:
 
 def _milliseconds_since(moment: float) -> int:
     return round((time.monotonic() - moment) * 1000)
+
+
+def age_ms(moment: datetime) -> int:
+    """Return how many milliseconds ago a moment was that another clock told; 0 where that is ahead.
+
+    Clocks differ, and with one negative value CloudWatch shows no percentile.
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Statistics-definitions.html
+    """
+    return max(0, round((datetime.now(UTC) - moment).total_seconds() * 1000))
 
 
 def _trace_header() -> dict[str, str]:

@@ -16,7 +16,7 @@ import threading
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from thumbnail_pipeline import telemetry
@@ -308,14 +308,9 @@ class _Message:
 
 
 def _age_ms(event: ObjectEvent) -> int | None:
-    """Milliseconds since the event happened, or None where nobody says when: this is what users wait for.
-
-    Clocks differ, and with one negative value CloudWatch shows no percentile.
-    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Statistics-definitions.html
-    """
+    """Milliseconds since the event happened, or None where nobody says when: this is what users wait for."""
     try:
-        age = datetime.now(UTC) - datetime.fromisoformat(event.occurred_at)
-        return max(0, round(age.total_seconds() * 1000))
+        return telemetry.age_ms(datetime.fromisoformat(event.occurred_at))
     except (ValueError, TypeError):
         return None
 
