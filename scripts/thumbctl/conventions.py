@@ -169,9 +169,9 @@ def ask(question: str, *, yes: bool) -> None:
     typer.confirm(printable(question), abort=True, err=True)
 
 
-def counted(number: int, thing: str) -> str:
-    """So many of a thing, in words: 1 image, 2,000 images."""
-    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
+def counted(number: int, thing: str, *, plural: str | None = None) -> str:
+    """So many of a thing, in words: 1 image, 2,000 images; `plural` for what an s does not make so."""
+    return f"{number:,} {thing if number == 1 else plural or f'{thing}s'}"
 
 
 def write_json(documents: Iterable[Mapping[str, Any]]) -> None:

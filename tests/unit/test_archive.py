@@ -19,7 +19,7 @@ from thumbctl.costs import announcing
 from thumbnail_pipeline.completion import completion_event, event_of_record
 from thumbnail_pipeline.images import Image, StoredThumbnail
 from thumbnail_pipeline.outcomes import Status
-from thumbnail_pipeline.rows import decoded
+from thumbnail_pipeline.rows import decoded, iso
 from thumbnailer.catalog import Catalog, State, Superseded
 from thumbnailer.storage import Seen
 
@@ -75,7 +75,7 @@ class _Weather:
         number = int(sequencer or "0", 16) + 1 if sequencer.strip("0") else 1
         status = self.chance.choice([Status.READY, Status.READY, Status.FAILED, Status.DELETED])
         etag = f"{self.chance.randrange(4):032x}"
-        at = datetime.fromtimestamp(self.now, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        at = iso(datetime.fromtimestamp(self.now, UTC))
         attributes: dict[str, Any] = {"processed_at": at, "attempts": 1, "created_at": at}
         thumbnails: tuple[StoredThumbnail, ...] = ()
         if status is Status.READY:

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from thumbctl.backfill.enqueue import patient
 from thumbctl.bulk.pace import Pace
 from thumbctl.errors import ThumbctlError
-from thumbctl.looking.publishers import EVENTS, deployment, publishers
+from thumbctl.looking.publishers import DestinationName, deployment, publishers
 from thumbnail_pipeline.errors import Systemic
 from thumbnail_pipeline.sending import ChangeStream, EventBus, send
 
@@ -34,7 +34,7 @@ class Announcer:
         self.deployment = deployment(stack, publisher)
         self._destination: Destination = (
             EventBus(patient(stack, "events"), publisher.where)
-            if publisher.destination == EVENTS
+            if publisher.destination == DestinationName.EVENTS
             else ChangeStream(patient(stack, "kinesis"), publisher.where)
         )
 

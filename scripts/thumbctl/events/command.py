@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 
 import typer
@@ -33,7 +32,7 @@ from thumbctl.events import announcers, outbox, parked
 from thumbctl.events.announcers import AnnouncedTally
 from thumbctl.events.outbox import ChosenImages, Outbox
 from thumbctl.interrupts import terminate_as_interrupt
-from thumbctl.looking.publishers import Measured, publishers
+from thumbctl.looking.publishers import DestinationName, Measured, publishers
 from thumbctl.terminal import plain_table
 from thumbnail_pipeline.completion import completion_event
 
@@ -52,15 +51,6 @@ __all__ = ["app"]
 # Well before the catalog's stream forgets, after 24 hours.
 _LATE: Final = timedelta(hours=1)
 _MOST_NAMED: Final = 10
-
-
-class DestinationName(StrEnum):
-    """Where it is announced."""
-
-    EVENTS = "events"
-    """The bus of EventBridge."""
-    CHANGES = "changes"
-    """The Kinesis stream."""
 
 
 _ToOption: TypeAlias = Annotated[
@@ -108,7 +98,7 @@ class _PublisherStatus:
                 " says what is refused. After a day the stream forgets."
             )
         if self.parked:
-            batches = counted(self.parked, "batch").replace("batchs", "batches")
+            batches = counted(self.parked, "batch", plural="batches")
             yield f"{batches} could not be announced: mend the cause, then 'thumbctl events resend'."
 
     def as_json(self) -> dict[str, Any]:
@@ -383,7 +373,7 @@ def resend(
     if not waiting:
         _tell_resent({"batches": 0, "removed": 0, "sent": {}, "unreadable": 0, "refused": {}}, as_json=as_json)
         return
-    number = counted(len(waiting), "parked batch").replace("batchs", "batches")
+    number = counted(len(waiting), "parked batch", plural="parked batches")
     ask(f"Announce {number}, of {sum(each.size for each in waiting) / 1e6:,.1f} MB?", yes=yes)
     tally, unreadable, removed = AnnouncedTally(), 0, 0
     by_function = {each.publisher.function_name: each for each in sending}
@@ -431,9 +421,8 @@ def _tell(document: dict[str, Any], go_on: str, *, as_json: bool) -> None:
     if as_json:
         write_json([document])
     else:
-        sent = ", ".join(f"{number:,} to {destination}" for destination, number in document["sent"].items())
         cost = f"about ${document['dollars']:,.2f}"
-        did = "Nothing is sent" if document["state"] == "looked" else f"Sent: {sent or 'nothing'}"
+        did = "Nothing is sent" if document["state"] == "looked" else f"Sent: {_sent(document) or 'nothing'}"
         read, selected = counted(document["read"], "row"), f"{document['selected']:,} selected"
         console().print(f"{read} read, {selected}, {cost}. {did}. {go_on}".strip())
     _complain_of(document["refused"])
@@ -445,16 +434,18 @@ def _tell_resent(document: dict[str, Any], *, as_json: bool) -> None:
     elif not document["batches"]:
         console().print("Nothing is parked.")
     else:
-        sent = ", ".join(f"{number:,} to {destination}" for destination, number in document["sent"].items())
-        console().print(
-            f"Events sent: {sent or 'none'}. Batches removed: {document['removed']} of {document['batches']}."
-        )
+        removed = f"Batches removed: {document['removed']} of {document['batches']}."
+        console().print(f"Events sent: {_sent(document) or 'none'}. {removed}")
     if document["unreadable"]:
         complain(
             f"{counted(document['unreadable'], 'record')} cannot be read, so their batches stay: see docs/runbook.md,"
             " events-parked."
         )
     _complain_of(document["refused"])
+
+
+def _sent(document: dict[str, Any]) -> str:
+    return ", ".join(f"{number:,} to {destination}" for destination, number in document["sent"].items())
 
 
 def _complain_of(refused: dict[str, str]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
-from thumbnail_pipeline.rows import FAILURE_SHARDS, plain
+from thumbnail_pipeline.rows import FAILURE_SHARDS, iso, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -57,7 +57,7 @@ def _shard(dynamodb: DynamoDBClient, table: str, index: str, shard: str, since: 
     if since is not None:
         request["KeyConditionExpression"] = "failure_shard = :shard AND failed_at >= :since"
         # As the function writes it.
-        moment = since.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        moment = iso(since.astimezone(UTC))
         request["ExpressionAttributeValues"] = {":shard": {"S": shard}, ":since": {"S": moment}}
     for page in dynamodb.get_paginator("query").paginate(**request):
         yield from map(_failed, page["Items"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from thumbctl.errors import ThumbctlError
@@ -20,8 +21,14 @@ if TYPE_CHECKING:
     from thumbnail_pipeline.completion import CompletionEvent
     from thumbnail_pipeline.rows import Row
 
-EVENTS: Final = "events"
-"""The destination that is a bus of EventBridge; the other one, changes, is a Kinesis stream."""
+
+class DestinationName(StrEnum):
+    """Where it is announced."""
+
+    EVENTS = "events"
+    """The bus of EventBridge."""
+    CHANGES = "changes"
+    """The Kinesis stream."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +36,7 @@ class DeployedPublisher:
     """A function that announces, and the mapping from the catalog's stream to it."""
 
     destination: str
-    """events or changes."""
+    """One of DestinationName."""
     where: str
     """The ARN of the bus or of the stream."""
     function_name: str
@@ -92,7 +99,11 @@ def publishers(stack: Stack) -> list[DeployedPublisher]:
 def _publisher(stack: Stack, destination: str, outputs: Mapping[str, str]) -> DeployedPublisher:
     functions: LambdaClient = stack.client("lambda")
     mapping = functions.get_event_source_mapping(UUID=outputs["event_source_mapping_uuid"])
-    where = stack.outputs["event_bus_arn"] if destination == EVENTS else stack.outputs["change_stream"]["arn"]
+    where = (
+        stack.outputs["event_bus_arn"]
+        if destination == DestinationName.EVENTS
+        else stack.outputs["change_stream"]["arn"]
+    )
     return DeployedPublisher(
         destination=destination,
         where=where,
