@@ -71,15 +71,16 @@ class Deployment:
 
     def row(self, key: str) -> dict[str, Any] | None:
         """The catalog row as it is now."""
-        named = key_of(Image(self.outputs["source_bucket"], key))
-        item = self.dynamodb.get_item(TableName=self.outputs["table_name"], Key=named, ConsistentRead=True).get("Item")
+        item = self._item(key)
         return item and plain(item)
 
     def revision(self, key: str) -> int:
         """The revision of the row, which is what consumers know its state by."""
+        return decoded(self._item(key) or {}).revision
+
+    def _item(self, key: str) -> Any:
         named = key_of(Image(self.outputs["source_bucket"], key))
-        item = self.dynamodb.get_item(TableName=self.outputs["table_name"], Key=named, ConsistentRead=True)["Item"]
-        return decoded(item).revision
+        return self.dynamodb.get_item(TableName=self.outputs["table_name"], Key=named, ConsistentRead=True).get("Item")
 
     def row_when(self, key: str, status: str, *, etag: str | None = None) -> dict[str, Any]:
         """The row once it has `status`, and with `etag`, once it is made from that upload."""

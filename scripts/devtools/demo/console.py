@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from thumbctl.conventions import counted
 from thumbctl.looking import xray
 from thumbctl.words import bytes_in_words, printable
 
@@ -132,8 +133,7 @@ def _totals(result: Result) -> Text:
 def _announced(result: Result) -> str:
     kinds = Counter(event.what for event in result.events)
     told = ", ".join(f"{number} {what}" for what, number in sorted(kinds.items(), reverse=True))
-    number = len(result.events)
-    return f"{number} event{'' if number == 1 else 's'} reached a consumer of the bus: {told or 'none'}"
+    return f"{counted(len(result.events), 'event')} reached a consumer of the bus: {told or 'none'}"
 
 
 def _heading(text: str) -> Text:

@@ -6,7 +6,7 @@ import io
 import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 from PIL import Image, UnidentifiedImageError
@@ -120,13 +120,11 @@ class AlertQueue:
 
     def take(self) -> Iterator[Alert]:
         """Take out every alert that has arrived, and return those that are news."""
-        while messages := self.sqs.receive_message(QueueUrl=self.queue_url, MaxNumberOfMessages=10).get("Messages"):
-            for message in messages:
-                if notification := Notification.of(json.loads(message["Body"])):
-                    alert = Alert(notification.subject, notification.message, notification.sent_at)
-                    if alert.is_news:
-                        yield alert
-                self.sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=message["ReceiptHandle"])
+        for document in _taken(self.sqs, self.queue_url):
+            if notification := Notification.of(document):
+                alert = Alert(notification.subject, notification.message, notification.sent_at)
+                if alert.is_news:
+                    yield alert
 
 
 @dataclass(frozen=True)
@@ -152,20 +150,25 @@ class EventQueue:
 
     def take(self) -> Iterator[Announcement]:
         """Take out every event that has arrived."""
-        while messages := self.sqs.receive_message(QueueUrl=self.queue_url, MaxNumberOfMessages=10).get("Messages"):
-            for message in messages:
-                event = json.loads(message["Body"])
-                detail, data = event["detail"], event["detail"]["data"]
-                yield Announcement(
-                    event["detail-type"],
-                    detail["subject"],
-                    data["status"],
-                    data["etag"],
-                    data["reason"] or "",
-                    detail["sequence"],
-                    detail["time"],
-                )
-                self.sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=message["ReceiptHandle"])
+        for event in _taken(self.sqs, self.queue_url):
+            detail, data = event["detail"], event["detail"]["data"]
+            yield Announcement(
+                event["detail-type"],
+                detail["subject"],
+                data["status"],
+                data["etag"],
+                data["reason"] or "",
+                detail["sequence"],
+                detail["time"],
+            )
+
+
+def _taken(sqs: SQSClient, queue_url: str) -> Iterator[Any]:
+    """Yield what every message says that has arrived, and take it out of the queue."""
+    while messages := sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10).get("Messages"):
+        for message in messages:
+            yield json.loads(message["Body"])
+            sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
 
 
 @dataclass(frozen=True)
