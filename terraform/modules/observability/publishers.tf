@@ -111,8 +111,8 @@ locals {
             period = 60
             stat   = "Sum"
             metrics = [
-              concat(["ThumbnailPipeline", "EventsPublished"], ["Function", publisher.name], [{ label = "announced" }]),
-              concat(["ThumbnailPipeline", "EventsFailed"], ["Function", publisher.name], [{ label = "refused, to be tried again" }]),
+              ["ThumbnailPipeline", "EventsPublished", "Function", publisher.name, { label = "announced" }],
+              ["ThumbnailPipeline", "EventsFailed", "Function", publisher.name, { label = "refused, to be tried again" }],
             ]
             yAxis = { left = { min = 0 } }
           }
@@ -125,9 +125,9 @@ locals {
             region = var.aws.region
             period = 60
             metrics = [
-              concat(["ThumbnailPipeline", "EventDelay"], ["Function", publisher.name], [{ stat = "p50", label = "half of them" }]),
-              concat(["ThumbnailPipeline", "EventDelay"], ["Function", publisher.name], [{ stat = "p99", label = "99 %" }]),
-              concat(["AWS/Lambda", "IteratorAge"], ["FunctionName", publisher.name], [{ stat = "Maximum", label = "what is read" }]),
+              ["ThumbnailPipeline", "EventDelay", "Function", publisher.name, { stat = "p50", label = "half of them" }],
+              ["ThumbnailPipeline", "EventDelay", "Function", publisher.name, { stat = "p99", label = "99 %" }],
+              ["AWS/Lambda", "IteratorAge", "FunctionName", publisher.name, { stat = "Maximum", label = "what is read" }],
             ]
             yAxis = { left = { min = 0 } }
           }
@@ -141,9 +141,9 @@ locals {
             period = 300
             stat   = "Sum"
             metrics = [
-              concat(["AWS/Lambda", "Errors"], ["FunctionName", publisher.name], [{ label = "failed invocations" }]),
-              concat(["AWS/Lambda", "OnFailureDestinationDeliveredEventCount"], ["EventSourceMappingUUID", publisher.mapping_uuid], [{ label = "parked" }]),
-              concat(["AWS/Lambda", "DroppedEventCount"], ["EventSourceMappingUUID", publisher.mapping_uuid], [{ label = "dropped" }]),
+              ["AWS/Lambda", "Errors", "FunctionName", publisher.name, { label = "failed invocations" }],
+              ["AWS/Lambda", "OnFailureDestinationDeliveredEventCount", "EventSourceMappingUUID", publisher.mapping_uuid, { label = "parked" }],
+              ["AWS/Lambda", "DroppedEventCount", "EventSourceMappingUUID", publisher.mapping_uuid, { label = "dropped" }],
             ]
             yAxis = { left = { min = 0 } }
           }
