@@ -35,8 +35,9 @@ SLOW: Final = (
 )
 LONGEST_NAME: Final = 80
 
-# What decides is the same every time; `make fuzz` and `make model` explore at random.
+# What decides is the same every time; `make check` has a glance at it, `make fuzz` and `make model` explore at random.
 settings.register_profile("decide", derandomize=True, database=None, deadline=None)
+settings.register_profile("glance", derandomize=True, database=None, deadline=None, max_examples=15)
 settings.register_profile("explore", max_examples=2000, deadline=None, print_blob=True)
 settings.load_profile("decide")
 
@@ -64,7 +65,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     groups: dict[str, str] = {}
     for item in items:
         module = item.nodeid.partition("::")[0]
-        if module.startswith(SLOW):
+        # Whoever imitates AWS for a test imports its imitation and describes its services first.
+        if module.startswith(SLOW) or hasattr(getattr(item, "module", None), "mock_aws"):
             item.add_marker(pytest.mark.slow)
         for scope, name in _shared(item):
             if scope == "session":
