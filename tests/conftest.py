@@ -24,6 +24,7 @@ SLOW: Final = (
     "tests/model/test_mutants.py",
     "tests/renderer/test_fuzz.py",
     "tests/renderer/test_memory.py",
+    "tests/unit/test_api_examples.py",
     "tests/unit/test_bulk_transfer.py",
     "tests/unit/test_bundle.py",
     "tests/unit/test_hostile_messages.py",
