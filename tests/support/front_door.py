@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 ASKS = "asks"
 ISSUER = "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_AbCdEfGhI"
-ANNA = "11111111-2222-4333-8444-555555555555"
+ANNA = "1111aaaa-2222-4333-8444-555555555555"
 BERT = "99999999-2222-4333-8444-555555555555"
 LIMITS = {
     "bytes": 1000,

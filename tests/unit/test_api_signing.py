@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 from unittest import mock
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote, urlsplit
 
 import boto3
 import pytest
@@ -20,8 +20,6 @@ from api.aws import Aws
 from api.config import ApiConfig
 from api.signing import Credentials, Signer, Target, encoded
 from support.front_door import environment
-
-NOW = 1_800_000_000
 
 regions = st.sampled_from(["us-east-1", "eu-central-1", "cn-north-1"])
 secrets = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1, max_size=40)
@@ -98,12 +96,13 @@ def test_a_url_is_the_one_that_the_sdks_client_makes(
         aws_access_key_id="testing",
         aws_secret_access_key="testing",  # noqa: S106 - nobody's
         endpoint_url=endpoint or None,
-        config=Config(signature_version="s3v4", s3={"addressing_style": "path" if endpoint else "auto"}),
+        config=Config(
+            signature_version="s3v4", s3={"addressing_style": "path" if endpoint or "." in bucket else "virtual"}
+        ),
     )
     key = "tenant=acme/My Photos/users/ä~b/7Z"
     wanted = {"ContentType": "image/png", "ContentLength": 3, "IfNoneMatch": "*", "ChecksumSHA256": "q6ur"}
-    with signing_at(NOW):
-        theirs = client.generate_presigned_url("put_object", {"Bucket": bucket, "Key": key, **wanted}, ExpiresIn=600)
+    theirs = client.generate_presigned_url("put_object", {"Bucket": bucket, "Key": key, **wanted}, ExpiresIn=600)
     aws = Aws(ApiConfig.from_environment(environment(AWS_REGION=region, AWS_ENDPOINT_URL=endpoint)))
     headers = {
         "content-length": "3",
@@ -111,4 +110,10 @@ def test_a_url_is_the_one_that_the_sdks_client_makes(
         "if-none-match": "*",
         "x-amz-checksum-sha256": "q6ur",
     }
-    assert aws.presigned("PUT", bucket, key, headers, seconds=600, now=NOW) == theirs
+    at = datetime.strptime(dict(parse_qsl(urlsplit(theirs).query))["X-Amz-Date"], "%Y%m%dT%H%M%S%z")
+    mine = aws.presigned("PUT", bucket, key, headers, seconds=600, now=at.timestamp())
+    # With the common runtime installed, the SDK signs by it, and writes its parameters in another order.
+    assert (mine.partition("?")[0], sorted(mine.partition("?")[2].split("&"))) == (
+        theirs.partition("?")[0],
+        sorted(theirs.partition("?")[2].split("&")),
+    )
