@@ -881,18 +881,14 @@ variable "api" {
   }
 
   validation {
-    # The client is made in the deployment's region, and so is all of a pool.
-    condition = try(var.api.sign_in.user_pool_id, null) == null ? true : (
-      can(regex("^[a-z0-9-]+_[0-9A-Za-z]+$", var.api.sign_in.user_pool_id)) && try(split("_", var.api.sign_in.user_pool_id)[0] == data.aws_region.current.id, false)
-    )
-    error_message = "api.sign_in.user_pool_id must be that of a pool in the deployment's own region, such as eu-central-1_AbCdEfGhI."
-  }
-
-  validation {
-    # The gateway reads the issuer's keys from there, and compares the address with the token's letter by letter.
+    # The client is made in the deployment's region, and so is all of a pool. Of an issuer, the gateway reads the keys from
+    # below its address, and compares the address with the token's letter by letter.
     # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-jwt-authorizer.html
-    condition     = try(var.api.sign_in.issuer, null) == null ? true : can(regex("^https://[^?#\\s]+$", var.api.sign_in.issuer))
-    error_message = "api.sign_in.issuer must be an https address, written as the tokens' iss."
+    condition = var.api == null ? true : (
+      (var.api.sign_in.user_pool_id == null ? true : try(regex("^([a-z0-9-]+)_[0-9A-Za-z]+$", var.api.sign_in.user_pool_id)[0] == data.aws_region.current.id, false)) &&
+      (var.api.sign_in.issuer == null ? true : can(regex("^https://[^?#\\s]+$", var.api.sign_in.issuer)))
+    )
+    error_message = "api.sign_in.user_pool_id must be that of a pool in the deployment's own region, such as eu-central-1_AbCdEfGhI, and api.sign_in.issuer an https address, written as the tokens' iss."
   }
 
   validation {
@@ -921,14 +917,12 @@ variable "api" {
   validation {
     # Signing out does not end an access token; it is good for as long as it lasts.
     # https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-access-token.html
-    condition     = var.api == null ? true : var.api.sign_in.access_token_minutes >= 5 && var.api.sign_in.access_token_minutes <= 60 && floor(var.api.sign_in.access_token_minutes) == var.api.sign_in.access_token_minutes
-    error_message = "api.sign_in.access_token_minutes must be a whole number from 5 to 60: nobody can call an access token back."
-  }
-
-  validation {
     # https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-refresh-token.html
-    condition     = var.api == null ? true : var.api.sign_in.refresh_token_minutes >= 60 && var.api.sign_in.refresh_token_minutes <= 5256000 && floor(var.api.sign_in.refresh_token_minutes) == var.api.sign_in.refresh_token_minutes
-    error_message = "api.sign_in.refresh_token_minutes must be a whole number from 60 to 5256000, which are ten years."
+    condition = var.api == null ? true : (
+      var.api.sign_in.access_token_minutes >= 5 && var.api.sign_in.access_token_minutes <= 60 && floor(var.api.sign_in.access_token_minutes) == var.api.sign_in.access_token_minutes &&
+      var.api.sign_in.refresh_token_minutes >= 60 && var.api.sign_in.refresh_token_minutes <= 5256000 && floor(var.api.sign_in.refresh_token_minutes) == var.api.sign_in.refresh_token_minutes
+    )
+    error_message = "api.sign_in.access_token_minutes must be a whole number from 5 to 60, since nobody can call an access token back, and refresh_token_minutes one from 60 to 5256000, which are ten years."
   }
 
   validation {
@@ -949,13 +943,10 @@ variable "api" {
   }
 
   validation {
-    condition     = var.api == null ? true : var.api.throttle.requests_a_second >= 1 && var.api.throttle.burst >= 1 && floor(var.api.throttle.burst) == var.api.throttle.burst
-    error_message = "api.throttle must be numbers from 1, and burst a whole one: with 0, nothing gets through."
-  }
-
-  validation {
-    condition     = var.api == null ? true : var.api.reserved_concurrency == null ? true : var.api.reserved_concurrency >= 1 && floor(var.api.reserved_concurrency) == var.api.reserved_concurrency
-    error_message = "api.reserved_concurrency must be a whole number from 1."
+    condition = var.api == null ? true : var.api.throttle.requests_a_second >= 1 && alltrue([
+      for number in [var.api.throttle.burst, coalesce(var.api.reserved_concurrency, 1)] : number >= 1 && floor(number) == number
+    ])
+    error_message = "api.throttle.requests_a_second must be 1 or more, and api.throttle.burst and api.reserved_concurrency whole numbers from 1: with 0, nothing gets through."
   }
 
   validation {
