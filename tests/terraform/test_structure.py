@@ -289,7 +289,7 @@ def test_without_a_front_door_there_is_nothing_of_it(runs: dict[str, Deployed]) 
     plain = runs["nothing_but_what_is_required"].resources
     kinds = ("aws_apigatewayv2_", "aws_cognito_", "aws_s3_bucket_cors_configuration", "aws_lambda_permission")
     assert [resource.address for resource in plain if resource.type.startswith(kinds)] == []
-    assert [resource.address for resource in plain if "-api" in json.dumps(resource.values)] == []
+    assert [resource.address for resource in plain if "thumbs-api" in json.dumps(resource.values)] == []
     assert [resource.address for resource in plain if "users/" in json.dumps(resource.values)] == []
     everything = {resource.type for resource in runs["everything"].resources}
     assert {"aws_apigatewayv2_route", "aws_cognito_user_pool", "aws_lambda_permission"} <= everything
