@@ -255,6 +255,7 @@ module "observability" {
     for api in module.api : {
       id              = api.api_id
       stage           = api.stage
+      routes          = api.routes
       function_name   = api.function.name
       log_group_name  = api.function.log_group_name
       access_logs     = api.access_log_group_name

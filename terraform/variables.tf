@@ -1233,7 +1233,7 @@ variable "function_environment" {
       "WRITES_AT_ONCE", "DIGESTS_TABLE", "DIGEST_WINDOW_SECONDS", "RUNBOOK_URL", "DEBUG_SAMPLE_RATE",
       "CURSOR_PARAMETER", "METRICS_FUNCTION", "PROPAGATE_DELETIONS", "CACHE_CONTROL", "RETRY_DENIED_SECONDS",
       "MAX_RECEIVE_COUNT", "KEY_IDS", "DESTINATION", "DEPLOYMENT", "EVENT_BUS_NAME", "STREAM_ARN",
-      "UPLOADS_BUCKET", "ASKS_TABLE", "LIMITS", "ISSUER", "OWN_ISSUER",
+      "UPLOADS_BUCKET", "ASKS_TABLE", "LIMITS", "OWN_ISSUER",
     ])) == 0
     error_message = "function_environment must not set what the module sets itself: use the input for it."
   }

@@ -42,19 +42,20 @@ locals {
 
     catalog = [
       {
-        # Rows of users' images alone.
+        # A row is read together with its ask. Which keys of which table dynamodb:LeadingKeys holds then, is not documented.
         # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
-        Effect    = "Allow"
-        Action    = ["dynamodb:BatchGetItem", "dynamodb:GetItem"]
-        Resource  = var.catalog.table_arn
-        Condition = { "ForAllValues:StringLike" = { "dynamodb:LeadingKeys" = ["${local.users_prefix}*"] } }
+        Effect   = "Allow"
+        Action   = ["dynamodb:BatchGetItem"]
+        Resource = var.catalog.table_arn
       },
     ]
 
     asks = [
       {
+        # What a transaction does is allowed one by one.
+        # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html
         Effect   = "Allow"
-        Action   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
+        Action   = ["dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
         Resource = aws_dynamodb_table.asks.arn
       },
     ]

@@ -42,9 +42,8 @@ module "function" {
   }, var.function.environment)
   references = merge(
     { ASKS_TABLE = aws_dynamodb_table.asks.name },
-    # A user of our own pool is called as there. Of another issuer's, no more is taken for granted than that the two
-    # together are somebody's.
-    { (var.tokens.own ? "OWN_ISSUER" : "ISSUER") = var.tokens.issuer },
+    # A user of our own pool is called in keys as there; one of another issuer by a hash, whatever is in their sub.
+    var.tokens.own ? { OWN_ISSUER = var.tokens.issuer } : {},
   )
   capabilities = { for name, statements in local.capabilities : name => jsonencode(statements) }
   logs         = var.function.logs
@@ -121,7 +120,7 @@ resource "aws_apigatewayv2_stage" "this" {
   default_route_settings {
     throttling_rate_limit    = var.throttle.requests_a_second
     throttling_burst_limit   = var.throttle.burst
-    detailed_metrics_enabled = true # by route
+    detailed_metrics_enabled = false # the function counts by route, and these would be paid for once more
   }
 
   # Nothing that tells who it was: no address, no browser, no token or claim, and of the path the route alone.

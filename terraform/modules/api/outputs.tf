@@ -13,6 +13,11 @@ output "stage" {
   value       = aws_apigatewayv2_stage.this.name
 }
 
+output "routes" {
+  description = "The routes, which the function's metrics go by."
+  value       = keys(local.routes)
+}
+
 output "url" {
   description = "Where the API answers."
   value       = var.domain == null ? aws_apigatewayv2_api.this.api_endpoint : "https://${var.domain.name}"

@@ -5,12 +5,12 @@ locals {
   of_api = {
     for api in var.api[*] : "on" => {
       gateway = { namespace = "AWS/ApiGateway", dimensions = { ApiId = api.id, Stage = api.stage } }
-      asks    = { namespace = "AWS/ApiGateway", dimensions = { ApiId = api.id, Stage = api.stage, Method = "POST", Resource = "/v1/images" } }
+      asks    = { namespace = "ThumbnailPipeline", dimensions = { Function = api.function_name, Route = "POST /v1/images" } }
       lambda  = { namespace = "AWS/Lambda", dimensions = { FunctionName = api.function_name } }
     }
   }
 
-  api_routes = ["POST /v1/images", "GET /v1/images", "GET /v1/images/{id}", "GET /v1/images/{id}/renditions/{name}", "DELETE /v1/images/{id}"]
+  api_slow_ms = 3000
 
   api_alarms = {
     for key, of in local.of_api : key => {
@@ -73,18 +73,18 @@ locals {
 
       api-slow = {
         # Of the route that waits for nothing.
-        metrics    = { late = merge(of.asks, { name = "Latency", stat = "p95" }) }
+        metrics    = { late = merge(of.asks, { name = "RequestTime", stat = "p95" }) }
         expression = "late"
-        threshold  = 3000
+        threshold  = local.api_slow_ms
         period     = 300
         datapoints = 3
         of         = 3
         missing    = "notBreaching" # nobody asked
-        meaning    = "One in twenty asks for an upload takes 3 seconds or more, for a quarter of an hour: people wait before anything is sent."
+        meaning    = "For a quarter of an hour, one in twenty asks for an upload has taken 3 seconds or more: people wait before anything is sent."
         steps = [
-          "Dashboard ${var.name}: is the function slow, or the gateway? In ${var.api.access_logs}, compare milliseconds with in_function.",
-          "Cold starts (Init Duration in ${var.api.log_group_name}) after a deployment pass; if they do not, something starts more than it should.",
-          "Throttles of the table ${var.api.asks_table_name}, or of the key (KMS)? See AWS Health as well.",
+          "Throttles of the table ${var.api.asks_table_name}, or of the key (KMS)? ${var.api.log_group_name} names the call that is tried again.",
+          "One user who asks many times at once waits for themselves: lines of one route within a second show it.",
+          "None of it? See AWS Health for DynamoDB, and compare milliseconds with in_function in ${var.api.access_logs}.",
         ]
       }
     }
@@ -98,14 +98,12 @@ locals {
           width = 8
           type  = "metric"
           properties = {
-            title  = "API: requests by route"
+            title  = "API: requests by route (good: as people come)"
             region = var.aws.region
             period = 60
             stat   = "Sum"
             metrics = [
-              for route in local.api_routes : [
-                "AWS/ApiGateway", "Count", "ApiId", api.id, "Stage", api.stage, "Method", split(" ", route)[0], "Resource", split(" ", route)[1], { label = route },
-              ]
+              for route in api.routes : concat(["ThumbnailPipeline", "Requests"], ["Function", api.function_name], ["Route", route], [{ label = route }])
             ]
             yAxis = { left = { min = 0 } }
           }
@@ -131,15 +129,15 @@ locals {
           width = 8
           type  = "metric"
           properties = {
-            title  = "API: an ask for an upload, ms (good: level)"
+            title  = "API: how long, ms (good: level)"
             region = var.aws.region
             period = 60
             metrics = [
-              ["AWS/ApiGateway", "Latency", "ApiId", api.id, "Stage", api.stage, "Method", "POST", "Resource", "/v1/images", { stat = "p50", label = "half of them" }],
-              ["AWS/ApiGateway", "Latency", "ApiId", api.id, "Stage", api.stage, "Method", "POST", "Resource", "/v1/images", { stat = "p95", label = "95 %" }],
-              ["AWS/ApiGateway", "IntegrationLatency", "ApiId", api.id, "Stage", api.stage, "Method", "POST", "Resource", "/v1/images", { stat = "p95", label = "in the function, 95 %" }],
+              concat(["ThumbnailPipeline", "RequestTime"], ["Function", api.function_name], ["Route", "POST /v1/images"], [{ stat = "p50", label = "half of the asks for an upload" }]),
+              concat(["ThumbnailPipeline", "RequestTime"], ["Function", api.function_name], ["Route", "POST /v1/images"], [{ stat = "p95", label = "95 % of them" }]),
+              concat(["AWS/ApiGateway", "Latency"], ["ApiId", api.id], ["Stage", api.stage], [{ stat = "p95", label = "95 % of all, waits included" }]),
             ]
-            annotations = { horizontal = [{ label = "slow", value = 3000 }] }
+            annotations = { horizontal = [{ label = "asks slow", value = local.api_slow_ms }] }
             yAxis       = { left = { min = 0 } }
           }
         },

@@ -113,10 +113,11 @@ variable "changes" {
 }
 
 variable "api" {
-  description = "The front door: the API's id and stage, its function, the log groups of both and the table of asks, and how many requests a second it lets through; null where there is none."
+  description = "The front door: the API's id, stage and routes, its function, the log groups of both and the table of asks, and how many requests a second it lets through; null where there is none."
   type = object({
     id              = string
     stage           = string
+    routes          = list(string)
     function_name   = string
     log_group_name  = string
     access_logs     = string
