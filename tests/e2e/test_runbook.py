@@ -36,7 +36,7 @@ CHANGING: Final = [
 # So it is with what the emulator or this stack lacks, or cannot do now; the rest is really called.
 AWS: Final = f"""#!/bin/bash
 case " $* " in
-  *"-message-move-task"*|*" cloudtrail "*|*" cancel-key-deletion "*|*"-reconciler"*|*"-changes"*|*[-_]"archive"*)
+  *"-message-move-task"*|*" cloudtrail "*|*" cancel-key-deletion "*|*"-reconciler"*|*"-changes"*|*"-api"*|*"/apis/"*|*[-_]"archive"*)
     set -- "$@" --generate-cli-skeleton output
 esac
 "{Path(sys.executable).parent / "aws"}" "$@" || echo "$*" >> "$(dirname "$0")/refused"
