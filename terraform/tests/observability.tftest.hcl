@@ -375,6 +375,12 @@ run "front_door" {
     error_message = "An alarm must go off for 5xx, crashes, people who are turned away, and slow asks."
   }
 
+  # As docs/cost.md reckons: API_ALARM_METRICS.
+  assert {
+    condition     = sum([for name, alarm in aws_cloudwatch_metric_alarm.this : length([for query in alarm.metric_query : query if length(query.metric) > 0]) if startswith(name, "api-")]) == 6
+    error_message = "Every metric of an alarm is paid for."
+  }
+
   assert {
     condition     = alltrue([for name, alarm in aws_cloudwatch_metric_alarm.this : length(alarm.alarm_description) <= 1024 if startswith(name, "api-")])
     error_message = "CloudWatch takes no longer descriptions."

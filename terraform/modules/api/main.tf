@@ -156,7 +156,7 @@ resource "aws_cloudwatch_log_group" "access" {
 # By this API and this stage, and by no other of the account.
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 resource "aws_lambda_permission" "gateway" {
-  statement_id  = "FrontDoorAsks"
+  statement_id  = var.names.api
   action        = "lambda:InvokeFunction"
   function_name = module.function.name
   principal     = "apigateway.amazonaws.com"
