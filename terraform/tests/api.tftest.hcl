@@ -151,7 +151,7 @@ run "with_a_pool_of_its_own" {
 
 run "with_another_issuer" {
   variables {
-    uploads_bucket = { mode = "eventbridge", name = "their-uploads", owner = "other", account_id = "210987654321", kms_key_arn = "arn:aws:kms:eu-central-1:210987654321:key/theirs" }
+    uploads_bucket = { mode = "existing", name = "their-uploads", owner = "other", account_id = "210987654321", kms_key_arn = "arn:aws:kms:eu-central-1:210987654321:key/theirs" }
     api = {
       sign_in = { mode = "oidc", issuer = "https://login.example.com/", audience = ["shop"], scopes = { read = "images.read" } }
       cors    = { origins = ["https://www.example.com"], max_age_seconds = 60 }
