@@ -868,16 +868,11 @@ variable "api" {
   default = null
 
   validation {
-    condition     = var.api == null ? true : contains(["create", "existing", "oidc"], var.api.sign_in.mode)
-    error_message = "api.sign_in.mode must be create, existing or oidc."
-  }
-
-  validation {
     condition = var.api == null ? true : (
-      (var.api.sign_in.mode == "existing") == (var.api.sign_in.user_pool_id != null) &&
+      contains(["create", "existing", "oidc"], var.api.sign_in.mode) && (var.api.sign_in.mode == "existing") == (var.api.sign_in.user_pool_id != null) &&
       (var.api.sign_in.mode == "oidc") == (var.api.sign_in.issuer != null) && (var.api.sign_in.mode == "oidc") == (length(var.api.sign_in.audience) > 0)
     )
-    error_message = "api.sign_in.user_pool_id must be given with the mode existing, and api.sign_in.issuer and audience with the mode oidc: they say whose tokens are meant. Without an audience, a token for any other application would do."
+    error_message = "api.sign_in.mode must be create, or existing with user_pool_id, or oidc with issuer and audience: they say whose tokens are meant. Without an audience, a token for any other application would do."
   }
 
   validation {
@@ -920,14 +915,20 @@ variable "api" {
     # https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-refresh-token.html
     condition = var.api == null ? true : (
       var.api.sign_in.access_token_minutes >= 5 && var.api.sign_in.access_token_minutes <= 60 && floor(var.api.sign_in.access_token_minutes) == var.api.sign_in.access_token_minutes &&
-      var.api.sign_in.refresh_token_minutes >= 60 && var.api.sign_in.refresh_token_minutes <= 5256000 && floor(var.api.sign_in.refresh_token_minutes) == var.api.sign_in.refresh_token_minutes
+      var.api.sign_in.refresh_token_minutes >= 60 && var.api.sign_in.refresh_token_minutes <= 5256000 && floor(var.api.sign_in.refresh_token_minutes) == var.api.sign_in.refresh_token_minutes &&
+      var.api.url_minutes >= 1 && var.api.url_minutes <= 60 && floor(var.api.url_minutes) == var.api.url_minutes
     )
-    error_message = "api.sign_in.access_token_minutes must be a whole number from 5 to 60, since nobody can call an access token back, and refresh_token_minutes one from 60 to 5256000, which are ten years."
+    error_message = "api.sign_in.access_token_minutes must be a whole number from 5 to 60, since nobody can call an access token back, refresh_token_minutes one from 60 to 5256000, which are ten years, and api.url_minutes one from 1 to 60, since whoever has an address may use it until then."
   }
 
   validation {
-    condition     = var.api == null ? true : alltrue([for limit in [var.api.limits.bytes, var.api.limits.asks_a_minute, var.api.limits.bytes_a_day] : limit >= 1 && floor(limit) == limit])
-    error_message = "api.limits must be whole numbers from 1."
+    condition = var.api == null ? true : var.api.throttle.requests_a_second >= 1 && alltrue([
+      for number in concat(
+        [var.api.limits.bytes, var.api.limits.asks_a_minute, var.api.limits.bytes_a_day],
+        [var.api.throttle.burst, coalesce(var.api.reserved_concurrency, 1)],
+      ) : number >= 1 && floor(number) == number
+    ])
+    error_message = "api.limits, api.throttle and api.reserved_concurrency must be numbers from 1, and whole ones but for requests_a_second: with 0, nothing gets through."
   }
 
   validation {
@@ -940,20 +941,6 @@ variable "api" {
   validation {
     condition     = var.api == null ? true : length(var.api.limits.types) > 0 && alltrue([for type in var.api.limits.types : can(regex("^image/[a-z0-9.+-]+$", type)) && type != "image/svg+xml"])
     error_message = "api.limits.types must be types of images such as image/jpeg, and not image/svg+xml: an SVG is a page with scripts."
-  }
-
-  validation {
-    condition = var.api == null ? true : var.api.throttle.requests_a_second >= 1 && alltrue([
-      for number in [var.api.throttle.burst, coalesce(var.api.reserved_concurrency, 1)] : number >= 1 && floor(number) == number
-    ])
-    error_message = "api.throttle.requests_a_second must be 1 or more, and api.throttle.burst and api.reserved_concurrency whole numbers from 1: with 0, nothing gets through."
-  }
-
-  validation {
-    # An address that is signed dies with the credentials that signed it, which Lambda renews in time for no more than this.
-    # https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-presigned-url.html
-    condition     = var.api == null ? true : var.api.url_minutes >= 1 && var.api.url_minutes <= 60 && floor(var.api.url_minutes) == var.api.url_minutes
-    error_message = "api.url_minutes must be a whole number from 1 to 60: whoever has the address may use it until then."
   }
 
   validation {
