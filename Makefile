@@ -14,7 +14,8 @@ SEED ?=
 SECONDS ?= 600
 HISTORIES ?= 100000
 TESTS ?=
-WORKERS ?= logical
+WORKERS ?=
+ONLY ?=
 # What is made here starts hundreds of interpreters, which would compile the same modules each time.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -25,7 +26,8 @@ BIN := $(VENV)/bin
 RUN := $(VENV)/.run
 DEV := $(VENV)/.dev
 CHECKOV := .venv-checkov
-PYTEST := $(BIN)/pytest --numprocesses $(WORKERS) --dist loadgroup
+PROCESSES = logical
+PYTEST = $(BIN)/pytest --numprocesses $(or $(WORKERS),$(PROCESSES)) --dist loadgroup
 FUNCTIONS := thumbnailer reconciler publisher
 LOCAL_ARCHIVES := $(patsubst %,build/local/%.zip,$(FUNCTIONS) layer)
 BUNDLER := $(wildcard scripts/devtools/bundle/*.py)
@@ -33,7 +35,7 @@ PACKAGE_FOR = --runtime $(RUNTIME) --architecture $(ARCHITECTURE) $(if $(INTERPR
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo up down gameday check test lint security pure unit e2e every model chaos fuzz mutate bench package docs fmt lock clean
+.PHONY: help setup demo up down gameday check test lint security pure unit e2e every model chaos fuzz corpus arm64 mutate bench package docs fmt lock clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -70,7 +72,7 @@ security: $(CHECKOV)/.ready ## Look for what is insecure in the Terraform code
 	$(CHECKOV)/bin/checkov --directory terraform --framework secrets --compact --quiet --skip-download
 
 pure: $(DEV) ## Run the tests that need nothing but Python and a second
-	$(PYTEST) -m 'not e2e and not slow'
+	$(PYTEST) -m 'not slow' tests/unit tests/renderer
 
 unit: $(DEV) $(LOCAL_ARCHIVES) ## Run the tests that need no running stack, Terraform's own among them
 	$(PYTEST) -m 'not e2e'
@@ -78,6 +80,8 @@ unit: $(DEV) $(LOCAL_ARCHIVES) ## Run the tests that need no running stack, Terr
 e2e: $(DEV) $(LOCAL_ARCHIVES) ## Run the tests against really applied stacks, and keep the one they share for the next run; TESTS=file
 	$(PYTEST) -m e2e --keep-stack $(TESTS)
 
+# Whoever applies a stack waits for most of the time, so that one process more keeps the processors busy.
+every: PROCESSES = $(shell expr 1 + `getconf _NPROCESSORS_ONLN`)
 every: $(DEV) $(LOCAL_ARCHIVES) ## Run every test
 	$(PYTEST)
 
@@ -94,6 +98,12 @@ chaos: $(DEV) $(LOCAL_ARCHIVES) ## Let a storm rage over a local stack and check
 fuzz: $(DEV) ## Feed the renderer mutated images for SECONDS=600, and every property random examples; SEED=n
 	PYTHONPATH=tests $(BIN)/python -W ignore -m renderer.fuzz --seconds $(SECONDS) --seed $(SEED)
 	$(PYTEST) -m 'hypothesis and not e2e' --hypothesis-profile explore --hypothesis-seed $(SEED)
+
+corpus: $(DEV) ## Hold the renderer against 2,800 pictures of other people's test suites, which it fetches; ONLY=PNG
+	PYTHONPATH=tests $(BIN)/python -W ignore -m renderer.corpus $(if $(ONLY),--only $(ONLY))
+
+arm64: $(DEV) package ## Run the renderer on arm64, out of the archives to deploy, against this machine: a few minutes; apt-get
+	PYTHONPATH=tests $(BIN)/python -W ignore -m renderer.arm64 build/lambda
 
 mutate: $(DEV) ## Change the ordering rule in every small way, and list the changes that no test notices
 	@scripts/mutate

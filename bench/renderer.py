@@ -38,6 +38,7 @@ from skimage.metrics import structural_similarity
 from bench.corpus import ROOT, CorpusImage, sources
 from bench.figures import WIDTH, Figures, Goal, told
 from thumbnail_pipeline.renderer.encoders import encoded
+from thumbnail_pipeline.renderer.formats import opened
 from thumbnail_pipeline.renderer.pyramid import decoder_reduction
 from thumbnail_pipeline.renderer.rendering import render
 from thumbnail_pipeline.settings import Rendition, Settings
@@ -52,18 +53,19 @@ BOXES = {"one": (256,), "three": (1280, 512, 128)}
 QUALITY = 80
 THREE_FROM = ("JPEG baseline",)
 
-# What the design asks for, over libvips and over sharp: of the upper end of the ratio, which is paired within a round.
+# What is asked for, over libvips and over sharp, without a tolerance: the upper end of the 95 % interval of the median
+# ratio has to hold it, and ratios are paired within a round.
 GOALS = {
-    ("one", "JPEG baseline"): (0.80, 0.95),
+    ("one", "JPEG baseline"): (0.66, 0.86),
     ("one", "JPEG progressive, 8 x the box or more"): (0.35, 0.40),
     ("one", "PNG photograph"): (1.15, None),
     ("one", "PNG drawn, RGBA"): (1.15, None),
-    ("one", "PNG palette"): (1.0, None),
-    ("one", "GIF"): (0.9, None),
-    ("one", "TIFF"): (1.0, None),
+    ("one", "PNG palette"): (0.78, None),
+    ("one", "GIF"): (0.82, None),
+    ("one", "TIFF"): (0.8, None),
     ("one", "WebP"): (0.75, 0.80),
-    ("one", "AVIF"): (0.45, None),
-    ("three", "JPEG baseline"): (0.6, 1.0),
+    ("one", "AVIF"): (0.36, None),
+    ("three", "JPEG baseline"): (0.45, 0.80),
 }
 ROUNDS = 15
 
@@ -241,6 +243,28 @@ def upper_end(ratios: list[float]) -> float:
     return max(ratios)
 
 
+def phones(rounds: int) -> dict[str, Any] | None:
+    """CPU milliseconds of the module's renditions of HEIC out of phones, and of the same pictures as JPEG, in turns.
+
+    None where nobody has put such files into build/bench/heic: nothing here can write them.
+    """
+    found = sorted((ROOT / "heic").glob("*.heic"))
+    pairs = []
+    for path in found:
+        buffer = io.BytesIO()
+        opened((path.read_bytes(),), "HEIF").convert("RGB").save(buffer, "JPEG", quality=90)
+        pairs.append((path.read_bytes(), buffer.getvalue()))
+    taken: dict[str, list[float]] = defaultdict(list)
+    for _ in range(rounds):
+        for name, sources_of in zip(("heic", "jpeg"), zip(*pairs, strict=True), strict=bool(pairs)):
+            times = [cpu(lambda data=data: ours(data, BOXES["three"]))[0] for data in sources_of]  # type: ignore[misc]
+            taken[name].append(statistics.mean(times))
+    if not taken:
+        return None
+    medians = {f"{name}_ms": round(statistics.median(times), 1) for name, times in taken.items()}
+    return medians | {"files": len(found), "pixels": 4032 * 3024}
+
+
 MEMORY = """
 import sys, resource
 from pathlib import Path
@@ -253,13 +277,13 @@ def memory(line):
     status = Path("/proc/self/status").read_text().splitlines()
     return next(int(each.split()[1]) for each in status if each.startswith(line)) * 1024
 before = memory("VmRSS")
-work(source, (256,))
+work(source, tuple(map(int, sys.argv[4].split(","))))
 print(memory("VmHWM") - before)
 """
 
 
 def memory(found: list[CorpusImage]) -> list[dict[str, Any]]:
-    """Bytes of memory added by one image, in a process of its own, for the largest file of each group."""
+    """Bytes of memory added by one image, in a process of its own, for the largest file of each group and each case."""
     lines = []
     for group in dict.fromkeys(each.group for each in found):
         largest = max(
@@ -270,10 +294,10 @@ def memory(found: list[CorpusImage]) -> list[dict[str, Any]]:
         form = picture.format
         picture.convert("RGB").resize((32, 32)).save(small, form)
         line: dict[str, Any] = {"group": group, "source": largest.path.name, "size": list(picture.size)}
-        for name in ("ours", "libvips"):
-            command = [sys.executable, "-c", MEMORY, name, str(small), str(largest.path)]
+        for (case, boxes), name in itertools.product(BOXES.items(), ("ours", "libvips")):
+            command = [sys.executable, "-c", MEMORY, name, str(small), str(largest.path), ",".join(map(str, boxes))]
             done = subprocess.run(command, capture_output=True, text=True, check=True)
-            line[name] = int(done.stdout)
+            line[f"{case} {name}"] = int(done.stdout)
         lines.append(line)
     return lines
 
@@ -346,6 +370,8 @@ def measured(rounds: int, only: Sequence[str] = ()) -> dict[str, Any]:
     lines, used = groups(rows), memory(found)
     versions = {"Pillow": version("pillow"), "libvips": ".".join(str(pyvips.version(part)) for part in range(3))}
     document = {"versions": versions, "rounds": rounds, "groups": lines, "memory": used, "files": rows}
+    if (of_phones := phones(rounds)) is not None:
+        (ROOT / "phones.json").write_text(json.dumps(of_phones, indent=1))
     (ROOT / "renderer.json").write_text(json.dumps(document, indent=1))
     draw(lines, ROOT / "renderer.png")
     return document
@@ -359,13 +385,19 @@ def tables(document: dict[str, Any]) -> list[Figures]:
         (f"{line['case']}: {line['group']}", *(str(line.get(column, "")) for column in columns))
         for line in document["groups"]
     ]
+    sides = [f"{case} {name}" for case in BOXES for name in ("ours", "libvips")]
     used = [
-        (f"{line['group']}: {line['source']}", f"{line['ours'] / 1e6:.1f}", f"{line['libvips'] / 1e6:.1f}")
+        (f"{line['group']}: {line['source']}", *(f"{line[side] / 1e6:.1f}" for side in sides))
         for line in document["memory"]
     ]
     return [
         Figures("renderer", "CPU time of the renderer, and over that of others", ("", *columns), speed),
-        Figures("renderer-memory", "Memory that one image adds to the process", ("", "ours MB", "libvips MB"), used),
+        Figures(
+            "renderer-memory",
+            "Memory that one image adds to the process",
+            ("", *(f"{side} MB" for side in sides)),
+            used,
+        ),
     ]
 
 

@@ -53,6 +53,10 @@ resource "aws_ssm_parameter" "tools" {
   type        = "String"
   tags        = var.tags
 
+  # With publishers, there is more to tell than 4 KB hold, the most of what costs nothing, if names are long.
+  # https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-advanced-parameters.html
+  tier = length(local.publishers) > 0 ? "Advanced" : "Standard"
+
   # Not `value`, which plans would hide.
   insecure_value = jsonencode(local.tools)
 }

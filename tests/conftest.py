@@ -17,21 +17,23 @@ if TYPE_CHECKING:
 HERE: Final = "tests/"
 # What takes longest begins first, so that no process waits for another in the end.
 FIRST: Final = ("tests/terraform/", "tests/e2e/", "tests/model/")
-# What takes Terraform, a process or an archive, or more than a few seconds.
+# What takes a process or an archive, or more than a second or two.
 SLOW: Final = (
-    "tests/terraform/",
-    "tests/model/test_model.py",
-    "tests/model/test_mutants.py",
     "tests/renderer/test_fuzz.py",
+    "tests/renderer/test_kinds.py",
     "tests/renderer/test_memory.py",
+    "tests/renderer/test_pixels.py",
     "tests/unit/test_bulk_transfer.py",
     "tests/unit/test_bundle.py",
+    "tests/unit/test_demo_samples.py",
     "tests/unit/test_hostile_messages.py",
     "tests/unit/test_localaws.py",
+    "tests/unit/test_reconciler_repair.py",
     "tests/unit/test_sbom.py",
     "tests/unit/test_thumbctl_import.py",
     "tests/unit/test_wheel.py",
 )
+LONGEST_NAME: Final = 80
 
 # What decides is the same every time; `make fuzz` and `make model` explore at random.
 settings.register_profile("decide", derandomize=True, database=None, deadline=None)
@@ -45,6 +47,11 @@ botocore.session.create_loader = functools.cache(botocore.loaders.create_loader)
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add what the suites can be asked for."""
     parser.addoption("--keep-stack", action="store_true", help="leave the shared stack up, and use one that is")
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Call a test that is given much by how much that is: nobody reads the bytes of a picture."""
+    return f"{argname}-of-{len(val)}" if isinstance(val, bytes | str) and len(val) > LONGEST_NAME else None
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -8,6 +8,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ from thumbnail_pipeline.completion import event_of_record
 from thumbnail_pipeline.sending import ChangeStream, EventBus, send
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from thumbnail_pipeline.completion import CompletionEvent
     from thumbnail_pipeline.environment import LambdaContext
@@ -37,6 +38,7 @@ class Publisher:
 
     deployment: str
     destination: Destination
+    sleep: Callable[[float], None] = time.sleep
 
     @classmethod
     def start(cls, environment: Mapping[str, str]) -> Publisher:
@@ -89,6 +91,7 @@ class Publisher:
                     events,
                     left=lambda: (context.get_remaining_time_in_millis() - reserve_ms) / 1000,
                     sent=note,
+                    sleep=self.sleep,
                 )
             for position, why in unsent.items():
                 fail(numbers[position], why, key=events[position].image.key)

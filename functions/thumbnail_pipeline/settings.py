@@ -34,9 +34,12 @@ RENDERER_VERSION: Final = 1
 
 _VERSIONS: Final = {
     # Frames on their canvas, transparency, what turns, and what was refused: as browsers have them.
-    **dict.fromkeys(("avif", "gif", "heif", "png", "tiff"), 2),
+    **dict.fromkeys(("avif", "gif", "heif"), 2),
     "webp": 2,  # decoded by libwebp at the size that is needed
-    **dict.fromkeys(("corrupt", "truncated", "unsupported-format"), 2),
+    "truncated": 2,
+    # What other people's test suites found: alpha, profiles of grey, EXIF behind the pixels, masks, names in HEIC.
+    **dict.fromkeys(("png", "tiff", "corrupt", "unsupported-format"), 3),
+    **dict.fromkeys(("bmp", "crashed"), 2),
 }
 """Raised by one when the sources of one kind come out otherwise: a backfill renders exactly those again. A kind is a
 format, or the reason of a failure that may be one no longer. What is not named is of version 1."""

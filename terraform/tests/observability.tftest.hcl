@@ -273,18 +273,31 @@ run "publishers" {
         record_age_hours = 6
         parked_bucket    = "thumbs-parked"
       }
+      changes = {
+        name             = "thumbs-change-publisher"
+        what             = "the change stream"
+        log_group_name   = "/aws/lambda/thumbs-change-publisher"
+        mapping_uuid     = "14e0db71-5d35-4eb5-b481-8945cf9d10c3"
+        record_age_hours = 1
+        parked_bucket    = "thumbs-parked"
+      }
     }
   }
 
   assert {
     condition = {
-      for name, alarm in output.alarms : name => alarm.tier if startswith(name, "thumbs-events-")
+      for name, alarm in output.alarms : name => alarm.tier if can(regex("^thumbs-(events|changes)-", name))
       } == {
-      thumbs-events-failing       = "warning"
-      thumbs-events-late          = "warning"
-      thumbs-events-parked        = "warning"
-      thumbs-events-stopped       = "warning"
-      thumbs-events-late-critical = "critical"
+      thumbs-changes-failing       = "warning"
+      thumbs-changes-late          = "warning"
+      thumbs-changes-parked        = "warning"
+      thumbs-changes-stopped       = "warning"
+      thumbs-changes-late-critical = "critical"
+      thumbs-events-failing        = "warning"
+      thumbs-events-late           = "warning"
+      thumbs-events-parked         = "warning"
+      thumbs-events-stopped        = "warning"
+      thumbs-events-late-critical  = "critical"
     } && strcontains(aws_cloudwatch_composite_alarm.messages_at_risk.alarm_rule, "ALARM(\"thumbs-events-late-critical\")")
     error_message = "What keeps events from being announced must be warnings, and wake somebody up before they are parked."
   }
@@ -319,8 +332,8 @@ run "publishers" {
       ])) == toset([
       "EventsPublished by Function", "EventsFailed by Function", "EventDelay by Function", "IteratorAge by FunctionName", "Errors by FunctionName",
       "OnFailureDestinationDeliveredEventCount by EventSourceMappingUUID", "DroppedEventCount by EventSourceMappingUUID",
-    ]) && length(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets) == 26
-    error_message = "The dashboard must have a row for what is announced, late and parked."
+    ]) && length(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets) == 29
+    error_message = "The dashboard must have a row each for what is announced, late and parked."
   }
 }
 

@@ -16,7 +16,7 @@ from support.memory_aws import MemoryDynamoDB, MemoryS3
 from support.pipeline import create_catalog
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 _names = itertools.count()
 
@@ -31,6 +31,8 @@ class Services:
     plain: str
     versioned: str
     table: str
+    stream: Callable[[], list[Any]]
+    """What the table's stream has told by now."""
 
 
 @pytest.fixture(params=["memory", "moto", pytest.param("emulator", marks=pytest.mark.e2e)])
@@ -65,7 +67,7 @@ def _in_memory(plain: str, versioned: str, table: str) -> Services:
     s3.create_bucket(Bucket=plain)
     s3.create_bucket(Bucket=versioned, versioned=True)
     dynamodb.create_table(TableName=table)
-    return Services("memory", s3, dynamodb, plain, versioned, table)
+    return Services("memory", s3, dynamodb, plain, versioned, table, lambda: dynamodb.streams[table])
 
 
 def _over_the_wire(url: str | None, plain: str, versioned: str, table: str) -> Services:
@@ -75,4 +77,15 @@ def _over_the_wire(url: str | None, plain: str, versioned: str, table: str) -> S
         s3.create_bucket(Bucket=bucket)
     s3.put_bucket_versioning(Bucket=versioned, VersioningConfiguration={"Status": "Enabled"})
     create_catalog(dynamodb, table)
-    return Services("emulator" if url else "moto", s3, dynamodb, plain, versioned, table)
+    both: Any = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
+    arn = dynamodb.update_table(TableName=table, StreamSpecification=both)["TableDescription"]["LatestStreamArn"]
+    streams = session.client("dynamodbstreams", endpoint_url=url)
+
+    def stream() -> list[Any]:
+        (shard,) = streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]
+        beginning = streams.get_shard_iterator(
+            StreamArn=arn, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+        )
+        return list(streams.get_records(ShardIterator=beginning["ShardIterator"])["Records"])
+
+    return Services("emulator" if url else "moto", s3, dynamodb, plain, versioned, table, stream)

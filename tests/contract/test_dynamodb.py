@@ -206,3 +206,26 @@ class TestManyAtATime:
         }
         request = {"RequestItems": {services.table: asked}}
         assert code(services.dynamodb.batch_get_item, **request) == "ValidationException"
+
+
+def test_the_stream_tells_every_change_in_order_with_both_images(services: Services) -> None:
+    put(services, seen={"N": "1"})
+    update(services, "SET seen = :two", two={"N": "2"})
+    services.dynamodb.delete_item(TableName=services.table, Key=KEY)
+    services.dynamodb.delete_item(TableName=services.table, Key=KEY)
+    told = services.stream()
+    one, two = {**KEY, "seen": {"N": "1"}}, {**KEY, "seen": {"N": "2"}}
+    images = [(each["dynamodb"].get("OldImage"), each["dynamodb"].get("NewImage")) for each in told]
+    assert images == [(None, one), (one, two), (two, None)]
+    assert [each["eventName"] for each in told] == ["INSERT", "MODIFY", "REMOVE"]
+    numbers = [int(each["dynamodb"]["SequenceNumber"]) for each in told]
+    assert numbers == sorted(set(numbers))
+
+
+def test_the_stream_tells_nothing_of_a_write_that_changes_nothing(services: Services) -> None:
+    """https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.html."""
+    if services.name == "moto":
+        pytest.skip("it tells of every write; AWS and the others of changes")
+    put(services, seen={"N": "1"})
+    put(services, seen={"N": "1"})
+    assert len(services.stream()) == 1

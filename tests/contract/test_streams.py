@@ -74,7 +74,9 @@ class Streamed:
 def streamed(url: str, name: str, seen: Path, values: Sequence[str], **settings: Any) -> Streamed:
     """A mapping with these settings that begins with a batch of these values."""
     session = boto3.session.Session("test", "test", region_name=emulator.REGION)
-    clients = {service: session.client(service, endpoint_url=url) for service in ("s3", "iam", "lambda", "dynamodb")}
+    clients: dict[str, Any] = {
+        service: session.client(service, endpoint_url=url) for service in ("s3", "iam", "lambda", "dynamodb")
+    }
     clients["s3"].create_bucket(Bucket=name)
     role = clients["iam"].create_role(RoleName=name, AssumeRolePolicyDocument="{}")["Role"]["Arn"]
     allowed = {"Effect": "Allow", "Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{name}/*"}
@@ -181,6 +183,7 @@ def test_everything_from_the_first_failure_on_comes_back(numbers: list[Any], fir
 
 def test_splitting_uses_up_no_retry() -> None:
     bisecting = {**REPORTS, "BisectBatchOnFunctionError": True, "MaximumRetryAttempts": 0}
+    assert after(Batch(RECORDS), reported("2"), bisecting, now=1001).again == (Batch(RECORDS[2:]),)
     follows = after(Batch(RECORDS), {"error": True}, bisecting, now=1001)
     assert follows.again == (Batch(RECORDS[:2]), Batch(RECORDS[2:]))
     assert after(Batch(RECORDS[:1]), {"error": True}, bisecting, now=1001).given_up == Batch(RECORDS[:1])

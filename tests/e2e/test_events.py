@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import functools
+import importlib.util
 import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from typer.testing import CliRunner
 
+from devtools.localaws import emulator
+from devtools.localaws.stack import REPOSITORY
 from support.announcements import require_valid
 from support.deployment import eventually
 from support.pictures import picture
+from thumbctl.app import app
 
 if TYPE_CHECKING:
     from support.deployment import Deployment
@@ -72,6 +78,47 @@ def test_what_cannot_be_read_is_parked_whole_and_its_neighbours_are_announced(de
         deployment.dynamodb.delete_item(TableName=deployment.outputs["table_name"], Key=row)
     records = [record for batch in parked for record in json.loads(batch["payload"])["Records"]]
     assert poison in [record["dynamodb"]["NewImage"] for record in records]
+
+
+def test_the_consumer_of_the_docs_knows_the_newest_state_and_is_told_nothing_new_twice(deployment: Deployment) -> None:
+    """docs/examples/consume_events.py, as it stands, at a queue of its own."""
+    file = REPOSITORY / "docs" / "examples" / "consume_events.py"
+    spec = importlib.util.spec_from_file_location("consume_events", file)
+    assert spec
+    assert spec.loader
+    consumer = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(consumer)
+    bus = deployment.outputs["event_bus_arn"]
+    url = deployment.sqs.create_queue(QueueName="thumbs-twenty-lines")["QueueUrl"]
+    arn = deployment.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    pattern = {"source": ["thumbnail-pipeline"], "detail": {"subject": [{"prefix": "twenty/"}]}}
+    events = deployment.stack.client("events")
+    events.put_rule(Name="twenty-lines", EventBusName=bus, EventPattern=json.dumps(pattern))
+    events.put_targets(Rule="twenty-lines", EventBusName=bus, Targets=[{"Id": "queue", "Arn": arn}])
+    image = deployment.outputs["source_bucket"], "twenty/lines.png"
+    images: dict[tuple[str, str], Any] = {}
+    seen: set[str] = set()
+
+    def heard(etag: str) -> bool:
+        consumer.take(deployment.sqs, url, images, seen)
+        return image in images and images[image]["data"]["etag"] == etag
+
+    for colour in ("red", "blue"):
+        etag = deployment.upload(image[1], picture(colour))
+        eventually(f"the consumer knows the {colour} one", functools.partial(heard, etag))
+    known, had = images[image], set(seen)
+    assert int(known["sequence"]) == deployment.revision(image[1])
+
+    place = {"AWS_DEFAULT_REGION": deployment.stack.region, "AWS_ENDPOINT_URL": deployment.stack.endpoint_url}
+    operator = CliRunner(env={**emulator.ROOT_CREDENTIALS, **place, "THUMBCTL_STACK": "thumbs"})
+    republished = operator.invoke(app, ["events", "republish", "--key", image[1], "--yes"])
+    assert republished.exit_code == 0, republished.output
+    eventually("it comes again", lambda: consumer.take(deployment.sqs, url, images, seen) > 0)
+    assert (images[image], seen) == (known, had)
+
+    shown = operator.invoke(app, ["show", image[1], "--json"])
+    assert json.loads(shown.stdout)["event"]["id"] == known["id"]
+    events.remove_targets(Rule="twenty-lines", EventBusName=bus, Ids=["queue"])
 
 
 def parked_batches(deployment: Deployment) -> list[dict[str, Any]]:

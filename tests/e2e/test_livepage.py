@@ -17,7 +17,7 @@ from playwright.sync_api import expect, sync_playwright
 from devtools import browser
 from devtools.livepage import server
 from devtools.localaws import stack
-from support.deployment import eventually
+from support.deployment import PATIENCE_SECONDS, eventually
 from support.pictures import picture
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.e2e
 
 # A poll of the page, and all that happens before it.
-PATIENCE_MILLISECONDS = 20_000
+PATIENCE_MILLISECONDS = PATIENCE_SECONDS * 1000
 
 
 @pytest.fixture(scope="module")

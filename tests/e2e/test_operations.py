@@ -67,7 +67,7 @@ def give_up(deployment: Deployment, keys: set[str]) -> None:
             for key in keys:
                 deployment.upload(key, picture())
             dlq_url = deployment.outputs["dlq_url"]
-            eventually("they are dead letters", lambda: deployment.backlog(dlq_url) == len(keys), within=60)
+            eventually("they are dead letters", lambda: deployment.backlog(dlq_url) == len(keys))
     finally:
         proxy.process.stop()
 

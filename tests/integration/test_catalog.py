@@ -12,8 +12,9 @@ from thumbnail_pipeline import ordering
 from thumbnail_pipeline.errors import Systemic
 from thumbnail_pipeline.images import Image, StoredThumbnail
 from thumbnail_pipeline.outcomes import Status
-from thumbnail_pipeline.rows import Row
+from thumbnail_pipeline.rows import Row, key_of
 from thumbnailer.catalog import Catalog, State, Superseded
+from thumbnailer.storage import Seen
 
 if TYPE_CHECKING:
     from support.pipeline import Bench
@@ -169,6 +170,93 @@ def test_a_row_that_expired_takes_its_claims_along(bench: Bench, catalog: Catalo
     with pytest.raises(Superseded) as refused:
         catalog.commit(claimed, state(at(1), OLD))
     assert refused.value.row == nothing
+
+
+# ── revisions ────────────────────────────────────────────────────────────────────────────────────────
+
+MS = 1767323045678
+
+
+def failed(sequencer: str, reason: str = "corrupt") -> State:
+    return State(Status.FAILED, sequencer, "v1", "source-etag", "fingerprint", {"reason": reason})
+
+
+def a_clock(bench: Bench, now: int) -> Catalog:
+    return Catalog(bench.clients.dynamodb, TABLE, clock=lambda: now / 1000)
+
+
+def test_a_revision_grows_with_news_whatever_the_clock_says(bench: Bench, catalog: Catalog) -> None:
+    row = catalog.commit_first(IMAGE, failed(at(1)))
+    assert (row.revision, row.attributes.get("revision")) == (MS, None), "the row of a usual image holds no byte more"
+    row = catalog.claim(IMAGE, at(2))
+    assert row.revision == MS
+    row = a_clock(bench, MS + 1000).commit(row, failed(at(2)))
+    assert row.revision == MS, "nothing new"
+    row = a_clock(bench, MS - 90_000).commit(catalog.claim(IMAGE, at(3)), failed(at(3), "truncated"))
+    assert row.revision == MS + 1
+    row = a_clock(bench, MS + 1000).commit(catalog.claim(IMAGE, at(4)), state(at(4), OLD))
+    assert row.revision == MS + 1000
+    assert catalog.read(IMAGE) == row
+
+
+def test_what_keeps_its_rank_is_a_backfills(catalog: Catalog) -> None:
+    row = catalog.commit_first(IMAGE, failed(ordering.LOWEST))
+    assert row.backfilled
+    row = catalog.commit(catalog.claim(IMAGE, at(1)), failed(at(1)))
+    assert (row.backfilled, row.revision) == (False, MS + 1), "S3 tells of what only a backfill had found"
+    row = catalog.commit(catalog.claim_as_seen(row), failed(at(1)))
+    assert (row.backfilled, row.revision) == (False, MS + 1)
+    row = catalog.commit(catalog.claim_as_seen(row), state(at(1), OLD))
+    assert (row.backfilled, row.revision) == (True, MS + 2)
+    row = catalog.commit(catalog.claim_as_seen(row), state(at(1), status=Status.DELETED))
+    assert (row.backfilled, row.revision) == (False, MS + 3)
+
+
+def test_to_keep_is_news_where_version_or_etag_change(catalog: Catalog) -> None:
+    row = catalog.commit_first(IMAGE, state(at(1), OLD))
+    row = catalog.keep(row, at(2), Seen("v1", "source-etag", 1))
+    assert (row.revision, row.backfilled) == (MS, False)
+    row = catalog.keep(row, at(2), Seen(None, "source-etag", 1))
+    assert (row.revision, row.backfilled, row.version_id) == (MS + 1, True, None)
+    row = catalog.keep(row, at(3), Seen("v2", "other", 1))
+    assert (row.revision, row.backfilled, row.version_id) == (MS + 2, False, "v2")
+    assert catalog.read(IMAGE) == row
+
+
+@pytest.mark.parametrize("later", [0, 1])
+def test_what_was_written_since_it_was_read_is_not_kept(bench: Bench, catalog: Catalog, later: int) -> None:
+    """Also within one millisecond, and where neither row needs the attribute."""
+    claimed = catalog.claim_as_seen(catalog.commit_first(IMAGE, state(at(1), OLD)))
+    row = a_clock(bench, MS + later).commit(claimed, state(at(1), NEW))
+    assert row.fence == claimed.fence
+    with pytest.raises(Superseded) as refused:
+        catalog.keep(claimed, at(2), Seen("v1", "source-etag", 1))
+    assert refused.value.row == row
+
+
+def test_a_row_of_0_1_0_goes_on_from_where_it_is(bench: Bench, catalog: Catalog) -> None:
+    """Such a row has no revision, and neither has one that 0.1.0 writes after a step back."""
+
+    def as_0_1_0_writes(**more: str) -> None:
+        stored = bench.dynamodb.get_item(TableName=TABLE, Key=key_of(IMAGE))["Item"]
+        kept = {name: each for name, each in stored.items() if name not in ("revision", "backfilled")}
+        bench.dynamodb.put_item(TableName=TABLE, Item={**kept, **{name: {"S": value} for name, value in more.items()}})
+
+    catalog.commit_first(IMAGE, failed(at(1)))
+    as_0_1_0_writes(processed_at="2026-01-02T03:04:05.700Z")
+    old = catalog.read(IMAGE)
+    assert old
+    assert old.revision == MS + 22
+    row = catalog.commit(catalog.claim(IMAGE, at(2)), failed(at(2)))
+    assert row.revision == MS + 22, "nothing new, although the clock is behind"
+    row = catalog.commit(catalog.claim(IMAGE, at(3)), state(at(3), OLD))
+    assert row.revision == MS + 23
+    as_0_1_0_writes(processed_at="2026-01-02T03:05:00.000Z", etag="written after a step back")
+    stepped_back = catalog.read(IMAGE)
+    assert stepped_back
+    assert stepped_back.revision == MS + 54_322
+    again = catalog.keep(stepped_back, at(4), Seen("v1", "source-etag", 1))
+    assert again.revision == MS + 54_323
 
 
 @pytest.mark.parametrize(

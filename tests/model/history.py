@@ -6,7 +6,8 @@ import random
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from model.promises import require_kept
+from model.announcing import announce
+from model.promises import require_announced, require_kept
 from model.world import BAD, CONFIGURATIONS, GOOD, IMAGE, OTHER, World
 from support.memory_aws import Lock
 from support.pipeline import UPLOADS
@@ -27,13 +28,15 @@ class Broken(AssertionError):
 
 
 def play(choose: Callable[[int], int], protocol: Protocol | None = None) -> World:
-    """Play one history, drain the queue and hold the promises. `choose(n)` returns a number below n."""
+    """Play one history, drain queue and stream, and hold the promises. `choose(n)` returns a number below n."""
     history = _History(choose, protocol)
     world = history.world
     try:
         history.play()
         world.drain()
         require_kept(world)
+        announce(world, choose)
+        require_announced(world)
     except AssertionError as error:
         story = "\n  ".join(world.story)
         raise Broken(f"{error}\n  {story}") from error
@@ -81,7 +84,7 @@ class _History:
                 doings += [(3, partial(self._deliver, each)) for each in world.queue if not each.in_flight]
             if self._doings:
                 doings.append((3, self._do_something))
-            if self._duplicates and world.messages:
+            if self._duplicates and world.recent:
                 doings.append((1, self._duplicate))
             if not doings:
                 return
@@ -101,7 +104,7 @@ class _History:
 
     def _duplicate(self) -> None:
         self._duplicates -= 1
-        message = self._one_of(self.world.messages)
+        message = self._one_of(self.world.recent)
         if message.in_flight and len(self.world.at_work) < _MOST_WORKERS:
             self._last = self.world.deliver(message, same_count=bool(self._choose(2)))
         else:
@@ -124,7 +127,18 @@ class _History:
                 doings.append((1, world.expire))
         if self._deployments:
             doings.append((2 * self._zeal, self._deploy))
+        if not world.queue and not world.at_work:
+            row = world.row()
+            if row and row["status"] == "DELETED":
+                doings.append((6, world.forget))
+            elif row is None and world.messages and not world.s3.buckets[UPLOADS].current(IMAGE.key):
+                doings.append((4, self._come_back))
         self._weighted(doings)()
+
+    def _come_back(self) -> None:
+        """An object whose event was lost, and a backfill that finds it."""
+        self.world.found(self._body())
+        self.world.backfill()
 
     def _backfill(self) -> None:
         current = self.world.s3.buckets[UPLOADS].current(IMAGE.key)

@@ -1,17 +1,24 @@
-"""Promises 1 and 2, to be held when the queue is empty: nothing is lost, and it has converged."""
+"""Promises 1, 2 and 9, to be held when queue and stream are at their end.
+
+Nothing is lost, it has converged, and what was announced is true.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from model.world import BAD, CONFIGURATIONS, IMAGE, configuration, thumbnail_bytes
-from support.pipeline import UPLOADS
+from support.announcements import newest
+from support.pipeline import TABLE, UPLOADS
 from thumbnail_pipeline import ordering
 from thumbnail_pipeline.images import thumbnail_key
+from thumbnail_pipeline.rows import plain
 from thumbnail_pipeline.settings import made_by
 from thumbnailer.stamp import stamp
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from model.world import Delivery, World
     from thumbnailer.config import ThumbnailerConfig
 
@@ -52,6 +59,61 @@ def require_kept(world: World) -> None:
     for key, each in listed.items():
         assert key in stored, f"{key} is missing"
         assert stored[key] == each["etag"], f"{key} holds other bytes than its row says"
+
+
+# What people see of a row, by its names there and in an event.
+_READY = {
+    "version_id": "version",
+    "etag": "etag",
+    "size_bytes": "size",
+    "format": "format",
+    "width": "width",
+    "height": "height",
+    "renditions": "renditions",
+}
+_SEEN = {"READY": _READY, "FAILED": {"version_id": "version", "etag": "etag", "reason": "reason"}, "DELETED": {}}
+
+
+def require_announced(world: World) -> None:
+    """Raise AssertionError, naming what is wrong, unless consumers know what the catalog says, and nothing else."""
+    committed = list(_committed(world))
+    states = [state for state, _ in committed]
+    arrived = world.bus.arrived
+    by_id = {each["id"]: each for each in arrived}
+    assert all(by_id[each["id"]] == each for each in arrived), "two states have one id"
+    # A dictionary keeps the order in which its keys came.
+    told = [_told(each) for each in by_id.values()]
+    assert all(each in states for each in told), "something was announced that nobody has committed"
+    if states and states[-1] is not None:
+        known = newest(arrived).get((IMAGE.bucket, IMAGE.key))
+        assert known, "nothing was announced"
+        assert _told(known) == states[-1], "the newest state was not announced"
+    sequences = [each["sequence"] for each in by_id.values()]
+    assert sequences == sorted(set(sequences)), "the sequence falls"
+    news = [
+        state
+        for (before, of_backfill), (state, again) in zip([(None, False), *committed], committed, strict=False)
+        if state is not None and (state != before or (of_backfill and not again))
+    ]
+    assert told == news, f"announced were {told}, news were {news}"
+
+
+def _committed(world: World) -> Iterator[tuple[dict[str, Any] | None, bool]]:
+    """What people see after each commit, and whether it is a backfill's; None where a tombstone expired."""
+    for record in world.dynamodb.streams[TABLE]:
+        image = record["dynamodb"].get("NewImage")
+        row = plain(image) if image else {}
+        if "status" in row:
+            seen = {"status": row["status"], **{name: row.get(name) for name in _SEEN[row["status"]]}}
+            yield seen, "backfilled" in row
+        elif not image:
+            yield None, False
+
+
+def _told(detail: dict[str, Any]) -> dict[str, Any]:
+    """What an event says, in the words of a row."""
+    data = detail["data"]
+    return {"status": data["status"], **{name: data[told] for name, told in _SEEN[data["status"]].items()}}
 
 
 def _require_made_from(

@@ -6,21 +6,26 @@ Each variant takes away or turns round one thing that `docs/guarantees.md` says 
 from __future__ import annotations
 
 import itertools
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
 from model.history import Broken, play, seeded
-from model.world import Protocol
-from thumbnail_pipeline import ordering
+from model.world import DEPLOYMENT, Protocol, has_a_state
+from publisher import publishing
+from support.memory_aws import MemoryDynamoDB
+from thumbnail_pipeline import completion, ordering, sending
 from thumbnail_pipeline.clients import errors_told_apart
+from thumbnail_pipeline.completion import completion_event
 from thumbnail_pipeline.errors import Permanent, Systemic, Withheld
 from thumbnail_pipeline.images import StoredThumbnail
 from thumbnail_pipeline.messages import Change
 from thumbnail_pipeline.ordering import Order
 from thumbnail_pipeline.outcomes import Reason, Status
 from thumbnail_pipeline.rows import Row, key_of
+from thumbnail_pipeline.sending import EventBus
 from thumbnail_pipeline.settings import made_by
 from thumbnailer import catalog, pipeline
 from thumbnailer.catalog import Catalog, Superseded
@@ -28,8 +33,10 @@ from thumbnailer.pipeline import Pipeline
 from thumbnailer.storage import Occupied, Storage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
+    from support.memory_aws import MemoryEvents
+    from thumbnail_pipeline.completion import CompletionEvent
     from thumbnail_pipeline.images import Image
     from thumbnail_pipeline.messages import ObjectEvent
     from thumbnail_pipeline.renderer.rendering import Thumbnail
@@ -174,6 +181,37 @@ class ForgetsWhatIsObsolete(Catalog):
         return super().commit(replace(claimed, thumbnails=(), obsolete=()), state)
 
 
+class AnnouncesBeforeItCommits(Catalog):
+    """Consumers hear of a state first, and then it is stored, unless somebody else was quicker."""
+
+    def _put(
+        self,
+        claimed: Row,
+        state: State,
+        *,
+        obsolete: tuple[StoredThumbnail, ...],
+        condition: str,
+        values: Mapping[str, Any],
+    ) -> Row:
+        elsewhere = MemoryDynamoDB()
+        elsewhere.create_table(TableName=self._table)
+        to_be = Catalog(elsewhere, self._table, self._clock)  # type: ignore[arg-type]
+        row = to_be._put(claimed, state, obsolete=obsolete, condition=catalog._NOBODY_WAS_HERE, values={})
+        bus: MemoryEvents = self._dynamodb._delivery._world.bus  # type: ignore[attr-defined]
+        event = completion_event(row, DEPLOYMENT)
+        assert event
+        bus.arrived.append(json.loads(event.text))
+        return super()._put(claimed, state, obsolete=obsolete, condition=condition, values=values)
+
+
+class IgnoresFailedEntries(EventBus):
+    """A call that was answered has sent all of its events."""
+
+    def put(self, events: Sequence[CompletionEvent]) -> list[str | None]:
+        super().put(events)
+        return [None for _ in events]
+
+
 class KeepsWhateverItHas(Pipeline):
     """Thumbnails stay where the newest object cannot be read, whatever they show."""
 
@@ -268,6 +306,8 @@ _VARIANTS = [
     Protocol(pipeline=BuriesWhateverIsNotTheSame),
     Protocol(pipeline=TakesTheRowForCurrent),
     Protocol(pipeline=AnyVersionRemovedIsARemoval),
+    Protocol(catalog=AnnouncesBeforeItCommits),
+    Protocol(bus=IgnoresFailedEntries),
 ]
 
 
@@ -297,6 +337,56 @@ def test_the_model_catches_a_comparison_that_is_too_lenient(
 
 def test_the_model_catches_a_worker_that_does_not_know_its_own_row(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(catalog, "_shows", lambda *_: False)
+    assert_caught(Protocol())
+
+
+@pytest.mark.parametrize("status", Status)
+def test_the_model_catches_a_filter_that_drops_a_state(status: Status) -> None:
+    def passes(record: dict[str, Any]) -> bool:
+        return has_a_state(record) and record["dynamodb"]["NewImage"]["status"]["S"] != status
+
+    assert_caught(Protocol(passes=passes))
+
+
+def test_the_model_catches_an_id_without_a_revision(monkeypatch: pytest.MonkeyPatch) -> None:
+    def event_of_record(record: Mapping[str, Any], deployment: str) -> CompletionEvent | None:
+        event = completion.event_of_record(record, deployment)
+        if event is None:
+            return None
+        data = event.detail["data"]
+        return replace(event, detail={**event.detail, "id": json.dumps([data["key"], data["version"], data["etag"]])})
+
+    monkeypatch.setattr(publishing, "event_of_record", event_of_record)
+    assert_caught(Protocol())
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        pytest.param(lambda before, after, now: before.revision + 1, id="begins anew after expiry"),  # noqa: ARG005
+        pytest.param(lambda before, after, now: now, id="is a clock's"),  # noqa: ARG005
+        pytest.param(lambda before, after, now: max(before.revision, now), id="may stay"),  # noqa: ARG005
+        pytest.param(
+            lambda before, after, now: before.revision if before.status == after["status"] else now,
+            id="is the status's",
+        ),
+    ],
+)
+def test_the_model_catches_a_revision_that(
+    monkeypatch: pytest.MonkeyPatch, wrong: Callable[[Row, Mapping[str, Any], int], int]
+) -> None:
+    right = catalog._revised
+
+    def revised(before: Row, after: Mapping[str, Any], now: int) -> tuple[int, bool]:
+        revision, backfilled = right(before, after, now)
+        return revision if revision == before.revision else wrong(before, after, now), backfilled
+
+    monkeypatch.setattr(catalog, "_revised", revised)
+    assert_caught(Protocol())
+
+
+def test_the_model_catches_a_call_with_two_events_of_an_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sending, "_next_call", lambda _, __, waiting: list(waiting))
     assert_caught(Protocol())
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from model.promises import require_kept
+from model.announcing import announce
+from model.promises import require_announced, require_kept
 from model.world import BAD, GOOD, OTHER, Fate, World
 from support.memory_aws import Lock
 from support.pipeline import THUMBNAILS
@@ -279,8 +280,86 @@ def test_a_renewal_that_can_not_be_finished_leaves_what_there_is() -> None:
     assert len(dict(world.thumbnails())) == 2
 
 
+def test_what_cannot_be_read_is_kept_only_as_it_was_seen() -> None:
+    """A renewal commits other bytes under the fence that the row was read with."""
+    world = World()
+    world.deliver(world.upload(GOOD)).run()
+    world.upload(OTHER)
+    renewal = world.deliver(world.backfill()).run(until="update_item")
+    archived = world.upload(GOOD, Lock.ARCHIVED)
+    renewal.run(until="put_object")
+    keeping = world.deliver(archived).run(until="update_item")
+    renewal.run()
+    keeping.run()
+    assert keeping.outcome
+    assert keeping.outcome.result == "FAILED"
+    assert_ends_well(world, archived)
+
+
+@pytest.mark.parametrize("found", ["by a backfill", "by an upload"])
+@pytest.mark.parametrize("body", [GOOD, BAD])
+def test_an_image_that_was_forgotten_and_comes_back_is_newer_than_before(found: str, body: bytes) -> None:
+    """Its fence and its sequencer begin anew; to a consumer, its sequence goes on."""
+    world = World()
+    for each in (GOOD, OTHER, GOOD):
+        world.deliver(world.upload(each)).run()
+    world.deliver(world.delete()).run()
+    world.forget()
+    if found == "by an upload":
+        world.upload(body)
+    else:
+        world.found(body)
+        world.backfill()
+    assert_ends_well(world)
+    before, after = world.bus.arrived[-2:]
+    assert before["data"]["status"] == "DELETED"
+    assert after["sequence"] > before["sequence"]
+    assert after["data"]["backfill"] == (found == "by a backfill")
+
+
+def test_a_scanners_tries_are_no_news() -> None:
+    world = World()
+    world.deliver(world.upload(BAD)).run()
+    for _ in range(3):
+        world.deliver(world.backfill(forced=True)).run()
+    assert_ends_well(world)
+    assert len(world.bus.arrived) == 1
+
+
+def test_what_s3_tells_of_is_announced_although_a_backfill_was_first() -> None:
+    world = World()
+    upload = world.upload(BAD)
+    world.deliver(world.backfill()).run()
+    world.deliver(upload).run()
+    assert_ends_well(world)
+    assert [each["data"]["backfill"] for each in world.bus.arrived] == [True, False]
+
+
+def test_a_deletion_that_a_backfill_finds_is_announced_as_any_other() -> None:
+    world = World()
+    world.deliver(world.upload(GOOD)).run()
+    world.vanish()
+    world.deliver(world.backfill()).run()
+    assert_ends_well(world)
+    assert [(each["type"], each["data"]["backfill"]) for each in world.bus.arrived][1:] == [
+        ("thumbnail-pipeline.image.deleted", False)
+    ]
+
+
+def test_an_original_that_is_kept_under_another_etag_is_announced_again() -> None:
+    world = World(versioned=True, opaque=True)
+    world.deliver(world.upload(GOOD)).run()
+    world.deliver(world.upload(GOOD, Lock.ARCHIVED)).run()
+    assert_ends_well(world)
+    one, other = (each["data"] for each in world.bus.arrived)
+    assert one["renditions"] == other["renditions"]
+    assert (one["version"], one["etag"]) != (other["version"], other["etag"])
+
+
 def assert_ends_well(world: World, *first: object) -> None:
     """Drain the queue, the messages `first` before the others, and hold the promises."""
     world.messages.sort(key=lambda message: message not in first)
     world.drain()
     require_kept(world)
+    announce(world, lambda _: 0)
+    require_announced(world)

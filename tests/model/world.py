@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from support.memory_aws import Lock, MemoryDynamoDB, MemoryS3, Version, refusal
+from support.memory_aws import Lock, MemoryDynamoDB, MemoryEvents, MemoryS3, Version, refusal
 from support.pipeline import TABLE, THUMBNAILS, UPLOADS, environment
 from thumbnail_pipeline import ordering
 from thumbnail_pipeline.errors import Permanent, Systemic, Transient, Withheld
@@ -24,6 +24,7 @@ from thumbnail_pipeline.messages import Change, ObjectEvent
 from thumbnail_pipeline.outcomes import Reason
 from thumbnail_pipeline.renderer.rendering import Facts, Rendered, Thumbnail
 from thumbnail_pipeline.rows import plain
+from thumbnail_pipeline.sending import EventBus
 from thumbnailer.catalog import Catalog
 from thumbnailer.config import ThumbnailerConfig
 from thumbnailer.pipeline import Pipeline
@@ -43,6 +44,14 @@ IMAGE = Image(UPLOADS, "cat.png")
 
 GOOD, OTHER, BAD = b"a good image", b"another good image", b"bad"
 """What is uploaded. GOOD is within the limit of every deployment, OTHER is not within that of the last."""
+
+DEPLOYMENT = "thumbs"
+
+# How much the clocks of workers are fast or slow, by the millisecond; a tombstone stays for longer.
+_SKEWS_MS = (0, -40, 90_000, 0, 3, -90_000, 40)
+_TOMBSTONE_MS = 8 * 24 * 3600 * 1000
+_BEGINNING_MS = 1_767_323_045_000
+_TICKS_A_MS = 4
 
 _LARGE = {"name": "large", "width": 32, "height": 32, "format": "png"}
 _SMALL = {"name": "small", "width": 8, "height": 8, "format": "gif"}
@@ -79,6 +88,11 @@ def render(source: bytes, settings: Settings) -> Rendered:
     return Rendered(facts, tuple(thumbnails))
 
 
+def has_a_state(record: dict[str, Any]) -> bool:
+    """The filter of the event source mapping: nothing is paid for claims on what has no state yet, nor for expiry."""
+    return "status" in record["dynamodb"].get("NewImage", {})
+
+
 @dataclass(frozen=True)
 class Protocol:
     """The code under test; known-bad variants take the place of the real one."""
@@ -86,10 +100,14 @@ class Protocol:
     pipeline: type[Pipeline] = Pipeline
     catalog: type[Catalog] = Catalog
     storage: type[Storage] = Storage
+    bus: type[EventBus] = EventBus
+    passes: Callable[[dict[str, Any]], bool] = has_a_state
+    """Which records of the catalog's stream reach the publisher."""
 
     def __str__(self) -> str:
-        real = {"Pipeline", "Catalog", "Storage"}
-        return "+".join({self.pipeline.__name__, self.catalog.__name__, self.storage.__name__} - real)
+        real = {each.__name__ for each in (Pipeline, Catalog, Storage, EventBus, has_a_state)}
+        parts = (self.pipeline, self.catalog, self.storage, self.bus, self.passes)
+        return "+".join({each.__name__ for each in parts} - real)
 
 
 class Fate(enum.Enum):
@@ -200,6 +218,7 @@ class Delivery:
         self.error: BaseException | None = None
         self.name = f"worker {number}"
         self._world = world
+        self._skew_ms = _SKEWS_MS[number % len(_SKEWS_MS)]
         self._main = _Strand(self.name, self._process)
         self._strands: list[_Strand] = []
         """Those that the pipeline waits for, as long as it does."""
@@ -266,12 +285,15 @@ class Delivery:
     def _process(self) -> None:
         protocol = self._world.protocol
         storage = protocol.storage(_Wire(self._world.s3, self), THUMBNAILS)  # type: ignore[arg-type]
-        catalog = protocol.catalog(_Wire(self._world.dynamodb, self), TABLE)  # type: ignore[arg-type]
+        catalog = protocol.catalog(_Wire(self._world.dynamodb, self), TABLE, self._clock)  # type: ignore[arg-type]
         pipeline = protocol.pipeline(self.config, storage, catalog, self)
         try:
             self.outcome = pipeline.apply(self.message.event, attempt=self.attempt)
         except BaseException as error:  # noqa: BLE001 - it must not end in this thread unseen
             self.error = error
+
+    def _clock(self) -> float:
+        return (self._world.now_ms + self._skew_ms) / 1000
 
     # ── what it lends to the pipeline; see `pipeline.Workshop` ───────────────────────────────────────
 
@@ -361,6 +383,7 @@ class World:
         self.s3.create_bucket(Bucket=UPLOADS, versioned=versioned, opaque=opaque)
         self.s3.create_bucket(Bucket=THUMBNAILS)
         self.dynamodb.create_table(TableName=TABLE)
+        self.bus = MemoryEvents()
         self.deployed = 0
         self.fragile = False
         """Whether what rendered well at first fails when it is delivered again."""
@@ -376,6 +399,8 @@ class World:
         """What was deployed at the last backfill that no older deployment's worker could spoil."""
         self.story: list[str] = []
         self._now = 0
+        self._passed_ms = 0
+        self._forgotten = 0
 
     # ── what people do ───────────────────────────────────────────────────────────────────────────────
 
@@ -427,6 +452,14 @@ class World:
         event = replace(_event(Change.CREATED, ordering.LOWEST, etag=etag), forced=forced)
         return self._enqueue(event, f"backfill{' of ' + etag if etag else ''}{', forced' if forced else ''}")
 
+    def forget(self) -> None:
+        """Let the tombstone of the deleted image expire, which outlives every message."""
+        self.note("the tombstone expires")
+        self._passed_ms += _TOMBSTONE_MS
+        self.dynamodb.expire(TABLE, float("inf"))
+        self._forgotten = len(self.messages)
+        self.newest = ordering.LOWEST
+
     def duplicate(self, message: Message) -> Message:
         """S3 sends the same event once more."""
         return self._enqueue(message.event, f"copy of {message.name}")
@@ -470,6 +503,11 @@ class World:
         return [message for message in self.messages if not message.acknowledged]
 
     @property
+    def recent(self) -> list[Message]:
+        """Those that may come again: all since the last tombstone expired."""
+        return self.messages[self._forgotten :]
+
+    @property
     def at_work(self) -> list[Delivery]:
         """The workers that have a message now."""
         return [delivery for delivery in self.deliveries if not delivery.over]
@@ -494,6 +532,11 @@ class World:
         """The time: the number of things that have happened."""
         self._now += 1
         return self._now
+
+    @property
+    def now_ms(self) -> int:
+        """The true time, in milliseconds since 1970; several things may happen in one."""
+        return _BEGINNING_MS + self._passed_ms + self._now // _TICKS_A_MS
 
     def note(self, what: str) -> None:
         """Write into the story that a failure is told by."""

@@ -100,3 +100,70 @@ def tiff(
         directory += struct.pack(order + "HHI", tag, {"H": 3, "I": 4}[kind], len(numbers)) + place
     magic = b"II*\0" if order == "<" else b"MM\0*"
     return magic + struct.pack(order + "I", start) + data + directory + bytes(4) + beyond
+
+
+def grown(source: bytes, path: Sequence[bytes], more: bytes) -> bytes:
+    """An AVIF or HEIF with these bytes at the end of the box that is reached by these names."""
+    start, end, lengths = 0, len(source), []
+    for name in path:
+        at = source.index(name, start, end) - 4
+        lengths.append(at)
+        start, end = at + 8, at + int.from_bytes(source[at : at + 4], "big")
+    out = bytearray(source[:end] + more + source[end:])
+    for at in lengths:
+        out[at : at + 4] = (int.from_bytes(out[at : at + 4], "big") + len(more)).to_bytes(4, "big")
+    return bytes(out)
+
+
+def bitmap(
+    size: tuple[int, int],
+    bits: int,
+    pixels: bytes,
+    masks: Sequence[int] = (),
+    *,
+    compression: int = 0,
+    colours: int = 0,
+) -> bytes:
+    """A BMP with these rows, the last one first, or these runs, and a palette of grey; masks are in a V4 header."""
+    length = 108 if masks else 40
+    palette = b"".join(bytes((n, n, n, 0)) for n in range(0, 256, max(1, 256 // colours))) if colours else b""
+    header = struct.pack("<IiiHHIIiiII", length, *size, 1, bits, compression, len(pixels), 0, 0, colours, 0)
+    header = (header + struct.pack(f"<{len(masks)}I", *masks)).ljust(length, b"\0") + palette
+    start = 14 + len(header)
+    return b"BM" + struct.pack("<IxxxxI", start + len(pixels), start) + header + pixels
+
+
+def box(kind: bytes, body: bytes) -> bytes:
+    """A box of a HEIF."""
+    return struct.pack(">I", 8 + len(body)) + kind + body
+
+
+def with_properties(source: bytes, *boxes: bytes) -> bytes:
+    """A HEIF whose primary item, the first that has properties, has these as well.
+
+    The new meta box comes last, and the old one becomes free space: so nothing that it points to moves.
+    """
+    start = source.index(b"meta") - 4
+    length = int.from_bytes(source[start : start + 4], "big")
+    meta, added = bytearray(source[start : start + length]), b"".join(boxes)
+    inner, names = meta.index(b"ipco") + 4, 0
+    end = inner - 8 + int.from_bytes(meta[inner - 8 : inner - 4], "big")
+    at = inner
+    while at < end:
+        at, names = at + int.from_bytes(meta[at : at + 4], "big"), names + 1
+    entry = meta.index(b"ipma") + 4 + 4 + 4 + 2  # after version, flags, count of items and the first item
+    numbers = bytes(0x80 | names + 1 + index for index in range(len(boxes)))
+    at = entry + 1 + meta[entry]
+    meta[at:at] = numbers
+    meta[entry] += len(boxes)
+    meta[end:end] = added
+    for kind, more in (
+        (b"meta", len(added + numbers)),
+        (b"iprp", len(added + numbers)),
+        (b"ipco", len(added)),
+        (b"ipma", len(numbers)),
+    ):
+        place = meta.index(kind) - 4
+        meta[place : place + 4] = struct.pack(">I", int.from_bytes(meta[place : place + 4], "big") + more)
+    rest = source[start + length :]
+    return source[:start] + box(b"free", bytes(length - 8)) + rest + bytes(meta)

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from renderer import browser
+from renderer.containers import bitmap
 from renderer.pictures import DATA, photograph, saved, settings
 from thumbnail_pipeline.errors import Permanent
 from thumbnail_pipeline.renderer.memory import estimate_memory
@@ -76,8 +77,10 @@ def corpus(folders: list[Path]) -> list[bytes]:
         (picture.quantize(16), "BMP", {}),
     ]
     made = [saved(each, form, **options) for each, form, options in kinds]
-    made += [path.read_bytes() for path in sorted(DATA.iterdir())]
+    made += [path.read_bytes() for path in sorted(DATA.glob("*.heic"))]
     made += browser.cases().values()
+    made.append(bitmap((16, 8), 16, bytes(range(256)), (0xF00, 0xF0, 0xF, 0xF000), compression=3))
+    made.append(bitmap((16, 8), 8, b"\x10\x33\0\0\3\5\0\2\2\1\0\1", compression=1, colours=256))
     found = (path for folder in folders for path in sorted(folder.rglob("*")))
     return made + [path.read_bytes() for path in found if path.is_file() and path.stat().st_size < 2_000_000]
 

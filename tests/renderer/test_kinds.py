@@ -19,7 +19,7 @@ import pyvips
 from PIL import Image
 
 from renderer import browser
-from renderer.containers import GREY, PALETTE, RGB, chunk, gif, gif_frame, png, tiff
+from renderer.containers import GREY, PALETTE, RGB, bitmap, chunk, gif, gif_frame, grown, png, tiff
 from renderer.pictures import DATA, loaded, mean, photograph, psnr, reason, rendered, saved, settings, thumbnail
 from thumbnail_pipeline.errors import Permanent
 from thumbnail_pipeline.renderer import png_rows, rendering, webp_scaled
@@ -116,7 +116,7 @@ def test_what_is_beside_the_pixels_of_a_png_costs_itself_alone(kind: str, place:
     at = PIXELS.index(b"IDAT") - 4 if place == "before" else PIXELS.index(b"IEND") - 4
     result = rendered(PIXELS[:at] + beside + PIXELS[at:], 60, 40)
     assert result.thumbnails[0].data == rendered(PIXELS, 60, 40).thumbnails[0].data
-    if place == "after" and name in {"iCCP", "tRNS"} and "checksum" not in kind:
+    if place == "after" and name in {"iCCP", "tRNS", "EXIF"} and "checksum" not in kind:
         assert result.facts.warnings == ()  # not looked at there
     else:
         (warning,) = result.facts.warnings
@@ -135,6 +135,28 @@ def test_what_the_pixels_need_is_not_done_without(kind: bytes) -> None:
     assert reason(bytes(source)) == "corrupt"
 
 
+@pytest.mark.parametrize("noise", [b"\0" * 40, b"\0\0\0\4\1\2\3\4noise"])
+def test_noise_behind_the_pixels_of_a_png_costs_nothing(noise: bytes) -> None:
+    at = PIXELS.index(b"IEND") - 4
+    for source in (PIXELS[:at] + noise, PIXELS[:at] + noise + PIXELS[at:]):
+        assert rendered(source, 60, 40).thumbnails[0].data == rendered(PIXELS, 60, 40).thumbnails[0].data
+    half = PIXELS[: len(PIXELS) // 2]
+    length = struct.pack(">I", len(half) - PIXELS.index(b"IDAT") - 8)
+    broken = half.replace(PIXELS[PIXELS.index(b"IDAT") - 4 :][:8], length + b"IDAT", 1) + noise
+    assert reason(broken) in {"truncated", "corrupt"}
+    assert render(broken, settings({"width": 60, "height": 40}, truncated="render")).facts.warnings != ()
+
+
+def test_a_row_whose_filter_is_none_that_there_is_ends_a_png_that_is_rendered_anyway() -> None:
+    rows = [bytes((0 if row < 20 else 9, *[200] * 48)) for row in range(32)]
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 16, 32, 8, RGB, 0, 0, 0))
+    source = PIXELS[:8] + header + chunk(b"IDAT", zlib.compress(b"".join(rows))) + PIXELS[-12:]
+    assert reason(source) == "corrupt"
+    made = render(source, settings({"width": 16, "height": 32, "format": "png"}, truncated="render"))
+    assert made.facts.warnings != ()
+    assert loaded(made.thumbnails[0].data).convert("RGB").getpixel((3, 15)) == (200, 200, 200)
+
+
 def test_a_large_profile_is_used() -> None:
     profile = bytes(
         pyvips.Image.black(1, 1, bands=3)
@@ -148,6 +170,41 @@ def test_a_large_profile_is_used() -> None:
     result = rendered(red, 16, 16)
     assert result.facts.warnings == ()
     assert mean(loaded(result.thumbnails[0].data))[0] > 208
+
+
+def test_exif_behind_the_pixels_does_not_turn() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    turning = chunk(b"eXIf", exif.tobytes()[6:])
+    for at, width in ((33, 40), (len(PIXELS) - 12, 60)):  # as in browsers
+        assert rendered(PIXELS[:at] + turning + PIXELS[at:], 60, 60).facts.width == width
+
+
+def grey_profile(gamma: float) -> bytes:
+    """An ICC profile for grey."""
+    white = b"XYZ \0\0\0\0" + struct.pack(">3i", 63190, 65536, 54061)
+    curve = b"curv\0\0\0\0" + struct.pack(">IHxx", 1, round(gamma * 256))
+    tags = struct.pack(">I4sII4sII", 2, b"wtpt", 156, len(white), b"kTRC", 156 + len(white), len(curve)) + white + curve
+    head = struct.pack(">I4xI4s4s4s12x4s28x", 128 + len(tags), 0x02400000, b"mntr", b"GRAY", b"XYZ ", b"acsp")
+    return head + struct.pack(">3i", 63190, 65536, 54061) + bytes(48) + tags
+
+
+def test_grey_with_alpha_has_its_profile_as_grey_has() -> None:
+    grey = Image.linear_gradient("L").resize((16, 16))
+    profile = grey_profile(1.0)
+    plain, soft = (
+        rendered(saved(picture, "PNG", icc_profile=profile), 16, 16)
+        for picture in (grey, Image.merge("LA", (grey, Image.new("L", grey.size, 200))))
+    )
+    assert soft.facts.warnings == ()
+    light, other = (loaded(each.thumbnails[0].data) for each in (plain, soft))
+    assert mean(light)[0] > mean(grey)[0] + 30
+    assert psnr(light, other) > 50
+    assert alpha_of(other) == pytest.approx(200)
+    # Colours with such a profile are a mistake of their own.
+    colour = PLAIN.copy()
+    colour.putalpha(Image.linear_gradient("L").resize(PLAIN.size))
+    assert rendered(saved(colour, "PNG", icc_profile=profile), 16, 16).facts.warnings != ()
 
 
 def test_a_png_in_shreds_is_refused() -> None:
@@ -597,6 +654,81 @@ def test_no_value_at_all_is_dark() -> None:
     assert mean(thumbnail(nothing, 8, 8)) == (0, 0, 0)
 
 
+@pytest.mark.parametrize(("compression", "big"), [("raw", False), ("raw", True), ("tiff_lzw", False), ("jpeg", False)])
+@pytest.mark.parametrize("tag", [270, 305, 700, 33723, 34377, 34675, 50000])
+def test_a_tag_beside_the_pixels_costs_itself_alone(tag: int, compression: str, *, big: bool) -> None:
+    # 270 stands before the tags that say where the pixels are, and 34675 is the colour profile.
+    source = bytearray(saved(PLAIN, "TIFF", compression=compression, big_tiff=big, tiffinfo={tag: b"a cup of coffee"}))
+    plain = rendered(saved(PLAIN, "TIFF", compression=compression), 60, 40).thumbnails[0].data
+    width, order = (8, "<Q") if big else (4, "<I")
+    start = struct.unpack_from(order, source, width)[0] + (8 if big else 2)
+    at = next(at for at in range(start, len(source), 4 + 2 * width) if source[at : at + 2] == struct.pack("<H", tag))
+    for field in (4, 4 + width):  # how much there is, and where
+        broken = source.copy()
+        struct.pack_into(order, broken, at + field, 0x7FFFFF00)
+        result = rendered(bytes(broken), 60, 40)
+        assert result.facts.warnings == (f"The tag {tag} was ignored: it reaches beyond the end of the file.",)
+        assert result.thumbnails[0].data == plain
+
+
+@pytest.mark.parametrize("extra", [1, 2])
+def test_alpha_in_a_plane_beside_grey_is_refused(extra: int) -> None:
+    source = tiff(SIZE, [bytes(AREA), bytes(AREA)], t258=[8, 8], t262=1, t277=2, t284=2, t338=extra)
+    assert reason(source) == "unsupported-format"
+
+
+# ── BMP ──────────────────────────────────────────────────────────────────────────────────────────────
+
+MASKS = [
+    (16, (0xF00, 0xF0, 0xF, 0)),
+    (16, (0xF00, 0xF0, 0xF, 0xF000)),
+    (16, (0xE000, 0x1C00, 0x3, 0x3FC)),
+    (16, (0x7C00, 0x3E0, 0x1F, 0x8000)),
+    (32, (0xFF, 0xFF00, 0xFF0000, 0)),
+    (32, (0x7FF00000, 0xFFC00, 0x3FF, 0)),
+    (32, (0x3FF00000, 0xFFC00, 0x3FF, 0xC0000000)),
+    (32, (0xFF0000, 0xFF00, 0xFF, 0xFF000000)),
+]
+
+
+@pytest.mark.parametrize(("bits", "masks"), MASKS)
+@pytest.mark.parametrize("upwards", [False, True])
+def test_channels_of_a_bitmap_have_any_width(bits: int, masks: tuple[int, ...], *, upwards: bool) -> None:
+    chance, (width, height) = random.Random(bits), (7, 5)
+    # Opaque, for colours under next to no alpha are not kept to the last bit.
+    numbers = np.array([chance.getrandbits(bits) | masks[3] for _ in range(width * height)]).reshape(height, width)
+    rows = [row.astype(f"<u{bits // 8}").tobytes() for row in numbers[:: -1 if upwards else 1]]
+    padded = b"".join(row.ljust(-(-width * bits // 32) * 4, b"\0") for row in rows)
+    source = bitmap((width, height if upwards else -height), bits, padded, masks, compression=3)
+    made = np.asarray(thumbnail(source, width, height).convert("RGB"), dtype=int)
+    for band, mask in enumerate(masks[:3]):
+        assert np.abs(made[:, :, band] - (numbers & mask) / mask * 255).max() <= 1
+
+
+def test_alpha_of_a_bitmap_may_have_any_width() -> None:
+    for bits, masks in MASKS:
+        if masks[3]:
+            numbers = [0, masks[3] // 2 & masks[3], masks[3]]
+            pixels = b"".join(number.to_bytes(bits // 8, "little") for number in numbers).ljust(12, b"\0")
+            made = thumbnail(bitmap((3, 1), bits, pixels, masks, compression=3), 3, 1).convert("RGBA")
+            alphas = np.asarray(made)[0, :, 3].tolist()
+            assert alphas == pytest.approx([number / masks[3] * 255 for number in numbers], abs=1)
+
+
+@pytest.mark.parametrize("masks", [(0xFF000000, 0xFF0000, 0xFF00, 0xFF), (0xFF0, 0xFF000, 0xFF00000, 0xF)])
+def test_an_alpha_that_nobody_filled_in_is_none(masks: tuple[int, ...]) -> None:
+    source = bitmap((4, 4), 32, (0x1F2F3F4F & ~masks[3]).to_bytes(4, "little") * 16, masks, compression=3)
+    assert not rendered(source, 4, 4).facts.has_alpha
+
+
+@pytest.mark.parametrize(("bits", "colours", "level"), [(8, 256, 0x33), (4, 16, 0x30)])
+def test_runs_may_stop_early(bits: int, colours: int, level: int) -> None:
+    runs = b"\x08\x33\0\0\0\1"
+    source = bitmap((8, 4), bits, runs, compression=1 if bits == 8 else 2, colours=colours)
+    made = thumbnail(source, 8, 4).convert("L")
+    assert [made.getpixel((3, row)) for row in range(4)] == [0, 0, 0, level]
+
+
 # ── AVIF and HEIF ────────────────────────────────────────────────────────────────────────────────────
 
 AVIF = saved(PLAIN, "AVIF", quality=90)
@@ -643,6 +775,45 @@ def test_a_limit_of_a_decoder_is_told_as_one(monkeypatch: pytest.MonkeyPatch) ->
 def test_an_avif_beyond_every_limit_is_refused_for_its_pixels() -> None:
     at = AVIF.index(b"ispe") + 8
     assert reason(AVIF[:at] + struct.pack(">II", 17_000, 17_000) + AVIF[at + 8 :]) == "too-many-pixels"
+
+
+def test_several_lists_of_owners_are_as_one() -> None:
+    soft = PLAIN.copy()
+    soft.putalpha(Image.linear_gradient("L").resize(PLAIN.size))
+    source = saved(soft, "AVIF")
+    at = source.index(b"ipma") + 8  # how many items there are
+    length = int.from_bytes(source[at - 12 : at - 8], "big")
+    first = 3 + source[at + 6]
+    head, second = source[at - 8 : at], source[at + 4 + first : at - 12 + length]
+    # The second item goes into a box of its own, and all that follows moves by the 16 bytes of it.
+    apart = struct.pack(">I8sI", 16 + len(second), head, 1) + second
+    moved = bytearray(source[: at - 12] + struct.pack(">I", length - len(second)) + head + struct.pack(">I", 1))
+    moved += source[at + 4 : at + 4 + first] + apart + source[at - 12 + length :]
+    for name in (b"meta", b"iprp"):
+        place = moved.index(name) - 4
+        moved[place : place + 4] = struct.pack(">I", int.from_bytes(moved[place : place + 4], "big") + 16)
+    for place in (moved.index(b"iloc") + 18, moved.index(b"iloc") + 32):
+        moved[place : place + 4] = struct.pack(">I", int.from_bytes(moved[place : place + 4], "big") + 16)
+    assert psnr(over_grey(thumbnail(bytes(moved), 60, 40)), over_grey(thumbnail(source, 60, 40))) > 90
+
+
+@pytest.mark.parametrize("kind", [b"E\xe9if", b"mime\0\xff\xfe\0", b"\xc3\xa9\xff\xff", b"mime\0text/\xe9\0\0"])
+def test_what_items_are_called_costs_nothing(kind: bytes) -> None:
+    pytest.importorskip("pi_heif")
+    plain = (DATA / "gradient.heic").read_bytes()
+    item = struct.pack(">I4sBxxBHH", 17 + len(kind), b"infe", 2, 1, 0x9C, 0) + kind + b"\0"
+    source = grown(plain, [b"meta", b"iinf"], item)
+    source = grown(source, [b"meta", b"iloc"], struct.pack(">HHIHII", 0x9C, 0, 0, 1, 0, 16))
+    reference = struct.pack(">I4sI", 26, b"iref", 0) + struct.pack(">I4sHHH", 14, b"cdsc", 0x9C, 1, 1)
+    source = grown(source, [b"meta"], reference)
+    moved = bytearray(source)
+    for name, place, size in ((b"iinf", 8, 2), (b"iloc", 10, 2), (b"iloc", 16, 4)):
+        at = moved.index(name) + place
+        number = int.from_bytes(moved[at : at + size], "big") + (1 if size == 2 else len(source) - len(plain))
+        moved[at : at + size] = number.to_bytes(size, "big")
+    assert rendered(bytes(moved), 48, 48).thumbnails[0].data == rendered(plain, 48, 48).thumbnails[0].data
+    seen = b"".join(inspect(bytes(moved), Limits()).container.parts)
+    assert seen == bytes(moved).replace(kind, bytes(byte if byte < 128 else ord("?") for byte in kind))
 
 
 @pytest.mark.parametrize("form", ["AVIF", "HEIF"])

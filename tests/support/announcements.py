@@ -7,16 +7,21 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jsonschema import Draft202012Validator
+import publisher
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-SCHEMA_FILE = Path(__file__).parents[2] / "functions" / "publisher" / "image_event.schema.json"
+    from jsonschema import Draft202012Validator
+
+SCHEMA_FILE = Path(publisher.__file__).with_name("image_event.schema.json")
 
 
 @cache
 def _validator() -> Draft202012Validator:
+    # Takes seconds to import, which every run of any test would wait for.
+    from jsonschema import Draft202012Validator  # noqa: PLC0415
+
     schema = json.loads(SCHEMA_FILE.read_text(encoding="utf-8"))
     Draft202012Validator.check_schema(schema)
     return Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER)

@@ -77,4 +77,5 @@ def read(folder: Path, columns: pa.Schema) -> list[dict[str, Any]]:
 
 def _as_known(table: pa.Table, columns: pa.Schema) -> list[dict[str, Any]]:
     # By name, at every depth: https://docs.aws.amazon.com/athena/latest/ug/handling-schema-updates-chapter.html
-    return pa.Table.from_pylist(table.to_pylist(), schema=columns).to_pylist()
+    records: list[dict[str, Any]] = pa.Table.from_pylist(table.to_pylist(), schema=columns).to_pylist()
+    return records

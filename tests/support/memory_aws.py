@@ -343,7 +343,8 @@ class MemoryDynamoDB:
 
         https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/time-to-live-ttl-streams.html
         """
-        over = [key for key, item in self.tables[table].items() if int(item.get("expires_at", {"N": "9e9"})["N"]) < now]
+        never = {"N": "inf"}
+        over = [key for key, item in self.tables[table].items() if float(item.get("expires_at", never)["N"]) < now]
         for key in over:
             self._write(table, key, None)
             service = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}

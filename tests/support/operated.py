@@ -93,7 +93,7 @@ class Operated:
         self.events.put_targets(Rule="all", EventBusName="photos", Targets=[{"Id": "heard", "Arn": arn}])
         self.kinesis.create_stream(StreamName="photos-changes", ShardCount=1)
         stream = self.kinesis.describe_stream(StreamName="photos-changes")["StreamDescription"]["StreamARN"]
-        self.s3.create_bucket(Bucket="parked", CreateBucketConfiguration={"LocationConstraint": REGION})
+        self.s3.create_bucket(Bucket="parked", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
         functions = {"events": "photos-publisher", "changes": "photos-change-publisher"}
         self.mapping_states |= {f"{destination}-uuid": "Enabled" for destination in functions}
         self.outputs |= {
@@ -135,9 +135,10 @@ class Operated:
 
     def fail(self, key: str, *, reason: str = "unidentified", at: str = "2026-01-31T08:00:00.000Z") -> None:
         """Have the row of an image that failed."""
-        attributes = {"reason": reason, "detail": f"{key} is no image", "attempts": 2, "processed_at": at}
+        attributes = {"reason": reason, "detail": f"{key} is no image", "attempts": 2}
         state = State(Status.FAILED, "1".ljust(64, "0"), None, "e", "settings", attributes)
-        Catalog(self.dynamodb, TABLE).commit_first(Image("uploads", key), state)
+        written = datetime.fromisoformat(at).timestamp()
+        Catalog(self.dynamodb, TABLE, clock=lambda: written).commit_first(Image("uploads", key), state)
 
     def measure(self, namespace: str, name: str, dimension: tuple[str, str], value: float, at: datetime) -> None:
         """Publish one value of a metric."""

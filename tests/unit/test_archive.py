@@ -19,8 +19,9 @@ from thumbctl.costs import announcing
 from thumbnail_pipeline.completion import completion_event, event_of_record
 from thumbnail_pipeline.images import Image, StoredThumbnail
 from thumbnail_pipeline.outcomes import Status
-from thumbnail_pipeline.rows import EPOCH, decoded
-from thumbnailer.catalog import Catalog, Seen, State, Superseded
+from thumbnail_pipeline.rows import decoded
+from thumbnailer.catalog import Catalog, State, Superseded
+from thumbnailer.storage import Seen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -31,45 +32,13 @@ SCHEMA: dict[str, Any] = json.loads(SCHEMA_FILE.read_text(encoding="utf-8"))
 DAY = 24 * 60 * 60.0
 
 
-class _Streamed(MemoryDynamoDB):
-    """A table with a stream of what changes, old and new."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.create_table(TableName=TABLE)
-        self.records: list[dict[str, Any]] = []
-
-    def put_item(self, **request: Any) -> dict[str, Any]:
-        with_key = request["Item"]["source_key"]["S"], request["Item"]["source_bucket"]["S"]
-        return self._recorded(with_key, lambda: super(_Streamed, self).put_item(**request))
-
-    def update_item(self, **request: Any) -> dict[str, Any]:
-        with_key = request["Key"]["source_key"]["S"], request["Key"]["source_bucket"]["S"]
-        return self._recorded(with_key, lambda: super(_Streamed, self).update_item(**request))
-
-    def expire(self, image: Image) -> None:
-        """Forget a tombstone, as DynamoDB does."""
-        old = self.tables[TABLE].pop((image.key, image.bucket))
-        self.records.append({"eventName": "REMOVE", "dynamodb": {"OldImage": old}})
-
-    def _recorded(self, key: tuple[str, str], write: Any) -> dict[str, Any]:
-        before = self.tables[TABLE].get(key)
-        answer: dict[str, Any] = write()
-        after = self.tables[TABLE][key]
-        if before is None:
-            self.records.append({"eventName": "INSERT", "dynamodb": {"NewImage": dict(after)}})
-        elif before != after:
-            change = {"OldImage": dict(before), "NewImage": dict(after)}
-            self.records.append({"eventName": "MODIFY", "dynamodb": change})
-        return answer
-
-
 class _Weather:
     """A storm over a few images: uploads, failures, deletions, backfills, clocks that differ, tombstones that go."""
 
     def __init__(self, seed: int) -> None:
         self.chance = random.Random(seed)
-        self.dynamodb = _Streamed()
+        self.dynamodb = MemoryDynamoDB()
+        self.dynamodb.create_table(TableName=TABLE)
         self.now = 1_795_000_000.0
         self.images = [Image("uploads", f"album/{number}.jpg") for number in range(8)]
 
@@ -84,8 +53,8 @@ class _Weather:
         catalog = Catalog(self.dynamodb, TABLE, clock=lambda: self.now + skew)  # type: ignore[arg-type]
         row = catalog.read(image)
         if row is not None and row.status is Status.DELETED and self.chance.random() < 0.2:
-            self.now += 30 * DAY
-            self.dynamodb.expire(image)
+            self.now += 31 * DAY
+            self.dynamodb.expire(TABLE, self.now)
             return
         state = self._state(row.sequencer if row else "")
         try:
@@ -161,11 +130,11 @@ def by_image(events: list[dict[str, Any]]) -> Mapping[tuple[str, str], list[dict
     return found
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(3))
 def test_after_a_storm_the_archive_is_the_catalog(tmp_path: Path, seed: int) -> None:
     weather = _Weather(seed)
-    weather.rage(600)
-    lines = list(published(weather.dynamodb.records, random.Random(seed)))
+    weather.rage(300)
+    lines = list(published(weather.dynamodb.streams[TABLE], random.Random(seed)))
     for line in lines:
         require_valid(json.loads(line))
     assert len(lines) > len({json.loads(line)["id"] for line in lines}) > 100
@@ -184,22 +153,22 @@ def test_after_a_storm_the_archive_is_the_catalog(tmp_path: Path, seed: int) -> 
     assert {event["data"]["status"] for image, event in newest.items() if image not in there} <= {"DELETED"}
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(3))
 def test_in_the_stream_a_sequence_never_falls(seed: int) -> None:
     weather = _Weather(seed)
-    weather.rage(600)
-    events = once([json.loads(line) for line in published(weather.dynamodb.records, random.Random(seed))])
+    weather.rage(300)
+    events = once([json.loads(line) for line in published(weather.dynamodb.streams[TABLE], random.Random(seed))])
     for of_it in by_image(events).values():
         sequences = [event["sequence"] for event in of_it]
         assert sequences == sorted(set(sequences))
-    expired = [record for record in weather.dynamodb.records if record["eventName"] == "REMOVE"]
+    expired = [record for record in weather.dynamodb.streams[TABLE] if record["eventName"] == "REMOVE"]
     assert expired, "no tombstone expired, so nothing is shown of what comes after"
 
 
 def test_a_reader_of_before_reads_files_with_a_new_column_and_one_of_today_the_old_ones(tmp_path: Path) -> None:
     weather = _Weather(0)
     weather.rage(40)
-    lines = list(published(weather.dynamodb.records, random.Random(0)))
+    lines = list(published(weather.dynamodb.streams[TABLE], random.Random(0)))
     events = [json.loads(line) for line in lines]
     more = [{**event, "data": {**event["data"], "frames": 3}, "region": "eu-central-1"} for event in events]
     today = archive.schema()
@@ -227,7 +196,7 @@ def test_the_table_has_a_column_for_every_field_of_an_event() -> None:
     def fits(described: dict[str, Any], column: Any) -> None:
         kind = described.get("type", "string")
         kind = next(each for each in kind if each != "null") if isinstance(kind, list) else kind
-        kind = {int: "integer"}.get(type(described.get("const")), kind)
+        kind = "integer" if isinstance(described.get("const"), int) else kind
         if kind == "object":
             members = {each.name: each.type for each in column}
             assert members.keys() == described["properties"].keys()
@@ -253,5 +222,4 @@ def test_an_event_is_as_large_as_it_is_counted_with() -> None:
     item = TypeSerializer().serialize({**attributes, "source_key": key, "source_bucket": "b" * 44})["M"]
     event = completion_event(decoded(item), "photos")
     assert event is not None
-    assert event.time > EPOCH
     assert len(event.text.encode()) == pytest.approx(announcing.EVENT_BYTES, rel=0.15)

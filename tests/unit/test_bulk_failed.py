@@ -41,9 +41,10 @@ class Index:
 
     def fail(self, key: str, second: int, *, reason: str = "unidentified", etag: str | None = "e") -> None:
         """Put what the function puts."""
-        attributes = {"reason": reason, "detail": f"{key} is no image", "attempts": 2, "processed_at": at(second)}
+        attributes = {"reason": reason, "detail": f"{key} is no image", "attempts": 2}
         state = State(Status.FAILED, "1".ljust(64, "0"), None, etag, "settings", attributes)
-        Catalog(self.dynamodb, TABLE).commit_first(Image("uploads", key), state)
+        written = (BEGAN + timedelta(seconds=second)).timestamp()
+        Catalog(self.dynamodb, TABLE, clock=lambda: written).commit_first(Image("uploads", key), state)
 
     def stream(self, since: datetime | None = None) -> Iterator[failed.Failed]:
         return failed.failures(self.dynamodb, TABLE, INDEX, since=since)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import PIL
 import pytest
 
 from devtools.bundle import __main__ as command
@@ -121,7 +122,7 @@ def test_the_archives_render_every_format_as_the_sources_do(unpacked: Path) -> N
     sources = {form.lower(): saved(picture, form) for form in ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP")}
     # Compressed, since Pillow reads others without its TIFF library.
     sources["tiff"] = saved(picture, "TIFF", compression="tiff_lzw")
-    sources["heif"] = (DATA / "gradient.heic").read_bytes()
+    sources["heif"] = (DATA / "grid.heic").read_bytes()  # which libheif decodes tile by tile
     renditions = [
         {"name": form, "width": 48, "height": 48, "format": form} for form in ("webp", "jpeg", "png", "avif", "gif")
     ]
@@ -227,6 +228,15 @@ def test_the_layer_can_do_without_what_is_under_the_lgpl(tmp_path: Path) -> None
     build.build_layer(HERE, tmp_path / "layer.zip", None, heif=False)
     with zipfile.ZipFile(tmp_path / "layer.zip") as layer:
         assert not [name for name in layer.namelist() if "heif" in name or "de265" in name]
+
+
+@pytest.mark.parametrize("pattern", build._DECODERS)
+def test_a_wheel_without_what_the_renderer_calls_is_found_out(monkeypatch: pytest.MonkeyPatch, pattern: str) -> None:
+    packages = Path(PIL.__file__).parents[1]
+    build._check_decoders(packages, heif=True)
+    monkeypatch.setitem(build._DECODERS, pattern, {"no_such_function"})
+    with pytest.raises(DevtoolsError, match="no_such_function: the wheel has changed"):
+        build._check_decoders(packages, heif=True)
 
 
 def test_the_archives_are_small(deployed: Path) -> None:

@@ -15,12 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devtools.docs import costs as command
-from devtools.docs.cost_figures import FIGURES
+from devtools.docs.cost_figures import FIGURES, CostFigures
 from devtools.localaws.stack import REPOSITORY
 from thumbctl.costs import announcing, asking, measured
 from thumbctl.costs.estimate import Estimate, Job, default_workload
 from thumbctl.costs.limits import AwsLimits
-from thumbctl.costs.measured import AtMemory, Encoding, Encodings, Measured, MemorySettings, PerImage
+from thumbctl.costs.measured import AtMemory, Encoding, Encodings, Measured, MemorySettings, PerImage, Phones
 from thumbctl.costs.model import Line, Model, PricedStack, Workload, by_service, total
 from thumbctl.costs.prices import Prices
 from thumbctl.defaults import DEFAULT
@@ -53,6 +53,7 @@ ROUND = Measured(
             Encoding("avif", 60, 100, 50, 4_000),
         ),
     ),
+    Phones("2026-01-02", "hand", heic_ms=150, jpeg_ms=50),
 )
 MODEL = Model(PRICES, ROUND, (BOX,))
 PLAIN = Workload((BOX,))
@@ -186,8 +187,8 @@ def test_an_idle_month_by_hand() -> None:
 def test_events_by_hand() -> None:
     assert total(announcing.idle_events()) == pytest.approx(10 * 0.1)
     put, requests, duration, logs, metrics = (line.dollars for line in announcing.events(1e6))
-    assert (put, requests, metrics) == (pytest.approx(1), pytest.approx(0.2), pytest.approx(6 * 0.3))
-    assert duration == pytest.approx(1e6 * 0.05 * 0.5 * announcing.Prices.load().lambda_arm64.of(1))
+    assert [put, requests, metrics] == pytest.approx([1, 0.2, 6 * 0.3])
+    assert duration == pytest.approx(1e6 * 0.05 * 0.5 * Prices.load().lambda_arm64.of(1))
     assert logs == pytest.approx(1e6 * 1200 / 2**30 * 0.5)
 
 
@@ -208,7 +209,7 @@ def test_a_change_stream_by_hand() -> None:
     put, read, delivered, converted = (line.dollars for line in announcing.changes(1e6, "on-demand"))
     assert put == pytest.approx(2e6 / 2**20 * 0.08)
     assert read == pytest.approx(announcing.EVENT_BYTES * 1e6 / 2**30 * 0.04)
-    assert (delivered, converted) == (pytest.approx(5e6 / 2**20 * 0.029), pytest.approx(5e6 / 2**20 * 0.018))
+    assert [delivered, converted] == pytest.approx([5e6 / 2**20 * 0.029, 5e6 / 2**20 * 0.018])
     assert announcing.cost_of_reading(2**30) == pytest.approx(2**30 / 4096 / 2 * 0.125 / 1e6)
 
 
@@ -380,8 +381,22 @@ def test_memory_settings_are_published_by_rising_memory(tmp_path: Path, publishe
     assert [each["memory_mb"] for each in settings] == [512, 1769]
 
 
+def test_phone_pictures_are_published_without_what_is_beside_them(tmp_path: Path, published: Path) -> None:
+    (tmp_path / "phones.json").write_text(json.dumps({"heic_ms": 9, "jpeg_ms": 3, "files": 6}))
+    assert measured.publish(tmp_path, published) == ["phones.json"]
+    assert set(json.loads(published.read_text())["phones"]) == {"date", "by", "heic_ms", "jpeg_ms"}
+
+
+def test_a_million_phone_pictures_cost_what_heic_takes_longer() -> None:
+    figures = CostFigures(MODEL, PLAIN, PricedStack())
+    more = 2 * line("compute").dollars - line("compute").dollars  # 100 ms an image, and HEIC takes 100 ms longer
+    assert f"cost ${dollars(1e6, PLAIN) + more:.2f} instead of ${dollars(1e6, PLAIN):.2f}" in figures.phones()
+
+
 def test_nothing_to_publish_is_one_sentence(tmp_path: Path, published: Path) -> None:
-    with pytest.raises(ThumbctlError, match=r"neither throughput\.json nor memory\.json in .*: run the benches first"):
+    with pytest.raises(
+        ThumbctlError, match=r"neither throughput\.json nor memory\.json nor phones\.json in .*: run the benches first"
+    ):
         measured.publish(tmp_path, published)
 
 

@@ -167,7 +167,7 @@ class Answers:
 def account_for(answers: Answers, awaited: Sequence[Uploaded]) -> tuple[list[str], list[int]]:
     anything: Any = None
     catalog: Any = answers
-    pipeline = run.RunningPipeline(anything, catalog, catalog, anything, anything, anything, tuple)
+    pipeline = run.RunningPipeline(anything, catalog, catalog, anything, anything, anything, anything, tuple)
     shown: list[int] = []
     return [outcome.status for outcome in pipeline.account_for(awaited, shown.append)], shown
 

@@ -52,12 +52,7 @@ def record(number: int, key: str = "a.jpg", *, revision: int | None = None, befo
 def publisher(fails: Callable[[Any], str | None] = lambda _: None) -> tuple[Publisher, MemoryEvents]:
     """A publisher and the bus that it puts events on."""
     bus = MemoryEvents(fails)
-    return Publisher("thumbs", EventBus(bus, "bus")), bus  # type: ignore[arg-type]
-
-
-@pytest.fixture(autouse=True)
-def _no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("random.uniform", lambda *_: 0)
+    return Publisher("thumbs", EventBus(bus, "bus"), sleep=lambda _: None), bus  # type: ignore[arg-type]
 
 
 def lines(capsys: pytest.CaptureFixture[str], message: str) -> list[dict[str, Any]]:
@@ -163,7 +158,9 @@ def test_the_handler_names_what_comes_back(monkeypatch: pytest.MonkeyPatch) -> N
 
     bus = MemoryEvents(lambda entry: "InternalFailure" if "b.jpg" in entry["Detail"] else None)
     destination = EventBus(bus, "bus")  # type: ignore[arg-type]
-    monkeypatch.setattr(handler, "_publisher", replace(handler._publisher, destination=destination))
+    monkeypatch.setattr(
+        handler, "_publisher", replace(handler._publisher, destination=destination, sleep=lambda _: None)
+    )
     assert handler.handler({"Records": [record(1)]}, FakeContext()) == {"batchItemFailures": []}
     told = handler.handler({"Records": [record(1), record(7, "b.jpg")]}, FakeContext())
     assert told == {"batchItemFailures": [{"itemIdentifier": "7"}]}

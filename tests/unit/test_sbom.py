@@ -14,7 +14,6 @@ import pytest
 from cyclonedx.contrib.license.factories import LicenseFactory
 from cyclonedx.model.license import DisjunctiveLicense
 from cyclonedx.schema import SchemaVersion
-from cyclonedx.validation.json import JsonStrictValidator
 
 from devtools.bundle import build, sbom
 from devtools.bundle.target import Target
@@ -64,6 +63,9 @@ def layer(request: pytest.FixtureRequest, without_heif: Layer) -> Layer:
 
 
 def test_it_is_of_the_standards_form(layer: Layer) -> None:
+    # Takes seconds to import, which every run of any test would wait for.
+    from cyclonedx.validation.json import JsonStrictValidator  # noqa: PLC0415
+
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(layer.text) is None
 
 

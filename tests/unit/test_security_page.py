@@ -20,7 +20,7 @@ ACTION: Final = re.compile(r'"([a-z0-9]+:[A-Z]\w*\*?)"(?!\s*=)')
 SID: Final = re.compile(r'\bSid\s*=\s*"(\w+)"')
 ROLE_POLICY: Final = re.compile(r'^resource "aws_iam_role_policy" .*?^}', re.DOTALL | re.MULTILINE)
 CAPABILITIES: Final = re.compile(r"^  capabilities = {$(.*?)^  }$", re.DOTALL | re.MULTILINE)
-CAPABILITY: Final = re.compile(r"^    ([\w-]+) = \[$(.*?)^    \]$", re.DOTALL | re.MULTILINE)
+CAPABILITY: Final = re.compile(r"^    ([\w-]+) = (?:concat\()?\[$(.*?)^    \]\)?$", re.DOTALL | re.MULTILINE)
 # What every function is given stands one by one.
 COMMON: Final = re.compile(r"^ +([\w-]+) = jsonencode\(\[\{$(.*?)^ +\}\]\)$", re.DOTALL | re.MULTILINE)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from support.operated import TABLE, Operated, operated
 from thumbctl.app import app
 from thumbctl.events import outbox, parked
 from thumbctl.events.outbox import ChosenImages
+from thumbctl.looking.publishers import DeployedPublisher, Measured
 from thumbnail_pipeline.completion import completion_event
 from thumbnail_pipeline.rows import decoded
 
@@ -53,7 +55,7 @@ def told(*arguments: str, code: int = 0) -> dict[str, Any]:
 def item(key: str, status: str = "READY", **more: Any) -> dict[str, Any]:
     """A row of the catalog, as DynamoDB has it."""
     thumbnail = {"name": "small", "key": f"small/{key}.webp", "width": 8, "height": 6, "bytes": 99, "etag": "t"}
-    row = {
+    row: dict[str, Any] = {
         "source_key": key, "source_bucket": "uploads", "status": status, "sequencer": "1", "claim": "1", "fence": 1,
         "revision": REVISION, "etag": "e",
     }  # fmt: skip
@@ -61,8 +63,7 @@ def item(key: str, status: str = "READY", **more: Any) -> dict[str, Any]:
         row |= {"size_bytes": 1, "format": "png", "width": 8, "height": 6, "renditions": [thumbnail]}
     if status == "FAILED":
         row |= {"reason": "corrupt"}
-    serialised: dict[str, Any] = TypeSerializer().serialize({**row, **more})["M"]
-    return serialised
+    return dict(TypeSerializer().serialize({**row, **more})["M"])
 
 
 def put(stack: Operated, *items: dict[str, Any]) -> None:
@@ -163,6 +164,34 @@ def test_a_stack_that_announces_nothing_says_so(stack: Operated, command: list[s
     assert (code, "announces nothing" in complaints) == (2, True)
 
 
+# ── show ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("changed", "behind_seconds", "age", "said"),
+    [
+        ({}, None, timedelta(hours=1), "read, and so announced or parked"),
+        ({}, 10, timedelta(hours=1), "read, and so announced or parked"),
+        ({}, 7200, timedelta(hours=1), "not read yet, the publisher is 7,200 s behind"),
+        ({}, 10, timedelta(seconds=30), "on its way"),
+        ({"state": "Disabled"}, None, timedelta(hours=1), "nobody announces it, for the mapping is Disabled"),
+        ({"wants_backfills": False}, None, timedelta(hours=1), "left out, for a backfill made it"),
+    ],
+    ids=str,
+)
+def test_whether_an_event_went_out_is_told_as_far_as_it_can_be(
+    changed: dict[str, Any], behind_seconds: float | None, age: timedelta, said: str
+) -> None:
+    row = decoded(item("a.png", backfilled=True))
+    event = completion_event(row, "")
+    assert event
+    publisher = DeployedPublisher(
+        "events", "bus", "photos-publisher", "Enabled", "OK", wants_backfills=True, mapping_uuid="uuid"
+    )
+    measured = Measured(behind_seconds, 0, 0, 0)
+    assert replace(publisher, **changed).passed(event, row, measured, event.time + age) == said
+
+
 # ── republish ────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -240,7 +269,7 @@ def test_a_run_that_breaks_off_goes_on_where_it_stopped(stack: Operated, monkeyp
 
 
 def test_what_is_refused_is_named(stack: Operated) -> None:
-    put(stack, item("a.png"), item("large.png", renditions=[{"name": "n" * 300_000, "key": "k"}]))
+    put(stack, item("a.png"), item("large.png", renditions=[{"name": "n" * 300_000, "key": "k", "etag": "t"}]))
     code, _, complaints = run("republish", "--yes", "--to", "events")
     assert (code, "large.png was refused" in complaints) == (1, True)
     assert keys(heard(stack)) == ["a.png"]
@@ -280,7 +309,7 @@ def test_what_is_parked_is_announced_and_removed(stack: Operated, *, as_text: bo
 
 def test_a_batch_stays_until_all_of_it_was_taken(stack: Operated) -> None:
     poison = park(stack, item("a.png"), {"source_key": {"S": "b.png"}})
-    large = park(stack, item("large.png", renditions=[{"name": "n" * 300_000, "key": "k"}]))
+    large = park(stack, item("large.png", renditions=[{"name": "n" * 300_000, "key": "k", "etag": "t"}]))
     park(stack, item("c.png"))
     document = told("resend", "--yes", code=1)
     assert (document["batches"], document["removed"], document["unreadable"]) == (3, 1, 1)

@@ -19,6 +19,7 @@ from support.pictures import picture
 from support.pipeline import RENDITIONS, TABLE, THUMBNAILS, UPLOADS
 from thumbctl.app import app
 from thumbctl.looking import history
+from thumbnail_pipeline import settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -108,6 +109,16 @@ def test_other_settings(operations: Operations) -> None:
     arrive(operations)
     operations.renditions = [{**RENDITIONS[0], "quality": 20}]
     assert shown(code=1)["verdict"] == "restyled"
+
+
+@pytest.mark.parametrize("body", [picture(), picture()[:60]], ids=["READY", "FAILED"])
+def test_an_older_renderer(operations: Operations, body: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    arrive(operations, body=body)
+    for kind in ("png", "truncated"):
+        monkeypatch.setitem(settings._VERSIONS, kind, 99)
+    document = shown(code=1)
+    assert document["verdict"] == "restyled"
+    assert "by an older renderer: 'thumbctl backfill'" in document["says"]
 
 
 def test_deleted(operations: Operations) -> None:

@@ -72,6 +72,8 @@ def to_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
     if picture.mode == "LAB":
         return _transform(None, "LAB").apply(picture)
     if profile:
+        if picture.mode == "RGBA" and profile[16:20] == b"GRAY" and _is_grey(picture):  # grey with alpha is kept so
+            return _with_alpha(to_srgb(picture.getchannel("R"), profile), picture)
         try:
             converted = _transform(profile, picture.mode).apply(picture)
         except BrokenProfile:
@@ -80,6 +82,15 @@ def to_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
             raise BrokenProfile(str(error)) from error
         return converted.convert("L") if picture.mode == "L" else converted
     return _print(picture) if picture.mode == "CMYK" else picture
+
+
+def _is_grey(picture: Image.Image) -> bool:
+    red, green, blue = picture.split()[:3]
+    return all(ImageChops.difference(red, other).getbbox() is None for other in (green, blue))
+
+
+def _with_alpha(grey: Image.Image, other: Image.Image) -> Image.Image:
+    return Image.merge("RGBA", (grey, grey, grey, other.getchannel("A")))
 
 
 @lru_cache(maxsize=8)

@@ -12,16 +12,17 @@ from dataclasses import dataclass
 from functools import cache
 from typing import IO, TYPE_CHECKING, Final, cast
 
-from PIL import BmpImagePlugin, GifImagePlugin, Image, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
+from PIL import GifImagePlugin, Image, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
 
 from thumbnail_pipeline.errors import Permanent
 from thumbnail_pipeline.outcomes import Reason
 from thumbnail_pipeline.renderer.encoders import MOVING
 from thumbnail_pipeline.renderer.gif_frames import container_of_gif
-from thumbnail_pipeline.renderer.iso_boxes import container_of_boxes, is_cut_short
+from thumbnail_pipeline.renderer.iso_boxes import HeifCoding, container_of_boxes, is_cut_short
 from thumbnail_pipeline.renderer.jpeg_scans import JpegLayout
 from thumbnail_pipeline.renderer.png_chunks import PngHeader, container_of_png
 from thumbnail_pipeline.renderer.reading import Container, Pieces
+from thumbnail_pipeline.renderer.tiff_tags import container_of_tiff
 from thumbnail_pipeline.renderer.webp_chunks import WebpCoding, coding_of_webp, container_of_webp
 from thumbnail_pipeline.settings import MOST_PIXELS
 
@@ -67,8 +68,11 @@ _UNSUPPORTED: Final = (
 
 # Decoders that most functions never need are imported with the first image that does.
 _LAZY: Final = {"AVIF": "PIL.AvifImagePlugin", "HEIF": "pi_heif"}
-_EAGER: Final = (BmpImagePlugin, GifImagePlugin, JpegImagePlugin, PngImagePlugin, WebPImagePlugin)
+_EAGER: Final = (GifImagePlugin, JpegImagePlugin, PngImagePlugin, WebPImagePlugin)
 
+_BLOCK: Final = (
+    1 << 20
+)  # bytes that a decoder is given at a time; Pillow's own 64 KB are copied, and asked for, more often
 _LONGEST_RUNS: Final = 4_000_000  # bytes of a run-length coded BMP: Pillow unpacks it in Python, run by run
 _MOST_SCANS: Final = 100  # of a JPEG; encoders write about ten, and each one more costs a pass over the picture
 
@@ -77,6 +81,7 @@ _MOST_SCANS: Final = 100  # of a JPEG; encoders write about ten, and each one mo
 class Header:
     """What the header of a source says. Width and height are in stored pixels, before any EXIF orientation.
 
+    clear   whether anything may let the background through, as far as the header tells
     extent  width and height that hold every frame: those of a GIF may reach beyond its screen
     """
 
@@ -85,11 +90,13 @@ class Header:
     height: int
     mode: str
     frames: int
+    clear: bool
     extent: tuple[int, int]
     container: Container
     jpeg: JpegLayout | None = None
     png: PngHeader | None = None
     webp: WebpCoding | None = None
+    heif: HeifCoding | None = None
 
 
 def inspect(source: bytes, limits: Limits) -> Header:
@@ -103,7 +110,7 @@ def inspect(source: bytes, limits: Limits) -> Header:
     if len(source) > limits.bytes:
         raise Permanent(Reason.TOO_LARGE, f"The file has {len(source):,} bytes; the limit is {limits.bytes:,}.")
     form = _sniff(source)
-    jpeg, png, webp = None, None, None
+    jpeg, png, webp, heif = None, None, None, None
     if form == "JPEG":
         jpeg = _jpeg(source)
         container = Container(jpeg.size, jpeg.parts(source), jpeg.aside)
@@ -115,7 +122,9 @@ def inspect(source: bytes, limits: Limits) -> Header:
         container = container_of_webp(source)
         webp = coding_of_webp(container)
     elif form in {"AVIF", "HEIF"}:
-        container = container_of_boxes(source, form)
+        container, heif = container_of_boxes(source, form)
+    elif form == "TIFF":
+        container = container_of_tiff(source)
     else:
         container = Container((0, 0), (source,))
     if container.size != (0, 0):
@@ -123,7 +132,8 @@ def inspect(source: bytes, limits: Limits) -> Header:
     if webp is not None:  # which Pillow lays out at full size as it opens it
         extent = max(container.size[0], container.extent[0]), max(container.size[1], container.extent[1])
         mode = "RGBA" if webp.alpha else "RGB"
-        return Header(form, *container.size, mode, container.frames, extent, container, webp=webp)
+        clear = webp.alpha or container.box is not None
+        return Header(form, *container.size, mode, container.frames, clear, extent, container, webp=webp)
     with opened(container.parts, form) as image:
         # A still that covers only a part of its canvas is drawn on one.
         size = image.size if container.box is None else container.size
@@ -134,7 +144,8 @@ def inspect(source: bytes, limits: Limits) -> Header:
             )
         frames = max(container.frames, getattr(image, "n_frames", 1) if form == "AVIF" else 1)
         extent = max(size[0], container.extent[0]), max(size[1], container.extent[1])
-        return Header(form, *size, image.mode, frames, extent, container, jpeg, png)
+        clear = image.has_transparency_data or container.box is not None or (png is not None and bool(png.clear))
+        return Header(form, *size, image.mode, frames, clear, extent, container, jpeg, png, heif=heif)
 
 
 def _jpeg(source: bytes) -> JpegLayout:
@@ -174,12 +185,14 @@ def opened(parts: Iterable[bytes | memoryview], form: str) -> ImageFile.ImageFil
     # Not Image.open: it tries the decoder, and keeps what it says to itself.
     decoder = _decoder(form)
     try:
-        return decoder(cast("IO[bytes]", Pieces(parts)), "")
+        image = decoder(cast("IO[bytes]", Pieces(parts)), "")
     except SyntaxError as error:
         if form != "TIFF":
             raise
         # Most often whole, and of one of the many kinds that nobody reads.
         raise Permanent(Reason.UNSUPPORTED_FORMAT, f"The TIFF is of a kind that is not decoded: {error}.") from error
+    image.decodermaxblock = _BLOCK
+    return image
 
 
 @cache
@@ -189,6 +202,10 @@ def _decoder(form: str) -> Callable[[IO[bytes], str], ImageFile.ImageFile]:
         from thumbnail_pipeline.renderer.tiff import Tiff  # noqa: PLC0415 - most functions never need it
 
         return Tiff
+    if form == "BMP":
+        from thumbnail_pipeline.renderer.bitmap import Bitmap  # noqa: PLC0415 - most functions never need it
+
+        return Bitmap
     if form in _LAZY:
         try:
             plugin = importlib.import_module(_LAZY[form])

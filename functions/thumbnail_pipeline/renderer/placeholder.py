@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import math
 from functools import lru_cache
+from itertools import compress
 from operator import mul
 from typing import TYPE_CHECKING, Final
 
@@ -26,13 +27,10 @@ _OPAQUE: Final = 128
 def dominant_colour(picture: Image.Image) -> str:
     """The colour, as `#rrggbb`, that most of an RGB or RGBA picture is near; pixels mostly transparent do not count."""
     small = picture.convert("RGBA").resize((32, 32), Image.Resampling.BOX, reducing_gap=1.0)
-    seen = small.getchannel("A").point([0] * _OPAQUE + [255] * (256 - _OPAQUE))
-    pixels = bytes(
-        value
-        for red, green, blue, alpha in zip(*(band.tobytes() for band in (*small.split()[:3], seen)), strict=True)
-        if alpha
-        for value in (red, green, blue)
-    )
+    pixels = small.convert("RGB").tobytes()
+    alpha = small.getchannel("A").tobytes()
+    if min(alpha) < _OPAQUE:
+        pixels = bytes(compress(pixels, (value >= _OPAQUE for value in alpha for _ in range(3))))
     if not pixels:
         return "#000000"
     line = Image.frombytes("RGB", (len(pixels) // 3, 1), pixels)
@@ -48,13 +46,10 @@ def thumbhash(picture: Image.Image, width: int, height: int) -> str:
     small = picture.convert("RGBA").resize((_SIDE, _SIDE), Image.Resampling.BOX, reducing_gap=1.0)
     bands = [band.tobytes() for band in small.split()]
     alpha = [value / 255 for value in bands[3]]
-    opacity = sum(alpha)
     transparent = bands[3].count(255) < _SIDE * _SIDE
-    colours: list[list[float]] = []
-    for band in bands[:3]:  # laid over the mean colour, as the format wants it
-        shown = [value / 255 * cover for value, cover in zip(band, alpha, strict=True)]
-        mean = sum(shown) / opacity if opacity else 0.0
-        colours.append([value + mean * (1 - cover) for value, cover in zip(shown, alpha, strict=True)])
+    colours = [[value / 255 for value in band] for band in bands[:3]]
+    if transparent:
+        colours = [_laid_over_its_mean(colour, alpha) for colour in colours]
     red, green, blue = colours
     light = [(r + g + b) / 3 for r, g, b in zip(red, green, blue, strict=True)]
     yellow = [(r + g) / 2 - b for r, g, b in zip(red, green, blue, strict=True)]
@@ -84,6 +79,14 @@ def thumbhash(picture: Image.Image, width: int, height: int) -> str:
     nibbles = [_round(15 * wave) for wave in waves] + [0] * (len(waves) % 2)
     packed += bytes(low | high << 4 for low, high in zip(nibbles[::2], nibbles[1::2], strict=True))
     return base64.b64encode(packed).decode()
+
+
+def _laid_over_its_mean(colour: list[float], alpha: list[float]) -> list[float]:
+    """As the format wants what shows through."""
+    shown = [value * cover for value, cover in zip(colour, alpha, strict=True)]
+    opacity = sum(alpha)
+    mean = sum(shown) / opacity if opacity else 0.0
+    return [value + mean * (1 - cover) for value, cover in zip(shown, alpha, strict=True)]
 
 
 def _waves(samples: Sequence[float], across: int, down: int) -> tuple[float, list[float], float]:

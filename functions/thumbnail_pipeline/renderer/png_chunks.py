@@ -141,16 +141,19 @@ def _walk(source: bytes) -> _Found:
 def _chunks(source: bytes) -> Iterator[tuple[bytes, int, int]]:
     """The name of each chunk, and where it starts and ends; the last may be cut short."""
     cursor = Cursor(source, len(_SIGNATURE))
-    number = 0
+    number, pixels = 0, False
     while cursor.left >= 8:  # noqa: PLR2004 - length and name
         start = cursor.at
         length, kind = cursor.number(4), cursor.take(4)
         if not kind.isalpha():
+            if pixels:  # whether all of them are there is for the decoder to say
+                return
             raise ValueError("the bytes between its chunks are no chunk")
         number += 1
         if number > _MOST_CHUNKS:
             raise Permanent(Reason.CORRUPT, f"The PNG is cut into more than {_MOST_CHUNKS:,} chunks.")
         cursor.skip(min(length + 4, cursor.left))
+        pixels = pixels or kind == b"IDAT"
         yield kind, start, cursor.at
         if kind == b"IEND":
             return
@@ -173,7 +176,7 @@ def _aside(kind: bytes, source: bytes, start: int, end: int, found: _Found) -> s
     match kind:
         case b"tRNS" if not found.pixels:
             found.clear = body
-        case b"eXIf":
+        case b"eXIf" if not found.pixels:
             found.exif = body
         case b"iCCP" if not found.pixels:
             return _profile(body, found)

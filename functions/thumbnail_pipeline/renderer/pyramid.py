@@ -5,6 +5,7 @@ Levels are in stored orientation; the first is what the decoder gave, the others
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from thumbnail_pipeline.renderer.geometry import Cut
     from thumbnail_pipeline.renderer.webp_chunks import WebpCoding
 
-__all__ = ["MARGIN", "Pyramid", "decoder_reduction", "reduction", "scaled_size"]
+__all__ = ["MARGIN", "Pyramid", "decoder_reduction", "reduction", "scaled_size", "tiled_size"]
 
 MARGIN: Final = 1.5
 """How much larger than a thumbnail the version must be that it is drawn from, each way. Against a full decode,
@@ -115,6 +116,14 @@ def scaled_size(size: tuple[int, int], largest: float, coding: WebpCoding) -> tu
         return size
     factor = min(1.0, largest * _SCALED_MARGIN)
     return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
+
+
+def tiled_size(size: tuple[int, int], largest: float) -> tuple[int, tuple[int, int]]:
+    """By how much a picture is reduced that comes in strips, and to which size: to the margin if it is by 1."""
+    factor = reduction(1.0, largest)
+    share = 1 / factor if factor > 1 else min(1.0, largest * MARGIN)
+    rounded = math.ceil if factor > 1 else round
+    return factor, (max(1, rounded(size[0] * share)), max(1, rounded(size[1] * share)))
 
 
 def _resized(image: Image.Image, size: tuple[int, int], box: tuple[float, float, float, float]) -> Image.Image:

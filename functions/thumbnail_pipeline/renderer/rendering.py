@@ -18,14 +18,14 @@ from PIL import Image, ImageChops
 
 from thumbnail_pipeline.errors import Permanent
 from thumbnail_pipeline.outcomes import Reason
-from thumbnail_pipeline.renderer import png_rows, webp_scaled
+from thumbnail_pipeline.renderer import heif_tiles, png_rows, webp_scaled
 from thumbnail_pipeline.renderer.canvas import Canvas
 from thumbnail_pipeline.renderer.encoders import MOVING, Timing, encoded, flattened
 from thumbnail_pipeline.renderer.formats import Header, animates, inspect, lacks_end, opened
 from thumbnail_pipeline.renderer.geometry import Cut, cut, scale
 from thumbnail_pipeline.renderer.jpeg_scans import without_detail
 from thumbnail_pipeline.renderer.placeholder import dominant_colour, thumbhash
-from thumbnail_pipeline.renderer.pyramid import Pyramid, decoder_reduction, reduction, scaled_size
+from thumbnail_pipeline.renderer.pyramid import Pyramid, decoder_reduction, reduction, scaled_size, tiled_size
 from thumbnail_pipeline.renderer.reading import Frame
 
 if TYPE_CHECKING:
@@ -248,6 +248,13 @@ def _decoded(source: bytes, header: Header, settings: Settings, notes: list[str]
         orientation, taken = _exif(image if header.format == "TIFF" else image.info.get("exif"), notes)
     if header.format == "HEIF":  # whose decoder turns, by what the container says; EXIF is for the date
         orientation = 1
+    if header.heif is not None and heif_tiles.suits(header):
+        del image  # and its copy of the file
+        factor, size = tiled_size(container.size, _largest(header, settings, turned=False))
+        picture = heif_tiles.decoded(source, header, size, factor)
+        scaled = size[0] / container.size[0], size[1] / container.size[1]
+        scaled = (1 / factor, 1 / factor) if factor > 1 else scaled
+        return _FirstFrame(picture, container.size, scaled, header.heif.orientation, taken, profile)
     picture = _pixels(image, header, settings, notes)
     return _FirstFrame(picture, picture.size, (1.0, 1.0), orientation, taken, profile)
 
@@ -413,7 +420,7 @@ def _blame(source: bytes, error: Exception) -> Reason:
 
 
 def _is_damaged(error: Exception) -> bool:
-    return "broken data stream" in str(error)
+    return "broken data stream" in str(error) or "unrecognized data stream" in str(error)
 
 
 def _is_cut_short(error: Exception) -> bool:

@@ -17,7 +17,7 @@ from thumbnail_pipeline.renderer.jpeg_scans import JpegLayout
 
 __all__ = ["Tiff"]
 
-_COMPRESSION, _PHOTOMETRIC, _STRIPS, _LENGTHS = 259, 262, 273, 279
+_COMPRESSION, _PHOTOMETRIC, _STRIPS, _SAMPLES, _LENGTHS, _EXTRA = 259, 262, 273, 277, 279, 338
 _PLANAR, _COLOUR_MAP, _TILES, _TILE_LENGTHS, _SUBSAMPLING = 284, 320, 324, 325, 530
 _RESOLUTION: Final = (282, 283, 296)
 _PROFILE: Final = 34675
@@ -47,6 +47,8 @@ class Tiff(TiffImageFile):
         if compression == _JPEG and (strange := self._jpeg().strange) is not None:
             raise _unsupported(f"it holds a JPEG that is of a kind that is not decoded, {strange}")
         separate = tags.get(_PLANAR) == _SEPARATE
+        if separate and tags.get(_SAMPLES) == 2 and tags.get(_EXTRA, (0,)) != (0,):  # noqa: PLR2004 - grey and alpha
+            raise _unsupported("its alpha is a plane beside that of its grey")
         if photometric == _YCBCR and separate and tags.get(_SUBSAMPLING, (2, 2)) != (1, 1):
             raise _unsupported("its planes differ in size")
         if compression == _RAW and (photometric == _YCBCR or separate):

@@ -29,10 +29,11 @@ LAYER = ROOT / "layers" / "imaging"
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 LAMBDA_UNZIPPED_LIMIT = 250 * 2**20
 
-# What the renderer's webp_scaled and png_rows call.
+# What the renderer's webp_scaled, png_rows and heif_tiles call.
 _DECODERS = {
     "pillow.libs/libwebp-*.so*": {"WebPDecode", "WebPInitDecoderConfigInternal"},
     "pyspng/_pyspng_c*.so": {"spng_ctx_new", "spng_decode_image", "spng_decode_row", "spng_set_png_buffer"},
+    "pi_heif.libs/libheif-*.so*": {"heif_image_handle_decode_image_tile", "heif_image_handle_get_image_tiling"},
 }
 
 # What a wheel carries and a running function never touches. Licences stay. Shared libraries are not listed: those that
@@ -116,7 +117,7 @@ def build_layer(target: Target, output: Path, interpreter: str | None, *, heif: 
         _prune(packages)
         _check_native_modules(packages, target)
         _drop_unused_libraries(packages)
-        _check_decoders(packages)
+        _check_decoders(packages, heif=heif)
         if interpreter:
             bytecode.compile_all(packages, interpreter)
         archive.write(output, staging, _files(staging))
@@ -172,10 +173,12 @@ def _drop_unused_libraries(packages: Path) -> None:
         library.unlink()
 
 
-def _check_decoders(packages: Path) -> None:
+def _check_decoders(packages: Path, *, heif: bool) -> None:
     """The renderer calls libraries inside of wheels, and without a word falls back to Pillow where they are missing."""
     for pattern, functions in _DECODERS.items():
         found = list(packages.glob(pattern))
+        if not (heif or found) and pattern.startswith("pi_heif"):
+            continue
         if len(found) != 1 or not elf.exported(found[0]) >= functions:
             raise DevtoolsError(
                 f"the layer has no {pattern} with {', '.join(sorted(functions))}: the wheel has changed"

@@ -142,6 +142,20 @@ class CostFigures:
             f"at ten cents a GB, it has come back when every thumbnail was seen {compute / saved_gb / 0.1:.1f} times."
         )
 
+    def phones(self) -> str:
+        """What a million pictures of phones cost."""
+        phones, ms = self.model.measured.phones, self.model.billed_ms(self.workload)
+        more = phones.heic_ms - phones.jpeg_ms
+        compute, everything = self._line("compute").dollars * more / ms, self._dollars_of(self.workload)
+        hours = self.model.seconds(_MILLION, self.workload) / 3600
+        return (
+            f"The default renditions of a phone's picture of 12 megapixels take {phones.heic_ms:.0f} ms of a processor"
+            f" as HEIC and {phones.jpeg_ms:.0f} ms as JPEG, measured in turns on {phones.date}. So a million of them"
+            f" as HEIC cost {_dollars(everything + compute)} instead of {_dollars(everything)}, in"
+            f" {hours * (ms + more) / ms:.1f} hours instead of {hours:.1f} at the default concurrency; compute is then"
+            f" {(self._line('compute').dollars + compute) / (everything + compute):.0%} of it all."
+        )
+
     def memory(self) -> str:
         """Time and price of a million images by memory setting."""
         rows = []

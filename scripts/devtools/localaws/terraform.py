@@ -30,6 +30,9 @@ _MIRROR_PLACES = (
     Path("/usr/share/terraform/plugins"),
 )
 _MIRROR_PARENTS = (Path("/opt"), Path("/usr/local/share"))
+# Terraform and its provider spend a quarter of their time on collecting what they hold again at once: the schemas
+# of all of AWS. In percent of what is in use; 100 by default, with half the memory. https://go.dev/doc/gc-guide#GOGC
+_COLLECT_LESS = "800"
 # After the second signal Terraform itself allows the provider five seconds.
 _PATIENCE_SECONDS = (0.5, 10)
 # <mirror>/<registry host>/<namespace>/<type>
@@ -157,7 +160,12 @@ def _end(process: subprocess.Popen[str]) -> None:
 
 
 def _environment() -> dict[str, str]:
-    environment = {**environment_without_aws(), "TF_IN_AUTOMATION": "true", "CHECKPOINT_DISABLE": "true"}
+    environment = {
+        "GOGC": _COLLECT_LESS,
+        **environment_without_aws(),
+        "TF_IN_AUTOMATION": "true",
+        "CHECKPOINT_DISABLE": "true",
+    }
     # Terraform warns on every call when this names a file that is not there.
     if not Path(environment.get("TF_CLI_CONFIG_FILE", "/")).is_file():
         environment.pop("TF_CLI_CONFIG_FILE", None)

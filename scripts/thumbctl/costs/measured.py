@@ -76,12 +76,23 @@ class Encodings:
 
 
 @dataclass(frozen=True)
+class Phones:
+    """Processor time of the default renditions of a phone's picture of 12 megapixels, in the two ways it may come."""
+
+    date: str
+    by: str
+    heic_ms: float
+    jpeg_ms: float
+
+
+@dataclass(frozen=True)
 class Measured:
     """All that was measured. `date` and `by` of each part say when, and what did it."""
 
     per_image: PerImage
     memory: MemorySettings
     encoders: Encodings
+    phones: Phones
 
     @classmethod
     def load(cls) -> Measured:
@@ -94,6 +105,7 @@ class Measured:
             encoders=Encodings(
                 encoders["date"], encoders["by"], tuple(Encoding(**each) for each in encoders["encodings"])
             ),
+            phones=Phones(**document["phones"]),
         )
 
 
@@ -106,6 +118,7 @@ def publish(bench: Path, target: Path = _FILE) -> list[str]:
     parts: dict[str, tuple[str, Callable[[Any], dict[str, Any]]]] = {
         "throughput.json": ("per_image", _per_image),
         "memory.json": ("memory", _memory),
+        "phones.json": ("phones", lambda found: {name: found[name] for name in ("heic_ms", "jpeg_ms")}),
     }
     found = {name: part for name, part in parts.items() if (bench / name).exists()}
     if not found:

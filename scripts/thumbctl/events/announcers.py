@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -70,9 +71,10 @@ def announcers(stack: Stack, destinations: Collection[str], rate: float) -> list
 
 
 class AnnouncedTally:
-    """How many events were taken by which destination, and what was refused."""
+    """How many events were taken by which destination, and what was refused; several threads may count."""
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self.sent: Counter[str] = Counter()
         self.refused: dict[str, str] = {}
         """Why, by key."""
@@ -80,6 +82,7 @@ class AnnouncedTally:
     def announce(self, announcer: Announcer, events: Sequence[CompletionEvent]) -> bool:
         """Have events announced, count what becomes of them, and say whether all were taken."""
         refused = announcer.announce(events)
-        self.sent[announcer.publisher.destination] += len(events) - len(refused)
-        self.refused |= refused
+        with self._lock:
+            self.sent[announcer.publisher.destination] += len(events) - len(refused)
+            self.refused |= refused
         return not refused

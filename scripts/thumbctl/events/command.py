@@ -1,4 +1,4 @@
-"""`thumbctl events`: whether what becomes of images is announced, and announcing it again."""
+"""`thumbctl events status`, `republish` and `resend`: whether what becomes of images is announced, and once more."""
 
 from __future__ import annotations
 
@@ -247,7 +247,8 @@ def republish(
         _republish_named(box, chosen, sending, dry_run=dry_run, yes=yes, as_json=as_json)
         return
     asked = {"prefix": prefix, "keys": sorted(chosen.keys), "since": since and since.isoformat(timespec="minutes")}
-    asked |= {"to": [each.publisher.destination for each in sending]}
+    # A part is only a part of so many.
+    asked |= {"to": [each.publisher.destination for each in sending], "segments": outbox.SEGMENTS}
     with journal.opened(journal.file_of("republish", found.title, asked), SCHEMA) as connection:
         checkpoints = Checkpoints.in_memory() if dry_run else Checkpoints(connection)
         if restart or not (checkpoints.counts() and checkpoints.remaining()):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from thumbctl.backfill.job import Wish
 from thumbnail_pipeline.images import Image
-from thumbnail_pipeline.rows import EPOCH, decoded, key_of
+from thumbnail_pipeline.rows import decoded, key_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -46,7 +46,7 @@ class ChosenImages:
     def chooses(self) -> Callable[[Row], bool]:
         """Return what tells whether a row is among them."""
         named = Wish(include=self.keys).names()
-        since = 0 if self.since is None else int((self.since - EPOCH).total_seconds() * 1000)
+        since = 0 if self.since is None else int(self.since.timestamp() * 1000)
 
         def chosen(row: Row) -> bool:
             key = row.image.key

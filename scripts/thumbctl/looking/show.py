@@ -41,7 +41,7 @@ _SAYINGS: Final[Mapping[str, str]] = {
     Verdict.FAILED: "These bytes cannot be rendered: replace the image, or lift what refuses it and 'thumbctl retry'.",
     Verdict.MISSING: "The pipeline has not heard of it: wait for its event, or send one with 'thumbctl backfill'.",
     Verdict.CHANGED: "Its row was made from other bytes: wait for the newer event, or send one: 'thumbctl backfill'.",
-    Verdict.RESTYLED: "Its thumbnails were made with other settings: 'thumbctl backfill' renders them anew.",
+    Verdict.RESTYLED: "It was made with other settings, or by an older renderer: 'thumbctl backfill' renders it anew.",
     Verdict.CLAIMED: "It is being worked on; if that worker died, its message comes back by itself.",
     _DELETED: "It was deleted, and so were its thumbnails.",
     Kind.VANISHED: "The source is gone, and its row does not know: 'thumbctl reconcile' puts that right.",

@@ -5,16 +5,20 @@ locals {
   glue = "arn:${var.aws.partition}:glue:${var.aws.region}:${var.aws.account_id}"
 
   capabilities = {
-    read = [{
-      Action   = ["kinesis:DescribeStream", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards"]
-      Resource = local.stream_arn
-    }]
-    schema = [{
-      Action = ["glue:GetTable", "glue:GetTableVersion", "glue:GetTableVersions"]
-      Resource = [
-        "${local.glue}:catalog", "${local.glue}:database/${var.names.database}", "${local.glue}:table/${var.names.database}/${local.table}",
-      ]
-    }]
+    read = [
+      {
+        Action   = ["kinesis:DescribeStream", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards"]
+        Resource = local.stream_arn
+      },
+    ]
+    schema = [
+      {
+        Action = ["glue:GetTable", "glue:GetTableVersion", "glue:GetTableVersions"]
+        Resource = [
+          "${local.glue}:catalog", "${local.glue}:database/${var.names.database}", "${local.glue}:table/${var.names.database}/${local.table}",
+        ]
+      },
+    ]
     store = [
       for bucket in module.bucket : {
         Action   = ["s3:AbortMultipartUpload", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject"]
@@ -33,19 +37,21 @@ locals {
         Resource = "${group.arn}:log-stream:delivery"
       }
     ]
-    encryption = concat(
-      [{
-        Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
-        Resource  = var.kms_key_arn
-        Condition = { StringEquals = { "kms:ViaService" = "s3.${var.aws.region}.${var.aws.dns_suffix}" } }
-      }],
-      # https://docs.aws.amazon.com/streams/latest/dev/permissions-user-key-KMS.html
-      [for key_arn in [local.stream_kms_key_arn] : {
-        Action    = ["kms:Decrypt"]
-        Resource  = key_arn
-        Condition = { StringEquals = { "kms:ViaService" = "kinesis.${var.aws.region}.${var.aws.dns_suffix}" } }
-      } if var.stream.mode == "create" || key_arn != null],
-    )
+    encryption = [
+      for statement in [
+        {
+          Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
+          Resource  = var.kms_key_arn
+          Condition = { StringEquals = { "kms:ViaService" = "s3.${var.aws.region}.${var.aws.dns_suffix}" } }
+        },
+        {
+          # https://docs.aws.amazon.com/streams/latest/dev/permissions-user-key-KMS.html
+          Action    = ["kms:Decrypt"]
+          Resource  = local.stream_kms_key_arn
+          Condition = { StringEquals = { "kms:ViaService" = "kinesis.${var.aws.region}.${var.aws.dns_suffix}" } }
+        },
+      ] : statement if statement.Resource != null
+    ]
   }
 }
 

@@ -40,29 +40,30 @@ locals {
       },
     ]
 
-    encryption = concat([
-      {
-        # Of the stream.
-        Effect    = "Allow"
-        Action    = ["kms:Decrypt"]
-        Resource  = var.kms_key_arns
-        Condition = { StringEquals = { "kms:ViaService" = "dynamodb.${var.aws.region}.${var.aws.dns_suffix}" } }
-      },
-      {
-        # Of the bucket.
-        Effect    = "Allow"
-        Action    = ["kms:GenerateDataKey"]
-        Resource  = var.kms_key_arns[0]
-        Condition = { StringEquals = { "kms:ViaService" = "s3.${var.aws.region}.${var.aws.dns_suffix}" } }
-      },
-      ], [
-      for key_arn in [var.destination.kms_key_arn] : {
-        # Of the change stream: https://docs.aws.amazon.com/streams/latest/dev/permissions-user-key-KMS.html
-        Effect    = "Allow"
-        Action    = ["kms:GenerateDataKey"]
-        Resource  = key_arn
-        Condition = { StringEquals = { "kms:ViaService" = "kinesis.${var.aws.region}.${var.aws.dns_suffix}" } }
-      } if var.destination.name == "changes" && key_arn != null
-    ])
+    encryption = [
+      for statement in [
+        {
+          # Of the stream.
+          Effect    = "Allow"
+          Action    = ["kms:Decrypt"]
+          Resource  = var.kms_key_arns
+          Condition = { StringEquals = { "kms:ViaService" = "dynamodb.${var.aws.region}.${var.aws.dns_suffix}" } }
+        },
+        {
+          # Of the bucket.
+          Effect    = "Allow"
+          Action    = ["kms:GenerateDataKey"]
+          Resource  = var.kms_key_arns[0]
+          Condition = { StringEquals = { "kms:ViaService" = "s3.${var.aws.region}.${var.aws.dns_suffix}" } }
+        },
+        {
+          # Of the change stream: https://docs.aws.amazon.com/streams/latest/dev/permissions-user-key-KMS.html
+          Effect    = "Allow"
+          Action    = ["kms:GenerateDataKey"]
+          Resource  = var.destination.kms_key_arn
+          Condition = { StringEquals = { "kms:ViaService" = "kinesis.${var.aws.region}.${var.aws.dns_suffix}" } }
+        },
+      ] : statement if statement.Resource != null
+    ]
   }
 }
