@@ -5,7 +5,7 @@ locals {
   # tool is told here is an output too, of the same name and value, and thumbctl doctor misses it where it is not told.
   # The outputs are not taken from here: each would wait for all, and a caller who makes something of one of them that the
   # module is given in turn, such as a distribution of a bucket, would wait for ever.
-  tools = merge(local.tools_always, local.tools_of_events)
+  tools = merge(local.tools_always, local.tools_of_events, local.tools_of_api)
   tools_of_events = { for name, value in {
     event_bus_arn    = local.event_bus_arn
     publishers       = local.publisher_outputs
@@ -13,6 +13,7 @@ locals {
     table_stream_arn = module.catalog.stream_arn
     change_stream    = local.change_stream
   } : name => value if length(local.publishers) > 0 }
+  tools_of_api = { for api in local.api_output[*] : "api" => api }
   tools_always = {
     release                            = local.release
     source_bucket                      = module.ingest.bucket_name

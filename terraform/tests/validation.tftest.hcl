@@ -2,7 +2,8 @@
 #
 # A run holds one bad value for each of several variables, and fails unless every one of them is refused; of the values
 # of one variable, each breaks one rule. A rule that looks at other inputs is not asked while one of those is refused: so
-# bad buckets and distributions stand in the first runs, and what looks at them in the others.
+# bad buckets and distributions stand in the first runs, and what looks at them in the others. Of the front door, which looks
+# at most, all but a few stand alone.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -422,6 +423,7 @@ run "bad_values_tenth" {
     alert_subscriptions = { ops = { protocol = "email", endpoint = "ops@example.com", raw_message_delivery = true } } # only queues and web servers
     uploads_bucket      = { mode = "eventbridge", name = "their-uploads", owner = "other" }                           # whose?
     changes             = { attempts = 0 }                                                                            # never tried
+    api                 = { sign_in = { mode = "existing", callback_urls = ["https://www.example.com/"] } }           # which one?
   }
 
   expect_failures = [
@@ -430,6 +432,7 @@ run "bad_values_tenth" {
     var.alert_subscriptions,
     var.uploads_bucket,
     var.changes,
+    var.api,
   ]
 }
 
@@ -437,10 +440,11 @@ run "bad_values_eleventh" {
   command = plan
 
   variables {
-    renditions          = [{ name = "a", width = 1, height = 1, crop = "left" }]                                    # no such crop
-    cors                = { origins = ["*"], max_age_seconds = 0.5 }                                                # half a second
-    alert_subscriptions = { for name in ["a", "b"] : name => { protocol = "email", endpoint = "ops@example.com" } } # twice the same
-    changes             = { record_age_hours = 19 }                                                                 # forgotten before it is parked
+    renditions          = [{ name = "a", width = 1, height = 1, crop = "left" }]                                                                  # no such crop
+    cors                = { origins = ["*"], max_age_seconds = 0.5 }                                                                              # half a second
+    alert_subscriptions = { for name in ["a", "b"] : name => { protocol = "email", endpoint = "ops@example.com" } }                               # twice the same
+    changes             = { record_age_hours = 19 }                                                                                               # forgotten before it is parked
+    api                 = { sign_in = { mode = "existing", user_pool_id = "us-east-1_AbCdEfGhI", callback_urls = ["https://www.example.com/"] } } # another region
   }
 
   expect_failures = [
@@ -448,6 +452,7 @@ run "bad_values_eleventh" {
     var.cors,
     var.alert_subscriptions,
     var.changes,
+    var.api,
   ]
 }
 
@@ -481,12 +486,14 @@ run "bad_values_thirteenth" {
     archives             = { mode = "git" }                                    # no such mode
     renditions           = [{ name = "a", width = 1, height = 1, effort = 7 }] # more than WebP can try
     reserved_concurrency = 29                                                  # fewer than 20 and 10
+    api                  = { sign_in = { callback_urls = ["http://www.example.com/"] } } # anybody could read the code
   }
 
   expect_failures = [
     var.archives,
     var.renditions,
     var.reserved_concurrency,
+    var.api,
   ]
 }
 
@@ -497,9 +504,10 @@ run "bad_values_fourteenth" {
 
   variables {
     archives = { folder = "./tests/fixtures", s3 = { bucket = "b", thumbnailer = { key = "t" }, reconciler = { key = "r" }, layer = { key = "l" } } } # which?
+    api = { sign_in = { scopes = { read = "images.read" }, callback_urls = ["https://www.example.com/"] } } # of our own pool
   }
 
-  expect_failures = [var.archives]
+  expect_failures = [var.archives, var.api]
 }
 
 run "bad_values_fifteenth" {
@@ -507,9 +515,10 @@ run "bad_values_fifteenth" {
 
   variables {
     archives = { folder = "./tests/fixtures", layer = "existing" } # which?
+    api = { sign_in = { domain_prefix = "my-aws-photos", callback_urls = ["https://www.example.com/"] } } # AWS's own word
   }
 
-  expect_failures = [var.archives]
+  expect_failures = [var.archives, var.api]
 }
 
 run "bad_values_sixteenth" {
@@ -517,9 +526,83 @@ run "bad_values_sixteenth" {
 
   variables {
     archives = { folder = "./tests/fixtures", layer = "existing", layer_arn = "arn:aws:lambda:eu-central-1:123456789012:layer:imaging" } # which version?
+    api = { sign_in = { access_token_minutes = 61, callback_urls = ["https://www.example.com/"] } } # cannot be called back
   }
 
-  expect_failures = [var.archives]
+  expect_failures = [var.archives, var.api]
+}
+
+run "bad_values_seventeenth" {
+  command = plan
+
+  variables {
+    api = { sign_in = { callback_urls = ["https://www.example.com/"] }, throttle = { requests_a_second = 0 } } # nothing gets through
+  }
+
+  expect_failures = [var.api]
+}
+
+run "bad_values_eighteenth" {
+  command = plan
+
+  variables {
+    api = { sign_in = { callback_urls = ["https://www.example.com/"] }, limits = { bytes = 67108865 } } # would be uploaded in vain
+  }
+
+  expect_failures = [var.api]
+}
+
+run "bad_values_nineteenth" {
+  command = plan
+
+  variables {
+    api = { sign_in = { callback_urls = ["https://www.example.com/"] }, limits = { types = ["image/svg+xml"] } } # a page with scripts
+  }
+
+  expect_failures = [var.api]
+}
+
+run "bad_values_twentieth" {
+  command = plan
+
+  variables {
+    api = { sign_in = { callback_urls = ["https://www.example.com/"] }, cors = { origins = ["*"] } } # anybody's page
+  }
+
+  expect_failures = [var.api]
+}
+
+run "bad_values_twenty_first" {
+  command = plan
+
+  variables {
+    api = { sign_in = { callback_urls = ["https://www.example.com/"] }, domain = { name = "images.example.com", certificate_arn = "arn:aws:acm:us-east-1:123456789012:certificate/1-a" } } # another region
+  }
+
+  expect_failures = [var.api]
+}
+
+run "bad_values_twenty_second" {
+  command = plan
+
+  variables {
+    thumbnails_bucket = { mode = "existing", name = "served" }
+    cdn               = {}
+    api               = { sign_in = { callback_urls = ["https://www.example.com/"] } } # the distribution would serve users' images
+  }
+
+  expect_failures = [var.api]
+}
+
+run "bad_values_twenty_third" {
+  command = plan
+
+  variables {
+    source_prefix = "photos"
+    api           = { sign_in = { callback_urls = ["https://www.example.com/"] } } # beside photosusers/
+  }
+
+  expect_failures = [var.api]
 }
 
 run "verges_pass" {
@@ -569,6 +652,14 @@ run "knobs_on_the_verge_pass" {
   command = plan
 
   variables {
+    api = {
+      sign_in              = { access_token_minutes = 5, refresh_token_minutes = 5256000, callback_urls = ["http://localhost:8080/", "http://localhost"] }
+      limits               = { bytes = 67108864, bytes_a_day = 67108864, asks_a_minute = 1, types = ["image/vnd.wap.wbmp"] }
+      throttle             = { requests_a_second = 1, burst = 1 }
+      reserved_concurrency = 1
+      url_minutes          = 60
+      cors                 = { origins = ["http://localhost:8080"], max_age_seconds = 0 }
+    }
     changes            = { capacity = { mode = "provisioned", shards = 1 }, retention_hours = 8760, attempts = 1, record_age_hours = 1, archive = { buffering_seconds = 60 } }
     batching           = { size = 10, window_seconds = 0 }
     reconcile          = { schedule = "rate(15 minutes)" }
