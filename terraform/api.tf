@@ -4,6 +4,22 @@ locals {
   front_door   = { for api in [var.api] : "on" => api if api != null }
   users_prefix = "${var.source_prefix}users/"
 
+  # Keys as the API makes them, of a user of a pool of Cognito and of another issuer's; see functions/thumbnail_pipeline/users.py.
+  keys_of_users = [
+    for owner in ["6ba7b810-9dad-41d1-80b4-00c04fd430c8", "mfrggzdfmztwq2lknnwg23tpobyxe43uov3ho6dzpiydcmrtgq3a"] :
+    "${local.users_prefix}${owner}/7YS2MK0Q8V5RJ3XWC4T1HZB6ND"
+  ]
+
+  # By which of its globs source_keys would take or pass over one of them, as functions/thumbnail_pipeline/settings.py has it.
+  globs_of_users = { for kind, globs in var.source_keys : kind => [
+    for key in local.keys_of_users : [
+      for glob in globs : glob if can(regex(
+        "(?i)^${replace(replace(replace(replace(glob, "/[.+^$(){}|\\\\]/", "\\$0"), "*", ".*"), "?", "."), "[!", "[^")}$",
+        strcontains(glob, "/") ? key : basename(key),
+      ))
+    ]
+  ] }
+
   # Whose tokens are taken. Scopes of a user pool are called after the deployment, of which one pool may have several.
   scopes = { for scope in ["upload", "read", "delete"] : scope => "${var.name}/${scope}" }
   tokens = {

@@ -113,6 +113,11 @@ output "api" {
   value       = local.api_output
 }
 
+output "users_prefix" {
+  description = "What the keys of users' images begin with, which nothing but the API should write below. Null where there is no API."
+  value       = var.api == null ? null : local.users_prefix
+}
+
 output "owner_cors" {
   description = "What the owner of an uploads bucket that was there before has to add to its CORS configuration, by uploads_bucket and as aws s3api put-bucket-cors takes it, so that browsers may put images there. Empty where api has no cors, or the bucket is the deployment's own."
   value       = local.owner_cors

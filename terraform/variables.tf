@@ -971,6 +971,15 @@ variable "api" {
     condition     = var.api == null || length(var.source_prefix) == 0 || endswith(var.source_prefix, "/")
     error_message = "With api, source_prefix must be empty or end in a slash: users' images lie below it, in users/."
   }
+
+  validation {
+    # Else users' images would be passed over, and be PENDING for ever.
+    condition = var.api == null || (
+      (length(var.source_keys.include) == 0 || alltrue([for globs in local.globs_of_users["include"] : length(globs) > 0])) &&
+      alltrue([for globs in local.globs_of_users["exclude"] : length(globs) == 0])
+    )
+    error_message = "With api, source_keys must let through what users upload, the keys of which end in an id and have no extension: add ${local.users_prefix}* to include where there is one, and exclude nothing below it."
+  }
 }
 
 variable "alert_subscriptions" {

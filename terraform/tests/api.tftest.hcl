@@ -35,7 +35,7 @@ variables {
 run "nothing_is_there_unless_asked_for" {
   assert {
     condition = (
-      length(module.api) == 0 && length(module.sign_in) == 0 && output.api == null && output.owner_cors == {} &&
+      length(module.api) == 0 && length(module.sign_in) == 0 && output.api == null && output.users_prefix == null && output.owner_cors == {} &&
       !strcontains(aws_ssm_parameter.tools.insecure_value, "\"api\"") && !strcontains(module.encryption.policy, "/aws/vendedlogs/") &&
       !strcontains(module.thumbnails_bucket["on"].policy, "users/") && length(module.ingest.cors_rules) == 0 &&
       { for tier, names in output.alarm_names : tier => length(names) } == { warning = 10, critical = 6, page = 2 }
@@ -68,6 +68,14 @@ run "with_a_pool_of_its_own" {
       sign_in_url           = "https://thumbs-123456789012.auth.eu-central-1.amazoncognito.com"
     } && jsonencode(jsondecode(aws_ssm_parameter.tools.insecure_value)["api"]) == jsonencode(output.api)
     error_message = "The outputs must tell a page all that it needs, and tools the same."
+  }
+
+  assert {
+    condition = (
+      output.users_prefix == "photos/users/" && jsondecode(aws_ssm_parameter.tools.insecure_value)["users_prefix"] == output.users_prefix &&
+      aws_ssm_parameter.tools.tier == "Advanced"
+    )
+    error_message = "Tools must know where users' images are, and have room to be told of the API beside names of any length."
   }
 
   assert {

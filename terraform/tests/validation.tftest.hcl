@@ -605,6 +605,28 @@ run "bad_values_twenty_third" {
   expect_failures = [var.api]
 }
 
+run "bad_values_twenty_fourth" {
+  command = plan
+
+  variables {
+    source_keys = { include = ["*.jpg", "photos/*"] } # no id ends so
+    api         = { sign_in = { callback_urls = ["https://www.example.com/"] } }
+  }
+
+  expect_failures = [var.api]
+}
+
+run "bad_values_twenty_fifth" {
+  command = plan
+
+  variables {
+    source_keys = { exclude = ["*.xmp", "*/Users/????????-*"] } # those of a user pool, whatever their case
+    api         = { sign_in = { callback_urls = ["https://www.example.com/"] } }
+  }
+
+  expect_failures = [var.api]
+}
+
 run "verges_pass" {
   command = plan
 
@@ -660,6 +682,7 @@ run "knobs_on_the_verge_pass" {
       url_minutes          = 60
       cors                 = { origins = ["http://localhost:8080"], max_age_seconds = 0 }
     }
+    source_keys        = { include = ["*.jpg", "Users/*/[!8-9]*"], exclude = ["*.xmp", "users/*.*", "u*", "6ba7b810-*", "[a-z]*"] }
     changes            = { capacity = { mode = "provisioned", shards = 1 }, retention_hours = 8760, attempts = 1, record_age_hours = 1, archive = { buffering_seconds = 60 } }
     batching           = { size = 10, window_seconds = 0 }
     reconcile          = { schedule = "rate(15 minutes)" }

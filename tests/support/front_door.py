@@ -19,6 +19,8 @@ from api.routes import ROUTES, FrontDoor
 from support.pipeline import TABLE, THUMBNAILS, UPLOADS, FakeContext
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mypy_boto3_dynamodb import DynamoDBClient
 
     from api.signing import Target
@@ -181,14 +183,19 @@ def require_documented(route: str, answer: Answer) -> None:
     """Raise unless the document knows such an answer: its status, headers, type and body."""
     assert route in ROUTES
     sent = answer.as_lambda()
-    said = resolved(described(route)["responses"][str(answer.status)])
+    require_said(route, answer.status, sent["headers"], sent["body"])
+
+
+def require_said(route: str, status: int, headers: Mapping[str, str], body: str) -> None:
+    """Raise unless the document knows an answer of this status, with these headers by names in lower case."""
+    said = resolved(described(route)["responses"][str(status)])
     for name, header in said.get("headers", {}).items():
         if header.get("required"):
-            _validate(header["schema"], sent["headers"][name.lower()], text=True)
-    if not sent["body"]:
+            _validate(header["schema"], headers[name.lower()], text=True)
+    if not body:
         assert "content" not in said
         return
-    _validate(said["content"][sent["headers"]["content-type"]]["schema"], json.loads(sent["body"]))
+    _validate(said["content"][headers["content-type"]]["schema"], json.loads(body))
 
 
 def _validate(schema: dict[str, Any], value: Any, *, text: bool = False) -> None:
