@@ -483,9 +483,9 @@ run "bad_values_thirteenth" {
   command = plan
 
   variables {
-    archives             = { mode = "git" }                                    # no such mode
-    renditions           = [{ name = "a", width = 1, height = 1, effort = 7 }] # more than WebP can try
-    reserved_concurrency = 29                                                  # fewer than 20 and 10
+    archives             = { mode = "git" }                                              # no such mode
+    renditions           = [{ name = "a", width = 1, height = 1, effort = 7 }]           # more than WebP can try
+    reserved_concurrency = 29                                                            # fewer than 20 and 10
     api                  = { sign_in = { callback_urls = ["http://www.example.com/"] } } # anybody could read the code
   }
 
@@ -504,7 +504,7 @@ run "bad_values_fourteenth" {
 
   variables {
     archives = { folder = "./tests/fixtures", s3 = { bucket = "b", thumbnailer = { key = "t" }, reconciler = { key = "r" }, layer = { key = "l" } } } # which?
-    api = { sign_in = { scopes = { read = "images.read" }, callback_urls = ["https://www.example.com/"] } } # of our own pool
+    api      = { sign_in = { scopes = { read = "images.read" }, callback_urls = ["https://www.example.com/"] } }                                      # of our own pool
   }
 
   expect_failures = [var.archives, var.api]
@@ -514,8 +514,8 @@ run "bad_values_fifteenth" {
   command = plan
 
   variables {
-    archives = { folder = "./tests/fixtures", layer = "existing" } # which?
-    api = { sign_in = { domain_prefix = "my-aws-photos", callback_urls = ["https://www.example.com/"] } } # AWS's own word
+    archives = { folder = "./tests/fixtures", layer = "existing" }                                             # which?
+    api      = { sign_in = { domain_prefix = "my-aws-photos", callback_urls = ["https://www.example.com/"] } } # AWS's own word
   }
 
   expect_failures = [var.archives, var.api]
@@ -526,7 +526,7 @@ run "bad_values_sixteenth" {
 
   variables {
     archives = { folder = "./tests/fixtures", layer = "existing", layer_arn = "arn:aws:lambda:eu-central-1:123456789012:layer:imaging" } # which version?
-    api = { sign_in = { access_token_minutes = 61, callback_urls = ["https://www.example.com/"] } } # cannot be called back
+    api      = { sign_in = { access_token_minutes = 61, callback_urls = ["https://www.example.com/"] } }                                 # cannot be called back
   }
 
   expect_failures = [var.archives, var.api]
