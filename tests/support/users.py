@@ -83,10 +83,12 @@ class FrontDoor:
 
     def signed_in(self, name: str, *scopes: str) -> User:
         """Make a user, and let them sign in for these scopes: all, if none are named."""
-        address, password = f"{name}-{uuid.uuid4()}@example.com", secrets.token_urlsafe(16)
+        # Of all kinds of characters, which the emulator wants whatever the pool's policy says.
+        address, password = f"{name}-{uuid.uuid4()}@example.com", f"{secrets.token_urlsafe(16)}aA1!"
         named = {"UserPoolId": self.outputs["user_pool_id"], "Username": address}
         verified = [{"Name": "email", "Value": address}, {"Name": "email_verified", "Value": "true"}]
-        self._pool.admin_create_user(**named, UserAttributes=verified, MessageAction="SUPPRESS")
+        first = {"TemporaryPassword": password, "MessageAction": "SUPPRESS"}
+        self._pool.admin_create_user(**named, **first, UserAttributes=verified)
         self._pool.admin_set_user_password(**named, Password=password, Permanent=True)
         return self._tokens(address, password, scopes or self.scopes)
 
