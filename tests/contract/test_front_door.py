@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import boto3
 import pytest
 import requests
+from botocore.config import Config
 
 from devtools.localaws import emulator
 
@@ -33,7 +34,8 @@ def handler(event, context):
 
 def client(url: str, service: str) -> Any:
     session = boto3.session.Session("test", "test", region_name=emulator.REGION)
-    return session.client(service, endpoint_url=url)  # type: ignore[call-overload]
+    config = Config(signature_version="s3v4") if service == "s3" else None
+    return session.client(service, endpoint_url=url, config=config)  # type: ignore[call-overload]
 
 
 @pytest.fixture(scope="module")

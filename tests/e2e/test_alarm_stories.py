@@ -230,7 +230,7 @@ STORIES = {
         ORDINARY | {"DroppedEventCount": at(58), "OnFailureDestinationDeliveredEventCount": at(58)},
         {"events-parked"},
     ),
-    "requests of users that fail": (ORDINARY | {"5xx": throughout(10)}, {"api-errors"}),
+    "requests of users that fail": (ORDINARY | {"5xx": throughout(60)}, {"api-errors"}),
     "one request that fails where few come": ({"Count": at(57), "5xx": at(57), "RequestTime": at(57)}, set()),
     "an API that cannot start": (
         ORDINARY | {"5xx": throughout(100), "api Errors": throughout(100)},
@@ -238,7 +238,7 @@ STORIES = {
     ),
     "more people than are let in": (ORDINARY | {"Count": throughout(3_000)}, {"api-throttles"}),
     "an API without concurrency": (
-        ORDINARY | {"api Throttles": throughout(20), "5xx": throughout(20)},
+        ORDINARY | {"api Throttles": throughout(60), "5xx": throughout(60)},
         {"api-throttles", "api-errors"},
     ),
     "asks that take long": (ORDINARY | {"RequestTime": throughout(4_000)}, {"api-slow"}),
