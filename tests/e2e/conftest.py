@@ -27,7 +27,7 @@ INPUTS: Final = {
 def deployment(request: pytest.FixtureRequest) -> Iterator[Deployment]:
     """The stack that production's module makes, with a shorter deadline so that a killed worker is soon over.
 
-    It has a reconciler too, whose time does not come, announces what becomes of images to a queue, and has a front door.
+    It has a reconciler too, whose time does not come, announces what becomes of images to a queue, and lets in users.
     """
     if request.config.getoption("--keep-stack"):
         yield Deployment(kept(INPUTS))

@@ -114,11 +114,10 @@ def signed_with_the_public_key(door: FrontDoor, user: User) -> str:
     return unsigned(header, claims_of(user.access_token), digest.finalize())
 
 
-def of_somebody_else(door: FrontDoor, user: User) -> str:
+def of_somebody_else(_: FrontDoor, user: User) -> str:
     """The signature of one's own token below another's name."""
-    header, _, signature = user.access_token.split(".")
+    header, _claims, signature = user.access_token.split(".")
     other = unsigned({}, {**claims_of(user.access_token), "sub": str(uuid.uuid4())}).split(".")[1]
-    assert door
     return f"{header}.{other}.{signature}"
 
 
@@ -208,7 +207,9 @@ def test_the_keys_of_two_users_requests_are_two(visit: Visit) -> None:
     assert visit.door.granted(visit.anna, JPEG, once=once) == first
 
 
-@pytest.mark.parametrize("path", ["../{anna}/{image}", "..%2F{anna}%2F{image}", "%2E%2E%2f{anna}%2f{image}", "{image}%00"])
+@pytest.mark.parametrize(
+    "path", ["../{anna}/{image}", "..%2F{anna}%2F{image}", "%2E%2E%2f{anna}%2f{image}", "{image}%00"]
+)
 def test_no_path_leads_to_another(visit: Visit, path: str) -> None:
     there = path.format(anna=visit.anna.sub, image=visit.image)
     url = f"{visit.door.deployment.stack.endpoint_url}/v1/images/{there}"
@@ -244,7 +245,7 @@ def test_an_image_comes_and_goes(visit: Visit) -> None:
         assert led.status == 302
         assert requests.get(led.headers["location"], timeout=SECONDS).content == fetched.content
 
-    assert door.show(visit.anna, image, **{"if-none-match": told.headers["etag"]}).status == 304
+    assert door.show(visit.anna, image, if_none_match=told.headers["etag"]).status == 304
     assert door.listed(visit.anna)[0] == image
 
     assert ROUTES["DELETE /v1/images/{id}"](door, visit.anna.access_token, image).status == 202

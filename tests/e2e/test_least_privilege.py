@@ -684,7 +684,7 @@ def visitor(deployment: Deployment) -> Visitor:
     return Visitor(door, user, door.uploaded(user, picture(image_format="JPEG")))
 
 
-# What the status is with the permission, and without. The function says that something went wrong, and S3 that it may not.
+# The status with the permission, and without: S3 says that it may not be, and the function that something went wrong.
 API_STORIES: Final[dict[Name, tuple[int, int, Callable[[Visitor], int]]]] = {
     ("sign-uploads", "s3:PutObject", "uploads of users"): (200, 403, Visitor.put),
     ("sign-thumbnails", "s3:GetObject", "thumbnails of users"): (200, 403, Visitor.fetch),
@@ -775,9 +775,7 @@ API_CANNOT: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "change a row": lambda client, out: client("dynamodb").update_item(
         TableName=out["table_name"], Key={"source_key": {"S": "k"}, "source_bucket": {"S": "b"}}
     ),
-    "see what all have asked for": lambda client, out: client("dynamodb").scan(
-        TableName=out["api"]["asks_table_name"]
-    ),
+    "see what all have asked for": lambda client, out: client("dynamodb").scan(TableName=out["api"]["asks_table_name"]),
     "have something rendered": lambda client, out: client("sqs").send_message(
         QueueUrl=out["backfill_queue_url"], MessageBody="{}"
     ),

@@ -48,7 +48,7 @@ case " $* " in
   *" kinesis "*|*" firehose "*|*" glue "*)
     set -- "$@" --generate-cli-skeleton input
     ;;
-  *"-message-move-task"*|*" cloudtrail "*|*" cancel-key-deletion "*|*"-reconciler"*|*"-changes"*|*"-api"*|*"/apis/"*|*[-_]"archive"*)
+  *"-message-move-task"*|*" cloudtrail "*|*" cancel-key-deletion "*|*"-reconciler"*|*"-changes"*|*[-_]"archive"*)
     set -- "$@" --generate-cli-skeleton output
 esac
 "{Path(sys.executable).parent / "aws"}" "$@" || echo "$*" >> "$(dirname "$0")/refused"

@@ -80,7 +80,7 @@ class MotoAws(Aws):
         self.now = 1_800_000_000.0
         self.calls: list[str] = []
 
-    def _send(self, target: Target, headers: dict[str, str], query: str, body: bytes) -> tuple[int, bytes]:
+    def _send(self, target: Target, headers: Mapping[str, str], query: str, body: bytes) -> tuple[int, bytes]:
         operation = headers.get("x-amz-target", "").rpartition(".")[2]
         self.calls.append(operation or f"S3 {target.method}")
         url = f"{target.url}?{query}" if query else target.url
@@ -125,7 +125,8 @@ class Visitors:
 
     def show(self, image_id: str, user: str = ANNA, *, remaining: int = 20_000, **headers: str) -> Answer:
         """Ask what became of an image."""
-        return self.send("GET /v1/images/{id}", user, path={"id": image_id}, headers=headers, remaining=remaining)
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.send("GET /v1/images/{id}", user, path={"id": image_id}, headers=named, remaining=remaining)
 
 
 def event(

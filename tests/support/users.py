@@ -140,9 +140,7 @@ class FrontDoor:
         url = f"{self.deployment.stack.endpoint_url}{path}"
         data = None if body is None else json.dumps(body)
         answer = requests.request(method, url, headers=given, data=data, allow_redirects=False, timeout=SECONDS)
-        told = Told(
-            answer.status_code, {name.lower(): value for name, value in answer.headers.items()}, answer.text
-        )
+        told = Told(answer.status_code, {name.lower(): value for name, value in answer.headers.items()}, answer.text)
         require_said(route_of(method, path), told.status, told.headers, told.text)
         return told
 
@@ -160,7 +158,8 @@ class FrontDoor:
 
     def show(self, user: User, image_id: str, **headers: str) -> Told:
         """Ask what became of an image."""
-        return self.send("GET", f"/v1/images/{image_id}", user.access_token, headers=headers)
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.send("GET", f"/v1/images/{image_id}", user.access_token, headers=named)
 
     def listed(self, user: User, query: str = "?limit=100") -> list[str]:
         """The ids of one page of a user's images."""
@@ -215,7 +214,7 @@ def unsigned(header: Mapping[str, Any], claims: Mapping[str, Any], signature: by
 
 def header_of(token: str) -> dict[str, Any]:
     """What a token says of its signature."""
-    return _decoded(token.split(".")[0])
+    return _decoded(token.partition(".")[0])
 
 
 def claims_of(token: str) -> dict[str, Any]:

@@ -118,6 +118,8 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://{processes.LOOPBACK}:{server.server_port}"
         server.shutdown()
+    for connection in account.door.aws._connections.values():
+        connection.close()
     process.stop()
 
 

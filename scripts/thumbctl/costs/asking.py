@@ -10,12 +10,13 @@ from thumbctl.costs.prices import Prices
 API_ALARM_METRICS: Final = 6
 """Metrics that the alarms of the API look at; Terraform's test counts them."""
 
-# Three items are written in one transaction, each twice: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html
+# Three items are written in one transaction, each twice.
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html
 # Time to live deletes them for nothing.
 _WRITES: Final = 6
 
-# An ask is an invocation of so many milliseconds, in which it mostly waits for DynamoDB, with so many bytes of logs: the
-# function's lines, Lambda's own three, and the gateway's.
+# An ask is an invocation of so many milliseconds, in which it mostly waits for DynamoDB, with so many bytes of logs:
+# the function's lines, Lambda's own three, and the gateway's.
 _MS: Final = 30
 _GB: Final = 1769 / 1024
 _LOG_BYTES: Final = 1_300
