@@ -290,7 +290,6 @@ run "bad_values_fifth" {
     alert_subscriptions = { pager = { protocol = "https", endpoint = "http://events.example.com" } }            # not what it says
     alarm_thresholds    = { error_percent = 101 }                                                               # more than all
     tracing             = { sampling = { service_name = "", rate = 0.5 } }                                      # of nobody
-    archives            = { mode = "s3", s3 = { bucket = "b", thumbnailer = { key = "t" } } }                   # without a layer
     encryption          = { made_key = "keep" }                                                                 # it is in use
   }
 
@@ -306,7 +305,6 @@ run "bad_values_fifth" {
     var.alert_subscriptions,
     var.alarm_thresholds,
     var.tracing,
-    var.archives,
     var.encryption,
   ]
 }
@@ -483,17 +481,15 @@ run "bad_values_thirteenth" {
   command = plan
 
   variables {
-    archives             = { mode = "git" }                                              # no such mode
-    renditions           = [{ name = "a", width = 1, height = 1, effort = 7 }]           # more than WebP can try
-    reserved_concurrency = 29                                                            # fewer than 20 and 10
-    api                  = { sign_in = { callback_urls = ["http://www.example.com/"] } } # anybody could read the code
+    archives             = { mode = "git" }                                    # no such mode
+    renditions           = [{ name = "a", width = 1, height = 1, effort = 7 }] # more than WebP can try
+    reserved_concurrency = 29                                                  # fewer than 20 and 10
   }
 
   expect_failures = [
     var.archives,
     var.renditions,
     var.reserved_concurrency,
-    var.api,
   ]
 }
 
@@ -504,21 +500,19 @@ run "bad_values_fourteenth" {
 
   variables {
     archives = { folder = "./tests/fixtures", s3 = { bucket = "b", thumbnailer = { key = "t" }, reconciler = { key = "r" }, layer = { key = "l" } } } # which?
-    api      = { sign_in = { scopes = { read = "images.read" }, callback_urls = ["https://www.example.com/"] } }                                      # of our own pool
   }
 
-  expect_failures = [var.archives, var.api]
+  expect_failures = [var.archives]
 }
 
 run "bad_values_fifteenth" {
   command = plan
 
   variables {
-    archives = { folder = "./tests/fixtures", layer = "existing" }                                             # which?
-    api      = { sign_in = { domain_prefix = "my-aws-photos", callback_urls = ["https://www.example.com/"] } } # AWS's own word
+    archives = { folder = "./tests/fixtures", layer = "existing" } # which?
   }
 
-  expect_failures = [var.archives, var.api]
+  expect_failures = [var.archives]
 }
 
 run "bad_values_sixteenth" {
@@ -526,10 +520,9 @@ run "bad_values_sixteenth" {
 
   variables {
     archives = { folder = "./tests/fixtures", layer = "existing", layer_arn = "arn:aws:lambda:eu-central-1:123456789012:layer:imaging" } # which version?
-    api      = { sign_in = { access_token_minutes = 61, callback_urls = ["https://www.example.com/"] } }                                 # cannot be called back
   }
 
-  expect_failures = [var.archives, var.api]
+  expect_failures = [var.archives]
 }
 
 run "bad_values_seventeenth" {
@@ -620,8 +613,69 @@ run "bad_values_twenty_fifth" {
   command = plan
 
   variables {
-    source_keys = { exclude = ["*.xmp", "*/Users/????????-*"] } # those of a user pool, whatever their case
+    source_keys = { exclude = ["*.xmp", "Users/????????-*"] } # those of a user pool, whatever their case
     api         = { sign_in = { callback_urls = ["https://www.example.com/"] } }
+  }
+
+  expect_failures = [var.api]
+}
+
+run "bad_values_twenty_sixth" {
+  command = plan
+
+  variables {
+    archives = { mode = "s3", s3 = { bucket = "b", thumbnailer = { key = "t" } } } # without a layer
+  }
+
+  expect_failures = [var.archives]
+}
+
+run "bad_values_twenty_seventh" {
+  command = plan
+
+  variables {
+    archives = { mode = "s3", s3 = { bucket = "b", thumbnailer = { key = "t" }, layer = { key = "l" } } } # without the API's
+    api      = { sign_in = { callback_urls = ["https://www.example.com/"] } }
+  }
+
+  expect_failures = [var.archives]
+}
+
+run "bad_values_twenty_eighth" {
+  command = plan
+
+  variables {
+    api = { sign_in = { callback_urls = ["http://www.example.com/"] } } # anybody could read the code
+  }
+
+  expect_failures = [var.api]
+}
+
+run "bad_values_twenty_ninth" {
+  command = plan
+
+  variables {
+    api = { sign_in = { scopes = { read = "images.read" }, callback_urls = ["https://www.example.com/"] } } # of our own pool
+  }
+
+  expect_failures = [var.api]
+}
+
+run "bad_values_thirtieth" {
+  command = plan
+
+  variables {
+    api = { sign_in = { domain_prefix = "my-aws-photos", callback_urls = ["https://www.example.com/"] } } # AWS's own word
+  }
+
+  expect_failures = [var.api]
+}
+
+run "bad_values_thirty_first" {
+  command = plan
+
+  variables {
+    api = { sign_in = { access_token_minutes = 61, callback_urls = ["https://www.example.com/"] } } # cannot be called back
   }
 
   expect_failures = [var.api]
