@@ -35,11 +35,13 @@ locals {
     }
   }
 
+  thumbnails_key_arns = concat([coalesce(var.thumbnails_bucket.kms_key_arn, module.encryption.key_arn)], module.encryption.kept_key_arns, var.encryption.former_key_arns)
+
   # For identities: everything that they need.
   access_policies = {
     for whose, key_arns in {
       uploaders = [coalesce(var.uploads_bucket.kms_key_arn, module.encryption.key_arn)]
-      readers   = concat([coalesce(var.thumbnails_bucket.kms_key_arn, module.encryption.key_arn)], module.encryption.kept_key_arns, var.encryption.former_key_arns)
+      readers   = local.thumbnails_key_arns
       } : whose => jsonencode({
         Version   = "2012-10-17"
         Statement = [local.bucket_permissions[whose], merge(local.key_permissions[whose], { Resource = key_arns })]

@@ -67,6 +67,11 @@ locals {
     backfill = var.backfill.pollers == null ? local.maximum_concurrency["backfill"] : 10 * var.backfill.pollers.maximum
   }
 
+  # A distribution is public, and users' images are not. Not by its paths, of which %2F is a letter to CloudFront and a slash
+  # to S3: what S3 was asked for in the end, its own policy compares.
+  # https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/DownloadDistValuesCacheBehavior.html#DownloadDistValuesPathPattern
+  withheld_keys = var.api == null ? null : "*/${local.users_prefix}*"
+
   distribution_arns = concat(var.distribution_arns, [for cdn in module.cdn : cdn.arn])
 
   alarm_names = {

@@ -9,7 +9,7 @@ module "encryption" {
   existing_key_arn     = var.kms_key_arn
   sender               = local.sender
   existing_log_key_arn = var.log_kms_key_arn
-  log_group_arns       = concat(values(local.log_group_arns), local.archive_log_group_arns)
+  log_group_arns       = concat(values(local.log_group_arns), local.archive_log_group_arns, local.access_log_group_arns)
   further_statements   = local.access_statements["kms_key"]
   distribution_arns    = local.distribution_arns
   event_bus_arn        = local.bus_mode == "create" ? local.event_bus_arn : null
@@ -39,6 +39,7 @@ module "ingest" {
   tags                = var.tags
 
   further_statements  = local.access_statements["uploads_bucket"]
+  cors                = local.uploads_cors
   transition          = var.uploads_transition
   propagate_deletions = var.propagate_deletions
 
@@ -146,6 +147,7 @@ module "thumbnails_bucket" {
   name                   = local.thumbnails_bucket_name
   partition              = local.aws.partition
   distribution_arns      = local.distribution_arns
+  withheld_keys          = local.withheld_keys
   further_statements     = local.access_statements["thumbnails_bucket"]
   cors                   = var.cors
   kms_key_arn            = module.encryption.key_arn
@@ -249,6 +251,18 @@ module "observability" {
       what             = publisher.what
     }
   }
+  api = one([
+    for api in module.api : {
+      id              = api.api_id
+      stage           = api.stage
+      routes          = api.routes
+      function_name   = api.function.name
+      log_group_name  = api.function.log_group_name
+      access_logs     = api.access_log_group_name
+      asks_table_name = api.asks_table_name
+      throttle        = var.api.throttle.requests_a_second
+    }
+  ])
   changes        = one([for stream in local.change_stream[*] : { stream_name = stream.name, archive = local.archive }])
   topics         = module.alerting.topics
   thresholds     = var.alarm_thresholds

@@ -35,6 +35,7 @@ locals {
       reconciler  = { full = "${var.name}-reconciler", most = 64 }
       publisher   = { full = "${var.name}-publisher", most = 64 }
 
+      api              = { full = "${var.name}-api", most = 64 } # an API itself may have 128
       change_publisher = { full = "${var.name}-publisher-changes", most = 64 }
       schedule_role    = { full = "${var.name}-reconciler-schedule", most = 64 }
 
@@ -44,6 +45,8 @@ locals {
       # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_CreateLogGroup.html
       thumbnailer_logs = { full = "/aws/lambda/${var.name}-thumbnailer", most = 512 }
       reconciler_logs  = { full = "/aws/lambda/${var.name}-reconciler", most = 512 }
+      api_logs         = { full = "/aws/lambda/${var.name}-api", most = 512 }
+      access_logs      = { full = "/aws/vendedlogs/apis/${var.name}", most = 512 }
       publisher_logs   = { full = "/aws/lambda/${var.name}-publisher", most = 512 }
 
       change_publisher_logs = { full = "/aws/lambda/${var.name}-publisher-changes", most = 512 }
@@ -68,6 +71,7 @@ locals {
 
       # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
       catalog_table = { full = "${var.name}-catalog", most = 255 }
+      asks_table    = { full = "${var.name}-asks", most = 255 }
       digests_table = { full = "${var.name}-digests", most = 255 }
 
       # https://docs.aws.amazon.com/sns/latest/api/API_CreateTopic.html
@@ -78,6 +82,15 @@ locals {
       # https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html
       tools_parameter  = { full = "/thumbnail-pipeline/${var.name}", most = 1011 }
       cursor_parameter = { full = "/thumbnail-pipeline/${var.name}/reconcile", most = 1011 }
+
+      # https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_CreateUserPool.html
+      # https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_CreateUserPoolClient.html
+      user_pool      = { full = var.name, most = 128 }
+      sign_in_client = { full = "${var.name}-page", most = 128 }
+
+      # Taken by everybody in the region, hence the account.
+      # https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_CreateUserPoolDomain.html
+      sign_in_domain = { full = "${var.name}-${local.aws.account_id}", most = 63 }
 
       # https://docs.aws.amazon.com/xray/latest/api/API_CreateGroup.html
       xray_group = { full = var.name, most = 32 }

@@ -108,6 +108,21 @@ output "archive" {
   value       = local.archive
 }
 
+output "api" {
+  description = "The front door: its url, what a name of your own has to point to (domain), its function_name and log_group_name, the log group of requests (access_log_group_name), the table of what was asked for (asks_table_name); the issuer of the tokens that it takes and the names of their scopes; and of a user pool the user_pool_id, the client_id, and where people sign in (sign_in_url). Null where there is none."
+  value       = local.api_output
+}
+
+output "users_prefix" {
+  description = "What the keys of users' images begin with, which nothing but the API should write below. Null where there is no API."
+  value       = var.api == null ? null : local.users_prefix
+}
+
+output "owner_cors" {
+  description = "What the owner of an uploads bucket that was there before has to add to its CORS configuration, by uploads_bucket and as aws s3api put-bucket-cors takes it, so that browsers may put images there. Empty where api has no cors, or the bucket is the deployment's own."
+  value       = local.owner_cors
+}
+
 output "topic_arns" {
   description = "ARNs of the topics by tier: failures, warning and critical."
   value       = { for tier, topic in module.alerting.topics : tier => topic.arn }

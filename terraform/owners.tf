@@ -41,7 +41,7 @@ locals {
           Principal = { AWS = local.account_arn }
           Action    = ["s3:ListBucket", "s3:ListBucketVersions"]
           Resource  = local.uploads_bucket_arn
-          Condition = { ArnEquals = { "aws:PrincipalArn" = [for function, arn in local.role_arns : arn if !contains(keys(local.publishers), function)] } }
+          Condition = { ArnEquals = { "aws:PrincipalArn" = [for function, arn in local.role_arns : arn if contains(["thumbnailer", "reconciler"], function)] } }
         },
       ],
       # Whoever applies the module writes the bucket's notifications.
@@ -53,6 +53,7 @@ locals {
         Action    = ["s3:GetBucketNotification", "s3:PutBucketNotification"]
         Resource  = local.uploads_bucket_arn
       }],
+      [for statement in local.api_statements["uploads_bucket"] : statement if var.api != null],
       [for statement in local.access_statements["uploads_bucket"] : jsondecode(statement)],
     )
   })
@@ -69,7 +70,7 @@ locals {
         ArnEquals    = { "aws:PrincipalArn" = local.role_arns["thumbnailer"] }
         StringEquals = local.through_s3
       }
-    }], local.key_access["uploaders"])
+    }], [for statement in local.api_statements["uploads_kms_key"] : statement if var.api != null], local.key_access["uploaders"])
   })
 
   # In this account, the function's own policy does: it is a bus of another one that has to let it in.
@@ -85,6 +86,44 @@ locals {
       Condition = { ArnEquals = { "aws:PrincipalArn" = local.role_arns["publisher"] } }
     }]
   })
+
+  # What the API does in an uploads bucket that its users share with others, and with its key.
+  api_statements = {
+    uploads_bucket = [
+      {
+        Sid       = "ApiSignsAndDeletes"
+        Effect    = "Allow"
+        Principal = { AWS = local.account_arn }
+        Action    = ["s3:DeleteObject", "s3:PutObject"]
+        Resource  = "${local.uploads_bucket_arn}/${local.users_prefix}*"
+        Condition = { ArnEquals = { "aws:PrincipalArn" = try(local.role_arns["api"], null) } }
+      },
+      {
+        Sid       = "ApiLists"
+        Effect    = "Allow"
+        Principal = { AWS = local.account_arn }
+        Action    = ["s3:ListBucket"]
+        Resource  = local.uploads_bucket_arn
+        Condition = {
+          ArnEquals  = { "aws:PrincipalArn" = try(local.role_arns["api"], null) }
+          StringLike = { "s3:prefix" = "${local.users_prefix}*" }
+        }
+      },
+    ]
+    uploads_kms_key = [
+      {
+        Sid       = "ApiEncryptsUploads"
+        Effect    = "Allow"
+        Principal = { AWS = local.account_arn }
+        Action    = ["kms:GenerateDataKey"]
+        Resource  = "*"
+        Condition = {
+          ArnEquals    = { "aws:PrincipalArn" = try(local.role_arns["api"], null) }
+          StringEquals = local.through_s3
+        }
+      },
+    ]
+  }
 
   # As modules/bucket has it of a bucket that is made here.
   thumbnails_bucket_arn = "arn:${local.aws.partition}:s3:::${local.thumbnails_bucket_name}"

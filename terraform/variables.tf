@@ -12,7 +12,7 @@ variable "name" {
 }
 
 variable "archives" {
-  description = "The zip files that `make package` builds for runtime and architecture. With mode folder, folder holds thumbnailer.zip, reconciler.zip, publisher.zip and layer.zip. With mode s3, they are objects of a bucket in the deployment's region: the key of each, its version, and its SHA-256 in base64, by either of which a plan sees that it is another. With layer existing, layer_arn is a version of a layer that is there already, and none is made."
+  description = "The zip files that `make package` builds for runtime and architecture. With mode folder, folder holds thumbnailer.zip, reconciler.zip, publisher.zip, api.zip and layer.zip. With mode s3, they are objects of a bucket in the deployment's region: the key of each, its version, and its SHA-256 in base64, by either of which a plan sees that it is another. With layer existing, layer_arn is a version of a layer that is there already, and none is made."
   type = object({
     mode   = optional(string, "folder")
     folder = optional(string)
@@ -21,6 +21,7 @@ variable "archives" {
       thumbnailer = object({ key = string, version = optional(string), sha256 = optional(string) })
       reconciler  = optional(object({ key = string, version = optional(string), sha256 = optional(string) }))
       publisher   = optional(object({ key = string, version = optional(string), sha256 = optional(string) }))
+      api         = optional(object({ key = string, version = optional(string), sha256 = optional(string) }))
       layer       = optional(object({ key = string, version = optional(string), sha256 = optional(string) }))
     }))
     layer     = optional(string, "create")
@@ -51,9 +52,9 @@ variable "archives" {
   validation {
     condition = var.archives.s3 == null ? true : (
       (var.archives.layer == "existing" || var.archives.s3.layer != null) && (var.reconcile == null || var.archives.s3.reconciler != null) &&
-      ((var.events == null && var.changes == null) || var.archives.s3.publisher != null)
+      ((var.events == null && var.changes == null) || var.archives.s3.publisher != null) && (var.api == null || var.archives.s3.api != null)
     )
-    error_message = "archives.s3 must name the layer's object, unless the layer is there already, with reconcile the reconciler's, and with events or changes the publisher's."
+    error_message = "archives.s3 must name the layer's object, unless the layer is there already, with reconcile the reconciler's, with events or changes the publisher's, and with api the API's."
   }
 }
 
@@ -827,6 +828,160 @@ variable "changes" {
   }
 }
 
+variable "api" {
+  description = "The front door: an HTTP API by which users upload images, see what became of them and fetch their thumbnails, without credentials of AWS. sign_in says whose tokens it takes: those of a Cognito user pool that is made (mode create), those of one that was there before (existing, user_pool_id), to either of which a client for the pages at callback_urls and a resource server are added, or those of any issuer of OpenID Connect (oidc, issuer and audience). Each route wants a scope: the deployment's name, a slash, and upload, read or delete, or what scopes says. limits are a user's, and what an upload may be; throttle is everybody's together; url_minutes is how long an address is valid to which an image may be put. With null, there is none of it."
+  type = object({
+    sign_in = object({
+      mode                  = optional(string, "create")
+      user_pool_id          = optional(string)
+      issuer                = optional(string)
+      audience              = optional(set(string), [])
+      scopes                = optional(map(string), {})
+      callback_urls         = optional(set(string), [])
+      logout_urls           = optional(set(string), [])
+      domain_prefix         = optional(string)
+      self_sign_up          = optional(bool, false)
+      access_token_minutes  = optional(number, 15)
+      refresh_token_minutes = optional(number, 1440)
+    })
+    limits = optional(object({
+      bytes         = optional(number, 33554432) # 32 MiB
+      types         = optional(set(string), ["image/avif", "image/gif", "image/jpeg", "image/png", "image/tiff", "image/webp"])
+      asks_a_minute = optional(number, 60)
+      bytes_a_day   = optional(number, 2147483648) # 2 GiB
+    }), {})
+    throttle = optional(object({
+      requests_a_second = optional(number, 50)
+      burst             = optional(number, 100)
+    }), {})
+    reserved_concurrency = optional(number)
+    url_minutes          = optional(number, 10)
+    cors = optional(object({
+      origins         = set(string)
+      max_age_seconds = optional(number, 3600)
+    }))
+    domain = optional(object({
+      name            = string
+      certificate_arn = string
+    }))
+  })
+  default = null
+
+  validation {
+    condition = var.api == null ? true : (
+      contains(["create", "existing", "oidc"], var.api.sign_in.mode) && (var.api.sign_in.mode == "existing") == (var.api.sign_in.user_pool_id != null) &&
+      (var.api.sign_in.mode == "oidc") == (var.api.sign_in.issuer != null) && (var.api.sign_in.mode == "oidc") == (length(var.api.sign_in.audience) > 0)
+    )
+    error_message = "api.sign_in.mode must be create, or existing with user_pool_id, or oidc with issuer and audience: they say whose tokens are meant. Without an audience, a token for any other application would do."
+  }
+
+  validation {
+    # The client is made in the deployment's region, and so is all of a pool. Of an issuer, the gateway reads the keys from
+    # below its address, and compares the address with the token's letter by letter.
+    # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-jwt-authorizer.html
+    condition = var.api == null ? true : (
+      (var.api.sign_in.user_pool_id == null ? true : try(regex("^([a-z0-9-]+)_[0-9A-Za-z]+$", var.api.sign_in.user_pool_id)[0] == data.aws_region.current.id, false)) &&
+      (var.api.sign_in.issuer == null ? true : can(regex("^https://[^?#\\s]+$", var.api.sign_in.issuer)))
+    )
+    error_message = "api.sign_in.user_pool_id must be that of a pool in the deployment's own region, such as eu-central-1_AbCdEfGhI, and api.sign_in.issuer an https address, written as the tokens' iss."
+  }
+
+  validation {
+    # https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-app-idp-settings.html
+    condition = var.api == null ? true : (
+      (var.api.sign_in.mode == "oidc") == (length(var.api.sign_in.callback_urls) == 0) &&
+      alltrue([for url in setunion(var.api.sign_in.callback_urls, var.api.sign_in.logout_urls) : can(regex("^(https://[^#\\s]+|http://localhost(:[0-9]+)?(/[^#\\s]*)?)$", url))])
+    )
+    error_message = "api.sign_in.callback_urls must name the pages that people come back to when they have signed in to the user pool, and none with the mode oidc; they and logout_urls must be https, or http://localhost."
+  }
+
+  validation {
+    condition     = var.api == null ? true : length(setsubtract(keys(var.api.sign_in.scopes), ["upload", "read", "delete"])) == 0 && (length(var.api.sign_in.scopes) == 0 || var.api.sign_in.mode == "oidc")
+    error_message = "api.sign_in.scopes may name the scopes for upload, read and delete with the mode oidc: those of a user pool are called after the deployment."
+  }
+
+  validation {
+    # https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-assign-domain-prefix.html
+    condition = try(var.api.sign_in.mode, "") != "create" ? true : (
+      can(regex("^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", coalesce(var.api.sign_in.domain_prefix, var.name))) &&
+      !can(regex("aws|amazon|cognito", coalesce(var.api.sign_in.domain_prefix, var.name)))
+    )
+    error_message = "api.sign_in.domain_prefix must be at most 63 lower-case letters, digits and hyphens, without aws, amazon or cognito in it, which AWS keeps for itself. Where the deployment's name has one of these in it, it has to be given."
+  }
+
+  validation {
+    # Signing out does not end an access token; it is good for as long as it lasts.
+    # https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-access-token.html
+    # https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-refresh-token.html
+    condition = var.api == null ? true : (
+      var.api.sign_in.access_token_minutes >= 5 && var.api.sign_in.access_token_minutes <= 60 && floor(var.api.sign_in.access_token_minutes) == var.api.sign_in.access_token_minutes &&
+      var.api.sign_in.refresh_token_minutes >= 60 && var.api.sign_in.refresh_token_minutes <= 5256000 && floor(var.api.sign_in.refresh_token_minutes) == var.api.sign_in.refresh_token_minutes &&
+      var.api.url_minutes >= 1 && var.api.url_minutes <= 60 && floor(var.api.url_minutes) == var.api.url_minutes
+    )
+    error_message = "api.sign_in.access_token_minutes must be a whole number from 5 to 60, since nobody can call an access token back, refresh_token_minutes one from 60 to 5256000, which are ten years, and api.url_minutes one from 1 to 60, since whoever has an address may use it until then."
+  }
+
+  validation {
+    condition = var.api == null ? true : var.api.throttle.requests_a_second >= 1 && alltrue([
+      for number in concat(
+        [var.api.limits.bytes, var.api.limits.asks_a_minute, var.api.limits.bytes_a_day],
+        [var.api.throttle.burst, coalesce(var.api.reserved_concurrency, 1)],
+      ) : number >= 1 && floor(number) == number
+    ])
+    error_message = "api.limits, api.throttle and api.reserved_concurrency must be numbers from 1, and whole ones but for requests_a_second: with 0, nothing gets through."
+  }
+
+  validation {
+    # What is larger than limits.bytes would be uploaded in vain; and one PUT carries at most 5 GB.
+    # https://docs.aws.amazon.com/AmazonS3/latest/userguide/upload-objects.html
+    condition     = var.api == null ? true : var.api.limits.bytes <= min(var.limits.bytes, 5368709120) && var.api.limits.bytes <= var.api.limits.bytes_a_day
+    error_message = "api.limits.bytes must not be more than limits.bytes, beyond which no image is rendered, nor than api.limits.bytes_a_day."
+  }
+
+  validation {
+    condition     = var.api == null ? true : length(var.api.limits.types) > 0 && alltrue([for type in var.api.limits.types : can(regex("^image/[a-z0-9.+-]+$", type)) && type != "image/svg+xml"])
+    error_message = "api.limits.types must be types of images such as image/jpeg, and not image/svg+xml: an SVG is a page with scripts."
+  }
+
+  validation {
+    condition = try(var.api.cors, null) == null ? true : (
+      length(var.api.cors.origins) > 0 && alltrue([for origin in var.api.cors.origins : can(regex("^(https://[^/*\\s]+|http://localhost(:[0-9]+)?)$", origin))]) &&
+      var.api.cors.max_age_seconds >= 0 && floor(var.api.cors.max_age_seconds) == var.api.cors.max_age_seconds
+    )
+    error_message = "api.cors.origins must be origins such as https://www.example.com or http://localhost:3000, without a path and without *, since their scripts speak for whoever signed in; max_age_seconds must be a whole number from 0."
+  }
+
+  validation {
+    # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-custom-domain-names.html
+    condition = try(var.api.domain, null) == null ? true : (
+      can(regex("^[a-z0-9.-]+\\.[a-z]+$", var.api.domain.name)) &&
+      can(regex("^arn:[a-z-]+:acm:[a-z0-9-]+:[0-9]{12}:certificate/[0-9a-f-]+$", var.api.domain.certificate_arn)) && try(split(":", var.api.domain.certificate_arn)[3] == data.aws_region.current.id, false)
+    )
+    error_message = "api.domain must have a name such as images.example.com, and the certificate_arn of ACM's certificate for it in the deployment's own region."
+  }
+
+  validation {
+    # What the thumbnails bucket's policy says of users' images is what keeps public distributions from serving them.
+    condition     = var.api == null || var.thumbnails_bucket.mode == "create" || (var.cdn == null && length(var.distribution_arns) == 0)
+    error_message = "api must not be used with cdn or distribution_arns in front of a thumbnails bucket that was there before: they are public, and only the policy of a bucket that is made here is sure to keep users' images from them."
+  }
+
+  validation {
+    # Else users' images would lie beside what the prefix is for, under names that begin like it.
+    condition     = var.api == null || length(var.source_prefix) == 0 || endswith(var.source_prefix, "/")
+    error_message = "With api, source_prefix must be empty or end in a slash: users' images lie below it, in users/."
+  }
+
+  validation {
+    # Else users' images would be passed over, and be PENDING for ever.
+    condition = var.api == null || (
+      (length(var.source_keys.include) == 0 || alltrue([for globs in local.globs_of_users["include"] : length(globs) > 0])) &&
+      alltrue([for globs in local.globs_of_users["exclude"] : length(globs) == 0])
+    )
+    error_message = "With api, source_keys must let through what users upload, the keys of which end in an id and have no extension: add ${local.users_prefix}* to include where there is one, and exclude nothing below it."
+  }
+}
+
 variable "alert_subscriptions" {
   description = "Who hears of failures and alarms, by a name of your choice. E-mail waits for a human to confirm it, and is no alarm until then."
   type = map(object({
@@ -1074,6 +1229,7 @@ variable "function_environment" {
       "WRITES_AT_ONCE", "DIGESTS_TABLE", "DIGEST_WINDOW_SECONDS", "RUNBOOK_URL", "DEBUG_SAMPLE_RATE",
       "CURSOR_PARAMETER", "METRICS_FUNCTION", "PROPAGATE_DELETIONS", "CACHE_CONTROL", "RETRY_DENIED_SECONDS",
       "MAX_RECEIVE_COUNT", "KEY_IDS", "DESTINATION", "DEPLOYMENT", "EVENT_BUS_NAME", "STREAM_ARN",
+      "UPLOADS_BUCKET", "ASKS_TABLE", "LIMITS", "OWN_ISSUER",
     ])) == 0
     error_message = "function_environment must not set what the module sets itself: use the input for it."
   }
@@ -1287,7 +1443,7 @@ variable "permissions_boundary_arn" {
 }
 
 variable "vpc" {
-  description = "Subnets and security groups that the functions work in. From there they have to reach S3, DynamoDB, SQS, SNS and X-Ray, with reconcile Systems Manager, with events EventBridge and with changes Kinesis, through endpoints or a NAT gateway. With null, they are in no VPC."
+  description = "Subnets and security groups that the functions work in. From there they have to reach S3, DynamoDB, SQS, SNS and X-Ray, with reconcile Systems Manager, with events EventBridge and with changes Kinesis, through endpoints or a NAT gateway; the API needs S3 and DynamoDB alone. With null, they are in no VPC."
   type = object({
     subnet_ids         = set(string)
     security_group_ids = set(string)

@@ -23,6 +23,7 @@ SLOW: Final = (
     "tests/renderer/test_kinds.py",
     "tests/renderer/test_memory.py",
     "tests/renderer/test_pixels.py",
+    "tests/unit/test_api_examples.py",
     "tests/unit/test_bulk_transfer.py",
     "tests/unit/test_bundle.py",
     "tests/unit/test_demo_samples.py",

@@ -38,6 +38,7 @@ _UNITS = {
     "SourceBytes": "Bytes",
     "ThumbnailBytes": "Bytes",
     "RenderTime": "Milliseconds",
+    "RequestTime": "Milliseconds",
     "Age": "Milliseconds",
     "EventDelay": "Milliseconds",
     "MemoryUsed": "Megabytes",
@@ -243,9 +244,9 @@ class Metrics:
             _write(_embedded({**function, "Reason": reason}, {"Failed": number}))
 
 
-def publish(function: str, values: Mapping[str, float]) -> None:
+def publish(function: str, values: Mapping[str, float], **dimensions: str) -> None:
     """Write metrics of the function with this name, each a single value."""
-    _write(_embedded({"Function": function}, dict(values)))
+    _write(_embedded({"Function": function, **dimensions}, dict(values)))
 
 
 def _embedded(dimensions: dict[str, str], values: dict[str, Any]) -> dict[str, Any]:

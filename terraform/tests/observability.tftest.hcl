@@ -337,6 +337,74 @@ run "publishers" {
   }
 }
 
+run "front_door" {
+  module {
+    source = "./modules/observability"
+  }
+
+  variables {
+    api = {
+      id              = "a1b2c3d4e5"
+      stage           = "$default"
+      routes          = ["GET /v1/images", "POST /v1/images"]
+      function_name   = "thumbs-api"
+      log_group_name  = "/aws/lambda/thumbs-api"
+      access_logs     = "/aws/vendedlogs/apis/thumbs"
+      asks_table_name = "thumbs-asks"
+      throttle        = 50
+    }
+  }
+
+  assert {
+    condition = {
+      for name, alarm in output.alarms : name => alarm.tier if startswith(name, "thumbs-api-")
+      } == {
+      thumbs-api-errors    = "warning"
+      thumbs-api-failing   = "warning"
+      thumbs-api-slow      = "warning"
+      thumbs-api-throttles = "warning"
+    }
+    error_message = "What goes wrong at the front door must be warnings: what is uploaded already is rendered all the same."
+  }
+
+  assert {
+    condition = {
+      for short_name, alarm in aws_cloudwatch_metric_alarm.this : short_name => join(", ", concat(
+        [
+          for query in alarm.metric_query :
+          "${query.id} = ${query.metric[0].stat} of ${query.metric[0].namespace} ${query.metric[0].metric_name} by ${join(",", values(query.metric[0].dimensions))}" if length(query.metric) > 0
+        ],
+        [
+          one([for query in alarm.metric_query : query.expression if query.return_data == true]),
+          "at ${alarm.threshold}, ${alarm.datapoints_to_alarm} of ${alarm.evaluation_periods}, ${join(" ", distinct([for query in alarm.metric_query : query.metric[0].period if length(query.metric) > 0]))} s, ${alarm.treat_missing_data}",
+        ],
+      )) if startswith(short_name, "api-")
+      } == {
+      api-errors    = "errors = Sum of AWS/ApiGateway 5xx by a1b2c3d4e5,$default, requests = Sum of AWS/ApiGateway Count by a1b2c3d4e5,$default, IF(FILL(errors, 0) >= 3, 100 * errors / requests, 0), at ${var.thresholds.error_percent}, 2 of 3, 300 s, notBreaching"
+      api-failing   = "crashed = Sum of AWS/Lambda Errors by thumbs-api, FILL(crashed, 0), at 1, 2 of 3, 300 s, notBreaching"
+      api-slow      = "late = p95 of ThumbnailPipeline RequestTime by thumbs-api,POST /v1/images, late, at 3000, 3 of 3, 300 s, notBreaching"
+      api-throttles = "refused = Sum of AWS/Lambda Throttles by thumbs-api, requests = Sum of AWS/ApiGateway Count by a1b2c3d4e5,$default, FILL(refused, 0) + IF(FILL(requests, 0) >= 3000, 1, 0), at 1, 3 of 5, 60 s, notBreaching"
+    }
+    error_message = "An alarm must go off for 5xx, crashes, people who are turned away, and slow asks."
+  }
+
+  # As docs/cost.md reckons: API_ALARM_METRICS.
+  assert {
+    condition     = sum([for name, alarm in aws_cloudwatch_metric_alarm.this : length([for query in alarm.metric_query : query if length(query.metric) > 0]) if startswith(name, "api-")]) == 6
+    error_message = "Every metric of an alarm is paid for."
+  }
+
+  assert {
+    condition     = alltrue([for name, alarm in aws_cloudwatch_metric_alarm.this : length(alarm.alarm_description) <= 1024 if startswith(name, "api-")])
+    error_message = "CloudWatch takes no longer descriptions."
+  }
+
+  assert {
+    condition     = length(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets) == 26
+    error_message = "The dashboard must have a row for it."
+  }
+}
+
 run "change_stream" {
   module {
     source = "./modules/observability"

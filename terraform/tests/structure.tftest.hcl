@@ -68,6 +68,14 @@ mock_provider "aws" {
   }
 
   override_resource {
+    target = module.api["on"].module.function.aws_lambda_function.this
+    values = {
+      arn        = "arn:aws:lambda:eu-central-1:123456789012:function:thumbs-api"
+      invoke_arn = "arn:aws:apigateway:eu-central-1:lambda:path/2015-03-31/functions/arn:aws:lambda:eu-central-1:123456789012:function:thumbs-api/invocations"
+    }
+  }
+
+  override_resource {
     target = module.changes["on"].module.bucket["on"].aws_s3_bucket.this
     values = { id = "thumbs-archive-123456789012-eu-central-1", arn = "arn:aws:s3:::thumbs-archive-123456789012-eu-central-1" }
   }
@@ -97,6 +105,7 @@ run "everything" {
     reconcile           = { schedule = "rate(1 day)" }
     events              = {}
     changes             = { archive = {} }
+    api                 = { sign_in = { callback_urls = ["https://www.example.com/"] }, cors = { origins = ["https://www.example.com"] } }
     distribution_arns   = ["arn:aws:cloudfront::123456789012:distribution/E1"]
     alert_subscriptions = {
       ops  = { protocol = "email", endpoint = "ops@example.com" }
@@ -126,5 +135,6 @@ run "what_was_there_before" {
     changes                  = { stream = { mode = "existing", arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/theirs" }, archive = {} }
     alert_topics             = { critical = { arn = "arn:aws:sns:eu-central-1:123456789012:pages" } }
     chat_channels            = { slack = { ops = { workspace_id = "T07EA123LEP", channel_id = "C07EZ1ABC23" } } }
+    api                      = { sign_in = { mode = "existing", user_pool_id = "eu-central-1_Theirs", callback_urls = ["https://www.example.com/"] } }
   }
 }

@@ -2,7 +2,8 @@
 #
 # A run holds one bad value for each of several variables, and fails unless every one of them is refused; of the values
 # of one variable, each breaks one rule. A rule that looks at other inputs is not asked while one of those is refused: so
-# bad buckets and distributions stand in the first runs, and what looks at them in the others.
+# bad buckets and distributions stand in the first runs, and what looks at them in the others. Of the front door, which looks
+# at most, all but a few stand alone.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -289,7 +290,6 @@ run "bad_values_fifth" {
     alert_subscriptions = { pager = { protocol = "https", endpoint = "http://events.example.com" } }            # not what it says
     alarm_thresholds    = { error_percent = 101 }                                                               # more than all
     tracing             = { sampling = { service_name = "", rate = 0.5 } }                                      # of nobody
-    archives            = { mode = "s3", s3 = { bucket = "b", thumbnailer = { key = "t" } } }                   # without a layer
     encryption          = { made_key = "keep" }                                                                 # it is in use
   }
 
@@ -305,7 +305,6 @@ run "bad_values_fifth" {
     var.alert_subscriptions,
     var.alarm_thresholds,
     var.tracing,
-    var.archives,
     var.encryption,
   ]
 }
@@ -422,6 +421,7 @@ run "bad_values_tenth" {
     alert_subscriptions = { ops = { protocol = "email", endpoint = "ops@example.com", raw_message_delivery = true } } # only queues and web servers
     uploads_bucket      = { mode = "eventbridge", name = "their-uploads", owner = "other" }                           # whose?
     changes             = { attempts = 0 }                                                                            # never tried
+    api                 = { sign_in = { mode = "existing", callback_urls = ["https://www.example.com/"] } }           # which one?
   }
 
   expect_failures = [
@@ -430,6 +430,7 @@ run "bad_values_tenth" {
     var.alert_subscriptions,
     var.uploads_bucket,
     var.changes,
+    var.api,
   ]
 }
 
@@ -437,10 +438,11 @@ run "bad_values_eleventh" {
   command = plan
 
   variables {
-    renditions          = [{ name = "a", width = 1, height = 1, crop = "left" }]                                    # no such crop
-    cors                = { origins = ["*"], max_age_seconds = 0.5 }                                                # half a second
-    alert_subscriptions = { for name in ["a", "b"] : name => { protocol = "email", endpoint = "ops@example.com" } } # twice the same
-    changes             = { record_age_hours = 19 }                                                                 # forgotten before it is parked
+    renditions          = [{ name = "a", width = 1, height = 1, crop = "left" }]                                                                  # no such crop
+    cors                = { origins = ["*"], max_age_seconds = 0.5 }                                                                              # half a second
+    alert_subscriptions = { for name in ["a", "b"] : name => { protocol = "email", endpoint = "ops@example.com" } }                               # twice the same
+    changes             = { record_age_hours = 19 }                                                                                               # forgotten before it is parked
+    api                 = { sign_in = { mode = "existing", user_pool_id = "us-east-1_AbCdEfGhI", callback_urls = ["https://www.example.com/"] } } # another region
   }
 
   expect_failures = [
@@ -448,6 +450,7 @@ run "bad_values_eleventh" {
     var.cors,
     var.alert_subscriptions,
     var.changes,
+    var.api,
   ]
 }
 
@@ -522,6 +525,162 @@ run "bad_values_sixteenth" {
   expect_failures = [var.archives]
 }
 
+run "bad_values_seventeenth" {
+  command = plan
+
+  variables {
+    api = { sign_in = { callback_urls = ["https://www.example.com/"] }, throttle = { requests_a_second = 0 } } # nothing gets through
+  }
+
+  expect_failures = [var.api]
+}
+
+run "bad_values_eighteenth" {
+  command = plan
+
+  variables {
+    api = { sign_in = { callback_urls = ["https://www.example.com/"] }, limits = { bytes = 67108865 } } # would be uploaded in vain
+  }
+
+  expect_failures = [var.api]
+}
+
+run "bad_values_nineteenth" {
+  command = plan
+
+  variables {
+    api = { sign_in = { callback_urls = ["https://www.example.com/"] }, limits = { types = ["image/svg+xml"] } } # a page with scripts
+  }
+
+  expect_failures = [var.api]
+}
+
+run "bad_values_twentieth" {
+  command = plan
+
+  variables {
+    api = { sign_in = { callback_urls = ["https://www.example.com/"] }, cors = { origins = ["*"] } } # anybody's page
+  }
+
+  expect_failures = [var.api]
+}
+
+run "bad_values_twenty_first" {
+  command = plan
+
+  variables {
+    api = { sign_in = { callback_urls = ["https://www.example.com/"] }, domain = { name = "images.example.com", certificate_arn = "arn:aws:acm:us-east-1:123456789012:certificate/1-a" } } # another region
+  }
+
+  expect_failures = [var.api]
+}
+
+run "bad_values_twenty_second" {
+  command = plan
+
+  variables {
+    thumbnails_bucket = { mode = "existing", name = "served" }
+    cdn               = {}
+    api               = { sign_in = { callback_urls = ["https://www.example.com/"] } } # the distribution would serve users' images
+  }
+
+  expect_failures = [var.api]
+}
+
+run "bad_values_twenty_third" {
+  command = plan
+
+  variables {
+    source_prefix = "photos"
+    api           = { sign_in = { callback_urls = ["https://www.example.com/"] } } # beside photosusers/
+  }
+
+  expect_failures = [var.api]
+}
+
+run "bad_values_twenty_fourth" {
+  command = plan
+
+  variables {
+    source_keys = { include = ["*.jpg", "photos/*"] } # no id ends so
+    api         = { sign_in = { callback_urls = ["https://www.example.com/"] } }
+  }
+
+  expect_failures = [var.api]
+}
+
+run "bad_values_twenty_fifth" {
+  command = plan
+
+  variables {
+    source_keys = { exclude = ["*.xmp", "Users/????????-*"] } # those of a user pool, whatever their case
+    api         = { sign_in = { callback_urls = ["https://www.example.com/"] } }
+  }
+
+  expect_failures = [var.api]
+}
+
+run "bad_values_twenty_sixth" {
+  command = plan
+
+  variables {
+    archives = { mode = "s3", s3 = { bucket = "b", thumbnailer = { key = "t" } } } # without a layer
+  }
+
+  expect_failures = [var.archives]
+}
+
+run "bad_values_twenty_seventh" {
+  command = plan
+
+  variables {
+    archives = { mode = "s3", s3 = { bucket = "b", thumbnailer = { key = "t" }, layer = { key = "l" } } } # without the API's
+    api      = { sign_in = { callback_urls = ["https://www.example.com/"] } }
+  }
+
+  expect_failures = [var.archives]
+}
+
+run "bad_values_twenty_eighth" {
+  command = plan
+
+  variables {
+    api = { sign_in = { callback_urls = ["http://www.example.com/"] } } # anybody could read the code
+  }
+
+  expect_failures = [var.api]
+}
+
+run "bad_values_twenty_ninth" {
+  command = plan
+
+  variables {
+    api = { sign_in = { scopes = { read = "images.read" }, callback_urls = ["https://www.example.com/"] } } # of our own pool
+  }
+
+  expect_failures = [var.api]
+}
+
+run "bad_values_thirtieth" {
+  command = plan
+
+  variables {
+    api = { sign_in = { domain_prefix = "my-aws-photos", callback_urls = ["https://www.example.com/"] } } # AWS's own word
+  }
+
+  expect_failures = [var.api]
+}
+
+run "bad_values_thirty_first" {
+  command = plan
+
+  variables {
+    api = { sign_in = { access_token_minutes = 61, callback_urls = ["https://www.example.com/"] } } # cannot be called back
+  }
+
+  expect_failures = [var.api]
+}
+
 run "verges_pass" {
   command = plan
 
@@ -569,6 +728,15 @@ run "knobs_on_the_verge_pass" {
   command = plan
 
   variables {
+    api = {
+      sign_in              = { access_token_minutes = 5, refresh_token_minutes = 5256000, callback_urls = ["http://localhost:8080/", "http://localhost"] }
+      limits               = { bytes = 67108864, bytes_a_day = 67108864, asks_a_minute = 1, types = ["image/vnd.wap.wbmp"] }
+      throttle             = { requests_a_second = 1, burst = 1 }
+      reserved_concurrency = 1
+      url_minutes          = 60
+      cors                 = { origins = ["http://localhost:8080"], max_age_seconds = 0 }
+    }
+    source_keys        = { include = ["*.jpg", "Users/*/[!8-9]*"], exclude = ["*.xmp", "users/*.*", "u*", "6ba7b810-*", "[a-z]*"] }
     changes            = { capacity = { mode = "provisioned", shards = 1 }, retention_hours = 8760, attempts = 1, record_age_hours = 1, archive = { buffering_seconds = 60 } }
     batching           = { size = 10, window_seconds = 0 }
     reconcile          = { schedule = "rate(15 minutes)" }

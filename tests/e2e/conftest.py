@@ -9,19 +9,25 @@ import pytest
 from devtools.localaws import stack
 from support.deployment import Deployment
 from support.kept import kept
+from support.users import CALLBACK, PAGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-INPUTS: Final = {"timeout_seconds": 6, "reconcile": {"schedule": "rate(365 days)"}, "events": {}}
+INPUTS: Final = {
+    "timeout_seconds": 6,
+    "reconcile": {"schedule": "rate(365 days)"},
+    "events": {},
+    "api": {"sign_in": {"callback_urls": [CALLBACK]}, "cors": {"origins": [PAGE]}},
+}
 
 
 @pytest.fixture(scope="session")
 def deployment(request: pytest.FixtureRequest) -> Iterator[Deployment]:
     """The stack that production's module makes, with a shorter deadline so that a killed worker is soon over.
 
-    It has a reconciler too, whose time does not come, and announces what becomes of images to a queue.
+    It has a reconciler too, whose time does not come, announces what becomes of images to a queue, and lets in users.
     """
     if request.config.getoption("--keep-stack"):
         yield Deployment(kept(INPUTS))

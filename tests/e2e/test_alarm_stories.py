@@ -51,6 +51,9 @@ ORDINARY = {
     "ApproximateAgeOfOldestMessage": throughout(2),
     "PolledEventCount": throughout(5),
     "publisher IteratorAge": throughout(500),
+    "Count": throughout(100),
+    "5xx": throughout(0),
+    "RequestTime": throughout(40),
 }
 # As many as there may be at a time, hundreds of thousands waiting, hours late, and some of it broken.
 IMPORT = {
@@ -227,6 +230,18 @@ STORIES = {
         ORDINARY | {"DroppedEventCount": at(58), "OnFailureDestinationDeliveredEventCount": at(58)},
         {"events-parked"},
     ),
+    "requests of users that fail": (ORDINARY | {"5xx": throughout(60)}, {"api-errors"}),
+    "one request that fails where few come": ({"Count": at(57), "5xx": at(57), "RequestTime": at(57)}, set()),
+    "an API that cannot start": (
+        ORDINARY | {"5xx": throughout(100), "api Errors": throughout(100)},
+        {"api-errors", "api-failing"},
+    ),
+    "more people than are let in": (ORDINARY | {"Count": throughout(3_000)}, {"api-throttles"}),
+    "an API without concurrency": (
+        ORDINARY | {"api Throttles": throughout(60), "5xx": throughout(60)},
+        {"api-throttles", "api-errors"},
+    ),
+    "asks that take long": (ORDINARY | {"RequestTime": throughout(4_000)}, {"api-slow"}),
     "a subscriber that is gone": (ORDINARY | {"NumberOfNotificationsFailed": at(58)}, {"notifications-failed"}),
 }
 
@@ -247,7 +262,7 @@ class Story(MetricStore):
         for queue, called in {"thumbs-dead-letters": "dead letters", "thumbs-backfill": "backfill"}.items():
             if ("QueueName", queue) in stat.metric.dimensions:
                 name = f"{called} {name.removeprefix('Approximate').removeprefix('NumberOfMessages')}"
-        for function in ("reconciler", "publisher"):
+        for function in ("reconciler", "publisher", "api"):
             if ("FunctionName", f"thumbs-{function}") in stat.metric.dimensions:
                 name = f"{function} {name}"
         latest = self._minutes.get(name, NOTHING)[window.start // 60 : window.end // 60]

@@ -15,8 +15,12 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.e2e
 
-# Of reconciler and publisher, which the shared stack has and the floor has not.
+# Of reconciler, publisher and API, which the shared stack has and the floor has not.
 OPTIONAL = {
+    "thumbs-api-errors",
+    "thumbs-api-failing",
+    "thumbs-api-slow",
+    "thumbs-api-throttles",
     "thumbs-incomplete",
     "thumbs-reconciler-errors",
     "thumbs-events-failing",

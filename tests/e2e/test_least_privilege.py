@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
+import requests
 from botocore.exceptions import ClientError
 
 from support.deployment import eventually
 from support.pictures import picture
 from support.roles import Role
+from support.users import NOBODYS, SECONDS, FrontDoor, User
 from thumbctl.aws_errors import is_denied
 from thumbnail_pipeline.images import Image
 from thumbnail_pipeline.messages import backfill_body
@@ -33,6 +36,7 @@ pytestmark = pytest.mark.e2e
 ACCOUNT: Final = "000000000000"
 RECONCILER: Final = "thumbs-reconciler"
 PUBLISHER: Final = "thumbs-publisher"
+API: Final = "thumbs-api"
 CURSOR: Final = "/thumbnail-pipeline/thumbs/reconcile"
 
 # A capability, an action of it, and what it is allowed on; see `named`.
@@ -61,6 +65,10 @@ def named(deployment: Deployment, permissions: Iterable[Permission]) -> dict[Nam
         f"arn:aws:s3:::{outputs['parked_bucket']}": "parked bucket",
         f"arn:aws:s3:::{outputs['parked_bucket']}/*": "parked batches",
         f"arn:aws:dynamodb:{here}:table/{outputs['digests_table_name']}": "digests",
+        f"arn:aws:s3:::{outputs['source_bucket']}/users/*": "uploads of users",
+        f"arn:aws:s3:::{outputs['thumbnails_bucket']}/*/users/*": "thumbnails of users",
+        f"arn:aws:dynamodb:{here}:table/{outputs['api']['asks_table_name']}": "asks",
+        f"arn:aws:logs:{here}:log-group:/aws/lambda/{API}:*": "API's log",
         outputs["topic_arns"]["failures"]: "failures topic",
         outputs["queue_arn"]: "work queue",
         outputs["backfill_queue_arn"]: "backfill queue",
@@ -634,4 +642,157 @@ PUBLISHER_CANNOT: Final[dict[str, Callable[[Any, Any], Any]]] = {
 def test_the_publisher_cannot(deployment: Deployment, publisher: Role, what: str) -> None:
     with pytest.raises(ClientError) as refused:
         PUBLISHER_CANNOT[what](publisher.client, deployment.outputs)
+    assert is_denied(refused.value), refused.value
+
+
+# ── the API ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """Somebody at the front door with an image that is ready."""
+
+    door: FrontDoor
+    user: User
+    image: str
+
+    def status(self, method: str, path: str = "") -> int:
+        """Of one request about the image, or about images."""
+        return self.door.send(method, f"/v1/images{path}", self.user.access_token).status
+
+    def put(self) -> int:
+        """Ask for an upload, and make it; the status of that."""
+        upload = self.door.granted(self.user, b"no image")["upload"]
+        return requests.put(upload["url"], data=b"no image", headers=upload["headers"], timeout=SECONDS).status_code
+
+    def fetch(self) -> int:
+        """Fetch a thumbnail by its address; the status of that."""
+        url = self.door.show(self.user, self.image).document["renditions"][0]["url"]
+        return requests.get(url, timeout=SECONDS).status_code
+
+
+@pytest.fixture(scope="module")
+def api(deployment: Deployment) -> Role:
+    """The role of the function that answers users."""
+    return Role(deployment.stack, API)
+
+
+@pytest.fixture(scope="module")
+def visitor(deployment: Deployment) -> Visitor:
+    door = FrontDoor(deployment)
+    user = door.signed_in("least")
+    return Visitor(door, user, door.uploaded(user, picture(image_format="JPEG")))
+
+
+# The status with the permission, and without: S3 says that it may not be, and the function that something went wrong.
+API_STORIES: Final[dict[Name, tuple[int, int, Callable[[Visitor], int]]]] = {
+    ("sign-uploads", "s3:PutObject", "uploads of users"): (200, 403, Visitor.put),
+    ("sign-thumbnails", "s3:GetObject", "thumbnails of users"): (200, 403, Visitor.fetch),
+    ("list-uploads", "s3:ListBucket", "uploads bucket"): (200, 500, lambda visitor: visitor.status("GET")),
+    ("catalog", "dynamodb:BatchGetItem", "catalog"): (
+        200,
+        500,
+        lambda visitor: visitor.status("GET", f"/{visitor.image}"),
+    ),
+    ("asks", "dynamodb:BatchGetItem", "asks"): (200, 500, lambda visitor: visitor.status("GET", f"/{visitor.image}")),
+    ("asks", "dynamodb:PutItem", "asks"): (201, 500, lambda visitor: visitor.door.ask(visitor.user, b"1").status),
+    ("asks", "dynamodb:UpdateItem", "asks"): (201, 500, lambda visitor: visitor.door.ask(visitor.user, b"1").status),
+    ("asks", "dynamodb:DeleteItem", "asks"): (202, 500, lambda visitor: visitor.status("DELETE", f"/{NOBODYS}")),
+    # The last, since with it the image goes.
+    ("delete-uploads", "s3:DeleteObject", "uploads of users"): (
+        202,
+        500,
+        lambda visitor: visitor.status("DELETE", f"/{visitor.image}"),
+    ),
+}
+API_UNENFORCED: Final[dict[Name, str]] = {
+    ("encryption", "kms:Decrypt", "key"): KEYS,
+    ("encryption", "kms:GenerateDataKey", "key"): KEYS,
+    ("logs", "logs:CreateLogStream", "API's log"): LOGS,
+    ("logs", "logs:PutLogEvents", "API's log"): LOGS,
+    ("trace", "xray:PutTraceSegments", "everything"): XRAY,
+    ("trace", "xray:PutTelemetryRecords", "everything"): XRAY,
+}
+
+
+def test_every_permission_of_the_api_has_a_story(deployment: Deployment, api: Role) -> None:
+    assert named(deployment, api.permissions()).keys() == {*API_STORIES, *API_UNENFORCED}
+
+
+@pytest.mark.parametrize("name", API_STORIES, ids=" ".join)
+def test_users_are_served_by_it_alone(deployment: Deployment, api: Role, visitor: Visitor, name: Name) -> None:
+    with_it, without_it, status = API_STORIES[name]
+    with api.without([named(deployment, api.permissions())[name]]):
+        assert status(visitor) == without_it
+    assert status(visitor) == with_it
+
+
+def test_users_are_served_without_what_the_emulator_does_not_ask_for(deployment: Deployment, api: Role) -> None:
+    door, permissions = FrontDoor(deployment), named(deployment, api.permissions())
+    with api.without([permissions[name] for name in API_UNENFORCED]):
+        user = door.signed_in("unenforced")
+        visitor = Visitor(door, user, door.uploaded(user, picture(image_format="JPEG")))
+        assert (visitor.status("GET"), visitor.fetch()) == (200, 200)
+        assert visitor.status("DELETE", f"/{visitor.image}") == 202
+
+
+API_CANNOT: Final[dict[str, Callable[[Any, Any], Any]]] = {
+    "read an original": lambda client, out: client("s3").get_object(Bucket=out["source_bucket"], Key="users/u/i"),
+    "find out of what type it is": lambda client, out: client("s3").head_object(
+        Bucket=out["source_bucket"], Key="users/u/i"
+    ),
+    "read a version of it": lambda client, out: client("s3").get_object(
+        Bucket=out["source_bucket"], Key="users/u/i", VersionId="v"
+    ),
+    "delete a version of it": lambda client, out: client("s3").delete_object(
+        Bucket=out["source_bucket"], Key="users/u/i", VersionId="v"
+    ),
+    "tag an original": lambda client, out: client("s3").put_object_tagging(
+        Bucket=out["source_bucket"], Key="users/u/i", Tagging={"TagSet": []}
+    ),
+    "write elsewhere": lambda client, out: client("s3").put_object(Bucket=out["source_bucket"], Key="k", Body=b""),
+    "write what begins like it": lambda client, out: client("s3").put_object(
+        Bucket=out["source_bucket"], Key="users.jpg", Body=b""
+    ),
+    "delete elsewhere": lambda client, out: client("s3").delete_object(Bucket=out["source_bucket"], Key="k"),
+    "list all uploads": lambda client, out: client("s3").list_objects_v2(Bucket=out["source_bucket"]),
+    "list others than users'": lambda client, out: client("s3").list_objects_v2(
+        Bucket=out["source_bucket"], Prefix="us"
+    ),
+    "list versions": lambda client, out: client("s3").list_object_versions(
+        Bucket=out["source_bucket"], Prefix="users/"
+    ),
+    "read a thumbnail of nobody's": lambda client, out: client("s3").get_object(
+        Bucket=out["thumbnails_bucket"], Key="small/k.webp"
+    ),
+    "write a thumbnail": lambda client, out: client("s3").put_object(
+        Bucket=out["thumbnails_bucket"], Key="small/users/u/i.webp", Body=b""
+    ),
+    "list thumbnails": lambda client, out: client("s3").list_objects_v2(
+        Bucket=out["thumbnails_bucket"], Prefix="small/users/"
+    ),
+    "read the catalog as a whole": lambda client, out: client("dynamodb").scan(TableName=out["table_name"]),
+    "change a row": lambda client, out: client("dynamodb").update_item(
+        TableName=out["table_name"], Key={"source_key": {"S": "k"}, "source_bucket": {"S": "b"}}
+    ),
+    "see what all have asked for": lambda client, out: client("dynamodb").scan(TableName=out["api"]["asks_table_name"]),
+    "have something rendered": lambda client, out: client("sqs").send_message(
+        QueueUrl=out["backfill_queue_url"], MessageBody="{}"
+    ),
+    "list users": lambda client, out: client("cognito-idp").list_users(UserPoolId=out["api"]["user_pool_id"]),
+    "make a user": lambda client, out: client("cognito-idp").admin_create_user(
+        UserPoolId=out["api"]["user_pool_id"], Username="somebody@example.com"
+    ),
+    "open a route": lambda client, _: client("apigatewayv2").get_apis(),
+    "use the key": lambda client, out: client("kms").encrypt(KeyId=out["kms_key_arn"], Plaintext=b"p"),
+    "write the other function's log": lambda client, out: client("logs").create_log_stream(
+        logGroupName=out["log_group_name"], logStreamName="forged"
+    ),
+}
+
+
+@pytest.mark.parametrize("what", API_CANNOT)
+def test_the_api_cannot(deployment: Deployment, api: Role, what: str) -> None:
+    with pytest.raises(ClientError) as refused:
+        API_CANNOT[what](api.client, deployment.outputs)
     assert is_denied(refused.value), refused.value

@@ -62,7 +62,7 @@ def _empty(left: LocalStack) -> None:
             for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
                 for each in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
                     s3.delete_object(Bucket=bucket, Key=each["Key"], VersionId=each["VersionId"])
-        for table in (outputs["table_name"], outputs["digests_table_name"]):
+        for table in (outputs["table_name"], outputs["digests_table_name"], outputs["api"]["asks_table_name"]):
             keys = [each["AttributeName"] for each in dynamodb.describe_table(TableName=table)["Table"]["KeySchema"]]
             for page in dynamodb.get_paginator("scan").paginate(TableName=table):
                 for item in page["Items"]:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 # What a resource of each type is known by, and the most characters of it; the rules' addresses are in names.tf, and
 # those of the names that begin with the deployment's here.
 NAMED: Final[Mapping[str, tuple[str, int]]] = {
+    # https://docs.aws.amazon.com/apigatewayv2/latest/api-reference/apis.html
+    "aws_apigatewayv2_api": ("name", 128),
     "aws_athena_workgroup": ("name", 128),
     "aws_chatbot_slack_channel_configuration": ("configuration_name", 128),
     "aws_chatbot_teams_channel_configuration": ("configuration_name", 128),
@@ -30,6 +32,10 @@ NAMED: Final[Mapping[str, tuple[str, int]]] = {
     "aws_cloudwatch_metric_alarm": ("alarm_name", 255),
     # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutQueryDefinition.html
     "aws_cloudwatch_query_definition": ("name", 255),
+    "aws_cognito_resource_server": ("identifier", 256),
+    "aws_cognito_user_pool": ("name", 128),
+    "aws_cognito_user_pool_client": ("name", 128),
+    "aws_cognito_user_pool_domain": ("domain", 63),
     "aws_dynamodb_table": ("name", 255),
     "aws_glue_catalog_database": ("name", 255),
     "aws_iam_role": ("name", 64),
@@ -52,6 +58,10 @@ NAMED: Final[Mapping[str, tuple[str, int]]] = {
 }
 # Parts of something that has a name: they are told apart by it.
 PARTS: Final = (
+    "aws_apigatewayv2_authorizer",
+    "aws_apigatewayv2_integration",
+    "aws_apigatewayv2_route",
+    "aws_apigatewayv2_stage",
     "aws_athena_named_query",
     "aws_cloudfront_distribution",  # has an identifier alone
     "aws_cloudwatch_log_stream",

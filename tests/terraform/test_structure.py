@@ -240,6 +240,9 @@ def listed(value: Any) -> list[Any]:
             "module.publisher.aws_lambda_event_source_mapping.stream",
             "module.publisher.module.function.aws_iam_role_policy.capability",
         ),
+        # What the API's key must let in; and a client may not ask for scopes that are not there yet.
+        ("module.api.aws_cloudwatch_log_group.access", "module.encryption.aws_kms_key_policy.this"),
+        ("module.sign_in.aws_cognito_user_pool_client.this", "module.sign_in.aws_cognito_resource_server.this"),
         # Lambda would make the group itself, without a key and for ever.
         (
             "module.thumbnailer.module.function.aws_lambda_function.this",
@@ -278,10 +281,25 @@ def dependencies(graph: str) -> dict[str, set[str]]:
     return {resource: beyond(resource) for resource in direct}
 
 
+# The front door
+
+
+def test_without_a_front_door_there_is_nothing_of_it(runs: dict[str, Deployed]) -> None:
+    """Nor of its price: no API, no users, no table of asks, and no way into the uploads bucket for a browser."""
+    plain = runs["nothing_but_what_is_required"].resources
+    kinds = ("aws_apigatewayv2_", "aws_cognito_", "aws_s3_bucket_cors_configuration", "aws_lambda_permission")
+    assert [resource.address for resource in plain if resource.type.startswith(kinds)] == []
+    assert [resource.address for resource in plain if "thumbs-api" in json.dumps(resource.values)] == []
+    assert [resource.address for resource in plain if "users/" in json.dumps(resource.values)] == []
+    everything = {resource.type for resource in runs["everything"].resources}
+    assert {"aws_apigatewayv2_route", "aws_cognito_user_pool", "aws_lambda_permission"} <= everything
+
+
 # What comes out never goes in again
 
 
 def test_nothing_is_written_to_what_is_watched(deployment: Deployed) -> None:
+    """But by whoever holds an address that the API signed, who may put under the keys of users."""
     watched = {
         resource.values["bucket"] for resource in deployment.resources if resource.type == "aws_s3_bucket_notification"
     }.union(
@@ -295,6 +313,7 @@ def test_nothing_is_written_to_what_is_watched(deployment: Deployed) -> None:
         resource.partition("/")[0].removeprefix("arn:aws:s3:::")
         for policy in deployment.of("aws_iam_role_policy")
         for statement in policy.statements()
+        if policy.values["name"] != "sign-uploads"
         if {"s3:PutObject", "s3:Put*", "s3:*", "*"} & set(listed(statement["Action"]))
         for resource in listed(statement["Resource"])
     }
@@ -444,7 +463,7 @@ def test_everything_is_encrypted_with_the_keys_that_were_brought(beside: Deploye
     ]
     assert {*tables, *queues_and_topics} == {f"{key}/theirs"}
     logs = [group.values["kms_key_id"] for group in beside.of("aws_cloudwatch_log_group")]
-    assert logs == [f"{key}/logs"] * 5
+    assert logs == [f"{key}/logs"] * 7
     for bucket in beside.of("aws_s3_bucket_server_side_encryption_configuration"):
         (rule,) = bucket.values["rule"]
         assert rule["apply_server_side_encryption_by_default"][0]["kms_master_key_id"] == f"{key}/theirs"
@@ -459,6 +478,7 @@ def test_every_role_is_within_the_boundary(beside: Deployed) -> None:
             "thumbs-reconciler-schedule",
             "thumbs-publisher",
             "thumbs-publisher-changes",
+            "thumbs-api",
             "thumbs-archive",
             "thumbs-chat-ops",
         ),
@@ -472,7 +492,7 @@ def test_each_function_begins_in_an_archive_of_its_own(runs: dict[str, Deployed]
     assert layer.values["filename"] == "./tests/fixtures/layer.zip"
     functions = {each.values["function_name"]: each.values for each in everything.of("aws_lambda_function")}
     assert functions.keys() == {
-        f"thumbs-{name}" for name in ("thumbnailer", "reconciler", "publisher", "publisher-changes")
+        f"thumbs-{name}" for name in ("thumbnailer", "reconciler", "publisher", "publisher-changes", "api")
     }
     for name, values in functions.items():
         part = name.removeprefix("thumbs-").removesuffix("-changes")
@@ -513,7 +533,7 @@ def test_bounds_of_renditions_are_the_functions_own() -> None:
 def test_all_functions_are_in_the_network(beside: Deployed) -> None:
     networks = {each.values["function_name"]: each.values["vpc_config"] for each in beside.of("aws_lambda_function")}
     assert networks.keys() == {
-        f"thumbs-{name}" for name in ("thumbnailer", "reconciler", "publisher", "publisher-changes")
+        f"thumbs-{name}" for name in ("thumbnailer", "reconciler", "publisher", "publisher-changes", "api")
     }
     for (network,) in networks.values():
         assert sorted(network["subnet_ids"]) == ["subnet-0a", "subnet-0b"]

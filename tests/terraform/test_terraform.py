@@ -192,7 +192,13 @@ def test_an_example_says_what_it_is_one_of(example: Path) -> None:
 
 
 def test_there_are_examples() -> None:
-    assert {example.name for example in EXAMPLES} == {"minimal", "complete", "existing-bucket", "consumers"}
+    assert {example.name for example in EXAMPLES} == {
+        "minimal",
+        "complete",
+        "existing-bucket",
+        "consumers",
+        "front-door",
+    }
 
 
 def test_module_keeps_its_promises(tested: Tested) -> None:

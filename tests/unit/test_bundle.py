@@ -22,6 +22,7 @@ from devtools.bundle import archive, build, bytecode, elf
 from devtools.bundle.target import Target
 from devtools.errors import DevtoolsError
 from renderer.pictures import DATA, photograph, saved
+from support.front_door import LIMITS
 from support.pipeline import RENDITIONS, environment
 from thumbnail_pipeline.renderer.rendering import render
 from thumbnail_pipeline.settings import Settings
@@ -81,11 +82,16 @@ def run_unpacked(root: Path, script: str, told: Any = None) -> Any:
         env={
             **environment("arn:aws:sns:us-east-1:123456789012:alerts", RENDITIONS),
             "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_ACCESS_KEY_ID": "nobody",
+            "AWS_SECRET_ACCESS_KEY": "nothing",
             "CURSOR_PARAMETER": "/thumbnail-pipeline/thumbs/reconcile",
             "METRICS_FUNCTION": "thumbs-thumbnailer",
             "DEPLOYMENT": "thumbs",
             "DESTINATION": "events",
             "EVENT_BUS_NAME": "thumbs",
+            "UPLOADS_BUCKET": "uploads",
+            "ASKS_TABLE": "asks",
+            "LIMITS": json.dumps(LIMITS),
         },
     )
     assert done.returncode == 0, done.stderr
@@ -93,7 +99,7 @@ def run_unpacked(root: Path, script: str, told: Any = None) -> Any:
     return json.loads(done.stdout)
 
 
-@pytest.mark.parametrize("function", ["thumbnailer", "reconciler", "publisher"])
+@pytest.mark.parametrize("function", ["thumbnailer", "reconciler", "publisher", "api"])
 def test_an_archive_needs_nothing_but_the_layer_and_the_runtime(tmp_path: Path, function: str) -> None:
     unpacked = unpack(tmp_path, FUNCTION.with_name(f"{function}.zip"))
     script = f"""

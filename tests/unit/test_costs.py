@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from devtools.docs import costs as command
 from devtools.docs.cost_figures import FIGURES, CostFigures
 from devtools.localaws.stack import REPOSITORY
-from thumbctl.costs import announcing, measured
+from thumbctl.costs import announcing, asking, measured
 from thumbctl.costs.estimate import Estimate, Job, default_workload
 from thumbctl.costs.limits import AwsLimits
 from thumbctl.costs.measured import AtMemory, Encoding, Encodings, Measured, MemorySettings, PerImage, Phones
@@ -140,6 +140,8 @@ def test_every_price_is_used_and_is_one_of_aws() -> None:
         *MODEL.month(1, PLAIN, PricedStack()),
         *MODEL.once(1, replace(PLAIN, architecture="x86_64")),
         *Estimate.of(Job("backfill", 1, 1, inventory=True), PLAIN, model=MODEL).once,
+        *asking.asks(1),
+        *asking.users(1),
         *(line for each in CAPACITIES for line in (*announcing.idle_changes(each), *announcing.changes(1, each))),
     ]
     assert announcing.cost_of_announcing("events", 1e6) == PRICES.eventbridge_event.dollars
@@ -188,6 +190,17 @@ def test_events_by_hand() -> None:
     assert [put, requests, metrics] == pytest.approx([1, 0.2, 6 * 0.3])
     assert duration == pytest.approx(1e6 * 0.05 * 0.5 * Prices.load().lambda_arm64.of(1))
     assert logs == pytest.approx(1e6 * 1200 / 2**30 * 0.5)
+
+
+def test_a_front_door_by_hand() -> None:
+    assert total(asking.idle_api()) == pytest.approx(6 * 0.1)
+    requests, invocations, duration, writes, logs, metrics = (line.dollars for line in asking.asks(1e6))
+    assert [requests, invocations, metrics] == pytest.approx([1, 0.2, 5 * 4 * 0.3])
+    assert duration == pytest.approx(1e6 * 0.03 * 1769 / 1024 * PRICES.lambda_arm64.of(1))
+    # Three items, each written twice for the transaction.
+    assert writes == pytest.approx(3 * 2 * 0.625)
+    assert logs == pytest.approx(1e6 * 1300 / 2**30 * 0.5)
+    assert total(asking.users(10_000)) == pytest.approx(55)
 
 
 def test_a_change_stream_by_hand() -> None:

@@ -71,7 +71,9 @@ def test_saved_queries_graphs_and_facts_that_are_named_exist() -> None:
     observability = TERRAFORM / "modules" / "observability"
     queries = {file.stem for file in (observability / "queries").glob("*.query")}
     assert set(re.findall(r"saved query `([a-z-]+)`", TEXT)) <= queries
-    dashboard = "".join((observability / f"{name}.tf").read_text() for name in ("dashboard", "publishers", "changes"))
+    dashboard = "".join(
+        (observability / f"{name}.tf").read_text() for name in ("dashboard", "publishers", "changes", "api")
+    )
     titles = re.findall(r'title +=.*"([^"]+?)(?:, (?:ms|MB|s|%))? \(good', dashboard)
     graphs = re.findall(r'graphs?\s+"([^"]+)"(?:\s+and\s+"([^"]+)")?', TEXT)
     named = {each for pair in graphs for each in pair if each}

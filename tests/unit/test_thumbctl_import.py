@@ -225,6 +225,17 @@ def test_what_is_left_out_is_named_and_the_others_go_on(world: World) -> None:
     assert world.keys() == ["in/fine.jpg"]
 
 
+def test_nothing_is_imported_among_the_images_of_the_apis_users(world: World) -> None:
+    world.file("users/11111111/a.jpg")
+    world.file("users.jpg")
+    assert run(world.root, "--yes", "--json")[0] == 0, "without an API it is a name like any other"
+    world.file("users/11111111/b.jpg")
+    world.outputs["users_prefix"] = "in/users/"
+    code, out, _ = run(world.root, "--yes", "--json")
+    assert (code, ended(out)["left_out"]) == (1, {"a key where only users of the API upload to": 2})
+    assert "in/users/11111111/b.jpg" not in list(world.keys())
+
+
 def test_hidden_files_alone_are_nothing_wrong(world: World) -> None:
     world.file("fine.jpg")
     world.file(".DS_Store")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 from devtools.docs.markdown import table
-from thumbctl.costs import announcing
+from thumbctl.costs import announcing, asking
 from thumbctl.costs.capacity import spoken
 from thumbctl.costs.estimate import Estimate, Job, default_workload
 from thumbctl.costs.model import (
@@ -213,6 +213,21 @@ class CostFigures:
     def changes(self) -> str:
         """What it costs to bring the events of a million images through a stream on demand into the archive."""
         return self._lines(announcing.changes(_MILLION, "on-demand"))
+
+    # ── the front door ───────────────────────────────────────────────────────────────────────────────
+
+    def api_idle(self) -> str:
+        """What a front door costs in a month in which nobody comes."""
+        idle = _dollars(total(asking.idle_api()))
+        return f"Switched on, it costs {idle} in a month in which nobody comes, for its alarms."
+
+    def asks(self) -> str:
+        """What it costs to grant a million uploads."""
+        return self._lines(asking.asks(_MILLION))
+
+    def users(self) -> str:
+        """What ten thousand users who sign in cost."""
+        return self._lines(asking.users(10_000))
 
     # ── bulk jobs ────────────────────────────────────────────────────────────────────────────────────
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _Edge: TypeAlias = tuple[str, str]
 
-_ROOTS: Final = ("devtools", "thumbctl", "thumbnailer", "reconciler", "publisher", "thumbnail_pipeline")
+_ROOTS: Final = ("devtools", "thumbctl", "thumbnailer", "reconciler", "publisher", "api", "thumbnail_pipeline")
 
 
 def diagram() -> str:

@@ -34,9 +34,10 @@ class Bridge:
     def __init__(self, stack: LocalStack) -> None:
         self._cloudwatch = stack.client("cloudwatch")
         self._queues = QueueMetrics(stack.client("sqs"), stack.endpoint_url)
-        logs, publishers = stack.client("logs"), stack.outputs.get("publishers", {})
+        logs, api = stack.client("logs"), stack.outputs.get("api")
+        others = [*stack.outputs.get("publishers", {}).values(), *([api] if api else [])]
         self._log_group = stack.outputs["log_group_name"]
-        groups = [self._log_group, *(publisher["log_group_name"] for publisher in publishers.values())]
+        groups = [self._log_group, *(function["log_group_name"] for function in others)]
         self._logs = {group: LogFollower(logs, group) for group in groups}
         self._inbox = stack.alerts_queue_url
         self._consumer = stack.events_queue_url

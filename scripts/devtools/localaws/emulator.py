@@ -34,6 +34,8 @@ def start(port: int, directory: Path) -> Process:
             "MINISTACK_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
             "TMPDIR": str(scratch),
+            # Private keys of user pools, which the emulator would otherwise share with all others on this machine.
+            "STATE_DIR": str(scratch / "state"),
             # The emulator would otherwise open a port for devices, on every interface.
             "IOT_MTLS_ENABLED": "false",
             "LOG_LEVEL": "WARNING",

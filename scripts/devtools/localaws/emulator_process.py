@@ -175,6 +175,46 @@ def decode_filters() -> None:
     _replace(s3, "_key_matches_filter", decoding)
 
 
+def refuse_unsigned_headers() -> None:
+    """Refuse what comes by a signed URL with a header of Amazon's that is not signed, as S3 does.
+
+    MiniStack would take it: who was given a URL for one PUT could add tags, metadata or an ACL to what they put.
+    https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
+    """
+
+    def refusing(verify: Callable[..., Any]) -> Callable[..., Any]:
+        def verify_presigned(method: str, path: str, headers: dict[str, str], query: dict[str, Any]) -> Any:
+            refused = verify(method, path, headers, query)
+            signed = s3._qp(query, "X-Amz-SignedHeaders", "").split(";")
+            added = [name for name in headers if name.startswith("x-amz-") and name not in signed]
+            if refused is None and added and s3._qp(query, "X-Amz-Signature", ""):
+                words = "There were headers present in the request which were not signed"
+                return s3._error("AccessDenied", words, 403, path)
+            return refused
+
+        return verify_presigned
+
+    _replace(s3, "_verify_presigned_sigv4", refusing)
+
+
+def keep_failures_of_functions_inside() -> None:
+    """Answer in the words of an HTTP API when the function behind it fails; MiniStack hands on what it died of.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-troubleshooting-lambda.html
+    """
+
+    def answering(shape: Callable[..., Any]) -> Callable[..., Any]:
+        def proxy_response(result: dict[str, Any]) -> Any:
+            if not result.get("error"):
+                return shape(result)
+            body = json.dumps({"message": "Internal Server Error"})
+            return {"statusCode": 500, "headers": {"Content-Type": "application/json"}, "body": body}, None
+
+        return proxy_response
+
+    _replace(lambda_svc, "lambda_execute_result_to_api_proxy_response", answering)
+
+
 def retry_streams() -> None:
     """Do with a batch of a DynamoDB stream that failed what Lambda does; see `stream_batches`.
 
@@ -297,6 +337,8 @@ if __name__ == "__main__":
     count_every_invocation()
     count_every_message()
     decode_filters()
+    refuse_unsigned_headers()
+    keep_failures_of_functions_inside()
     retry_streams()
     keep_metrics_of_mappings()
     app.main()

@@ -59,6 +59,8 @@ class Prices:
     cloudwatch_composite: Price
     cloudwatch_dashboard: Price
     eventbridge_event: Price
+    http_api_request: Price
+    cognito_user: Price
     kinesis_stream_hour: Price
     kinesis_shard_hour: Price
     kinesis_put_gb: Price

@@ -222,9 +222,10 @@ class _Run:
         """Look at all files, and note them. Raises ThumbctlError where there is none."""
         settings = self._stack.deployed().settings
         most_bytes = settings.limits.bytes
+        outside = files.unreserved(found, self._stack.outputs.get("users_prefix"))
         with progress() as bar:
             # Without a total it counts.
-            seen = bar.track(files.watched(found, settings), total=None, description="Looking at files")
+            seen = bar.track(files.watched(outside, settings), total=None, description="Looking at files")
             for left_out in self._journal.plan(seen, most_bytes=most_bytes, planned=self._planned):
                 self._name(left_out)
         if not self._planned.files and not self._problems:

@@ -39,6 +39,7 @@ class Problem(StrEnum):
     LONG_KEY = f"a key of more than {LONGEST_KEY_BYTES:,} bytes"
     NO_KEY = "a path above the directory: give it a key, behind a tab"
     SAME_KEY = "the key of another file"
+    RESERVED = "a key where only users of the API upload to"
     EMPTY = "empty"
     LARGE = "larger than the deployed limits.bytes allows"
     CHANGED = "changed while it was imported"
@@ -108,6 +109,13 @@ def watched(found: Iterable[SourceFile | LeftOut], settings: Settings) -> Iterat
     for each in found:
         is_watched = isinstance(each, LeftOut) or settings.watches(each.key, each.size)
         yield each if is_watched else LeftOut(each.path, Problem.EXCLUDED)
+
+
+def unreserved(found: Iterable[SourceFile | LeftOut], users_prefix: str | None) -> Iterator[SourceFile | LeftOut]:
+    """Leave out the files that would lie among those of the API's users, if the deployment has an API."""
+    for each in found:
+        is_reserved = users_prefix and isinstance(each, SourceFile) and each.key.startswith(users_prefix)
+        yield LeftOut(each.path, Problem.RESERVED) if is_reserved else each
 
 
 def _found(path: str, root: str, prefix: str, *, is_root: bool) -> Iterator[SourceFile | LeftOut]:

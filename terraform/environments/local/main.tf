@@ -29,30 +29,31 @@ provider "aws" {
   access_key = "test" # what the emulator takes for the account's root
   secret_key = "test"
 
-  # There is no account behind the emulator to look up, and no instance to ask for credentials.
+  # The emulator takes any credentials for those that they name, and there is no instance to ask for some.
   skip_credentials_validation = true
   skip_metadata_api_check     = true
   skip_region_validation      = true
-  skip_requesting_account_id  = true
   max_retries                 = 3
 
   # Bucket names are not host names on a loopback address.
   s3_use_path_style = true
 
   endpoints {
-    cloudwatch = var.endpoint_url
-    dynamodb   = var.endpoint_url
-    events     = var.endpoint_url
-    iam        = var.endpoint_url
-    kms        = var.endpoint_url
-    lambda     = var.endpoint_url
-    logs       = var.endpoint_url
-    s3         = var.endpoint_url
-    scheduler  = var.endpoint_url
-    sns        = var.endpoint_url
-    sqs        = var.endpoint_url
-    ssm        = var.endpoint_url
-    sts        = var.endpoint_url
+    apigatewayv2 = var.endpoint_url
+    cloudwatch   = var.endpoint_url
+    cognitoidp   = var.endpoint_url
+    dynamodb     = var.endpoint_url
+    events       = var.endpoint_url
+    iam          = var.endpoint_url
+    kms          = var.endpoint_url
+    lambda       = var.endpoint_url
+    logs         = var.endpoint_url
+    s3           = var.endpoint_url
+    scheduler    = var.endpoint_url
+    sns          = var.endpoint_url
+    sqs          = var.endpoint_url
+    ssm          = var.endpoint_url
+    sts          = var.endpoint_url
   }
 }
 

@@ -137,8 +137,10 @@ resource "aws_s3_bucket_cors_configuration" "this" {
   bucket = aws_s3_bucket.this.id
 
   cors_rule {
-    allowed_methods = ["GET", "HEAD"]
+    allowed_methods = each.value.methods
     allowed_origins = each.value.origins
+    allowed_headers = each.value.headers
+    expose_headers  = each.value.exposed
     max_age_seconds = each.value.max_age_seconds
   }
 }
@@ -176,6 +178,16 @@ resource "aws_s3_bucket_policy" "this" {
         Resource  = "${local.arn}/*"
         Condition = { StringEquals = { "aws:SourceArn" = var.distribution_arns } }
       }],
+      # Whatever else lets CloudFront in, for whichever distribution.
+      [
+        for keys in [var.withheld_keys] : {
+          Sid       = "DistributionsDoNotReadUsersImages"
+          Effect    = "Deny"
+          Principal = { Service = "cloudfront.amazonaws.com" }
+          Action    = "s3:GetObject"
+          Resource  = "${local.arn}/${keys}"
+        } if keys != null
+      ],
       [for statement in var.further_statements : jsondecode(statement)],
     )
   })

@@ -46,12 +46,21 @@ variable "expirations" {
 }
 
 variable "cors" {
-  description = "The web pages whose scripts may read the objects, and the seconds for which a browser remembers that. With null, none may."
+  description = "The web pages whose scripts may use the objects, by which methods, with which headers of theirs and which of the answer's, and the seconds for which a browser remembers that. With null, none may."
   type = object({
     origins         = set(string)
+    methods         = optional(set(string), ["GET", "HEAD"])
+    headers         = optional(set(string), [])
+    exposed         = optional(set(string), [])
     max_age_seconds = number
   })
   default = null
+}
+
+variable "withheld_keys" {
+  description = "Keys that no distribution may read, as a policy's pattern. With null, they may read all."
+  type        = string
+  default     = null
 }
 
 variable "force_destroy" {

@@ -13,6 +13,11 @@ output "target_arn" {
   value       = var.snap_start ? aws_lambda_function.this.qualified_arn : aws_lambda_function.this.arn
 }
 
+output "invoke_arn" {
+  description = "ARN by which API Gateway invokes the same."
+  value       = var.snap_start ? aws_lambda_function.this.qualified_invoke_arn : aws_lambda_function.this.invoke_arn
+}
+
 output "sha256" {
   description = "SHA-256 of the function's archive in base64, as Lambda tells it of the code that it runs; null where an object in S3 was named without."
   value       = local.sha256

@@ -16,6 +16,7 @@ module "bucket" {
   incomplete_upload_days = var.retention.incomplete_upload_days
   transition             = var.transition
   further_statements     = var.further_statements
+  cors                   = var.cors
 }
 
 # A bucket has one notification configuration, and whoever writes it owns it: a second resource of this kind, here or

@@ -69,3 +69,8 @@ output "policies" {
     { for bucket in module.bucket : "uploads" => bucket.policy },
   )
 }
+
+output "cors_rules" {
+  description = "Whose scripts may upload to the bucket where it is our own, in words, for checks that it was told."
+  value       = flatten([for bucket in module.bucket : bucket.cors_rules])
+}

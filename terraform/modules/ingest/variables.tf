@@ -95,6 +95,18 @@ variable "further_statements" {
   default     = []
 }
 
+variable "cors" {
+  description = "The web pages whose scripts may upload to a bucket that is made here, by which methods, with which headers of theirs and which of the answer's, and the seconds for which a browser remembers that. With null, none may."
+  type = object({
+    origins         = set(string)
+    methods         = set(string)
+    headers         = set(string)
+    exposed         = set(string)
+    max_age_seconds = number
+  })
+  default = null
+}
+
 variable "propagate_deletions" {
   description = "Whether S3 tells of what is deleted and expires."
   type        = bool

@@ -112,6 +112,21 @@ variable "changes" {
   default = null
 }
 
+variable "api" {
+  description = "The front door: the API's id, stage and routes, its function, the log groups of both and the table of asks, and how many requests a second it lets through; null where there is none."
+  type = object({
+    id              = string
+    stage           = string
+    routes          = list(string)
+    function_name   = string
+    log_group_name  = string
+    access_logs     = string
+    asks_table_name = string
+    throttle        = number
+  })
+  default = null
+}
+
 variable "topics" {
   description = "The topics that people subscribe to, by tier: failures, warning and critical."
   type = map(object({

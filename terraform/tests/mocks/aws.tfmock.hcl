@@ -53,3 +53,19 @@ mock_resource "aws_cloudwatch_log_group" {
 mock_resource "aws_kinesis_stream" {
   defaults = { arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/thumbs-changes" }
 }
+
+mock_resource "aws_apigatewayv2_api" {
+  defaults = {
+    id            = "a1b2c3d4e5"
+    api_endpoint  = "https://a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com"
+    execution_arn = "arn:aws:execute-api:eu-central-1:123456789012:a1b2c3d4e5"
+  }
+}
+
+mock_resource "aws_cognito_user_pool" {
+  defaults = { id = "eu-central-1_AbCdEfGhI" }
+}
+
+mock_resource "aws_cognito_user_pool_client" {
+  defaults = { id = "3n4b5urk1ft4fl3mg5e62d9ado" }
+}

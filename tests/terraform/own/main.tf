@@ -96,6 +96,15 @@ resource "aws_cloudwatch_event_bus" "theirs" {
   name = "theirs"
 }
 
+resource "aws_cognito_user_pool" "theirs" {
+  name = "theirs"
+}
+
+resource "aws_acm_certificate" "theirs" {
+  domain_name       = "images.example.com"
+  validation_method = "DNS"
+}
+
 module "existing" {
   source = "../../../terraform"
 
@@ -111,6 +120,11 @@ module "existing" {
   alert_topics      = { critical = { arn = aws_sns_topic.pages.arn, kms_key_arn = aws_kms_key.all.arn } }
   access            = { uploaders = [aws_iam_role.shop.arn], readers = [aws_iam_role.shop.arn] }
   vpc               = { subnet_ids = aws_subnet.this[*].id, security_group_ids = [aws_security_group.this.id] }
+  api = {
+    sign_in = { mode = "existing", user_pool_id = aws_cognito_user_pool.theirs.id, callback_urls = ["https://www.example.com/"] }
+    cors    = { origins = ["https://www.example.com"] }
+    domain  = { name = aws_acm_certificate.theirs.domain_name, certificate_arn = aws_acm_certificate.theirs.arn }
+  }
 
   alert_subscriptions = {
     inbox = { protocol = "sqs", endpoint = aws_sqs_queue.inbox.arn, undelivered_queue_arn = aws_sqs_queue.inbox.arn }
@@ -176,6 +190,7 @@ module "made" {
   name              = "made"
   reconcile         = { schedule = "rate(1 day)" }
   events            = {}
+  api               = { sign_in = { mode = "oidc", issuer = "https://${terraform_data.before.output}", audience = [terraform_data.before.output] } }
   source_prefix     = "tenant=ä/My Photos/"
   distribution_arns = [aws_cloudfront_distribution.theirs.arn]
   archives = {
@@ -185,6 +200,7 @@ module "made" {
       thumbnailer = { key = "thumbnailer.zip", version = "1" }
       reconciler  = { key = "reconciler.zip", version = "2" }
       publisher   = { key = "publisher.zip", version = "4" }
+      api         = { key = "api.zip", version = "5" }
       layer       = { key = "layer.zip", version = "3" }
     }
   }

@@ -1,0 +1,176 @@
+"""The examples of docs/api.md, as they stand there: with curl, Python and what a browser runs, against a real S3."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import boto3
+import pytest
+
+from api.answers import Refusal
+from api.aws import Aws
+from api.config import ApiConfig
+from api.requests import Request
+from api.routes import ROUTES, FrontDoor
+from devtools.localaws import emulator, processes
+from devtools.localaws.stack import REPOSITORY
+from support.front_door import LIMITS, create_asks, environment, event
+from support.pictures import picture
+from support.pipeline import TABLE, THUMBNAILS, UPLOADS, FakeContext, create_catalog
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+PAGE = (REPOSITORY / "docs" / "api.md").read_text(encoding="utf-8")
+
+
+class Account:
+    """An emulated AWS whose pipeline decides upon an image when somebody looks."""
+
+    def __init__(self, url: str) -> None:
+        named: Any = {"region_name": emulator.REGION, "endpoint_url": url}
+        session = boto3.session.Session("test", "test")
+        self.s3: Any = session.client("s3", **named)
+        self.dynamodb: Any = session.client("dynamodb", **named)
+        for bucket in (UPLOADS, THUMBNAILS):
+            self.s3.create_bucket(Bucket=bucket)
+        create_catalog(self.dynamodb, TABLE)
+        create_asks(self.dynamodb)
+        keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+        limits = json.dumps({**LIMITS, "bytes": 10**6, "bytes_a_day": 10**8})
+        settings = environment(AWS_ENDPOINT_URL=url, AWS_REGION=emulator.REGION, LIMITS=limits, **keys)
+        config = ApiConfig.from_environment(settings)
+        self.door = FrontDoor.over(config, Aws(config))
+        self.turn = threading.Lock()
+
+    def decide(self) -> None:
+        """Write a row for every upload."""
+        for each in self.s3.list_objects_v2(Bucket=UPLOADS).get("Contents", ()):
+            key = each["Key"]
+            thumbnail = {"name": {"S": "small"}, "key": {"S": f"small/{key}.webp"}, "etag": {"S": "e"}}
+            numbers = {name: {"N": "8"} for name in ("width", "height", "bytes")}
+            texts = {"source_key": key, "source_bucket": UPLOADS, "status": "READY", "sequencer": "1", "claim": "1"}
+            row = {name: {"S": text} for name, text in {**texts, "format": "jpeg"}.items()}
+            sizes = {name: {"N": "8"} for name in ("width", "height", "size_bytes", "fence")}
+            renditions = {"renditions": {"L": [{"M": {**thumbnail, **numbers}}]}}
+            self.dynamodb.put_item(TableName=TABLE, Item={**row, **sizes, **renditions})
+            self.s3.put_object(Bucket=THUMBNAILS, Key=f"small/{key}.webp", Body=b"thumbnail")
+
+    def answer(self, method: str, url: str, headers: dict[str, str], body: str) -> dict[str, Any]:
+        """What the gateway and the function make of a request."""
+        parts = urlsplit(url)
+        route, path = matched(method, parts.path)
+        if headers.get("authorization") != "Bearer token":
+            return {"statusCode": 401, "headers": {}, "body": ""}
+        asked = event(route, headers=headers, path=path, query=dict(parse_qsl(parts.query)), body=body)
+        with self.turn:
+            self.decide()
+            try:
+                return self.door.answer(Request.read(asked, self.door.config.own_issuer), FakeContext()).as_lambda()
+            except Refusal as refusal:
+                return refusal.answer.as_lambda()
+
+
+def matched(method: str, path: str) -> tuple[str, dict[str, str]]:
+    """The route that a path is of, and what its variables are."""
+    for route in ROUTES:
+        verb, _, form = route.partition(" ")
+        found = re.fullmatch(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", form), path)
+        if found and verb == method:
+            return route, {name: unquote(value) for name, value in found.groupdict().items()}
+    raise AssertionError(f"no route for {method} {path}")
+
+
+@pytest.fixture(scope="module")
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where the API answers."""
+    port = processes.free_port()
+    process = emulator.start(port, tmp_path_factory.mktemp("emulator"))
+    account = Account(f"http://{processes.LOOPBACK}:{port}")
+
+    class Gateway(http.server.BaseHTTPRequestHandler):
+        def _do(self) -> None:
+            body = self.rfile.read(int(self.headers.get("content-length") or 0)).decode()
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            told = account.answer(self.command, self.path, headers, body)
+            self.send_response(told["statusCode"])
+            for name, value in told["headers"].items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(told["body"].encode())
+
+        do_GET = do_POST = do_DELETE = _do  # noqa: N815 - http.server's names
+
+        def log_message(self, *_: Any) -> None:
+            """Say nothing."""
+
+    with http.server.ThreadingHTTPServer((processes.LOOPBACK, 0), Gateway) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://{processes.LOOPBACK}:{server.server_port}"
+        server.shutdown()
+    for connection in account.door.aws._connections.values():
+        connection.close()
+    process.stop()
+
+
+@pytest.fixture
+def cat(tmp_path: Path) -> Path:
+    """A picture to upload."""
+    file = tmp_path / "cat.jpg"
+    file.write_bytes(picture(size=(20, 10), image_format="JPEG"))
+    return file
+
+
+def example(language: str) -> str:
+    """The first block of the page in this language."""
+    found = re.search(rf"^```{language}\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+    assert found
+    return found[1]
+
+
+def run(*command: str, cwd: Path, **variables: str) -> Any:
+    done = subprocess.run(
+        command, cwd=cwd, env={**os.environ, **variables}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads(done.stdout)
+
+
+def require_ready(image: Any) -> None:
+    assert (image["status"], [each["name"] for each in image["renditions"]]) == ("READY", ["small"])
+
+
+@pytest.mark.skipif(not all(map(shutil.which, ("curl", "jq"))), reason="needs curl and jq")
+def test_curl(api: str, cat: Path) -> None:
+    script = re.sub(r"^API=.*$", f"API={api} TOKEN=token FILE=cat.jpg", example("sh"), flags=re.MULTILINE)
+    uuids = "uuidgen() { cat /proc/sys/kernel/random/uuid; }\n"
+    require_ready(run("bash", "-euc", uuids + script, cwd=cat.parent))
+
+
+def test_python(api: str, cat: Path) -> None:
+    script = str(REPOSITORY / "docs" / "examples" / "upload_image.py")
+    require_ready(run(sys.executable, script, api, cat.name, cwd=cat.parent, TOKEN="token"))  # noqa: S106 - nobody's
+
+
+@pytest.mark.skipif(not shutil.which("node"), reason="needs Node.js, which has what browsers have for this")
+def test_browser(api: str, cat: Path) -> None:
+    script = (
+        example("js")
+        + f"""
+import {{ readFileSync }} from "node:fs";
+const file = new Blob([readFileSync("cat.jpg")], {{ type: "image/jpeg" }});
+console.log(JSON.stringify(await upload("{api}", "token", file)));
+"""
+    )
+    (cat.parent / "page.mjs").write_text(script)
+    require_ready(run("node", "page.mjs", cwd=cat.parent))
