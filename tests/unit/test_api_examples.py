@@ -51,6 +51,11 @@ class Account:
         config = ApiConfig.from_environment(settings)
         self.door = FrontDoor.over(config, Aws(config))
 
+    def close(self) -> None:
+        """Close what was kept open: warnings are errors here."""
+        for each in (self.s3, self.dynamodb, *self.door.aws._connections.values()):
+            each.close()
+
     def decide(self) -> None:
         """Write a row for every upload."""
         for each in self.s3.list_objects_v2(Bucket=UPLOADS).get("Contents", ()):
@@ -81,6 +86,7 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     account = Account(f"http://{processes.LOOPBACK}:{port}")
     with listening(account.answer) as url:
         yield url
+    account.close()
     process.stop()
 
 
