@@ -10,12 +10,16 @@ import contextlib
 import shutil
 import sys
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from devtools import edge
 from devtools.errors import DevtoolsError
 from devtools.livepage import server
-from devtools.localaws import processes, stack
+from devtools.localaws import emulator, processes, stack
 from thumbctl.interrupts import terminate_as_interrupt
+
+if TYPE_CHECKING:
+    from devtools.localaws.stack import LocalStack
 
 _HOME = stack.REPOSITORY / ".local"
 _STACK_FILE = _HOME / "stack.json"
@@ -41,11 +45,22 @@ def _up(port: int | None) -> None:
         undo.pop_all()
         created = replace(created, page=page, page_url=page_url, edge=users_page, edge_url=edge_url)
         stack.save(created, _STACK_FILE)
-    sys.stdout.write(f"up at {created.endpoint_url}, credentials test/test; details in {_STACK_FILE}\n")
-    for name, value in sorted(created.outputs.items()):
-        sys.stdout.write(f"  {name:24} {value}\n")
-    sys.stdout.write(f"look at it: {page_url}\n")
-    sys.stdout.write("upload images: {} as {}, password {}\n".format(edge_url, *edge.USER))
+    for what, where in _told(created).items():
+        sys.stdout.write(f"{what:14} {where}\n")
+
+
+def _told(created: LocalStack) -> dict[str, str]:
+    """What there is to do with it now, a line each; the rest is in the file."""
+    credentials = {**emulator.ROOT_CREDENTIALS, "AWS_DEFAULT_REGION": created.region}
+    environment = {**credentials, "AWS_ENDPOINT_URL": created.endpoint_url}
+    return {
+        "look at it": str(created.page_url),
+        "upload images": "{} as {}, password {}".format(created.edge_url, *edge.USER),
+        "or put them to": f"s3://{created.outputs['source_bucket']}",
+        "for any tool": " ".join(f"{name}={value}" for name, value in environment.items()),
+        "for example": f".venv/bin/thumbctl status --stack {created.outputs['dashboard_name']}",
+        "everything": str(_STACK_FILE),
+    }
 
 
 def _down() -> None:
