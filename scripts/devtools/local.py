@@ -58,7 +58,7 @@ def _told(created: LocalStack) -> dict[str, str]:
         "upload images": "{} as {}, password {}".format(created.edge_url, *edge.USER),
         "or put them to": f"s3://{created.outputs['source_bucket']}",
         "for any tool": " ".join(f"{name}={value}" for name, value in environment.items()),
-        "for example": f".venv/bin/thumbctl status --stack {created.outputs['dashboard_name']}",
+        "ask about it": ".venv/bin/thumbctl status",
         "everything": str(_STACK_FILE),
     }
 
