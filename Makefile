@@ -72,7 +72,7 @@ security: $(CHECKOV)/.ready ## Look for what is insecure in the Terraform code
 	$(CHECKOV)/bin/checkov --directory terraform --framework secrets --compact --quiet --skip-download
 
 pure: $(DEV) ## Run the tests that need nothing but Python and a second
-	$(PYTEST) -m 'not slow' tests/unit tests/renderer
+	$(PYTEST) -m 'not slow' --hypothesis-profile glance tests/unit tests/renderer
 
 unit: $(DEV) $(LOCAL_ARCHIVES) ## Run the tests that need no running stack, Terraform's own among them
 	$(PYTEST) -m 'not e2e'

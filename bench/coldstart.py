@@ -32,6 +32,7 @@ __all__ = ["ROUNDS", "measured", "tables", "verdicts"]
 GOAL: Final = 1.15  # times the baseline
 ROUNDS: Final = 9
 _ARCHIVES: Final = Path("build/local")
+_FUNCTION, _LAYER = "thumbnailer", "layer"
 _SITE_PACKAGES: Final = sysconfig.get_path("purelib")
 
 _BASELINE: Final = """
@@ -72,10 +73,11 @@ class Case:
     def run(self, before: str = "") -> list[str]:
         """Do it in a fresh process, and return the lines that it prints: the last is its CPU seconds."""
         archives = _unpacked(bytecode=self.bytecode)
-        path = [archives / "function", archives / "layer" / "python", ROOT / "powertools", _SITE_PACKAGES]
+        function = archives / _FUNCTION
+        path = [function, archives / _LAYER / "python", _powertools(), _SITE_PACKAGES]
         environment = {
             **function_environment(),
-            "LAMBDA_TASK_ROOT": str(archives / "function"),
+            "LAMBDA_TASK_ROOT": str(function),
             "PYTHONPATH": os.pathsep.join(map(str, path)),
         }
         if not self.in_lambda:
@@ -104,14 +106,14 @@ CASES: Final = (
 )
 
 
-def prepare() -> None:
-    """Unpack the archives, once with their bytecode and once without; install Powertools beside them."""
+def unpack() -> None:
+    """Unpack the archives, once with their bytecode and once without."""
     for bytecode in (True, False):
         target = _unpacked(bytecode=bytecode)
         if target.exists():
             _set_mode(target, 0o755)
             shutil.rmtree(target)
-        for part in ("function", "layer"):
+        for part in (_FUNCTION, _LAYER):
             archive = _ARCHIVES / f"{part}.zip"
             if not archive.exists():
                 raise SystemExit(f"error: there is no {archive}: run make {archive}")
@@ -121,10 +123,17 @@ def prepare() -> None:
             for cache in list(target.rglob("__pycache__")):
                 shutil.rmtree(cache)
         _set_mode(target, 0o555)
-    if not (ROOT / "powertools").exists():
-        # For this comparison alone: the product does not use it.
+
+
+def install_powertools() -> None:
+    """For a comparison alone: the product does not use it."""
+    if not _powertools().exists():
         command = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--target"]
-        subprocess.run([sys.executable, *command, ROOT / "powertools", "aws-lambda-powertools"], check=True)
+        subprocess.run([sys.executable, *command, _powertools(), "aws-lambda-powertools"], check=True)
+
+
+def _powertools() -> Path:
+    return ROOT / "powertools"
 
 
 def _unpacked(*, bytecode: bool) -> Path:
@@ -139,7 +148,8 @@ def _set_mode(root: Path, mode: int) -> None:
 
 def measured(rounds: int) -> dict[str, Any]:
     """Everything about cold starts."""
-    prepare()
+    unpack()
+    install_powertools()
     times: dict[str, list[float]] = {case.name: [] for case in CASES}
     for case in CASES:  # files come from the disk once
         case.run()

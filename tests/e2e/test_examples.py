@@ -89,8 +89,9 @@ def example(url: str, tmp_path_factory: pytest.TempPathFactory) -> Callable[...,
             }
         )
         root.init(backend=False)
-        root.apply()
-        return root.outputs()
+        with root.with_running_provider() as attached:
+            attached.apply()
+            return attached.outputs()
 
     return apply
 

@@ -231,8 +231,8 @@ class Life:
         self.root.run("apply", "-input=false", "-no-color", "-parallelism=20", str(self._plan))
 
     def destroy(self) -> None:
-        """Destroy all of it."""
-        self.root.run("destroy", "-input=false", "-auto-approve", "-no-color", "-parallelism=20")
+        """Destroy all of it, as the state has it: what there is was looked at by the plan before."""
+        self.root.run("destroy", "-refresh=false", "-input=false", "-auto-approve", "-no-color", "-parallelism=20")
 
 
 @dataclass(frozen=True)
@@ -297,7 +297,8 @@ def begun(earlier: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[L
         root = Root.copied(present / "environments" / "local", applied.directory)
         root.override(blocks)
         root.init()
-        yield Life(deployment, root, blocks)
+        with root.with_running_provider() as attached:
+            yield Life(deployment, attached, blocks)
 
 
 @dataclass(frozen=True)
@@ -361,7 +362,7 @@ def archives(life: Life) -> Path:
 def refused(changed: Stage) -> str:
     """After somebody tried to destroy it where no archive is left: what they were told."""
     shutil.rmtree(archives(changed.life))
-    changed.life.root.run("plan", "-destroy", "-input=false")
+    changed.life.root.run("plan", "-destroy", "-refresh=false", "-input=false")
     changed.life.root.run("plan", "-refresh-only", "-input=false")
     with pytest.raises(DevtoolsError) as complaint:
         changed.life.destroy()
@@ -375,6 +376,7 @@ def destroyed(refused: str, changed: Stage) -> Life:
     protected = ("catalog", "ingest.module.bucket", "thumbnails_bucket")
     changed.life.plan(
         {**changed.inputs, "deletion_protection": False},
+        "-refresh=false",
         *(f"-target=module.pipeline.module.{module}" for module in protected),
     )
     changed.life.apply()

@@ -47,3 +47,10 @@ def test_sample_ends_as_expected(deployment: Deployment, sample: Sample) -> None
         row = deployment.row_when(sample.key, sample.expected)
         assert bool(row.get("reason")) == (sample.expected == "FAILED")
         eventually(f"{sample.key} has no thumbnails", lambda: not deployment.thumbnail_keys(sample.key))
+    eventually(
+        f"{sample.key} is announced",
+        lambda: (
+            (event := deployment.newest_announced(sample.key))
+            and (event["data"]["status"], int(event["sequence"])) == (sample.expected, deployment.revision(sample.key))
+        ),
+    )

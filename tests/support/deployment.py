@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import psutil
 
-from support.announcements import newest
+from support.announcements import newest, require_valid
 from support.roles import Role
 from thumbnail_pipeline.images import Image
 from thumbnail_pipeline.rows import decoded, key_of, plain
@@ -156,12 +156,17 @@ class Deployment:
         return str(self.outputs["publishers"]["events"]["function_name"])
 
     def announced(self, key: str) -> list[dict[str, Any]]:
-        """Every event about an image that the bus has handed to its consumer so far, in the order of arrival."""
+        """Every event about an image that the bus has handed to its consumer so far, in the order of arrival.
+
+        Whatever has arrived, about any image, is what the events' JSON Schema says.
+        """
         inbox = self.stack.events_queue_url
         assert inbox, "the stack announces nothing"
         while messages := self._look_into(inbox, visibility=30):
             for message in messages:
-                self._events.append(json.loads(message["Body"]))
+                event = json.loads(message["Body"])
+                require_valid(event["detail"])
+                self._events.append(event)
                 self.sqs.delete_message(QueueUrl=inbox, ReceiptHandle=message["ReceiptHandle"])
         return [event for event in self._events if event["detail"]["subject"] == key]
 

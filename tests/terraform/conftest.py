@@ -12,7 +12,7 @@ from devtools.localaws.stack import REPOSITORY
 from devtools.localaws.terraform import Root
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 MODULE = REPOSITORY / "terraform"
 # Of these test files other tests read what each run made; `terraform test` prints that at length.
@@ -30,11 +30,12 @@ class Tested:
 
 
 @pytest.fixture(scope="session")
-def module(tmp_path_factory: pytest.TempPathFactory) -> Root:
-    """The module as a root of its own."""
+def module(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Root]:
+    """The module as a root of its own, with the provider that all of these tests share."""
     root = Root(MODULE, tmp_path_factory.mktemp("module"))
     root.init(backend=False)
-    return root
+    with root.with_running_provider() as attached:
+        yield attached
 
 
 @pytest.fixture(scope="session")

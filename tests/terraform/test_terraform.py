@@ -41,7 +41,7 @@ def test_everything_is_formatted(tmp_path: Path) -> None:
     Root(MODULE, tmp_path).run("fmt", "-check", "-recursive", "-diff")
 
 
-def test_every_root_and_every_example_is_valid(tmp_path: Path) -> None:
+def test_every_root_and_every_example_is_valid(module: Root, tmp_path: Path) -> None:
     """As modules of one root, for which Terraform reads the provider's long schema once."""
     roots = {f"example-{each.name}": each for each in EXAMPLES}
     roots |= {name: MODULE / "environments" / name for name in ENVIRONMENTS}
@@ -61,7 +61,7 @@ def test_every_root_and_every_example_is_valid(tmp_path: Path) -> None:
         for name, root in roots.items()
     }
     all_of_them: dict[str, dict[str, str]] = {each: {} for names in variables.values() for each in names}
-    somebodys = Root(tmp_path / "root", tmp_path)
+    somebodys = Root(tmp_path / "root", tmp_path, module.provider)
     somebodys.module.mkdir()
     (somebodys.module / "main.tf.json").write_text(json.dumps({"variable": all_of_them, "module": calls}))
     somebodys.init(backend=False)
@@ -107,11 +107,11 @@ def test_an_environment_is_a_page(name: str) -> None:
     assert len((MODULE / "environments" / name / "main.tf").read_text(encoding="utf-8").splitlines()) <= 60
 
 
-def test_dev_and_prod_can_be_deployed(tmp_path: Path) -> None:
+def test_dev_and_prod_can_be_deployed(module: Root, tmp_path: Path) -> None:
     """Both planned with a mocked provider: their values keep the module's rules."""
     values = {"name": "thumbs", "on_call": "ops@example.com"}
     ours = {"source": str(MODULE), "archives": {"folder": str(MODULE / "tests" / "fixtures")}}
-    root = Root(tmp_path / "root", tmp_path)
+    root = Root(tmp_path / "root", tmp_path, module.provider)
     shutil.copytree(MODULE / "tests" / "mocks", root.module / "tests" / "mocks")
     calls = {name: environment(name)["module"][0]["pipeline"] | ours for name in ("dev", "prod")}
     document = {
@@ -127,9 +127,9 @@ def test_dev_and_prod_can_be_deployed(tmp_path: Path) -> None:
     assert "1 passed, 0 failed" in root.run("test", "-no-color")
 
 
-def test_consumers_can_be_deployed(tmp_path: Path) -> None:
+def test_consumers_can_be_deployed(module: Root, tmp_path: Path) -> None:
     """Planned with a mocked provider: a rule for each, on the one bus, and a place for what a target does not take."""
-    root = Root(tmp_path / "root", tmp_path)
+    root = Root(tmp_path / "root", tmp_path, module.provider)
     shutil.copytree(MODULE / "examples" / "consumers", root.module)
     (root.module / "tests").mkdir()
     (root.module / "tests" / "plan.tftest.hcl").write_text(CONSUMERS)
@@ -179,8 +179,8 @@ run "plan" {
 """
 
 
-def test_what_it_is_given_may_be_made_in_the_same_configuration(tmp_path: Path) -> None:
-    root = Root(OWN, tmp_path)
+def test_what_it_is_given_may_be_made_in_the_same_configuration(module: Root, tmp_path: Path) -> None:
+    root = Root(OWN, tmp_path, module.provider)
     root.run("fmt", "-check", "-recursive", "-diff")
     root.init(backend=False)
     assert "1 passed, 0 failed" in root.run("test", "-no-color")

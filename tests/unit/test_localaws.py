@@ -62,6 +62,17 @@ def test_a_mirror_without_the_provider_is_refused(monkeypatch: pytest.MonkeyPatc
         terraform.provider_mirror()
 
 
+def test_a_provider_that_does_not_start_is_named_with_its_last_words(tmp_path: Path) -> None:
+    binary = tmp_path / "terraform/providers/somewhere/hashicorp/aws/5.0.0/any/terraform-provider-aws_v5.0.0"
+    binary.parent.mkdir(parents=True)
+    binary.write_text("#!/bin/sh\necho no memory left\n", encoding="utf-8")
+    binary.chmod(0o755)
+    root = terraform.Root(tmp_path, tmp_path)
+    with pytest.raises(DevtoolsError, match=r"did not start.+provider\.log"), root.with_running_provider():
+        pass
+    assert (tmp_path / "provider.log").read_text(encoding="utf-8") == "no memory left\n"
+
+
 def test_a_taken_port_is_named(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind((processes.LOOPBACK, 0))

@@ -117,9 +117,9 @@ def create(
         )
         with step("terraform init", usually=3):
             root.init()
-        with step("terraform apply", usually=60):
-            root.apply()
-            outputs = root.outputs()["pipeline"]
+        with step("terraform apply", usually=60), root.with_running_provider() as attached:
+            attached.apply()
+            outputs = attached.outputs()["pipeline"]
         bus = outputs.get("event_bus_arn")
         events_queue_url = _create_consumer(endpoint_url, bus) if bus else None
         undo.pop_all()

@@ -9,15 +9,17 @@ import re
 import shutil
 import signal
 import subprocess
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from devtools.errors import DevtoolsError
+from devtools.localaws import processes
 from devtools.localaws.processes import environment_without_aws
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 _OLDEST = (1, 9)
 _MIRROR_VARIABLE = "TERRAFORM_PROVIDER_MIRROR"
@@ -35,6 +37,9 @@ _MIRROR_PARENTS = (Path("/opt"), Path("/usr/local/share"))
 _COLLECT_LESS = "800"
 # After the second signal Terraform itself allows the provider five seconds.
 _PATIENCE_SECONDS = (0.5, 10)
+# What the provider prints once it serves whoever is told so.
+_HOW_TO_ATTACH = re.compile(r"TF_REATTACH_PROVIDERS='(.+)'")
+_PROVIDER_START_SECONDS = 60
 # <mirror>/<registry host>/<namespace>/<type>
 _PROVIDER_IN_MIRROR = "*/hashicorp/aws"
 
@@ -74,6 +79,8 @@ class Root:
 
     module: Path
     directory: Path
+    provider: str = ""
+    """How to reach a provider that runs already, as `with_running_provider` finds it."""
 
     @classmethod
     def copied(cls, source: Path, directory: Path) -> Root:
@@ -101,6 +108,26 @@ class Root:
             *([f"-plugin-dir={mirror}"] if mirror else []),
         )
 
+    @contextlib.contextmanager
+    def with_running_provider(self) -> Iterator[Root]:
+        """This root, after `init`, with a provider that its commands find running: else each starts it some five times.
+
+        It keeps what a command has configured it with. So other roots may have it too by their `provider`, if they
+        mock it or configure it alike. https://developer.hashicorp.com/terraform/plugin/debugging
+        """
+        (binary,) = (self._data / "providers").glob("*/hashicorp/aws/*/*/terraform-provider-aws*")
+        log = self.directory / "provider.log"
+        process = processes.start([str(binary), "-debug"], log=log, environment={"GOGC": _COLLECT_LESS})
+        try:
+            deadline = time.monotonic() + _PROVIDER_START_SECONDS
+            while not (told := _HOW_TO_ATTACH.search(log.read_text(encoding="utf-8"))):
+                if time.monotonic() > deadline or not process.alive:
+                    raise DevtoolsError(f"the AWS provider did not start; its last words are in {log}")
+                time.sleep(0.1)
+            yield replace(self, provider=told[1])
+        finally:
+            process.stop()
+
     def apply(self) -> None:
         """Apply it as it stands."""
         self.run("apply", "-input=false", "-auto-approve", "-no-color", "-parallelism=20")
@@ -110,10 +137,16 @@ class Root:
         raw: dict[str, dict[str, Any]] = json.loads(self.run("output", "-json"))
         return {name: output["value"] for name, output in raw.items()}
 
+    @property
+    def _data(self) -> Path:
+        return self.directory / "terraform"
+
     def run(self, subcommand: str, *arguments: str) -> str:
         """Run one subcommand and return what it printed. Raises DevtoolsError with what it complained of."""
         command = ["terraform", f"-chdir={self.module}", subcommand, *arguments]
-        environment = {**_environment(), "TF_DATA_DIR": str(self.directory / "terraform")}
+        environment = {**_environment(), "TF_DATA_DIR": str(self._data)}
+        if self.provider:
+            environment["TF_REATTACH_PROVIDERS"] = self.provider
         # In a session of its own, so that Ctrl-C reaches us alone and we end it in order.
         with subprocess.Popen(
             command,
