@@ -36,6 +36,8 @@ SLOW: Final = (
     "tests/unit/test_wheel.py",
 )
 LONGEST_NAME: Final = 80
+# So many tests use the applied stack that two of it are sooner through, in a process each.
+STACKS: Final = 2
 
 # What decides is the same every time; `make check` has a glance at it, `make fuzz` and `make model` explore at random.
 settings.register_profile("decide", derandomize=True, database=None, deadline=None)
@@ -58,20 +60,25 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Begin with what takes longest, mark what is slow, and keep modules whose tests share something in one process.
 
-    Modules that share a fixture of the session, such as an applied stack, are kept together as well.
+    Modules that share a fixture of the session are kept together as well; those that share an applied stack take turns
+    with each of several.
     """
     items.sort(key=lambda item: next((at for at, path in enumerate(FIRST) if item.nodeid.startswith(path)), len(FIRST)))
     groups: dict[str, str] = {}
+    stacks = 1 if config.getoption("--keep-stack") else STACKS
+    turns: dict[str, int] = {}
     for item in items:
         module = item.nodeid.partition("::")[0]
         # Whoever imitates AWS for a test imports its imitation and describes its services first.
         if module.startswith(SLOW) or hasattr(getattr(item, "module", None), "mock_aws"):
             item.add_marker(pytest.mark.slow)
         for scope, name in _shared(item):
-            if scope == "session":
+            if scope == "session" and module.startswith("tests/e2e/"):
+                groups[module] = f"{name} {turns.setdefault(module, len(turns)) % stacks}"
+            elif scope == "session":
                 groups[module] = name
             else:
                 groups.setdefault(module, module)

@@ -55,6 +55,11 @@ mock_provider "aws" {
   }
 
   override_resource {
+    target = aws_acm_certificate.theirs
+    values = { arn = "arn:aws:acm:eu-central-1:123456789012:certificate/11111111-2222-3333-4444-555555555555" }
+  }
+
+  override_resource {
     target = aws_cloudfront_distribution.theirs
     values = { arn = "arn:aws:cloudfront::123456789012:distribution/E1" }
   }
