@@ -45,13 +45,13 @@ locals {
   # What a browser must be allowed with the uploads bucket: to put what the API signed, with the headers that it signed.
   # https://docs.aws.amazon.com/AmazonS3/latest/userguide/ManageCorsUsing.html
   uploads_cors = one([
-    for cors in try(var.api.cors[*], []) : {
-      origins         = cors.origins
+    for api in values(local.front_door) : {
+      origins         = setunion(try(api.cors.origins, []), local.pages[*].url)
       methods         = ["PUT"]
       headers         = ["content-type", "if-none-match", "x-amz-checksum-sha256"]
       exposed         = ["etag"]
-      max_age_seconds = cors.max_age_seconds
-    }
+      max_age_seconds = try(api.cors.max_age_seconds, 3600)
+    } if api.cors != null || api.page != null
   ])
   owner_cors = {
     for bucket, cors in { uploads_bucket = local.uploads_cors } : bucket => jsonencode({
@@ -63,6 +63,27 @@ locals {
         MaxAgeSeconds  = cors.max_age_seconds
       }]
     }) if cors != null && var.uploads_bucket.mode != "create"
+  }
+
+  # Where the page is, by a literal index: who sends people back there, or lets it in, must not wait for all of the module,
+  # of which some waits for them.
+  pages = try(var.api.page, null) == null ? [] : [{ url = module.page["on"].url, distribution_arn = module.page["on"].distribution.arn }]
+
+  # Where people sign in to a user pool of ours; of any other, its owner knows.
+  # https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-userpools-server-contract-reference.html
+  sign_in_endpoints = try(var.api.sign_in.mode, "") != "create" ? try(var.api.page.endpoints, null) : {
+    authorization = "${module.sign_in["on"].sign_in_url}/oauth2/authorize"
+    token         = "${module.sign_in["on"].sign_in_url}/oauth2/token"
+    revocation    = "${module.sign_in["on"].sign_in_url}/oauth2/revoke"
+    end_session   = "${module.sign_in["on"].sign_in_url}/logout"
+  }
+
+  # As the API signs their addresses: the certificate is for one label before the service's name.
+  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html
+  s3_host = "s3.${local.aws.region}.${local.aws.dns_suffix}"
+  s3_origins = {
+    for bucket in [local.uploads_bucket.name, local.thumbnails_bucket_name] :
+    bucket => strcontains(bucket, ".") ? "https://${local.s3_host}/${bucket}/" : "https://${bucket}.${local.s3_host}"
   }
 
   api_output = one([
@@ -78,6 +99,7 @@ locals {
       user_pool_id          = one([for sign_in in module.sign_in : sign_in.user_pool_id])
       client_id             = one([for sign_in in module.sign_in : sign_in.client_id])
       sign_in_url           = one([for sign_in in module.sign_in : sign_in.sign_in_url])
+      page                  = one([for page in module.page : { url = page.url, bucket_name = page.bucket_name, distribution = page.distribution }])
     }
   ])
 }
@@ -95,8 +117,8 @@ module "sign_in" {
   aws                 = local.aws
   pool                = { mode = each.value.sign_in.mode, id = each.value.sign_in.user_pool_id }
   self_sign_up        = each.value.sign_in.self_sign_up
-  callback_urls       = each.value.sign_in.callback_urls
-  logout_urls         = each.value.sign_in.logout_urls
+  callback_urls       = setunion(each.value.sign_in.callback_urls, [for page in local.pages : "${page.url}/"])
+  logout_urls         = setunion(each.value.sign_in.logout_urls, [for page in local.pages : "${page.url}/"])
   token_minutes       = { access = each.value.sign_in.access_token_minutes, refresh = each.value.sign_in.refresh_token_minutes }
   deletion_protection = var.deletion_protection
   tags                = var.tags
@@ -128,4 +150,27 @@ module "api" {
   log_level            = var.log_level
   tracing              = var.tracing.mode
   tags                 = var.tags
+}
+
+module "page" {
+  source   = "./modules/page"
+  for_each = { for key, api in local.front_door : key => merge(api.page, { sign_in_mode = api.sign_in.mode, limits = api.limits }) if api.page != null }
+
+  names             = { bucket = local.names["page_bucket"], distribution = local.names["page"] }
+  aws               = local.aws
+  api_url           = module.api["on"].url
+  uploads_origin    = local.s3_origins[local.uploads_bucket.name]
+  thumbnails_origin = local.s3_origins[local.thumbnails_bucket_name]
+  limits            = each.value.limits
+  client = {
+    id     = each.value.sign_in_mode == "oidc" ? each.value.client_id : module.sign_in["on"].client_id
+    scopes = concat(["openid"], values(local.tokens[each.key].scopes))
+  }
+  endpoints   = local.sign_in_endpoints
+  domain      = each.value.domain
+  price_class = each.value.price_class
+  web_acl_arn = each.value.web_acl_arn
+  kms_key_arn = module.encryption.key_arn
+  without_tls = local.without_tls
+  tags        = var.tags
 }

@@ -11,7 +11,7 @@ module "encryption" {
   existing_log_key_arn = var.log_kms_key_arn
   log_group_arns       = concat(values(local.log_group_arns), local.archive_log_group_arns, local.access_log_group_arns)
   further_statements   = local.access_statements["kms_key"]
-  distribution_arns    = local.distribution_arns
+  distribution_arns    = concat(local.distribution_arns, local.pages[*].distribution_arn)
   event_bus_arn        = local.bus_mode == "create" ? local.event_bus_arn : null
   deletion_window_days = var.deletion_protection ? 30 : 7 # the longest and the shortest that KMS knows
   tags                 = var.tags

@@ -16,6 +16,7 @@ locals {
       thumbnails_bucket = { full = "${var.name}-thumbnails-${local.aws.account_id}-${local.aws.region}", most = 63 }
       archive_bucket    = { full = "${var.name}-archive-${local.aws.account_id}-${local.aws.region}", most = 63 }
       parked_bucket     = { full = "${var.name}-parked-${local.aws.account_id}-${local.aws.region}", most = 63 }
+      page_bucket       = { full = "${var.name}-page-${local.aws.account_id}-${local.aws.region}", most = 63 }
 
       # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html
       work_queue        = { full = "${var.name}-work", most = 80 }
@@ -100,7 +101,10 @@ locals {
 
       # Taken in all regions of the account, hence the region.
       # https://docs.aws.amazon.com/cloudfront/latest/APIReference/API_OriginAccessControlConfig.html
-      cdn = { full = "${var.name}-thumbnails-${local.aws.region}", most = 64 }
+      # https://docs.aws.amazon.com/cloudfront/latest/APIReference/API_CachePolicyConfig.html
+      # https://docs.aws.amazon.com/cloudfront/latest/APIReference/API_ResponseHeadersPolicyConfig.html
+      cdn  = { full = "${var.name}-thumbnails-${local.aws.region}", most = 64 }
+      page = { full = "${var.name}-page-${local.aws.region}", most = 64 }
     },
     # https://docs.aws.amazon.com/chatbot/latest/APIReference/API_CreateSlackChannelConfiguration.html
     { for channel in local.chat_channels : "chat/${channel}" => { full = "${var.name}-${channel}", most = 128 } },

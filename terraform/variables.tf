@@ -829,7 +829,7 @@ variable "changes" {
 }
 
 variable "api" {
-  description = "The front door: an HTTP API by which users upload images, see what became of them and fetch their thumbnails, without credentials of AWS. sign_in says whose tokens it takes: those of a Cognito user pool that is made (mode create), those of one that was there before (existing, user_pool_id), to either of which a client for the pages at callback_urls and a resource server are added, or those of any issuer of OpenID Connect (oidc, issuer and audience). Each route wants a scope: the deployment's name, a slash, and upload, read or delete, or what scopes says. limits are a user's, and what an upload may be; throttle is everybody's together; url_minutes is how long an address is valid to which an image may be put. With null, there is none of it."
+  description = "The front door: an HTTP API by which users upload images, see what became of them and fetch their thumbnails, without credentials of AWS. sign_in says whose tokens it takes: those of a Cognito user pool that is made (mode create), those of one that was there before (existing, user_pool_id), to either of which a client for the pages at callback_urls and a resource server are added, or those of any issuer of OpenID Connect (oidc, issuer and audience). Each route wants a scope: the deployment's name, a slash, and upload, read or delete, or what scopes says. limits are a user's, and what an upload may be; throttle is everybody's together; url_minutes is how long an address is valid to which an image may be put. page is a web page to drop images on, served by CloudFront, at CloudFront's name for it or at domain: with a user pool that is made here it needs nothing more, and otherwise the endpoints of the pool's or issuer's server, and with oidc the client_id to sign in as. With null, there is none of it."
   type = object({
     sign_in = object({
       mode                  = optional(string, "create")
@@ -864,6 +864,21 @@ variable "api" {
       name            = string
       certificate_arn = string
     }))
+    page = optional(object({
+      domain = optional(object({
+        name            = string
+        certificate_arn = string
+      }))
+      price_class = optional(string, "PriceClass_100")
+      web_acl_arn = optional(string)
+      client_id   = optional(string)
+      endpoints = optional(object({
+        authorization = string
+        token         = string
+        revocation    = optional(string)
+        end_session   = optional(string)
+      }))
+    }))
   })
   default = null
 
@@ -889,10 +904,10 @@ variable "api" {
   validation {
     # https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-app-idp-settings.html
     condition = var.api == null ? true : (
-      (var.api.sign_in.mode == "oidc") == (length(var.api.sign_in.callback_urls) == 0) &&
+      (var.api.sign_in.mode == "oidc" ? length(var.api.sign_in.callback_urls) == 0 : length(var.api.sign_in.callback_urls) > 0 || var.api.page != null) &&
       alltrue([for url in setunion(var.api.sign_in.callback_urls, var.api.sign_in.logout_urls) : can(regex("^(https://[^#\\s]+|http://localhost(:[0-9]+)?(/[^#\\s]*)?)$", url))])
     )
-    error_message = "api.sign_in.callback_urls must name the pages that people come back to when they have signed in to the user pool, and none with the mode oidc; they and logout_urls must be https, or http://localhost."
+    error_message = "api.sign_in.callback_urls must name the pages that people come back to when they have signed in to the user pool, unless api.page is the one, and none with the mode oidc; they and logout_urls must be https, or http://localhost."
   }
 
   validation {
@@ -958,6 +973,25 @@ variable "api" {
       can(regex("^arn:[a-z-]+:acm:[a-z0-9-]+:[0-9]{12}:certificate/[0-9a-f-]+$", var.api.domain.certificate_arn)) && try(split(":", var.api.domain.certificate_arn)[3] == data.aws_region.current.id, false)
     )
     error_message = "api.domain must have a name such as images.example.com, and the certificate_arn of ACM's certificate for it in the deployment's own region."
+  }
+
+  validation {
+    condition = try(var.api.page, null) == null ? true : (
+      (var.api.sign_in.mode == "create") == (var.api.page.endpoints == null) && (var.api.sign_in.mode == "oidc") == (var.api.page.client_id != null) &&
+      alltrue([for url in try(values(var.api.page.endpoints), []) : url == null ? true : can(regex("^https://[^/\\s;,']+/[^\\s]*$", url))])
+    )
+    error_message = "api.page.endpoints must be given unless api.sign_in.mode is create, and be https addresses with a path, and api.page.client_id with the mode oidc alone: of a user pool or an issuer that was there before, nobody here knows where people sign in."
+  }
+
+  validation {
+    # https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/cnames-and-https-requirements.html
+    # https://docs.aws.amazon.com/waf/latest/developerguide/cloudfront-features.html
+    condition = try(var.api.page, null) == null ? true : (
+      (var.api.page.domain == null ? true : can(regex("^[a-z0-9.-]+\\.[a-z]+$", var.api.page.domain.name)) && can(regex("^arn:[a-z-]+:acm:us-east-1:[0-9]{12}:certificate/[0-9a-f-]+$", var.api.page.domain.certificate_arn))) &&
+      contains(["PriceClass_100", "PriceClass_200", "PriceClass_All"], var.api.page.price_class) &&
+      (var.api.page.web_acl_arn == null ? true : can(regex("^arn:[a-z-]+:wafv2:us-east-1:[0-9]{12}:global/webacl/", var.api.page.web_acl_arn)))
+    )
+    error_message = "api.page.domain must have a name such as images.example.com and the certificate_arn of ACM's certificate for it in us-east-1, api.page.price_class must be PriceClass_100, PriceClass_200 or PriceClass_All, and api.page.web_acl_arn the ARN of a web ACL of WAF in us-east-1, of the scope CLOUDFRONT."
   }
 
   validation {

@@ -50,6 +50,7 @@ run "with_a_pool_of_its_own" {
     api = {
       sign_in = { callback_urls = ["https://www.example.com/signed-in"], logout_urls = ["https://www.example.com/"] }
       cors    = { origins = ["https://www.example.com"] }
+      page    = {}
     }
   }
 
@@ -66,6 +67,11 @@ run "with_a_pool_of_its_own" {
       user_pool_id          = "eu-central-1_AbCdEfGhI"
       client_id             = "3n4b5urk1ft4fl3mg5e62d9ado"
       sign_in_url           = "https://thumbs-123456789012.auth.eu-central-1.amazoncognito.com"
+      page = {
+        url          = "https://d111111abcdef8.cloudfront.net"
+        bucket_name  = "thumbs-page-123456789012-eu-central-1"
+        distribution = module.page["on"].distribution
+      }
     } && jsonencode(jsondecode(aws_ssm_parameter.tools.insecure_value)["api"]) == jsonencode(output.api)
     error_message = "The outputs must tell a page all that it needs, and tools the same."
   }
@@ -128,7 +134,7 @@ run "with_a_pool_of_its_own" {
   # https://docs.aws.amazon.com/AmazonS3/latest/userguide/ManageCorsUsing.html
   assert {
     condition = module.ingest.cors_rules == [
-      "PUT by https://www.example.com with content-type if-none-match x-amz-checksum-sha256, etag shown, for 3600"
+      "PUT by https://d111111abcdef8.cloudfront.net https://www.example.com with content-type if-none-match x-amz-checksum-sha256, etag shown, for 3600"
     ] && output.owner_cors == {}
     error_message = "A page must be able to put what was signed, with the headers that were, and no more."
   }
@@ -144,6 +150,37 @@ run "with_a_pool_of_its_own" {
         Resource  = "arn:aws:s3:::thumbs-thumbnails-123456789012-eu-central-1/*/photos/users/*"
     }]
     error_message = "A public distribution must not be able to read users' images, however their paths are written."
+  }
+
+  assert {
+    condition = jsondecode(module.page["on"].config) == {
+      limits = { bytes = 33554432, types = ["image/avif", "image/gif", "image/jpeg", "image/png", "image/tiff", "image/webp"] }
+      client = { id = "3n4b5urk1ft4fl3mg5e62d9ado", scopes = ["openid", "thumbs/delete", "thumbs/read", "thumbs/upload"] }
+      endpoints = {
+        authorization = "https://thumbs-123456789012.auth.eu-central-1.amazoncognito.com/oauth2/authorize"
+        token         = "https://thumbs-123456789012.auth.eu-central-1.amazoncognito.com/oauth2/token"
+        revocation    = "https://thumbs-123456789012.auth.eu-central-1.amazoncognito.com/oauth2/revoke"
+        end_session   = "https://thumbs-123456789012.auth.eu-central-1.amazoncognito.com/logout"
+      }
+    }
+    error_message = "The page must be told what may be uploaded, and where people sign in."
+  }
+
+  assert {
+    condition = module.page["on"].content_security_policy == join("; ", [
+      "default-src 'none'", "script-src 'self'", "style-src 'self'",
+      "img-src 'self' https://thumbs-thumbnails-123456789012-eu-central-1.s3.eu-central-1.amazonaws.com",
+      "connect-src 'self' https://thumbs-uploads-123456789012-eu-central-1.s3.eu-central-1.amazonaws.com https://thumbs-123456789012.auth.eu-central-1.amazoncognito.com",
+      "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'", "require-trusted-types-for 'script'", "trusted-types 'none'",
+    ])
+    error_message = "Nothing must run in the page that is not of it, and it must talk to nobody but API, buckets and pool."
+  }
+
+  assert {
+    condition = [
+      for statement in jsondecode(module.encryption.policy).Statement : statement.Condition.StringEquals["aws:SourceArn"] if statement.Sid == "DistributionsReadEncryptedThumbnails"
+    ] == [[module.cdn["on"].arn, module.page["on"].distribution.arn]] && strcontains(module.page["on"].bucket_policy, module.page["on"].distribution.arn)
+    error_message = "The page's distribution must be able to read the page."
   }
 
   assert {
@@ -163,7 +200,12 @@ run "with_another_issuer" {
     api = {
       sign_in = { mode = "oidc", issuer = "https://login.example.com/", audience = ["shop"], scopes = { read = "images.read" } }
       cors    = { origins = ["https://www.example.com"], max_age_seconds = 60 }
-      domain  = { name = "images.example.com", certificate_arn = "arn:aws:acm:eu-central-1:123456789012:certificate/11111111-2222-3333-4444-555555555555" }
+      page = {
+        domain    = { name = "page.example.com", certificate_arn = "arn:aws:acm:us-east-1:123456789012:certificate/11111111-2222-3333-4444-555555555555" }
+        client_id = "the-page"
+        endpoints = { authorization = "https://login.example.com/authorize", token = "https://tokens.example.com/token" }
+      }
+      domain = { name = "images.example.com", certificate_arn = "arn:aws:acm:eu-central-1:123456789012:certificate/11111111-2222-3333-4444-555555555555" }
     }
   }
 
@@ -197,7 +239,7 @@ run "with_another_issuer" {
   assert {
     condition = jsondecode(output.owner_cors["uploads_bucket"]) == {
       CORSRules = [{
-        AllowedOrigins = ["https://www.example.com"]
+        AllowedOrigins = ["https://page.example.com", "https://www.example.com"]
         AllowedMethods = ["PUT"]
         AllowedHeaders = ["content-type", "if-none-match", "x-amz-checksum-sha256"]
         ExposeHeaders  = ["etag"]
@@ -320,6 +362,64 @@ run "gateway" {
       aws_dynamodb_table.asks.hash_key == "owner" && aws_dynamodb_table.asks.range_key == "what" && length(aws_dynamodb_table.asks.global_secondary_index) == 0
     )
     error_message = "Asks must go by themselves, be encrypted, and be in no index that one busy user could throttle."
+  }
+}
+
+run "page" {
+  module {
+    source = "./modules/page"
+  }
+
+  variables {
+    names             = { bucket = "thumbs-page", distribution = "thumbs-page-eu-central-1" }
+    aws               = { dns_suffix = "amazonaws.com", partition = "aws", region = "eu-central-1" }
+    api_url           = "https://a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com"
+    uploads_origin    = "https://uploads.s3.eu-central-1.amazonaws.com"
+    thumbnails_origin = "https://s3.eu-central-1.amazonaws.com/my.thumbnails/"
+    limits            = { bytes = 1, types = ["image/jpeg"] }
+    client            = { id = "the-page", scopes = ["openid"] }
+    endpoints         = { authorization = "https://login.example.com/authorize", token = "https://tokens.example.com/token" }
+    domain            = { name = "page.example.com", certificate_arn = "arn:aws:acm:us-east-1:123456789012:certificate/11111111-2222-3333-4444-555555555555" }
+    price_class       = "PriceClass_100"
+    web_acl_arn       = null
+    kms_key_arn       = "arn:aws:kms:eu-central-1:123456789012:key/k"
+    without_tls       = { Bool = { "aws:SecureTransport" = ["false"] } }
+  }
+
+  # https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/HTTPStatusCodes.html
+  # https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/RequestAndResponseBehaviorCustomOrigin.html#request-custom-traffic-spikes
+  assert {
+    condition = (
+      [for key in aws_cloudfront_cache_policy.api.parameters_in_cache_key_and_forwarded_to_origin : [one(one(key.headers_config).headers).items, one(key.query_strings_config).query_string_behavior]] == [[toset(["Authorization"]), "all"]] &&
+      aws_cloudfront_cache_policy.api.min_ttl == 0 && aws_cloudfront_cache_policy.api.default_ttl == 0 && aws_cloudfront_cache_policy.api.max_ttl == 1 &&
+      { for kept in aws_cloudfront_distribution.this.custom_error_response : kept.error_code => kept.error_caching_min_ttl } == { for code in [400, 403, 404, 405, 414, 500, 501, 502, 503, 504] : code => 0 }
+    )
+    error_message = "What the API answers must be kept for nobody, and never be shared by two tokens."
+  }
+
+  # https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/using-managed-origin-request-policies.html
+  assert {
+    condition = [
+      for behaviour in aws_cloudfront_distribution.this.ordered_cache_behavior :
+      "${behaviour.path_pattern} ${behaviour.target_origin_id} ${behaviour.viewer_protocol_policy} ${behaviour.origin_request_policy_id}"
+      ] == ["/v1/* api https-only b689b0a8-53d0-40ab-baf2-68738e2966ac"] && aws_cloudfront_distribution.this.default_root_object == "index.html" && (
+      { for origin in aws_cloudfront_distribution.this.origin : origin.origin_id => origin.domain_name } == { site = "thumbs-page.s3.eu-central-1.amazonaws.com", api = "a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com" }
+    )
+    error_message = "The API must answer below the page's name, by its own host's name, and over HTTPS alone."
+  }
+
+  assert {
+    condition = output.url == "https://page.example.com" && strcontains(output.content_security_policy, "connect-src 'self' https://uploads.s3.eu-central-1.amazonaws.com https://tokens.example.com;") && (
+      [for security in aws_cloudfront_response_headers_policy.this.security_headers_config : one(security.content_security_policy).content_security_policy] == [output.content_security_policy]
+    )
+    error_message = "The page must be able to fetch tokens where they come from, and every file of it say so."
+  }
+
+  assert {
+    condition = { for key, object in aws_s3_object.site : key => object.content_type if !endswith(key, ".js") } == {
+      "icon.svg" = "image/svg+xml", "index.html" = "text/html; charset=utf-8", "page.css" = "text/css; charset=utf-8"
+    } && alltrue([for key, object in aws_s3_object.site : object.content_type == "text/javascript; charset=utf-8" if endswith(key, ".js")])
+    error_message = "Browsers are told to guess no types, so each must be right."
   }
 }
 

@@ -27,7 +27,7 @@ variables {
   reconcile = { schedule = "rate(1 day)" }
   events    = {}
   changes   = { archive = {} }
-  api       = { sign_in = { callback_urls = ["https://www.example.com/"] } }
+  api       = { sign_in = {}, page = {} }
   cdn       = {}
   tracing   = { sampling = { service_name = "uploader", rate = 0.1 } }
   chat_channels = {

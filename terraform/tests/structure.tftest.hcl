@@ -105,7 +105,7 @@ run "everything" {
     reconcile           = { schedule = "rate(1 day)" }
     events              = {}
     changes             = { archive = {} }
-    api                 = { sign_in = { callback_urls = ["https://www.example.com/"] }, cors = { origins = ["https://www.example.com"] } }
+    api                 = { sign_in = {}, cors = { origins = ["https://www.example.com"] }, page = {} }
     distribution_arns   = ["arn:aws:cloudfront::123456789012:distribution/E1"]
     alert_subscriptions = {
       ops  = { protocol = "email", endpoint = "ops@example.com" }

@@ -681,6 +681,36 @@ run "bad_values_thirty_first" {
   expect_failures = [var.api]
 }
 
+run "bad_values_thirty_second" {
+  command = plan
+
+  variables {
+    api = { sign_in = {} } # nowhere to come back to
+  }
+
+  expect_failures = [var.api]
+}
+
+run "bad_values_thirty_third" {
+  command = plan
+
+  variables {
+    api = { sign_in = { mode = "oidc", issuer = "https://login.example.com/", audience = ["shop"] }, page = {} } # where, and as whom?
+  }
+
+  expect_failures = [var.api]
+}
+
+run "bad_values_thirty_fourth" {
+  command = plan
+
+  variables {
+    api = { sign_in = {}, page = { domain = { name = "page.example.com", certificate_arn = "arn:aws:acm:eu-central-1:123456789012:certificate/1-a" } } } # another region
+  }
+
+  expect_failures = [var.api]
+}
+
 run "verges_pass" {
   command = plan
 
@@ -735,6 +765,7 @@ run "knobs_on_the_verge_pass" {
       reserved_concurrency = 1
       url_minutes          = 60
       cors                 = { origins = ["http://localhost:8080"], max_age_seconds = 0 }
+      page                 = { price_class = "PriceClass_All", web_acl_arn = "arn:aws:wafv2:us-east-1:123456789012:global/webacl/page/11111111-2222-3333-4444-555555555555" }
     }
     source_keys        = { include = ["*.jpg", "Users/*/[!8-9]*"], exclude = ["*.xmp", "users/*.*", "u*", "6ba7b810-*", "[a-z]*"] }
     changes            = { capacity = { mode = "provisioned", shards = 1 }, retention_hours = 8760, attempts = 1, record_age_hours = 1, archive = { buffering_seconds = 60 } }

@@ -19,6 +19,8 @@ NAMED: Final[Mapping[str, tuple[str, int]]] = {
     "aws_athena_workgroup": ("name", 128),
     "aws_chatbot_slack_channel_configuration": ("configuration_name", 128),
     "aws_chatbot_teams_channel_configuration": ("configuration_name", 128),
+    # https://docs.aws.amazon.com/cloudfront/latest/APIReference/API_CachePolicyConfig.html
+    "aws_cloudfront_cache_policy": ("name", 128),
     "aws_cloudfront_origin_access_control": ("name", 64),
     # https://docs.aws.amazon.com/cloudfront/latest/APIReference/API_ResponseHeadersPolicyConfig.html
     "aws_cloudfront_response_headers_policy": ("name", 128),
@@ -72,6 +74,7 @@ PARTS: Final = (
     "aws_lambda_event_source_mapping",
     "aws_lambda_function_event_invoke_config",
     "aws_s3_bucket_",
+    "aws_s3_object",
     "aws_sns_topic_subscription",
     "terraform_data",
 )

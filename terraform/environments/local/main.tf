@@ -40,6 +40,7 @@ provider "aws" {
 
   endpoints {
     apigatewayv2 = var.endpoint_url
+    cloudfront   = var.endpoint_url
     cloudwatch   = var.endpoint_url
     cognitoidp   = var.endpoint_url
     dynamodb     = var.endpoint_url

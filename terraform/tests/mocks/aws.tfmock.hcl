@@ -62,6 +62,13 @@ mock_resource "aws_apigatewayv2_api" {
   }
 }
 
+mock_resource "aws_cloudfront_distribution" {
+  defaults = {
+    arn         = "arn:aws:cloudfront::123456789012:distribution/EDFDVBD632BHDS5"
+    domain_name = "d111111abcdef8.cloudfront.net"
+  }
+}
+
 mock_resource "aws_cognito_user_pool" {
   defaults = { id = "eu-central-1_AbCdEfGhI" }
 }
