@@ -19,13 +19,16 @@ _PLAYWRIGHTS_OWN = [sys.executable, "-m", "playwright", "install", "--only-shell
 _DISTRIBUTIONS = ["sh", "-c", "apt-get update -qq && apt-get install -qq --no-install-recommends chromium"]
 
 
-def launch(playwright: Playwright) -> Browser:
-    """Start a Chromium. Raises RuntimeError, with the remedy, where there is none and none can be installed."""
+def launch(playwright: Playwright, *arguments: str) -> Browser:
+    """Start a Chromium with these arguments.
+
+    Raises RuntimeError, with the remedy, where there is none and none can be installed.
+    """
     try:
-        return playwright.chromium.launch(executable_path=_on_path())
+        return playwright.chromium.launch(executable_path=_on_path(), args=arguments)
     except Error:
         install()
-        return playwright.chromium.launch(executable_path=_on_path())
+        return playwright.chromium.launch(executable_path=_on_path(), args=arguments)
 
 
 def install() -> None:

@@ -1,4 +1,7 @@
-"""`python -m devtools.local up [--port N] | down`: a local stack with its live page, kept in .local/ until `down`."""
+"""`python -m devtools.local up [--port N] | down`: a local stack with its pages.
+
+It is kept in .local/ until `down`.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,10 @@ import shutil
 import sys
 from dataclasses import replace
 
+from devtools import edge
 from devtools.errors import DevtoolsError
 from devtools.livepage import server
-from devtools.localaws import stack
+from devtools.localaws import processes, stack
 from thumbctl.interrupts import terminate_as_interrupt
 
 _HOME = stack.REPOSITORY / ".local"
@@ -24,18 +28,24 @@ def _up(port: int | None) -> None:
             raise DevtoolsError(f"a local stack is up at {running.endpoint_url}: end it with 'make down'")
     shutil.rmtree(_HOME, ignore_errors=True)
     with terminate_as_interrupt(), contextlib.ExitStack() as undo:
-        created = stack.create(_HOME, port=port, inputs={"events": {}})
+        edge_port = processes.free_port()
+        created = stack.create(_HOME, port=port, inputs={"events": {}, "api": edge.inputs(edge_port)})
         undo.callback(created.stop)
         stack.save(created, _STACK_FILE)
-        with stack.step("starting the page", usually=2):
+        with stack.step("starting the pages", usually=3):
             page, page_url = server.start(_STACK_FILE)
+            undo.callback(page.stop)
+            users_page, edge_url = edge.start(created, _STACK_FILE, edge_port)
+            undo.callback(users_page.stop)
+            edge.admit(created)
         undo.pop_all()
-        created = replace(created, page=page, page_url=page_url)
+        created = replace(created, page=page, page_url=page_url, edge=users_page, edge_url=edge_url)
         stack.save(created, _STACK_FILE)
     sys.stdout.write(f"up at {created.endpoint_url}, credentials test/test; details in {_STACK_FILE}\n")
     for name, value in sorted(created.outputs.items()):
         sys.stdout.write(f"  {name:24} {value}\n")
     sys.stdout.write(f"look at it: {page_url}\n")
+    sys.stdout.write("upload images: {} as {}, password {}\n".format(edge_url, *edge.USER))
 
 
 def _down() -> None:

@@ -19,7 +19,11 @@ INPUTS: Final = {
     "timeout_seconds": 6,
     "reconcile": {"schedule": "rate(365 days)"},
     "events": {},
-    "api": {"sign_in": {"callback_urls": [CALLBACK]}, "cors": {"origins": [PAGE]}},
+    "api": {
+        "sign_in": {"callback_urls": [CALLBACK], "logout_urls": [CALLBACK]},
+        "cors": {"origins": [PAGE]},
+        "page": {},
+    },
 }
 
 
@@ -27,7 +31,8 @@ INPUTS: Final = {
 def deployment(request: pytest.FixtureRequest) -> Iterator[Deployment]:
     """The stack that production's module makes, with a shorter deadline so that a killed worker is soon over.
 
-    It has a reconciler too, whose time does not come, announces what becomes of images to a queue, and lets in users.
+    It has a reconciler too, whose time does not come, announces what becomes of images to a queue, and lets in users
+    to a page of theirs.
     """
     if request.config.getoption("--keep-stack"):
         yield Deployment(kept(INPUTS))

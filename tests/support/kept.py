@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import shutil
 from typing import TYPE_CHECKING, Any, Final
 
@@ -44,7 +45,8 @@ def _digest(inputs: Mapping[str, Any]) -> str:
     """Of all that an apply depends on."""
     digest = hashlib.sha256(repr(inputs).encode())
     terraform = stack.REPOSITORY / "terraform"
-    for file in sorted({*terraform.rglob("*.tf"), *terraform.rglob("*.json"), *stack.ARCHIVES.glob("*.zip")}):
+    read = (terraform.rglob("*.tf"), terraform.rglob("*.json"), terraform.rglob("site/*"), stack.ARCHIVES.glob("*.zip"))
+    for file in sorted(set(itertools.chain(*read))):
         if ".terraform" not in file.parts:
             digest.update(str(file).encode() + file.read_bytes())
     return digest.hexdigest()

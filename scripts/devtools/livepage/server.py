@@ -6,7 +6,6 @@ import asyncio
 import logging
 import sys
 import time
-import urllib.request
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 
     from devtools.localaws.processes import Process
 
-_START_SECONDS: Final = 30
 _MOST_MINUTES: Final = 24 * 60
 
 # The most of the time that one chore may take: with a big backlog they are slow, and the emulator has other work.
@@ -48,17 +46,8 @@ def start(stack_file: Path) -> tuple[Process, str]:
     """Start the process for the stack that `stack_file` describes; return it, and the address of its page."""
     port = processes.free_port()
     log = stack.load(stack_file).directory / "page.log"
-    process = processes.start(
-        [sys.executable, "-m", "devtools.livepage.server", str(stack_file), str(port)], log=log, environment={}
-    )
-    url = f"http://{processes.LOOPBACK}:{port}/"
-
-    def ask() -> None:
-        with urllib.request.urlopen(url, timeout=1):
-            pass
-
-    processes.wait_until_it_answers(process, ask, within=_START_SECONDS, name="the page", log=log)
-    return process, url
+    process = processes.start_server("devtools.livepage.server", str(stack_file), port=port, log=log, name="the page")
+    return process, f"http://{processes.LOOPBACK}:{port}/"
 
 
 @dataclass

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import sys
 import time
 import urllib.error
+import urllib.request
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 LOOPBACK = "127.0.0.1"
 _GRACE_SECONDS = 5
+_START_SECONDS = 30
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,18 @@ def start(command: Sequence[str], *, log: Path, environment: Mapping[str, str]) 
         setsid=True,
     )
     return Process(pid, psutil.Process(pid).create_time())
+
+
+def start_server(module: str, *arguments: str, port: int, log: Path, name: str) -> Process:
+    """Start a module of ours that serves HTTP at `port`, which is its last argument, and wait until it answers."""
+    process = start([sys.executable, "-m", module, *arguments, str(port)], log=log, environment={})
+
+    def ask() -> None:
+        with urllib.request.urlopen(f"http://{LOOPBACK}:{port}/", timeout=1):
+            pass
+
+    wait_until_it_answers(process, ask, within=_START_SECONDS, name=name, log=log)
+    return process
 
 
 def wait_until_it_answers(process: Process, ask: Callable[[], None], *, within: float, name: str, log: Path) -> None:

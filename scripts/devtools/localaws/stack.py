@@ -53,6 +53,9 @@ class LocalStack:
     page: Process | None = None
     page_url: str | None = None
     """Where to look at it all, if the stack has a page."""
+    edge: Process | None = None
+    edge_url: str | None = None
+    """Where users upload images, if somebody serves their page; see `devtools.edge`."""
 
     def client(self, service: str, config: Config | None = None) -> Any:  # noqa: ANN401 - boto3's own signature
         """A boto3 client with the account's root credentials."""
@@ -64,8 +67,9 @@ class LocalStack:
 
     def stop(self) -> None:
         """End every process of the stack."""
-        if self.page is not None:
-            self.page.stop()
+        for server in (self.page, self.edge):
+            if server is not None:
+                server.stop()
         self.emulator.stop()
         self.collector.stop()
 
@@ -168,6 +172,8 @@ def save(stack: LocalStack, file: Path) -> None:
         "events_queue_url": stack.events_queue_url,
         "page": stack.page and vars(stack.page),
         "page_url": stack.page_url,
+        "edge": stack.edge and vars(stack.edge),
+        "edge_url": stack.edge_url,
     }
     file.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
 
@@ -188,6 +194,8 @@ def load(file: Path) -> LocalStack:
         events_queue_url=document["events_queue_url"],
         page=Process(**document["page"]) if document["page"] else None,
         page_url=document["page_url"],
+        edge=Process(**document["edge"]) if document["edge"] else None,
+        edge_url=document["edge_url"],
     )
 
 
