@@ -11,7 +11,7 @@ import shutil
 import sys
 from dataclasses import replace
 
-from devtools import edge
+from devtools.edge import server as edge
 from devtools.errors import DevtoolsError
 from devtools.livepage import server
 from devtools.localaws import processes, stack

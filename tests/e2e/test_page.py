@@ -16,7 +16,8 @@ from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-unt
 from PIL import Image
 from playwright.sync_api import expect, sync_playwright
 
-from devtools import browser, edge
+from devtools import browser
+from devtools.edge import server as edge
 from devtools.localaws import processes, stack
 from support.pictures import picture
 from support.users import PAGE
