@@ -337,7 +337,7 @@ def test_all_that_can_be_tagged_is(deployment: Deployed) -> None:
 
 
 def test_every_bucket_is_closed(made: Deployed) -> None:
-    assert len(made.of("aws_s3_bucket")) == 2 + 2 * announces(made)
+    assert len(made.of("aws_s3_bucket")) == 2 + 3 * has_all(made)
     for bucket in made.of("aws_s3_bucket"):
         block = made.one("aws_s3_bucket_public_access_block", "bucket", bucket.values["id"]).values
         kinds = ("block_public_acls", "block_public_policy", "ignore_public_acls", "restrict_public_buckets")
@@ -346,8 +346,8 @@ def test_every_bucket_is_closed(made: Deployed) -> None:
         assert rule["object_ownership"] == "BucketOwnerEnforced"
 
 
-def announces(made: Deployed) -> bool:
-    """Whether there are publishers, with a bucket for what they cannot announce, and an archive."""
+def has_all(made: Deployed) -> bool:
+    """Whether there are publishers, with a bucket for what they cannot announce, and an archive, and a page."""
     return any(resource.values.get("function_name") == "thumbs-publisher" for resource in made.resources)
 
 
@@ -379,7 +379,7 @@ def principals_of(statement: dict[str, Any]) -> list[str]:
 @pytest.mark.parametrize(("kind", "count"), [("aws_s3_bucket_policy", 2), ("aws_sqs_queue", 3), ("aws_sns_topic", 3)])
 def test_nothing_is_reached_without_tls(made: Deployed, kind: str, count: int) -> None:
     """https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-securetransport"""
-    assert len(made.of(kind)) == count + 2 * (kind == "aws_s3_bucket_policy" and announces(made))
+    assert len(made.of(kind)) == count + 3 * (kind == "aws_s3_bucket_policy" and has_all(made))
     for resource in made.of(kind):
         without_tls = {"Bool": {"aws:SecureTransport": ["false"]}}
         (denied,) = [each for each in resource.statements() if each.get("Condition") == without_tls]
