@@ -12,7 +12,7 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from devtools import edge
+from devtools.edge import server as edge
 from devtools.errors import DevtoolsError
 from devtools.livepage import server
 from devtools.localaws import emulator, processes, stack

@@ -337,7 +337,7 @@ def test_all_that_can_be_tagged_is(deployment: Deployed) -> None:
 
 
 def test_every_bucket_is_closed(made: Deployed) -> None:
-    assert len(made.of("aws_s3_bucket")) == 2 + optional_buckets(made)
+    assert len(made.of("aws_s3_bucket")) == 2 + 3 * has_all(made)
     for bucket in made.of("aws_s3_bucket"):
         block = made.one("aws_s3_bucket_public_access_block", "bucket", bucket.values["id"]).values
         kinds = ("block_public_acls", "block_public_policy", "ignore_public_acls", "restrict_public_buckets")
@@ -346,11 +346,9 @@ def test_every_bucket_is_closed(made: Deployed) -> None:
         assert rule["object_ownership"] == "BucketOwnerEnforced"
 
 
-def optional_buckets(made: Deployed) -> int:
-    """Those of publishers, for what they cannot announce and for the archive, and the one of the page."""
-    announces = any(resource.values.get("function_name") == "thumbs-publisher" for resource in made.resources)
-    has_page = any(resource.address.startswith("module.page") for resource in made.resources)
-    return 2 * announces + has_page
+def has_all(made: Deployed) -> bool:
+    """Whether there are publishers, with a bucket for what they cannot announce, and an archive, and a page."""
+    return any(resource.values.get("function_name") == "thumbs-publisher" for resource in made.resources)
 
 
 def test_nobody_is_let_in_who_is_not_named(deployment: Deployed) -> None:
@@ -381,7 +379,7 @@ def principals_of(statement: dict[str, Any]) -> list[str]:
 @pytest.mark.parametrize(("kind", "count"), [("aws_s3_bucket_policy", 2), ("aws_sqs_queue", 3), ("aws_sns_topic", 3)])
 def test_nothing_is_reached_without_tls(made: Deployed, kind: str, count: int) -> None:
     """https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-securetransport"""
-    assert len(made.of(kind)) == count + optional_buckets(made) * (kind == "aws_s3_bucket_policy")
+    assert len(made.of(kind)) == count + 3 * (kind == "aws_s3_bucket_policy" and has_all(made))
     for resource in made.of(kind):
         without_tls = {"Bool": {"aws:SecureTransport": ["false"]}}
         (denied,) = [each for each in resource.statements() if each.get("Condition") == without_tls]

@@ -47,7 +47,7 @@ def inputs(port: int) -> dict[str, Any]:
 def start(running: LocalStack, stack_file: Path, port: int) -> tuple[Process, str]:
     """Start the process for the stack that `stack_file` describes; return it, and the address of its page."""
     log = running.directory / "edge.log"
-    process = processes.start_server("devtools.edge", str(stack_file), port=port, log=log, name="the edge")
+    process = processes.start_server("devtools.edge.server", str(stack_file), port=port, log=log, name="the edge")
     return process, f"{_origin(port)}/"
 
 

@@ -1,0 +1,1 @@
+"""The edge of the local stack: what CloudFront does on AWS."""
