@@ -73,6 +73,7 @@ locals {
       log_group_name        = api.function.log_group_name
       access_log_group_name = api.access_log_group_name
       asks_table_name       = api.asks_table_name
+      url_minutes           = var.api.url_minutes
       issuer                = local.tokens[key].issuer
       scopes                = local.tokens[key].scopes
       user_pool_id          = one([for sign_in in module.sign_in : sign_in.user_pool_id])

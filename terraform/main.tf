@@ -303,6 +303,11 @@ module "operator" {
   other_kms_key_arns = local.other_kms_key_arns
   rule_arn           = local.through_eventbridge ? local.uploads_rule_arn : null
 
+  forgetting = {
+    asks_table_arn = one([for api in module.api : api.asks_table_arn])
+    rows           = !var.propagate_deletions
+  }
+
   announcing = one([
     for parked in module.parked_bucket : {
       function_arns             = [for publisher in module.publisher : publisher.function.arn]

@@ -109,7 +109,7 @@ output "archive" {
 }
 
 output "api" {
-  description = "The front door: its url, what a name of your own has to point to (domain), its function_name and log_group_name, the log group of requests (access_log_group_name), the table of what was asked for (asks_table_name); the issuer of the tokens that it takes and the names of their scopes; and of a user pool the user_pool_id, the client_id, and where people sign in (sign_in_url). Null where there is none."
+  description = "The front door: its url, what a name of your own has to point to (domain), its function_name and log_group_name, the log group of requests (access_log_group_name), the table of what was asked for (asks_table_name), for how long an address is valid (url_minutes); the issuer of the tokens that it takes and the names of their scopes; and of a user pool the user_pool_id, the client_id, and where people sign in (sign_in_url). Null where there is none."
   value       = local.api_output
 }
 
@@ -211,6 +211,11 @@ output "operator_policy_json" {
 output "operator_events_policy_json" {
   description = "Policy for whoever operates it with thumbctl events, on top of operator_policy_json. It is attached to nobody. Null where nothing is announced."
   value       = module.operator.announcing_policy_json
+}
+
+output "operator_users_policy_json" {
+  description = "Policy for whoever forgets users of the API with thumbctl users forget, on top of operator_policy_json: it deletes images for good. It is attached to nobody."
+  value       = module.operator.forgetting_policy_json
 }
 
 output "access_policies" {

@@ -76,6 +76,7 @@ _COMMANDS: Final = {
         _MEND,
         "Look whether what becomes of images is announced, and announce again what may have been missed.",
     ),
+    "users": ("thumbctl.users.command:app", _MEND, "Delete what there is of a user of the API."),
     "pause": (
         "thumbctl.pause:pause",
         _MEND,

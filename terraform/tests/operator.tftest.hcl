@@ -150,6 +150,45 @@ run "announcing" {
   }
 }
 
+run "forgetting" {
+  command = plan
+
+  module {
+    source = "./modules/operator"
+  }
+
+  variables {
+    forgetting = { asks_table_arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/thumbs-asks", rows = true }
+  }
+
+  assert {
+    condition = {
+      for statement in jsondecode(output.forgetting_policy_json).Statement :
+      statement.Sid => "${statement.Effect} ${join(" ", statement.Action)} on ${statement.Resource} if ${jsonencode(try(statement.Condition, null))}"
+      } == {
+      ForgetUploads         = "Allow s3:DeleteObjectVersion on arn:aws:s3:::uploads/photos/users/* if null"
+      ForgetThumbnails      = "Allow s3:DeleteObjectVersion on arn:aws:s3:::thumbnails/*/photos/users/* if null"
+      ListThumbnailVersions = "Allow s3:ListBucketVersions on arn:aws:s3:::thumbnails if null"
+      ForgetAsks            = "Allow dynamodb:DeleteItem dynamodb:Query on arn:aws:dynamodb:eu-central-1:123456789012:table/thumbs-asks if null"
+      ForgetRows            = "Allow dynamodb:DeleteItem on ${var.catalog.table_arn} if ${jsonencode({ "ForAllValues:StringLike" = { "dynamodb:LeadingKeys" = ["photos/users/*"] } })}"
+    }
+    error_message = "Whoever forgets users must be able to delete what is theirs, and nobody else's."
+  }
+}
+
+run "forgetting_where_deletions_are_propagated_and_there_is_no_api" {
+  command = plan
+
+  module {
+    source = "./modules/operator"
+  }
+
+  assert {
+    condition     = jsondecode(output.forgetting_policy_json).Statement[*].Sid == ["ForgetUploads", "ForgetThumbnails", "ListThumbnailVersions"]
+    error_message = "Rows must be left to the function where it hears of deletions."
+  }
+}
+
 run "whole_bucket" {
   command = plan
 

@@ -38,9 +38,11 @@ SIDS: Final = re.findall(r'\bSid\s+= "(\w+)"', POLICY.read_text(encoding="utf-8"
 
 # Only what listens to EventBridge has a rule: terraform/tests/owners.tftest.hcl holds the statement to it.
 # Only what has a change stream puts into it: terraform/tests/operator.tftest.hcl does.
-OF_OTHER_STACKS: Final = frozenset({"ReadRule", "AnnounceChanges", "EncryptChanges"})
+# Only what has an API remembers asks, and only what does not hear of deletions has rows deleted: so does it.
+OF_OTHER_STACKS: Final = frozenset({"ReadRule", "AnnounceChanges", "EncryptChanges", "ForgetAsks", "ForgetRows"})
 
 KEY, BAD_KEY = "operators/good.png", "operators/bad.png"
+ANNA: Final = "1111aaaa-2222-4333-8444-555555555555"
 
 # What each command is given. One that is interrupted by a refusal leaves nothing behind that the next stumbles over.
 STORIES: Final[dict[str, list[str]]] = {
@@ -62,6 +64,7 @@ STORIES: Final[dict[str, list[str]]] = {
     "events resend": ["--yes"],
     "pause": ["backfill"],
     "resume": ["backfill"],
+    "users forget": [ANNA, "--issuer", "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_Anna", "--yes"],
     "reconcile": ["--prefix", "operators/", "--repair", "--grace", "6", "--yes"],
     "channels": [],
     "channels test": [],
@@ -94,6 +97,9 @@ NEEDED: Final = {
     "TestAlarms": "channels test",
     "TestDigests": "channels test",
     "Canary": "doctor",
+    "ForgetUploads": "users forget",
+    "ForgetThumbnails": "users forget",
+    "ListThumbnailVersions": "users forget",
 }
 # What the emulator asks nobody's policy for. On AWS, a command fails without it.
 UNENFORCED: Final = {
@@ -181,6 +187,11 @@ class Operator:
             time.sleep(7)  # a moment more than the grace that it gets, in S3's whole seconds
         if command == "events resend":
             self._park(KEY)
+        if command == "users forget":
+            put = self.deployment.s3.put_object
+            put(Bucket=self.outputs["source_bucket"], Key=f"users/{ANNA}/1", Body=b"no image")
+            # What no row lists, so that the function does not delete it before the command does.
+            put(Bucket=self.outputs["thumbnails_bucket"], Key=f"large/users/{ANNA}/2.webp", Body=b"nobody's")
         if command == "dlq restore":
             Path("letters.jsonl").unlink(missing_ok=True)
             root = CliRunner(env=emulator.ROOT_CREDENTIALS)
@@ -199,11 +210,12 @@ class Operator:
 
 
 def whole_policy(deployment: Deployment) -> Any:
-    """Both policies of an operator in one."""
-    operating, announcing = (
-        json.loads(deployment.outputs[f"operator{which}_policy_json"]) for which in ("", "_events")
+    """All policies of an operator in one."""
+    operating, *further = (
+        json.loads(deployment.outputs[f"operator{which}_policy_json"]) for which in ("", "_events", "_users")
     )
-    return {**operating, "Statement": [*operating["Statement"], *announcing["Statement"]]}
+    statements = [statement for policy in further for statement in policy["Statement"]]
+    return {**operating, "Statement": [*operating["Statement"], *statements]}
 
 
 def grant(deployment: Deployment, document: Any) -> None:

@@ -38,6 +38,11 @@ output "asks_table_name" {
   value       = aws_dynamodb_table.asks.name
 }
 
+output "asks_table_arn" {
+  description = "ARN of the table of what users asked for."
+  value       = aws_dynamodb_table.asks.arn
+}
+
 output "access_log_group_name" {
   description = "Name of the log group that has a line for each request."
   value       = aws_cloudwatch_log_group.access.name

@@ -208,10 +208,46 @@ locals {
     ])
   ])
 
+  # Apart, since it deletes for good, and not everybody who operates should. It is there without an API too: that may be gone
+  # before its users are forgotten.
+  forgetting = concat([
+    {
+      Sid      = "ForgetUploads"
+      Action   = ["s3:DeleteObjectVersion"]
+      Resource = "${local.sources}users/*"
+    },
+    {
+      Sid      = "ForgetThumbnails"
+      Action   = ["s3:DeleteObjectVersion"]
+      Resource = "${var.thumbnails_bucket_arn}/*/${var.uploads.prefix}users/*"
+    },
+    {
+      # A bucket of somebody's may keep versions.
+      Sid      = "ListThumbnailVersions"
+      Action   = ["s3:ListBucketVersions"]
+      Resource = var.thumbnails_bucket_arn
+    },
+    ], [
+    for arn in [var.forgetting.asks_table_arn] : {
+      Sid      = "ForgetAsks"
+      Action   = ["dynamodb:DeleteItem", "dynamodb:Query"]
+      Resource = arn
+    } if arn != null
+    ], [
+    for arn in [var.catalog.table_arn] : {
+      # Where S3 tells of deletions, the function marks rows itself.
+      # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
+      Sid       = "ForgetRows"
+      Action    = ["dynamodb:DeleteItem"]
+      Resource  = arn
+      Condition = { "ForAllValues:StringLike" = { "dynamodb:LeadingKeys" = ["${var.uploads.prefix}users/*"] } }
+    } if var.forgetting.rows
+  ])
+
   sources = "${var.uploads.bucket_arn}/${var.uploads.prefix}"
 
   policies = {
-    for name, statements in { operating = local.statements, announcing = local.announcing } : name => jsonencode({
+    for name, statements in { operating = local.statements, announcing = local.announcing, forgetting = local.forgetting } : name => jsonencode({
       Version   = "2012-10-17"
       Statement = [for statement in statements : merge({ Effect = "Allow" }, statement)]
     })

@@ -3,6 +3,11 @@ output "policy_json" {
   value       = local.policies["operating"]
 }
 
+output "forgetting_policy_json" {
+  description = "The policy for thumbctl users forget, on top of the other."
+  value       = local.policies["forgetting"]
+}
+
 output "announcing_policy_json" {
   description = "The policy for thumbctl events, on top of the other; null where nothing is announced."
   value       = var.announcing == null ? null : local.policies["announcing"]

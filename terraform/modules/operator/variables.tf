@@ -105,3 +105,12 @@ variable "announcing" {
   })
   default = null
 }
+
+variable "forgetting" {
+  description = "The table in which the API remembers what users ask for, if there is one, and whether rows have to be deleted where nobody tells the function of deletions."
+  type = object({
+    asks_table_arn = optional(string)
+    rows           = optional(bool, false)
+  })
+  default = {}
+}
