@@ -146,6 +146,14 @@ locals {
         Resource  = "${local.thumbnails_bucket_arn}/*"
         Condition = { StringEquals = { "aws:SourceArn" = local.distribution_arns } }
       }],
+      # As modules/bucket has it of ours: there may be distributions that the owner alone knows of.
+      [for keys in local.withheld_keys[*] : {
+        Sid       = "DistributionsDoNotReadUsersImages"
+        Effect    = "Deny"
+        Principal = { Service = "cloudfront.amazonaws.com" }
+        Action    = "s3:GetObject"
+        Resource  = "${local.thumbnails_bucket_arn}/${keys}"
+      }],
       [for statement in local.access_statements["thumbnails_bucket"] : jsondecode(statement)],
     )
   })

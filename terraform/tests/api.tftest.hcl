@@ -61,6 +61,7 @@ run "with_a_pool_of_its_own" {
       log_group_name        = "/aws/lambda/thumbs-api"
       access_log_group_name = "/aws/vendedlogs/apis/thumbs"
       asks_table_name       = "thumbs-asks"
+      url_minutes           = 10
       issuer                = "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_AbCdEfGhI"
       scopes                = { upload = "thumbs/upload", read = "thumbs/read", delete = "thumbs/delete" }
       user_pool_id          = "eu-central-1_AbCdEfGhI"
@@ -159,6 +160,8 @@ run "with_a_pool_of_its_own" {
 
 run "with_another_issuer" {
   variables {
+    distribution_arns = ["arn:aws:cloudfront::123456789012:distribution/E1"]
+
     uploads_bucket = { mode = "existing", name = "their-uploads", owner = "other", account_id = "210987654321", kms_key_arn = "arn:aws:kms:eu-central-1:210987654321:key/theirs" }
     api = {
       sign_in = { mode = "oidc", issuer = "https://login.example.com/", audience = ["shop"], scopes = { read = "images.read" } }
@@ -195,6 +198,16 @@ run "with_another_issuer" {
   }
 
   assert {
+    condition = {
+      for statement in jsondecode(module.thumbnails_bucket["on"].policy).Statement : statement.Sid => "${statement.Effect} ${statement.Resource}" if try(statement.Principal.Service, "") == "cloudfront.amazonaws.com"
+      } == {
+      DistributionsRead                 = "Allow arn:aws:s3:::thumbs-thumbnails-123456789012-eu-central-1/*"
+      DistributionsDoNotReadUsersImages = "Deny arn:aws:s3:::thumbs-thumbnails-123456789012-eu-central-1/*/photos/users/*"
+    }
+    error_message = "A distribution that is brought must not be able to read users' images either."
+  }
+
+  assert {
     condition = jsondecode(output.owner_cors["uploads_bucket"]) == {
       CORSRules = [{
         AllowedOrigins = ["https://www.example.com"]
@@ -205,6 +218,22 @@ run "with_another_issuer" {
       }]
     }
     error_message = "The bucket's owner must be told what browsers need."
+  }
+}
+
+run "with_a_thumbnails_bucket_that_was_there_before" {
+  variables {
+    source_prefix     = ""
+    thumbnails_bucket = { mode = "existing", name = "their-thumbnails" }
+    api               = { sign_in = { callback_urls = ["https://www.example.com/"] } }
+  }
+
+  assert {
+    condition = [
+      for statement in jsondecode(output.owner_policies["thumbnails_bucket"]).Statement :
+      "${statement.Effect} ${statement.Principal.Service} ${statement.Action} on ${statement.Resource} if ${jsonencode(try(statement.Condition, null))}" if statement.Sid != "DenyWithoutTls"
+    ] == ["Deny cloudfront.amazonaws.com s3:GetObject on arn:aws:s3:::their-thumbnails/*/users/* if null"]
+    error_message = "The bucket's owner, who may have distributions of their own, must be told what none of them may read."
   }
 }
 

@@ -587,6 +587,18 @@ run "bad_values_twenty_second" {
   expect_failures = [var.api]
 }
 
+run "bad_values_of_a_distribution_that_is_brought" {
+  command = plan
+
+  variables {
+    thumbnails_bucket = { mode = "existing", name = "served" }
+    distribution_arns = ["arn:aws:cloudfront::123456789012:distribution/E1"]
+    api               = { sign_in = { callback_urls = ["https://www.example.com/"] } } # it would serve users' images
+  }
+
+  expect_failures = [var.api]
+}
+
 run "bad_values_twenty_third" {
   command = plan
 
