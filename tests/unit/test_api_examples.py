@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import http.server
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
-import threading
+import urllib.request
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, unquote, urlsplit
 
 import boto3
 import pytest
@@ -20,10 +18,11 @@ from api.answers import Refusal
 from api.aws import Aws
 from api.config import ApiConfig
 from api.requests import Request
-from api.routes import ROUTES, FrontDoor
+from api.routes import FrontDoor
 from devtools.localaws import emulator, processes
 from devtools.localaws.stack import REPOSITORY
-from support.front_door import LIMITS, create_asks, environment, event
+from support.front_door import LIMITS, create_asks, environment
+from support.gateway import TOKEN, listening
 from support.pictures import picture
 from support.pipeline import TABLE, THUMBNAILS, UPLOADS, FakeContext, create_catalog
 
@@ -51,7 +50,6 @@ class Account:
         settings = environment(AWS_ENDPOINT_URL=url, AWS_REGION=emulator.REGION, LIMITS=limits, **keys)
         config = ApiConfig.from_environment(settings)
         self.door = FrontDoor.over(config, Aws(config))
-        self.turn = threading.Lock()
 
     def decide(self) -> None:
         """Write a row for every upload."""
@@ -66,29 +64,13 @@ class Account:
             self.dynamodb.put_item(TableName=TABLE, Item={**row, **sizes, **renditions})
             self.s3.put_object(Bucket=THUMBNAILS, Key=f"small/{key}.webp", Body=b"thumbnail")
 
-    def answer(self, method: str, url: str, headers: dict[str, str], body: str) -> dict[str, Any]:
-        """What the gateway and the function make of a request."""
-        parts = urlsplit(url)
-        route, path = matched(method, parts.path)
-        if headers.get("authorization") != "Bearer token":
-            return {"statusCode": 401, "headers": {}, "body": ""}
-        asked = event(route, headers=headers, path=path, query=dict(parse_qsl(parts.query)), body=body)
-        with self.turn:
-            self.decide()
-            try:
-                return self.door.answer(Request.read(asked, self.door.config.own_issuer), FakeContext()).as_lambda()
-            except Refusal as refusal:
-                return refusal.answer.as_lambda()
-
-
-def matched(method: str, path: str) -> tuple[str, dict[str, str]]:
-    """The route that a path is of, and what its variables are."""
-    for route in ROUTES:
-        verb, _, form = route.partition(" ")
-        found = re.fullmatch(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", form), path)
-        if found and verb == method:
-            return route, {name: unquote(value) for name, value in found.groupdict().items()}
-    raise AssertionError(f"no route for {method} {path}")
+    def answer(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """What the function makes of an event."""
+        self.decide()
+        try:
+            return self.door.answer(Request.read(asked, self.door.config.own_issuer), FakeContext()).as_lambda()
+        except Refusal as refusal:
+            return refusal.answer.as_lambda()
 
 
 @pytest.fixture(scope="module")
@@ -97,27 +79,8 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     port = processes.free_port()
     process = emulator.start(port, tmp_path_factory.mktemp("emulator"))
     account = Account(f"http://{processes.LOOPBACK}:{port}")
-
-    class Gateway(http.server.BaseHTTPRequestHandler):
-        def _do(self) -> None:
-            body = self.rfile.read(int(self.headers.get("content-length") or 0)).decode()
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            told = account.answer(self.command, self.path, headers, body)
-            self.send_response(told["statusCode"])
-            for name, value in told["headers"].items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(told["body"].encode())
-
-        do_GET = do_POST = do_DELETE = _do  # noqa: N815 - http.server's names
-
-        def log_message(self, *_: Any) -> None:
-            """Say nothing."""
-
-    with http.server.ThreadingHTTPServer((processes.LOOPBACK, 0), Gateway) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://{processes.LOOPBACK}:{server.server_port}"
-        server.shutdown()
+    with listening(account.answer) as url:
+        yield url
     for connection in account.door.aws._connections.values():
         connection.close()
     process.stop()
@@ -152,14 +115,20 @@ def require_ready(image: Any) -> None:
 
 @pytest.mark.skipif(not all(map(shutil.which, ("curl", "jq"))), reason="needs curl and jq")
 def test_curl(api: str, cat: Path) -> None:
-    script = re.sub(r"^API=.*$", f"API={api} TOKEN=token FILE=cat.jpg", example("sh"), flags=re.MULTILINE)
+    script = re.sub(r"^API=.*$", f"API={api} TOKEN={TOKEN} FILE=cat.jpg", example("sh"), flags=re.MULTILINE)
     uuids = "uuidgen() { cat /proc/sys/kernel/random/uuid; }\n"
-    require_ready(run("bash", "-euc", uuids + script, cwd=cat.parent))
+    image = run("bash", "-euc", uuids + script, cwd=cat.parent)
+    require_ready(image)
+    newest = json.loads((cat.parent / "newest.json").read_text())
+    assert newest["images"][0]["id"] == image["id"]
+    request = urllib.request.Request(f"{api}/v1/images", headers={"authorization": f"Bearer {TOKEN}"})
+    with urllib.request.urlopen(request, timeout=10) as listed:
+        assert image["id"] not in {each["id"] for each in json.load(listed)["images"]}
 
 
 def test_python(api: str, cat: Path) -> None:
     script = str(REPOSITORY / "docs" / "examples" / "upload_image.py")
-    require_ready(run(sys.executable, script, api, cat.name, cwd=cat.parent, TOKEN="token"))  # noqa: S106 - nobody's
+    require_ready(run(sys.executable, script, api, cat.name, cwd=cat.parent, TOKEN=TOKEN))
 
 
 @pytest.mark.skipif(not shutil.which("node"), reason="needs Node.js, which has what browsers have for this")
@@ -169,7 +138,7 @@ def test_browser(api: str, cat: Path) -> None:
         + f"""
 import {{ readFileSync }} from "node:fs";
 const file = new Blob([readFileSync("cat.jpg")], {{ type: "image/jpeg" }});
-console.log(JSON.stringify(await upload("{api}", "token", file)));
+console.log(JSON.stringify(await upload("{api}", "{TOKEN}", file)));
 """
     )
     (cat.parent / "page.mjs").write_text(script)
