@@ -19,6 +19,7 @@ HERE: Final = "tests/"
 FIRST: Final = ("tests/terraform/", "tests/e2e/", "tests/model/")
 # What takes a process or an archive, or more than a second or two.
 SLOW: Final = (
+    "tests/integration/test_api_document.py",
     "tests/renderer/test_fuzz.py",
     "tests/renderer/test_kinds.py",
     "tests/renderer/test_memory.py",

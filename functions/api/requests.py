@@ -126,6 +126,10 @@ class Request:
         if not isinstance(document, dict) or not {"bytes", "type"} <= document.keys() <= _FIELDS:
             raise _invalid("The body must be a JSON object with bytes, type and, if you like, sha256.")
         size, kind, sha256 = document["bytes"], document["type"], document.get("sha256")
+        # JSON knows but one kind of number, and 3.0 is as whole as 3.
+        # https://json-schema.org/draft/2020-12/json-schema-core#name-mathematical-integers
+        if isinstance(size, float) and size.is_integer():
+            size = int(size)
         if not isinstance(size, int) or isinstance(size, bool) or size < 1:
             raise _invalid("bytes must be a whole number from 1.")
         if not isinstance(kind, str):

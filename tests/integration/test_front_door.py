@@ -136,7 +136,14 @@ def test_asks_at_the_same_moment_are_one(door: Visitors, monkeypatch: pytest.Mon
     assert [door.asked()["id"]] == ids
 
 
-@pytest.mark.parametrize("spelt", ['{"bytes":100,"type":"image/jpeg"}', '{"type": "image/jpeg", "bytes": 100}'])
+@pytest.mark.parametrize(
+    "spelt",
+    [
+        '{"bytes":100.0,"type":"image/jpeg"}',
+        '{"bytes":1e2,"type":"image/jpeg"}',
+        '{"type": "image/jpeg", "bytes": 100}',
+    ],
+)
 def test_the_same_request_may_be_spelt_otherwise(door: Visitors, spelt: str) -> None:
     first = door.asked()
     answer = door.send("POST /v1/images", body=spelt, headers={"idempotency-key": "once"})

@@ -42,7 +42,11 @@ def listening(function: Callable[[dict[str, Any]], dict[str, Any]]) -> Iterator[
             if self.command != "HEAD":
                 self.wfile.write(text)
 
-        do_GET = do_POST = do_DELETE = do_PUT = do_PATCH = do_HEAD = do_OPTIONS = do_TRACE = _do  # noqa: N815 - http.server's names
+        def __getattr__(self, name: str) -> Any:
+            # http.server looks for a method for each that HTTP may have.
+            if name.startswith("do_"):
+                return self._do
+            raise AttributeError(name)
 
         def _answer(self, body: bytes) -> dict[str, Any]:
             parts = urlsplit(self.path)
