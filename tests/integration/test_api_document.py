@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 JPEG: Final = picture(size=(20, 10), image_format="JPEG")
 # So that few asks are refused for their number.
 MUCH: Final = {**LIMITS, "bytes": 10**9, "asks_a_minute": 10**6, "bytes_a_day": 10**15}
-# An image that was deleted, and one that is larger than allowed, are answered so although the request is of the form. To
+# An image that was deleted, and one larger than allowed, are answered so although the request is of the form. To
 # a method that is no route, the gateway answers 404.
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-routes.html
 SETTINGS: Final = """

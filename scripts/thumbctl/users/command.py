@@ -1,4 +1,4 @@
-"""`thumbctl users`: what is done about one user of the API."""
+"""`thumbctl users forget`: delete what there is of one user of the API, and say what is left where."""
 
 from __future__ import annotations
 
