@@ -166,8 +166,8 @@ run "forgetting" {
       for statement in jsondecode(output.forgetting_policy_json).Statement :
       statement.Sid => "${statement.Effect} ${join(" ", statement.Action)} on ${statement.Resource} if ${jsonencode(try(statement.Condition, null))}"
       } == {
-      ForgetUploads         = "Allow s3:DeleteObjectVersion on arn:aws:s3:::uploads/photos/users/* if null"
-      ForgetThumbnails      = "Allow s3:DeleteObjectVersion on arn:aws:s3:::thumbnails/*/photos/users/* if null"
+      ForgetUploads         = "Allow s3:DeleteObject s3:DeleteObjectVersion on arn:aws:s3:::uploads/photos/users/* if null"
+      ForgetThumbnails      = "Allow s3:DeleteObject s3:DeleteObjectVersion on arn:aws:s3:::thumbnails/*/photos/users/* if null"
       ListThumbnailVersions = "Allow s3:ListBucketVersions on arn:aws:s3:::thumbnails if null"
       ForgetAsks            = "Allow dynamodb:DeleteItem dynamodb:Query on arn:aws:dynamodb:eu-central-1:123456789012:table/thumbs-asks if null"
       ForgetRows            = "Allow dynamodb:DeleteItem on ${var.catalog.table_arn} if ${jsonencode({ "ForAllValues:StringLike" = { "dynamodb:LeadingKeys" = ["photos/users/*"] } })}"

@@ -16,6 +16,7 @@ from support.front_door import ANNA, BERT, LIMITS, Visitors, create_asks
 from support.notifications import notification, record, sqs_record
 from support.pictures import picture
 from support.pipeline import RENDITIONS, UPLOADS, Bench, FakeContext
+from thumbctl.costs import asking
 from thumbnail_pipeline.errors import Transient
 
 if TYPE_CHECKING:
@@ -80,6 +81,25 @@ def test_an_ask_is_one_call(door: Visitors) -> None:
     assert door.aws.calls == ["TransactWriteItems"]
 
 
+def test_an_ask_costs_what_the_page_of_costs_says(door: Visitors, monkeypatch: pytest.MonkeyPatch) -> None:
+    call, sent = door.aws.dynamodb, []
+
+    def counted(operation: str, request: Any) -> Any:
+        sent.append((operation, request))
+        return call(operation, request)
+
+    monkeypatch.setattr(door.aws, "dynamodb", counted)
+    door.ask(sha256="ab" * 32, once="k" * 128)
+    ((operation, request),) = sent
+    assert (operation, door.aws.calls) == ("TransactWriteItems", ["TransactWriteItems"])
+    # A unit writes up to a kilobyte, and an item of a transaction takes two: the longest of them is far from that.
+    # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html
+    assert len(json.dumps(request)) < 3 * 1024
+    (asked,) = [each for each in asking.asks(1) if each.service == "DynamoDB"]
+    assert asked.amount == 2 * len(request["TransactItems"])
+    assert {each.service for each in asking.asks(1)} == {"API Gateway", "Lambda", "DynamoDB", "Logs", "CloudWatch"}
+
+
 def test_asking_twice_is_asking_once(door: Visitors, bench: Bench) -> None:
     first = door.ask()
     door.aws.now += 30
@@ -116,7 +136,14 @@ def test_asks_at_the_same_moment_are_one(door: Visitors, monkeypatch: pytest.Mon
     assert [door.asked()["id"]] == ids
 
 
-@pytest.mark.parametrize("spelt", ['{"bytes":100,"type":"image/jpeg"}', '{"type": "image/jpeg", "bytes": 100}'])
+@pytest.mark.parametrize(
+    "spelt",
+    [
+        '{"bytes":100.0,"type":"image/jpeg"}',
+        '{"bytes":1e2,"type":"image/jpeg"}',
+        '{"type": "image/jpeg", "bytes": 100}',
+    ],
+)
 def test_the_same_request_may_be_spelt_otherwise(door: Visitors, spelt: str) -> None:
     first = door.asked()
     answer = door.send("POST /v1/images", body=spelt, headers={"idempotency-key": "once"})

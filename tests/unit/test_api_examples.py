@@ -51,11 +51,6 @@ class Account:
         config = ApiConfig.from_environment(settings)
         self.door = FrontDoor.over(config, Aws(config))
 
-    def close(self) -> None:
-        """Close what was kept open: warnings are errors here."""
-        for each in (self.s3, self.dynamodb, *self.door.aws._connections.values()):
-            each.close()
-
     def decide(self) -> None:
         """Write a row for every upload."""
         for each in self.s3.list_objects_v2(Bucket=UPLOADS).get("Contents", ()):
@@ -86,7 +81,8 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     account = Account(f"http://{processes.LOOPBACK}:{port}")
     with listening(account.answer) as url:
         yield url
-    account.close()
+    for connection in account.door.aws._connections.values():
+        connection.close()
     process.stop()
 
 

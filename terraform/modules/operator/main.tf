@@ -212,13 +212,14 @@ locals {
   # before its users are forgotten.
   forgetting = concat([
     {
+      # Both are asked for: https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
       Sid      = "ForgetUploads"
-      Action   = ["s3:DeleteObjectVersion"]
+      Action   = ["s3:DeleteObject", "s3:DeleteObjectVersion"]
       Resource = "${local.sources}users/*"
     },
     {
       Sid      = "ForgetThumbnails"
-      Action   = ["s3:DeleteObjectVersion"]
+      Action   = ["s3:DeleteObject", "s3:DeleteObjectVersion"]
       Resource = "${var.thumbnails_bucket_arn}/*/${var.uploads.prefix}users/*"
     },
     {
