@@ -19,6 +19,7 @@ import requests
 from cryptography.hazmat.primitives import hashes, hmac, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from support.api_document import deployed, explore
 from support.deployment import eventually
 from support.pictures import picture
 from support.users import (
@@ -37,6 +38,7 @@ from support.users import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from support.deployment import Deployment
 
@@ -481,3 +483,15 @@ def test_people_come_back_to_the_page_alone(visit: Visit) -> None:
     url = f"{visit.door.deployment.stack.endpoint_url}/oauth2/authorize"
     assert requests.get(url, params=asked, timeout=SECONDS, allow_redirects=False).status_code == 400
     assert requests.get(url, params={**asked, "redirect_uri": CALLBACK}, timeout=SECONDS).status_code == 200
+
+
+def test_whatever_is_sent_through_the_gateway_is_answered_as_documented(visit: Visit, tmp_path: Path) -> None:
+    """A few examples of each: tests/integration/test_api_document.py tries many of the function alone."""
+    door, user = visit.door, visit.door.signed_in("eve")
+    ids = {"ready": door.uploaded(user, JPEG), "asked": door.granted(user, JPEG)["id"]}
+    limits = {"types": ["image/jpeg", "image/png"], "bytes": 10_000_000}
+    renditions = [each["name"] for each in door.show(user, ids["ready"]).document["renditions"]]
+    host = urlsplit(door.outputs["url"]).netloc
+    headers = {"Authorization": f"Bearer {user.access_token}", "Host": host}
+    known = deployed(limits, renditions, **ids)
+    explore(door.deployment.stack.endpoint_url, known, headers, examples=3, folder=tmp_path)

@@ -129,6 +129,9 @@ PLANNED_CHANGES: dict[str, Any] = {
     "cdn": {},
     "saved_searches": True,
     "changes": {},
+    # Keys of users have no ending that sources could be chosen by.
+    "source_keys": {"exclude": ["*.tmp"]},
+    "api": {"sign_in": {}, "page": {}},
     "chat_channels": {"slack": {"ops": {"workspace_id": "T07EA123LEP", "channel_id": "C07EZ1ABC23"}}},
     "function_environment": {"COLOUR": "teal"},
     "plaintext_source_cidrs": [],

@@ -67,6 +67,7 @@ def test_a_provider_that_does_not_start_is_named_with_its_last_words(tmp_path: P
     binary.parent.mkdir(parents=True)
     binary.write_text("#!/bin/sh\necho no memory left\n", encoding="utf-8")
     binary.chmod(0o755)
+    (tmp_path / "provider.log").write_text("TF_REATTACH_PROVIDERS='an earlier one'\n", encoding="utf-8")
     root = terraform.Root(tmp_path, tmp_path)
     with pytest.raises(DevtoolsError, match=r"did not start.+provider\.log"), root.with_running_provider():
         pass

@@ -117,6 +117,7 @@ class Root:
         """
         (binary,) = (self._data / "providers").glob("*/hashicorp/aws/*/*/terraform-provider-aws*")
         log = self.directory / "provider.log"
+        log.unlink(missing_ok=True)  # an earlier one would say where nobody is any more
         process = processes.start([str(binary), "-debug"], log=log, environment={"GOGC": _COLLECT_LESS})
         try:
             deadline = time.monotonic() + _PROVIDER_START_SECONDS

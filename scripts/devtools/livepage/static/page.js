@@ -271,6 +271,8 @@ function drawWidget (box, widget, view, place) {
   } else if (isGraph && view.end - Number(graphs.get(place).dataset.end) >= REDRAW_MILLISECONDS) {
     drawGraph(graphs.get(place), widget, view)
   }
+  // Whoever has no mouse scrolls by keys what does not fit.
+  box.tabIndex = box.scrollHeight > box.clientHeight ? 0 : -1
 }
 
 function drawGraph (plot, widget, view) {
