@@ -489,7 +489,8 @@ def test_whatever_is_sent_through_the_gateway_is_answered_as_documented(visit: V
     """A few examples of each: tests/integration/test_api_document.py tries many of the function alone."""
     door, user = visit.door, visit.door.signed_in("eve")
     ids = {"ready": door.uploaded(user, JPEG), "asked": door.granted(user, JPEG)["id"]}
-    limits = {"types": ["image/jpeg", "image/png"], "bytes": 10_000_000}
+    function = door.deployment.lambda_.get_function_configuration(FunctionName=door.outputs["function_name"])
+    limits = json.loads(function["Environment"]["Variables"]["LIMITS"])
     renditions = [each["name"] for each in door.show(user, ids["ready"]).document["renditions"]]
     host = urlsplit(door.outputs["url"]).netloc
     headers = {"Authorization": f"Bearer {user.access_token}", "Host": host}
