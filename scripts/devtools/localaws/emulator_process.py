@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import os
 import time
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote_plus
 
 import boto3
 from ministack import app  # type: ignore[import-untyped]
 from ministack.core.lambda_runtime import execution_credentials  # type: ignore[import-untyped]
-from ministack.services import cloudwatch, dynamodb, lambda_svc, s3, sqs  # type: ignore[import-untyped]
+from ministack.services import cloudwatch, dynamodb, lambda_svc, s3, scheduler, sqs  # type: ignore[import-untyped]
 
 from devtools.localaws import stream_batches
 from devtools.localaws.stream_batches import Batch
@@ -311,6 +312,27 @@ def keep_metrics_of_mappings() -> None:
     _replace(lambda_svc, "_create_esm", keeping)
 
 
+def make_schedules_once() -> None:
+    """Answer a request for a schedule that is repeated with its token as the first, and not that there is one already.
+
+    Clients repeat it where the first answer was lost.
+    https://docs.aws.amazon.com/scheduler/latest/APIReference/API_CreateSchedule.html
+    """
+    made: dict[tuple[str, str], Any] = {}
+
+    def once(create: Callable[..., Any]) -> Callable[..., Any]:
+        def create_schedule(name: str, request: dict[str, Any]) -> Any:
+            asked = name, request.get("ClientToken") or os.urandom(16).hex()
+            answer = made.get(asked) or create(name, request)
+            if answer[0] == HTTPStatus.OK:
+                made[asked] = answer
+            return answer
+
+        return create_schedule
+
+    _replace(scheduler, "_create_schedule", once)
+
+
 def _stream_mappings() -> Iterator[tuple[str, str, dict[str, Any]]]:
     for account, region, mapping in lambda_svc._iter_all_esms():
         if mapping.get("EventSourceArn", "").startswith("arn:aws:dynamodb:"):
@@ -341,4 +363,5 @@ if __name__ == "__main__":
     keep_failures_of_functions_inside()
     retry_streams()
     keep_metrics_of_mappings()
+    make_schedules_once()
     app.main()
