@@ -55,10 +55,10 @@ down: $(RUN) ## End the local stack, and the one that `make e2e` keeps
 gameday: $(RUN) ## Be on call for a local stack that breaks; SCENARIO=name, without one lists them; REVEAL=yes, MEND=yes
 	@$(BIN)/python -m devtools.gameday $(if $(SCENARIO),"$$SCENARIO") $(if $(filter yes,$(REVEAL)),--reveal) $(if $(filter yes,$(MEND)),--mend)
 
-test: $(DEV) $(CHECKOV)/.ready $(LOCAL_ARCHIVES) ## Run every check and test, side by side: half an hour
+test: $(DEV) $(CHECKOV)/.ready $(LOCAL_ARCHIVES) ## Run every check and test, side by side: 20 minutes
 	@scripts/side-by-side lint security every
 
-check: $(DEV) ## Check style and types, and run the tests that need nothing but Python: 3 minutes
+check: $(DEV) ## Check style and types, and run the tests that need nothing but Python: 2 minutes
 	@scripts/side-by-side lint pure
 
 lint: $(DEV) ## Check style, types and who imports whom
