@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from devtools.edge import server as edge
 from devtools.localaws import stack
 from support.deployment import Deployment
 from support.kept import kept
-from support.users import CALLBACK, PAGE
+from support.users import PAGE_PORT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,11 +20,7 @@ INPUTS: Final = {
     "timeout_seconds": 6,
     "reconcile": {"schedule": "rate(365 days)"},
     "events": {},
-    "api": {
-        "sign_in": {"callback_urls": [CALLBACK], "logout_urls": [CALLBACK]},
-        "cors": {"origins": [PAGE]},
-        "page": {},
-    },
+    "api": edge.inputs(PAGE_PORT),
 }
 
 

@@ -16,6 +16,7 @@ import requests
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
+from devtools.edge import server as edge
 from support.deployment import eventually
 from support.front_door import require_said
 
@@ -24,9 +25,11 @@ if TYPE_CHECKING:
 
     from support.deployment import Deployment
 
-CALLBACK: Final = "http://localhost:8080/"
-PAGE: Final = "http://localhost:8080"
+PAGE_PORT: Final = 8080
+PAGE: Final = f"http://localhost:{PAGE_PORT}"
 """The origin of the page whose scripts may use the API."""
+
+CALLBACK: Final = f"{PAGE}/"
 
 NOBODYS: Final = "7ZZZZZZZZZZZZZZZZZZZZZZZZZ"
 """The id of no image."""
@@ -74,7 +77,6 @@ class FrontDoor:
     def __init__(self, deployment: Deployment) -> None:
         self.deployment = deployment
         self.outputs: dict[str, Any] = deployment.outputs["api"]
-        self._pool = deployment.stack.client("cognito-idp")
 
     @property
     def scopes(self) -> list[str]:
@@ -85,11 +87,7 @@ class FrontDoor:
         """Make a user, and let them sign in for these scopes: all, if none are named."""
         # Of all kinds of characters, which the emulator wants whatever the pool's policy says.
         address, password = f"{name}-{uuid.uuid4()}@example.com", f"{secrets.token_urlsafe(16)}aA1!"
-        named = {"UserPoolId": self.outputs["user_pool_id"], "Username": address}
-        verified = [{"Name": "email", "Value": address}, {"Name": "email_verified", "Value": "true"}]
-        first = {"TemporaryPassword": password, "MessageAction": "SUPPRESS"}
-        self._pool.admin_create_user(**named, **first, UserAttributes=verified)
-        self._pool.admin_set_user_password(**named, Password=password, Permanent=True)
+        edge.admit(self.deployment.stack, (address, password))
         return self._tokens(address, password, scopes or self.scopes)
 
     def _tokens(self, address: str, password: str, scopes: tuple[str, ...] | list[str]) -> User:

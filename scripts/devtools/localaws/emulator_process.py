@@ -315,15 +315,17 @@ def keep_metrics_of_mappings() -> None:
 def make_schedules_once() -> None:
     """Answer a request for a schedule that is repeated with its token as the first, and not that there is one already.
 
-    Clients repeat it where the first answer was lost.
+    Clients repeat it where the first answer was lost; every SDK makes a token where nobody gives one.
     https://docs.aws.amazon.com/scheduler/latest/APIReference/API_CreateSchedule.html
     """
     made: dict[tuple[str, str], Any] = {}
 
     def once(create: Callable[..., Any]) -> Callable[..., Any]:
         def create_schedule(name: str, request: dict[str, Any]) -> Any:
-            asked = name, request.get("ClientToken") or os.urandom(16).hex()
-            answer = made.get(asked) or create(name, request)
+            asked = name, request["ClientToken"]
+            if asked in made:
+                return made[asked]
+            answer = create(name, request)
             if answer[0] == HTTPStatus.OK:
                 made[asked] = answer
             return answer

@@ -98,7 +98,7 @@ def start_server(module: str, *arguments: str, port: int, log: Path, name: str) 
     return process
 
 
-def wait_until_it_answers(process: Process, ask: Callable[[], None], *, within: float, name: str, log: Path) -> None:
+def wait_until_it_answers(process: Process, ask: Callable[[], object], *, within: float, name: str, log: Path) -> None:
     """Ask until `ask` raises no connection error. Ends the process where it does not answer `within` so many seconds,
     or where we are interrupted; raises DevtoolsError, naming it and its `log`.
     """

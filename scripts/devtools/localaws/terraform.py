@@ -9,7 +9,6 @@ import re
 import shutil
 import signal
 import subprocess
-import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -119,13 +118,17 @@ class Root:
         log = self.directory / "provider.log"
         log.unlink(missing_ok=True)  # an earlier one would say where nobody is any more
         process = processes.start([str(binary), "-debug"], log=log, environment={"GOGC": _COLLECT_LESS})
+
+        def told() -> str:
+            found = _HOW_TO_ATTACH.search(log.read_text(encoding="utf-8"))
+            if found is None:
+                raise ConnectionError
+            return found[1]
+
+        within = _PROVIDER_START_SECONDS
+        processes.wait_until_it_answers(process, told, within=within, name="the AWS provider", log=log)
         try:
-            deadline = time.monotonic() + _PROVIDER_START_SECONDS
-            while not (told := _HOW_TO_ATTACH.search(log.read_text(encoding="utf-8"))):
-                if time.monotonic() > deadline or not process.alive:
-                    raise DevtoolsError(f"the AWS provider did not start; its last words are in {log}")
-                time.sleep(0.1)
-            yield replace(self, provider=told[1])
+            yield replace(self, provider=told())
         finally:
             process.stop()
 
