@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import requests
-from jsonschema import Draft202012Validator
 
 from api.answers import Answer, Refusal
 from api.aws import Aws
@@ -202,5 +201,8 @@ def require_said(route: str, status: int, headers: Mapping[str, str], body: str)
 def _validate(schema: dict[str, Any], value: Any, *, text: bool = False) -> None:
     if text and schema.get("type") == "integer":
         value = int(value)
+    # Takes seconds to import, which every run of any test would wait for.
+    from jsonschema import Draft202012Validator  # noqa: PLC0415
+
     whole = {**schema, "components": document()["components"]}
     Draft202012Validator(whole, format_checker=Draft202012Validator.FORMAT_CHECKER).validate(value)

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from boto3.dynamodb.types import TypeSerializer
-from jsonschema import ValidationError
 
 from support.announcements import SCHEMA_FILE, require_valid
 from thumbnail_pipeline.completion import CompletionEvent, announced, completion_event, event_of_record, is_news
@@ -290,5 +289,7 @@ def test_an_event_without_a_field_of_version_1_is_invalid(path: str) -> None:
         inner = inner[each]
         inner = inner[0] if isinstance(inner, list) else inner
     del inner[name]
+    from jsonschema import ValidationError  # noqa: PLC0415 - see support.announcements
+
     with pytest.raises(ValidationError):
         require_valid(detail)
