@@ -16,7 +16,7 @@ mock_provider "aws" {
   }
 
   override_resource {
-    target = module.api["on"].aws_dynamodb_table.asks
+    target = module.api["on"].module.asks.aws_dynamodb_table.this
     values = { arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/thumbs-asks" }
   }
 
