@@ -321,7 +321,7 @@ module "operator" {
   devices = one([
     for devices in module.devices : {
       iot_arn         = "arn:${local.aws.partition}:iot:${local.aws.region}:${local.aws.account_id}"
-      thing_type      = devices.thing_type
+      policy_name     = devices.policy_name
       asks_table_arn  = devices.asks_table_arn
       function_arns   = [for function in devices.functions : function.arn]
       log_group_arns  = [for function in local.device_functions : local.log_group_arns[function]]

@@ -252,14 +252,8 @@ locals {
     for devices in var.devices[*] : [
       {
         # These know no resources.
-        Sid = "ListAndIssue"
-        Action = [
-          "iot:CreateCertificateFromCsr",
-          "iot:CreateKeysAndCertificate",
-          "iot:DescribeEndpoint",
-          "iot:ListPrincipalThings",
-          "iot:ListThings",
-        ]
+        Sid      = "ListAndIssue"
+        Action   = ["iot:CreateCertificateFromCsr", "iot:CreateKeysAndCertificate", "iot:ListPrincipalThings", "iot:ListThings"]
         Resource = "*"
       },
       {
@@ -268,22 +262,14 @@ locals {
         Resource = "${devices.iot_arn}:thing/*"
       },
       {
-        # Of our type alone.
-        Sid      = "ThingType"
-        Action   = ["iot:CreateThing", "iot:DescribeThingType", "iot:UpdateThing"]
-        Resource = "${devices.iot_arn}:thingtype/${devices.thing_type}"
+        Sid      = "Certificates"
+        Action   = ["iot:AttachPolicy", "iot:DeleteCertificate", "iot:DescribeCertificate", "iot:DetachPolicy", "iot:UpdateCertificate"]
+        Resource = "${devices.iot_arn}:cert/*"
       },
       {
-        Sid = "Certificates"
-        Action = [
-          "iot:AttachPolicy",
-          "iot:DeleteCertificate",
-          "iot:DescribeCertificate",
-          "iot:DetachPolicy",
-          "iot:ListAttachedPolicies",
-          "iot:UpdateCertificate",
-        ]
-        Resource = "${devices.iot_arn}:cert/*"
+        Sid      = "FindCertificates"
+        Action   = ["iot:ListTargetsForPolicy"]
+        Resource = "${devices.iot_arn}:policy/${devices.policy_name}"
       },
       {
         Sid      = "AttachThings"
