@@ -10,22 +10,21 @@ u       waiting           slot0, slot1: until when somebody waits, in millisecon
 
 from __future__ import annotations
 
-import hashlib
-import json
 import random
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from api.answers import Problem, Refusal
-from api.aws import ServiceError
+from thumbnail_pipeline.asking.aws import ServiceError
+from thumbnail_pipeline.asking.problems import Problem, Refusal
 from thumbnail_pipeline.errors import Transient
 
 if TYPE_CHECKING:
-    from api.aws import Aws
-    from api.config import UserLimits
+    from thumbnail_pipeline.asking.aws import Aws
+    from thumbnail_pipeline.asking.config import AskLimits
+    from thumbnail_pipeline.asking.wanted import Wanted
 
-__all__ = ["AskTable", "Wanted", "ask_key"]
+__all__ = ["AskTable", "Granted", "ask_key"]
 
 _MINUTE, _DAY = 60, 86_400
 _MINUTES_FORGOTTEN: Final = 10
@@ -35,21 +34,6 @@ _CONDITION_FAILED: Final = "ConditionalCheckFailed"
 _PASSING: Final = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
 _WAITS_AT_ONCE: Final = 2
 """Of one user: whoever waits holds one of the function's concurrent executions."""
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What a user wants to upload."""
-
-    bytes: int
-    type: str
-    sha256: str | None
-    """In hexadecimal."""
-
-    @property
-    def digest(self) -> str:
-        """The same for the same request, however its JSON was written."""
-        return hashlib.sha256(json.dumps([self.bytes, self.type, self.sha256]).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -72,7 +56,7 @@ class AskTable:
     granted = AskTable(aws, "thumbs-asks", limits).grant(owner, wanted, once="…", image_id=new_image_id(now), now=now)
     """
 
-    def __init__(self, aws: Aws, table: str, limits: UserLimits) -> None:
+    def __init__(self, aws: Aws, table: str, limits: AskLimits) -> None:
         self._aws = aws
         self._table = table
         self._limits = limits

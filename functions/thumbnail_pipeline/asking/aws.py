@@ -14,14 +14,14 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-from api.signing import Signer, Target, encoded
 from thumbnail_pipeline import telemetry
+from thumbnail_pipeline.asking.signing import Signer, Target, encoded
 from thumbnail_pipeline.errors import Transient
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from api.config import ApiConfig
+    from thumbnail_pipeline.asking.config import Access
 
 __all__ = ["Aws", "ServiceError"]
 
@@ -54,7 +54,7 @@ class ServiceError(Exception):
 class Aws:
     """The two services, in the region and with the credentials of the function.
 
-    aws = Aws(config)
+    aws = Aws(access)
     aws.dynamodb("BatchGetItem", {"RequestItems": {…}})
     aws.s3("DELETE", bucket, key)
 
@@ -62,17 +62,17 @@ class Aws:
     and ServiceError where it refuses.
     """
 
-    def __init__(self, config: ApiConfig, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, access: Access, clock: Callable[[], float] = time.time) -> None:
         """Nothing goes over the network."""
-        self._config = config
+        self._access = access
         self._clock = clock
-        self._signer = Signer(config.credentials, config.region)
-        self._suffix = "amazonaws.com.cn" if config.region.startswith("cn-") else "amazonaws.com"
+        self._signer = Signer(access.credentials, access.region)
+        self._suffix = "amazonaws.com.cn" if access.region.startswith("cn-") else "amazonaws.com"
         self._connections: dict[str, http.client.HTTPConnection] = {}
 
     def dynamodb(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
         """Make one call, in the JSON that DynamoDB speaks."""
-        origin = self._config.endpoint_url or f"https://dynamodb.{self._config.region}.{self._suffix}"
+        origin = self._access.endpoint_url or f"https://dynamodb.{self._access.region}.{self._suffix}"
         headers = {
             "content-type": "application/x-amz-json-1.0",
             "x-amz-target": f"{_DYNAMODB_VERSION}.{operation}",
@@ -96,9 +96,9 @@ class Aws:
 
     def _object(self, method: str, bucket: str, key: str) -> Target:
         path = f"/{quote(key, safe='/~')}"
-        if self._config.endpoint_url:
-            return Target("s3", method, self._config.endpoint_url, f"/{bucket}{path}")
-        host = f"s3.{self._config.region}.{self._suffix}"
+        if self._access.endpoint_url:
+            return Target("s3", method, self._access.endpoint_url, f"/{bucket}{path}")
+        host = f"s3.{self._access.region}.{self._suffix}"
         # The certificate is for one label before it.
         # https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html
         if "." in bucket:
