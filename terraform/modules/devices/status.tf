@@ -1,6 +1,7 @@
 # The way back: what became of a device's image, from the bus to the device.
 
 locals {
+  # By its name, which means one of this account.
   bus_name        = element(split("/", var.bus_arn), 1)
   status_rule_arn = "arn:${var.aws.partition}:events:${var.aws.region}:${var.aws.account_id}:rule/${local.bus_name == "default" ? "" : "${local.bus_name}/"}${var.names.status_rule}"
 }
@@ -52,7 +53,7 @@ resource "aws_lambda_function_event_invoke_config" "status" {
 resource "aws_cloudwatch_event_rule" "status" {
   name           = var.names.status_rule
   description    = "Picks out what became of devices' images"
-  event_bus_name = var.bus_arn
+  event_bus_name = local.bus_name
   tags           = var.tags
 
   # See functions/publisher/image_event.schema.json. A bus may carry the images of several deployments.
@@ -68,7 +69,7 @@ resource "aws_cloudwatch_event_rule" "status" {
 
 resource "aws_cloudwatch_event_target" "status" {
   rule           = aws_cloudwatch_event_rule.status.name
-  event_bus_name = var.bus_arn
+  event_bus_name = local.bus_name
   arn            = module.status.arn
 
   # What Lambda does not take. https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html
