@@ -14,7 +14,6 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from thumbctl import stack as stacks
 from thumbctl.aws_errors import sentence
-from thumbctl.backfill.enqueue import patient
 from thumbctl.conventions import (
     ExitCode,
     JsonOption,
@@ -28,7 +27,7 @@ from thumbctl.conventions import (
 )
 from thumbctl.devices import adding, revoking, showing
 from thumbctl.devices.kit import broker_of
-from thumbctl.devices.registry import Registry, devices_of, is_certificate, state_of
+from thumbctl.devices.registry import devices_of, is_certificate, registry_of, state_of
 from thumbctl.devices.revoking import Connection
 from thumbctl.errors import ThumbctlError
 from thumbctl.interrupts import terminate_as_interrupt
@@ -40,10 +39,9 @@ from thumbnail_pipeline.things import is_thing_name, key_of_thing
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from thumbctl.devices.registry import Certificate, Thing
+    from thumbctl.devices.registry import Certificate, Registry, Thing
     from thumbctl.devices.showing import SeenImage, Used
     from thumbctl.looking.failed import Failed
-    from thumbctl.stack import Stack
 
 __all__ = ["app"]
 
@@ -89,7 +87,7 @@ def list_devices(
         thumbctl devices list --stack photos --json | jq -r 'select(.state == "waiting").thing'
     """
     found = stacks.find(stack)
-    registry = _registry(found)
+    registry = registry_of(found)
     # One more shows whether there are more.
     wanted = limit if as_json else (limit or _SCREENFUL)
     listed = _with_certificates(registry, None if wanted is None else wanted + (not as_json))
@@ -199,7 +197,7 @@ def add(
     request = None if csr is None else _request(csr)
     found = stacks.find(stack)
     output = devices_of(found)
-    registry = _registry(found)
+    registry = registry_of(found)
     try:
         with terminate_as_interrupt():
             if to is None:
@@ -276,7 +274,7 @@ def revoke(name: _NameArgument, yes: YesOption = False, stack: StackOption = Non
     """
     found = stacks.find(stack)
     output = devices_of(found)
-    registry = _registry(found)
+    registry = registry_of(found)
     thing = registry.require(name)
     ask(_question(registry, name), yes=yes)
     now = datetime.now(UTC)
@@ -343,7 +341,7 @@ def show(name: _NameArgument, stack: StackOption = None, as_json: JsonOption = F
     """
     found = stacks.find(stack)
     output = devices_of(found)
-    registry = _registry(found)
+    registry = registry_of(found)
     thing = registry.require(name)
     certificates = registry.certificates(name)
     prefix = key_of_thing(found.outputs["source_prefix"], name)
@@ -405,8 +403,3 @@ def _show_images(prefix: str, images: Sequence[SeenImage], number: int, failed: 
             table.add_row(failure.failed_at, failure.reason, failure.key.removeprefix(prefix), failure.detail)
         out.print(table)
         out.print(f"All of them: thumbctl failures --key '{prefix}*'", soft_wrap=True)
-
-
-def _registry(stack: Stack) -> Registry:
-    output = devices_of(stack)
-    return Registry(patient(stack, "iot"), output["thing_type"], output["policy_name"])

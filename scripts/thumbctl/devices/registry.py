@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from thumbctl.errors import ThumbctlError
@@ -35,6 +36,8 @@ _STILL_ATTACHED: Final = frozenset({"DeleteConflictException", "InvalidRequestEx
 _ATTEMPTS: Final = 12
 # https://docs.aws.amazon.com/iot/latest/apireference/API_ListThings.html
 _THINGS_A_CALL: Final = 250
+# A fleet is a call or two for each device, of which AWS answers few a second.
+_PATIENT: Final = Config(retries={"mode": "adaptive", "total_max_attempts": 10})
 _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 0.25, 4.0
 
 
@@ -112,9 +115,13 @@ class Registry:
         """Whether it was a device of this deployment, and its revocation was interrupted."""
         return thing.thing_type is None and thing.attributes.get(REVOKED_FROM) == self.thing_type
 
+    def is_own(self, thing: Thing) -> bool:
+        """Whether it is a device of this deployment, also one that is being revoked."""
+        return thing.thing_type == self.thing_type or self.is_being_revoked(thing)
+
     def require_own(self, thing: Thing) -> None:
         """Raise ThumbctlError unless it is a device of this deployment."""
-        if thing.thing_type != self.thing_type and not self.is_being_revoked(thing):
+        if not self.is_own(thing):
             kind = f"of the type {thing.thing_type}" if thing.thing_type else "without a type"
             raise ThumbctlError(
                 f"{thing.name} is a thing {kind}, and the devices of this stack are of the type {self.thing_type}:"
@@ -162,6 +169,12 @@ class Registry:
     def delete_thing(self, name: str) -> None:
         """Delete a thing, if it is there, as soon as the registry knows that nothing is attached to it."""
         once_parted(lambda: self.iot.delete_thing(thingName=name))
+
+
+def registry_of(stack: Stack) -> Registry:
+    """Return the registry of a stack's devices. Raises ThumbctlError where it has none."""
+    output = devices_of(stack)
+    return Registry(stack.client("iot", _PATIENT), output["thing_type"], output["policy_name"])
 
 
 def devices_of(stack: Stack) -> Mapping[str, Any]:
