@@ -1,9 +1,9 @@
-"""The table of asks: what each user has asked for, and how much of it. All of it is over within two days.
+"""The table of asks: what each user, or device, has asked for, and how much of it. All of it is over within two days.
 
 owner   what              attributes
 ─────   ────────────────  ───────────────────────────────────────────────────────────────
-u       ask#<id>          bytes, type, sha256; expires_at: when the URL does
-u       once#<key>        request (hash of the body), id, asked_at; expires_at: in a day
+u       ask#<id>          bytes, type, sha256; expires_at: when the URL does, for devices later
+u       once#<key>        request (hash of the body), id, asked_at; expires_at: in a day, for devices with the URL
 u       day#2026-01-31    bytes_asked, and of the last minutes m<minute>: how many asks
 u       waiting           slot0, slot1: until when somebody waits, in milliseconds
 """
@@ -56,10 +56,18 @@ class AskTable:
     granted = AskTable(aws, "thumbs-asks", limits).grant(owner, wanted, once="…", image_id=new_image_id(now), now=now)
     """
 
-    def __init__(self, aws: Aws, table: str, limits: AskLimits) -> None:
+    def __init__(
+        self, aws: Aws, table: str, limits: AskLimits, *, same_for: int = _DAY, known_for: int | None = None
+    ) -> None:
+        """The same request gets the same answer for `same_for` seconds, and an ask is known for `known_for`.
+
+        That is as long as its URL is good, unless it is said.
+        """
         self._aws = aws
         self._table = table
         self._limits = limits
+        self._same_for = same_for
+        self._known_for = known_for or limits.url_minutes * _MINUTE
 
     def grant(self, owner: str, wanted: Wanted, *, once: str, image_id: str, now: float) -> Granted:
         """Write and count an ask, all or nothing; or return what the same ask was granted before.
@@ -145,7 +153,7 @@ class AskTable:
                 "request": {"S": wanted.digest},
                 "id": {"S": granted.image_id},
                 "asked_at": _number(granted.asked_at),
-                "expires_at": _number(granted.asked_at + _DAY),
+                "expires_at": _number(granted.asked_at + self._same_for),
             },
             # DynamoDB deletes what has expired when it comes to it.
             "ConditionExpression": "attribute_not_exists(what) OR expires_at < :now",
@@ -160,7 +168,7 @@ class AskTable:
             **given,
             "bytes": _number(wanted.bytes),
             "type": {"S": wanted.type},
-            "expires_at": _number(asked_at + self._limits.url_minutes * _MINUTE),
+            "expires_at": _number(asked_at + self._known_for),
         }
 
     def _counted(self, owner: str, wanted: Wanted, asked_at: int) -> dict[str, Any]:
@@ -202,7 +210,7 @@ class AskTable:
 def _granted_before(item: dict[str, Any], wanted: Wanted) -> Granted:
     if item["request"]["S"] != wanted.digest:
         raise Refusal(
-            Problem.KEY_REUSED, "Take a new key for every upload, and the same one only to repeat its request."
+            Problem.KEY_REUSED, "Take a new one for every upload, and the same one only to repeat its request."
         )
     return Granted(item["id"]["S"], int(item["asked_at"]["N"]))
 

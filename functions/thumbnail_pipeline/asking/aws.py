@@ -1,7 +1,9 @@
-"""DynamoDB and S3 by signed requests of our own: a cold start has no time for the SDK. Connections are kept open.
+"""DynamoDB, S3 and IoT by signed requests of our own: a cold start has no time for the SDK. Connections are kept open.
 
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.LowLevelAPI.html
 https://docs.aws.amazon.com/AmazonS3/latest/API/RESTAPI.html
+https://docs.aws.amazon.com/iot/latest/apireference/API_iotdata_Publish.html
+https://docs.aws.amazon.com/iot/latest/apireference/API_Operations_AWS_IoT.html
 """
 
 from __future__ import annotations
@@ -37,6 +39,7 @@ _THROTTLED: Final = frozenset(
         "SlowDown",
         "ThrottlingException",
         "TransactionInProgressException",
+        str(int(HTTPStatus.TOO_MANY_REQUESTS)),
     }
 )
 
@@ -52,7 +55,7 @@ class ServiceError(Exception):
 
 
 class Aws:
-    """The two services, in the region and with the credentials of the function.
+    """The services, in the region and with the credentials of the function.
 
     aws = Aws(access)
     aws.dynamodb("BatchGetItem", {"RequestItems": {…}})
@@ -82,11 +85,35 @@ class Aws:
         answer: dict[str, Any] = json.loads(body)
         return answer
 
-    def s3(self, method: str, bucket: str, key: str = "", query: Mapping[str, str] | None = None) -> bytes:
-        """Make one call without a body, and return that of its answer."""
+    def s3(
+        self,
+        method: str,
+        bucket: str,
+        key: str = "",
+        query: Mapping[str, str] | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+    ) -> bytes:
+        """Make one call, and return the body of its answer."""
         target = self._object(method, bucket, key)
         with telemetry.step(f"S3 {method}"):
-            return self._call(target, {}, encoded(dict(sorted((query or {}).items()))), b"")
+            return self._call(target, headers or {}, encoded(dict(sorted((query or {}).items()))), body)
+
+    def publish(self, host: str, topic: str, message: Mapping[str, Any]) -> None:
+        """Publish a message in JSON, with QoS 1, at the account's own endpoint for devices."""
+        origin = self._access.endpoint_url or f"https://{host}"
+        target = Target("iotdata", "POST", origin, f"/topics/{quote(topic, safe='')}")
+        body = json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
+        with telemetry.step("Publish"):
+            self._call(target, {}, encoded({"qos": "1"}), body)
+
+    def iot(self, path: str) -> dict[str, Any]:
+        """Read what the registry of devices has at a path."""
+        origin = self._access.endpoint_url or f"https://iot.{self._access.region}.{self._suffix}"
+        with telemetry.step("IoT GET"):
+            answer: dict[str, Any] = json.loads(self._call(Target("iot", "GET", origin, path), {}, "", b""))
+        return answer
 
     def presigned(
         self, method: str, bucket: str, key: str, headers: Mapping[str, str] | None = None, *, seconds: int, now: float
@@ -139,7 +166,7 @@ class Aws:
 
 
 def _refusal(status: int, body: bytes) -> tuple[str, dict[str, Any]]:
-    """The code of an error, and the whole of it where it is JSON; S3 speaks XML, of which the status will do."""
+    """The code of an error, and the whole of it where it is DynamoDB's; of the others, the status will do."""
     try:
         document = json.loads(body)
         return str(document["__type"]).rpartition("#")[2], document

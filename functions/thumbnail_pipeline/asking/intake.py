@@ -6,11 +6,13 @@ known = intake.one(key, ask_key(owner, image_id), now)
 from __future__ import annotations
 
 import base64
+import hashlib
 import random
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from thumbnail_pipeline.asking.aws import ServiceError
 from thumbnail_pipeline.errors import Transient
 from thumbnail_pipeline.images import Image
 from thumbnail_pipeline.rows import decoded, iso, key_of, moment
@@ -27,6 +29,8 @@ __all__ = ["PENDING", "Intake", "KeyPage", "Known"]
 PENDING: Final = "PENDING"
 """What clients hear of an image that nobody has decided upon."""
 
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
+_IS_THERE, _MEETS_ANOTHER = "412", "409"
 _ATTEMPTS: Final = 4
 _FIRST_WAIT_SECONDS: Final = 0.05
 
@@ -116,6 +120,17 @@ class Intake:
         expires = iso(moment((asked_at + seconds) * 1000))
         return {"method": "PUT", "url": url, "headers": headers, "expires_at": expires}
 
+    def put(self, key: str, wanted: Wanted, body: bytes) -> None:
+        """Upload what is wanted, unless something is there already. Raises Transient."""
+        headers = {**_put_headers(wanted), "x-amz-checksum-sha256": _checksum(hashlib.sha256(body).digest())}
+        try:
+            self._aws.s3("PUT", self._bucket, key, headers=headers, body=body)
+        except ServiceError as error:
+            if error.code == _MEETS_ANOTHER:
+                raise Transient("two uploads of one image meet") from error
+            if error.code != _IS_THERE:
+                raise
+
     def _row_key(self, key: str) -> dict[str, Any]:
         return key_of(Image(self._bucket, key))
 
@@ -137,5 +152,9 @@ class Intake:
 def _put_headers(wanted: Wanted) -> dict[str, str]:
     headers = {"content-type": wanted.type, "if-none-match": "*"}
     if wanted.sha256:
-        headers["x-amz-checksum-sha256"] = base64.b64encode(bytes.fromhex(wanted.sha256)).decode()
+        headers["x-amz-checksum-sha256"] = _checksum(bytes.fromhex(wanted.sha256))
     return headers
+
+
+def _checksum(digest: bytes) -> str:
+    return base64.b64encode(digest).decode()
