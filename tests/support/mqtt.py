@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import queue
 import threading
@@ -10,6 +12,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from awscrt import io, mqtt5
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from devtools.localaws.processes import LOOPBACK
 
@@ -61,12 +67,17 @@ class Identity:
     @classmethod
     def made(cls, iot: Any, directory: Path, policy: str, thing: str | None = None) -> Self:
         """Make an active one with this policy, and attach it to a thing that there is."""
-        made = iot.create_keys_and_certificate(setAsActive=True)
+        key = ec.generate_private_key(ec.SECP256R1())
+        nobody = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, thing or "claim")])
+        asked = x509.CertificateSigningRequestBuilder().subject_name(nobody).sign(key, hashes.SHA256())
+        pem = asked.public_bytes(serialization.Encoding.PEM).decode()
+        made = iot.create_certificate_from_csr(certificateSigningRequest=pem, setAsActive=True)
         arn = made["certificateArn"]
         iot.attach_policy(policyName=policy, target=arn)
         if thing:
             iot.attach_thing_principal(thingName=thing, principal=arn)
-        return cls.written(arn, made["certificatePem"], made["keyPair"]["PrivateKey"], directory)
+        form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        return cls.written(arn, made["certificatePem"], key.private_bytes(*form).decode(), directory)
 
 
 @dataclass
@@ -149,3 +160,50 @@ class Connection:
 
     def _hear(self, event: mqtt5.PublishReceivedData) -> None:
         self.heard.put((event.publish_packet.topic, bytes(event.publish_packet.payload)))
+
+
+class Line:
+    """What lies between devices and a broker, and can be cut."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+        self._loop = asyncio.new_event_loop()
+        self._ends: set[asyncio.StreamWriter] = set()
+        self._thread = threading.Thread(target=self._loop.run_forever)
+        self.port = 0
+
+    def __enter__(self) -> Self:
+        """Let devices connect to `port`."""
+        self._thread.start()
+        opened = asyncio.run_coroutine_threadsafe(asyncio.start_server(self._carry, LOOPBACK, 0), self._loop)
+        self.port = opened.result(_SECONDS).sockets[0].getsockname()[1]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Cut it for good."""
+        self.cut()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+
+    def cut(self) -> None:
+        """End all connections as they are, in the middle of whatever is said."""
+
+        def abort() -> None:
+            for end in self._ends:
+                end.transport.abort()
+            self._ends.clear()
+
+        self._loop.call_soon_threadsafe(abort)
+
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far_reader, far_writer = await asyncio.open_connection(LOOPBACK, self._broker.port)
+        self._ends |= {writer, far_writer}
+        await asyncio.gather(self._pass(reader, far_writer), self._pass(far_reader, writer))
+
+    @staticmethod
+    async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            while said := await reader.read(65536):
+                writer.write(said)
+                await writer.drain()
+        writer.close()
