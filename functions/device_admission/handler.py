@@ -48,7 +48,7 @@ def _judged(thing: str, certificate_id: str) -> str:
             return "not one of our devices"
         held = _aws.iot(f"{path}/principals")
     except ServiceError as error:
-        if error.code == str(int(HTTPStatus.NOT_FOUND)):
+        if error.status == HTTPStatus.NOT_FOUND:
             return "nobody has announced it"
         raise
     # The names of principals are ARNs, a certificate's ends in its id.
