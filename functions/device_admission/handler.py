@@ -12,11 +12,12 @@ import gc
 import os
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 from device_admission.config import DeviceAdmissionConfig
 from thumbnail_pipeline import telemetry
 from thumbnail_pipeline.asking.aws import Aws, ServiceError
-from thumbnail_pipeline.things import is_thing_name
+from thumbnail_pipeline.things import THING_NAME
 
 if TYPE_CHECKING:
     from thumbnail_pipeline.environment import LambdaContext
@@ -32,7 +33,7 @@ gc.freeze()
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Say whether a device may be provisioned. Raises Transient or ServiceError where the registry does not answer."""
     given = event["parameters"].get("SerialNumber")
-    thing = given if isinstance(given, str) and is_thing_name(given) else None
+    thing = given if isinstance(given, str) and THING_NAME.fullmatch(given) else None
     why = "no name of a thing" if thing is None else _judged(thing, str(event["certificateId"]))
     allowed = why == _ALLOWED
     request_id = context.aws_request_id
@@ -41,13 +42,13 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 def _judged(thing: str, certificate_id: str) -> str:
-    path = f"/things/{thing}"
+    path = f"/things/{quote(thing, safe='')}"
     try:
         if _aws.iot(path).get("thingTypeName") != _config.thing_type:
             return "not one of our devices"
         held = _aws.iot(f"{path}/principals")
     except ServiceError as error:
-        if error.code == str(int(HTTPStatus.NOT_FOUND)):
+        if error.status == HTTPStatus.NOT_FOUND:
             return "nobody has announced it"
         raise
     # The names of principals are ARNs, a certificate's ends in its id.

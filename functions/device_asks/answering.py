@@ -14,6 +14,7 @@ from device_asks.config import DeviceAsksConfig
 from thumbnail_pipeline.asking.asks import AskTable, ask_key
 from thumbnail_pipeline.asking.aws import Aws
 from thumbnail_pipeline.asking.intake import PENDING, Intake
+from thumbnail_pipeline.asking.problems import Problem, Refusal
 from thumbnail_pipeline.outcomes import Status
 from thumbnail_pipeline.things import key_of_thing, topic
 
@@ -77,6 +78,8 @@ class Gate:
         """Do what the request asks for. Raises Refusal, Transient, and whatever nobody thought of."""
         now, own_id = self.clock(), request.own_id
         key = key_of_thing(self.config.source_prefix, thing, own_id)
+        if not self.config.source_keys.take(key):
+            raise Refusal(Problem.INVALID_REQUEST, "An image with this id would be passed over: take another id.")
         known = self.intake.one(key, ask_key(thing, own_id), now)
         if known.row is not None and known.row.status is not None:
             reason = {"reason": known.row.reason} if known.row.status is Status.FAILED else {}

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from thumbnail_pipeline.asking.config import Access, AskLimits
 from thumbnail_pipeline.environment import Variables
+from thumbnail_pipeline.errors import Systemic
+from thumbnail_pipeline.settings import KeyGlobs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,6 +27,8 @@ class DeviceAsksConfig:
     asks_table: str
     limits: AskLimits
     """Of one device."""
+    source_keys: KeyGlobs
+    """By which the pipeline takes an object for an image."""
     topic_prefix: str
     iot_endpoint: str
     """The account's host for devices; a local stack has one address for all."""
@@ -40,7 +44,15 @@ class DeviceAsksConfig:
             catalog_table=given.text("CATALOG_TABLE"),
             asks_table=given.text("ASKS_TABLE"),
             limits=AskLimits.of(given),
+            source_keys=_globs(given),
             topic_prefix=given.text("TOPIC_PREFIX"),
             iot_endpoint=given.text("IOT_ENDPOINT"),
             access=Access.of(given),
         )
+
+
+def _globs(given: Variables) -> KeyGlobs:
+    try:
+        return KeyGlobs.from_json(given.text("SOURCE_KEYS"))
+    except ValueError as error:
+        raise Systemic(f"the environment variable SOURCE_KEYS cannot be used: {error}") from error

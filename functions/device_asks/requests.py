@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from thumbnail_pipeline.asking.problems import Problem, Refusal
 from thumbnail_pipeline.asking.wanted import Wanted, read_json
-from thumbnail_pipeline.things import is_own_id, is_thing_name
+from thumbnail_pipeline.things import THING_NAME, is_own_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,9 +42,11 @@ class Published:
     def read(cls, event: Mapping[str, Any]) -> Published:
         """Read an event of the rule. Raises LookupError, TypeError or ValueError for any other."""
         thing = event["thing"]
-        if not is_thing_name(thing):
+        if not THING_NAME.fullmatch(thing):
             raise ValueError("the rule handed on what no device can have published")
-        return cls(thing, read_json(base64.b64decode(event["request"])), int(event["received_at"]))
+        # Of an empty message there may be nothing to encode.
+        sent = base64.b64decode(event.get("request") or "")
+        return cls(thing, read_json(sent), int(event["received_at"]))
 
     @property
     def own_id(self) -> str | None:

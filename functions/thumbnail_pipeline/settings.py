@@ -22,6 +22,7 @@ __all__ = [
     "MOST_PIXELS",
     "NAME",
     "RENDERER_VERSION",
+    "KeyGlobs",
     "Limits",
     "Rendition",
     "Settings",
@@ -173,17 +174,13 @@ class Settings:
     def watches(self, key: str, size: int | None) -> bool:
         """Whether an object of `size` bytes, where that is known, is to have thumbnails by its name alone.
 
-        In a glob, `*` matches slashes too, and case does not matter. One without a slash is about what comes after the
-        last slash of a key. What ends in a slash and has no bytes is a folder, as consoles and copying tools make them.
+        What ends in a slash and has no bytes is a folder, as consoles and copying tools make them.
         """
-        if key.endswith("/") and size == 0:
-            return False
-        included, excluded = self._globs
-        return (not included or _matches(included, key)) and not _matches(excluded, key)
+        return not (key.endswith("/") and size == 0) and self._globs.take(key)
 
     @cached_property
-    def _globs(self) -> tuple[tuple[_Glob, ...], tuple[_Glob, ...]]:
-        return tuple(map(_Glob.of, self.include)), tuple(map(_Glob.of, self.exclude))
+    def _globs(self) -> KeyGlobs:
+        return KeyGlobs(self.include, self.exclude)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -191,6 +188,38 @@ class Settings:
         shape = [RENDERER_VERSION, [asdict(each) for each in self.renditions], self.animation, self.truncated]
         text = json.dumps(shape, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class KeyGlobs:
+    """Which keys are images', by their names alone.
+
+        KeyGlobs.from_json('{"exclude": ["*.xmp"]}').take("holiday/beach.xmp")
+
+    In a glob, `*` matches slashes too, and case does not matter. One without a slash is about what comes after the last
+    slash of a key.
+    """
+
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+
+    @classmethod
+    def from_json(cls, text: str) -> KeyGlobs:
+        """Parse `{"include": […], "exclude": […]}`. Raises ValueError with one sentence."""
+        try:
+            given = _fields(json.loads(text), "the globs", cls)
+        except RecursionError:
+            raise ValueError("The globs are not JSON.") from None
+        return cls(_globs(given, "include"), _globs(given, "exclude"))
+
+    def take(self, key: str) -> bool:
+        """Whether a key is an image's."""
+        included, excluded = self._compiled
+        return (not included or _matches(included, key)) and not _matches(excluded, key)
+
+    @cached_property
+    def _compiled(self) -> tuple[tuple[_Glob, ...], tuple[_Glob, ...]]:
+        return tuple(map(_Glob.of, self.include)), tuple(map(_Glob.of, self.exclude))
 
 
 @dataclass(frozen=True)
@@ -228,7 +257,7 @@ def is_mended(made_with: str | None, reason: str | None) -> bool:
     return version > 1 and not (made_with or "").endswith(f"-{version}")
 
 
-def _fields(value: object, where: str, cls: type[Settings | Rendition | Limits]) -> dict[str, object]:
+def _fields(value: object, where: str, cls: type[Settings | Rendition | Limits | KeyGlobs]) -> dict[str, object]:
     """The fields of a JSON object that are not null, all of them known to the dataclass."""
     if not isinstance(value, dict):
         raise ValueError(f"{where} must be an object, not {_json_type(value)}.")

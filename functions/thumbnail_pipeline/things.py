@@ -16,8 +16,8 @@ __all__ = [
     "REQUEST",
     "STATUS",
     "THINGS",
+    "THING_NAME",
     "is_own_id",
-    "is_thing_name",
     "key_of_thing",
     "thing_of_key",
     "topic",
@@ -29,14 +29,10 @@ THINGS: Final = "things/"
 REQUEST, ACCEPTED, REJECTED, STATUS = "request", "accepted", "rejected", "status"
 """The last part of each topic: the first is a device's to publish on, the others are ours."""
 
-# https://docs.aws.amazon.com/iot/latest/apireference/API_CreateThing.html
-_THING_NAME: Final = re.compile(r"[a-zA-Z0-9:_-]{1,128}")
+THING_NAME: Final = re.compile(r"[a-zA-Z0-9:_-]{1,128}")
+"""https://docs.aws.amazon.com/iot/latest/apireference/API_CreateThing.html"""
+
 _OWN_ID: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
-
-
-def is_thing_name(text: str) -> bool:
-    """Whether a thing can be called so."""
-    return _THING_NAME.fullmatch(text) is not None
 
 
 def is_own_id(text: str) -> bool:
@@ -53,7 +49,7 @@ def thing_of_key(source_prefix: str, key: str) -> tuple[str, str] | None:
     """Return the thing and the id that a key was made of, or None where it is not a device's."""
     beginning = source_prefix + THINGS
     thing, _, own_id = key.removeprefix(beginning).partition("/")
-    if key.startswith(beginning) and is_thing_name(thing) and is_own_id(own_id):
+    if key.startswith(beginning) and THING_NAME.fullmatch(thing) and is_own_id(own_id):
         return thing, own_id
     return None
 

@@ -18,6 +18,8 @@ from support.pipeline import create_catalog
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from devtools.localaws.processes import Process
+
 _names = itertools.count()
 
 
@@ -51,15 +53,35 @@ def services(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
         yield _over_the_wire(request.getfixturevalue("emulator_url"), *names)
 
 
-@pytest.fixture(scope="session")
-def emulator_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+@dataclass(frozen=True)
+class Emulated:
     """A bare emulator."""
-    port = processes.free_port()
-    process = emulator.start(port, Path(tmp_path_factory.mktemp("emulator")))
+
+    url: str
+    mqtt_port: int
+    process: Process
+
+    def client(self, service: str) -> Any:
+        """A client with the account's root credentials."""
+        session = boto3.session.Session("test", "test", region_name=emulator.REGION)
+        return session.client(service, endpoint_url=self.url)  # type: ignore[call-overload]
+
+
+@pytest.fixture(scope="session")
+def emulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulated]:
+    """The one that all tests share."""
+    port, mqtt_port = processes.free_port(), processes.free_port()
+    process = emulator.start(port, Path(tmp_path_factory.mktemp("emulator")), mqtt_port=mqtt_port)
     try:
-        yield f"http://{processes.LOOPBACK}:{port}"
+        yield Emulated(f"http://{processes.LOOPBACK}:{port}", mqtt_port, process)
     finally:
         process.stop()
+
+
+@pytest.fixture(scope="session")
+def emulator_url(emulated: Emulated) -> str:
+    """Where it answers."""
+    return emulated.url
 
 
 def _in_memory(plain: str, versioned: str, table: str) -> Services:

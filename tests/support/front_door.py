@@ -37,6 +37,7 @@ LIMITS = {
     "bytes_a_day": 4000,
     "url_minutes": 10,
 }
+_SERVICES = {"s3": "S3", "iot": "IoT", "iotdata": "IoT data"}
 DOCUMENT = Path(__file__).parents[2] / "functions" / "api" / "openapi.json"
 
 
@@ -80,10 +81,15 @@ class MotoAws(Aws):
         super().__init__(access, clock=lambda: self.now)
         self.now = 1_800_000_000.0
         self.calls: list[str] = []
+        self.failing: dict[str, tuple[int, bytes]] = {}
+        """What comes back for a call in place of moto's answer."""
 
     def _send(self, target: Target, headers: Mapping[str, str], query: str, body: bytes) -> tuple[int, bytes]:
         operation = headers.get("x-amz-target", "").rpartition(".")[2]
-        self.calls.append(operation or f"S3 {target.method}")
+        called = operation or f"{_SERVICES.get(target.service, target.service)} {target.method}"
+        self.calls.append(called)
+        if called in self.failing:
+            return self.failing[called]
         url = f"{target.url}?{query}" if query else target.url
         response = requests.request(target.method, url, data=body, headers=headers, timeout=10)
         return response.status_code, response.content

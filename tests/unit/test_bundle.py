@@ -91,6 +91,7 @@ def run_unpacked(root: Path, script: str, told: Any = None) -> Any:
             "EVENT_BUS_NAME": "thumbs",
             "UPLOADS_BUCKET": "uploads",
             "ASKS_TABLE": "asks",
+            "SOURCE_KEYS": "{}",
             "TOPIC_PREFIX": "cameras",
             "IOT_ENDPOINT": "a1b2-ats.iot.us-east-1.amazonaws.com",
             "THING_TYPE": "thumbs-camera",

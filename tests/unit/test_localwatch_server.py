@@ -90,7 +90,7 @@ def test_up_leaves_nothing_running_where_the_page_does_not_start(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     emulator, collector = (processes.start(["sleep", "60"], log=tmp_path / "log", environment={}) for _ in range(2))
-    created = stack.LocalStack(tmp_path, "http://127.0.0.1:1", "us-east-1", {}, "http://queue", emulator, collector)
+    created = stack.LocalStack(tmp_path, "http://127.0.0.1:1", "us-east-1", {}, "http://queue", emulator, collector, 2)
 
     def refuse(_: Path) -> None:
         raise DevtoolsError("the page did not start")

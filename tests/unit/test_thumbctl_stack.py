@@ -56,7 +56,7 @@ def up(port: int) -> None:
     process = Process(os.getpid(), 0)
     local.LOCAL_STACK.parent.mkdir()
     running = local_stack.LocalStack(
-        Path(), f"http://127.0.0.1:{port}", "us-east-1", {"table_name": "local"}, "queue", process, process
+        Path(), f"http://127.0.0.1:{port}", "us-east-1", {"table_name": "local"}, "queue", process, process, 2
     )
     local_stack.save(running, local.LOCAL_STACK)
 

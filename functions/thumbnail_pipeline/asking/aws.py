@@ -39,7 +39,6 @@ _THROTTLED: Final = frozenset(
         "SlowDown",
         "ThrottlingException",
         "TransactionInProgressException",
-        str(int(HTTPStatus.TOO_MANY_REQUESTS)),
     }
 )
 
@@ -47,11 +46,12 @@ _THROTTLED: Final = frozenset(
 class ServiceError(Exception):
     """A service refused a request, and would do so again."""
 
-    def __init__(self, code: str, document: Mapping[str, Any]) -> None:
+    def __init__(self, code: str, document: Mapping[str, Any], status: int = HTTPStatus.BAD_REQUEST) -> None:
         """Its text is the code alone: a service's words repeat keys, which name users."""
         super().__init__(code)
         self.code = code
         self.document = document
+        self.status = status
 
 
 class Aws:
@@ -148,8 +148,9 @@ class Aws:
             if status < HTTPStatus.MULTIPLE_CHOICES:
                 return answered
             code, document = _refusal(status, answered)
-            if status < HTTPStatus.INTERNAL_SERVER_ERROR and code not in _THROTTLED:
-                raise ServiceError(code, document)
+            passing = status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS
+            if not passing and code not in _THROTTLED:
+                raise ServiceError(code, document, status)
             why = code
         raise Transient(f"{why} from {target.service}")
 
@@ -166,7 +167,7 @@ class Aws:
 
 
 def _refusal(status: int, body: bytes) -> tuple[str, dict[str, Any]]:
-    """The code of an error, and the whole of it where it is DynamoDB's; of the others, the status will do."""
+    """The code of an error, and the whole of it where it is in JSON; S3 speaks XML, of which the status will do."""
     try:
         document = json.loads(body)
         return str(document["__type"]).rpartition("#")[2], document

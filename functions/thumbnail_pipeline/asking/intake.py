@@ -10,6 +10,7 @@ import hashlib
 import random
 import time
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from thumbnail_pipeline.asking.aws import ServiceError
@@ -29,8 +30,6 @@ __all__ = ["PENDING", "Intake", "KeyPage", "Known"]
 PENDING: Final = "PENDING"
 """What clients hear of an image that nobody has decided upon."""
 
-# https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
-_IS_THERE, _MEETS_ANOTHER = "412", "409"
 _ATTEMPTS: Final = 4
 _FIRST_WAIT_SECONDS: Final = 0.05
 
@@ -126,9 +125,10 @@ class Intake:
         try:
             self._aws.s3("PUT", self._bucket, key, headers=headers, body=body)
         except ServiceError as error:
-            if error.code == _MEETS_ANOTHER:
+            # https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
+            if error.status == HTTPStatus.CONFLICT:
                 raise Transient("two uploads of one image meet") from error
-            if error.code != _IS_THERE:
+            if error.status != HTTPStatus.PRECONDITION_FAILED:
                 raise
 
     def _row_key(self, key: str) -> dict[str, Any]:

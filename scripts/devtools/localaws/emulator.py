@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 import urllib.request
 from typing import TYPE_CHECKING
@@ -19,8 +20,11 @@ ROOT_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"
 _START_SECONDS = 60
 
 
-def start(port: int, directory: Path) -> Process:
-    """Start the emulator on `port`, with all that it writes below `directory`, and wait until it answers."""
+def start(port: int, directory: Path, *, mqtt_port: int | None = None) -> Process:
+    """Start the emulator on `port`, with all that it writes below `directory`, and wait until it answers.
+
+    Devices with a certificate speak to `mqtt_port`; without one there is no broker for them.
+    """
     scratch = directory / "emulator"
     scratch.mkdir(parents=True)
     log = directory / "emulator.log"
@@ -36,8 +40,8 @@ def start(port: int, directory: Path) -> Process:
             "TMPDIR": str(scratch),
             # Private keys of user pools, which the emulator would otherwise share with all others on this machine.
             "STATE_DIR": str(scratch / "state"),
-            # The emulator would otherwise open a port for devices, on every interface.
-            "IOT_MTLS_ENABLED": "false",
+            "IOT_MTLS_ENABLED": str(mqtt_port is not None).lower(),
+            "IOT_MTLS_PORT": str(mqtt_port or ""),
             "LOG_LEVEL": "WARNING",
             # The function must find what Lambda would give it, and nothing of this project by accident.
             "PYTHONPATH": "",
@@ -50,6 +54,8 @@ def start(port: int, directory: Path) -> Process:
     def ask() -> None:
         with urllib.request.urlopen(health, timeout=1):
             pass
+        if mqtt_port is not None:
+            socket.create_connection((processes.LOOPBACK, mqtt_port), timeout=1).close()
 
     processes.wait_until_it_answers(process, ask, within=_START_SECONDS, name="the emulator", log=log)
     return process

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from contextvars import ContextVar
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote_plus
@@ -16,9 +17,10 @@ from urllib.parse import unquote_plus
 import boto3
 from ministack import app  # type: ignore[import-untyped]
 from ministack.core.lambda_runtime import execution_credentials  # type: ignore[import-untyped]
-from ministack.services import cloudwatch, dynamodb, lambda_svc, s3, scheduler, sqs  # type: ignore[import-untyped]
+from ministack.services import cloudwatch, dynamodb, eventbridge, lambda_svc, s3, scheduler, sqs  # type: ignore[import-untyped]
 
 from devtools.localaws import stream_batches
+from devtools.localaws.patching import replace
 from devtools.localaws.stream_batches import Batch
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 # What an alarm on one metric has, and one on an expression does not.
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
 _OF_ONE_METRIC: Final = ("MetricName", "Namespace", "Statistic", "Period", "Dimensions")
+_SECONDS_UNTIL_ROOM: Final = 0.1
 
 
 def leave_alarms_to_their_evaluator() -> None:
@@ -34,7 +37,7 @@ def leave_alarms_to_their_evaluator() -> None:
 
     `devtools.livepage.alarms` does it instead, from outside.
     """
-    _replace(cloudwatch, "_evaluate_alarm", lambda _original: lambda _alarm: None)
+    replace(cloudwatch, "_evaluate_alarm", lambda _original: lambda _alarm: None)
 
 
 def keep_metric_math() -> None:
@@ -54,7 +57,7 @@ def keep_metric_math() -> None:
 
         return put_metric_alarm
 
-    _replace(cloudwatch, "_put_metric_alarm", remembering)
+    replace(cloudwatch, "_put_metric_alarm", remembering)
 
 
 def _document(parameters: dict[str, Any]) -> dict[str, Any]:
@@ -107,8 +110,8 @@ def count_every_invocation() -> None:
 
         return emit_metrics
 
-    _replace(lambda_svc, "_execute_function_dispatch", counting)
-    _replace(lambda_svc, "_emit_lambda_metrics", throttles_alone)
+    replace(lambda_svc, "_execute_function_dispatch", counting)
+    replace(lambda_svc, "_emit_lambda_metrics", throttles_alone)
 
 
 def count_every_message() -> None:
@@ -156,9 +159,9 @@ def count_every_message() -> None:
 
         return delete_and_count
 
-    _replace(s3, "_deliver_event_to_sqs", notifying)
-    _replace(sqs, "_collect_msgs", receiving)
-    _replace(sqs, "_delete_messages_for_esm", acknowledging)
+    replace(s3, "_deliver_event_to_sqs", notifying)
+    replace(sqs, "_collect_msgs", receiving)
+    replace(sqs, "_delete_messages_for_esm", acknowledging)
 
 
 def decode_filters() -> None:
@@ -173,7 +176,7 @@ def decode_filters() -> None:
 
         return key_matches_filter
 
-    _replace(s3, "_key_matches_filter", decoding)
+    replace(s3, "_key_matches_filter", decoding)
 
 
 def refuse_unsigned_headers() -> None:
@@ -195,7 +198,7 @@ def refuse_unsigned_headers() -> None:
 
         return verify_presigned
 
-    _replace(s3, "_verify_presigned_sigv4", refusing)
+    replace(s3, "_verify_presigned_sigv4", refusing)
 
 
 def keep_failures_of_functions_inside() -> None:
@@ -213,7 +216,7 @@ def keep_failures_of_functions_inside() -> None:
 
         return proxy_response
 
-    _replace(lambda_svc, "lambda_execute_result_to_api_proxy_response", answering)
+    replace(lambda_svc, "lambda_execute_result_to_api_proxy_response", answering)
 
 
 def retry_streams() -> None:
@@ -292,7 +295,7 @@ def retry_streams() -> None:
             dimensions = {"EventSourceMappingUUID": mapping["UUID"]}
             cloudwatch.record_metric("AWS/Lambda", metric, number, "Count", dimensions)
 
-    _replace(lambda_svc, "_poll_dynamodb_streams", lambda _original: poll)
+    replace(lambda_svc, "_poll_dynamodb_streams", lambda _original: poll)
 
 
 def keep_metrics_of_mappings() -> None:
@@ -309,7 +312,7 @@ def keep_metrics_of_mappings() -> None:
 
         return create_mapping
 
-    _replace(lambda_svc, "_create_esm", keeping)
+    replace(lambda_svc, "_create_esm", keeping)
 
 
 def make_schedules_once() -> None:
@@ -332,7 +335,53 @@ def make_schedules_once() -> None:
 
         return create_schedule
 
-    _replace(scheduler, "_create_schedule", once)
+    replace(scheduler, "_create_schedule", once)
+
+
+def invoke_targets_asynchronously() -> None:
+    """Have EventBridge invoke a function as S3 does, so that an event that fails is tried again.
+
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-targets.html
+    """
+
+    def dispatch(arn: str, payload: str) -> None:
+        function, config, _ = lambda_svc._get_func_record_for_ref(arn)
+        if function and config:
+            record = lambda_svc._execution_record_for_config(function, config)
+            lambda_svc.invoke_async_with_retry(record, json.loads(payload))
+
+    replace(eventbridge, "_dispatch_to_lambda", lambda _original: dispatch)
+
+
+def let_throttled_events_wait() -> None:
+    """Have an event that finds no room for its function wait for some, and not be given up as one that failed.
+
+    There will be none where the function is switched off by a reserved concurrency of 0.
+    https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
+    """
+    asynchronously = ContextVar("asynchronously", default=False)
+
+    def telling(invoke: Callable[..., None]) -> Callable[..., None]:
+        def invoke_async(func: Any, event: Any) -> None:
+            token = asynchronously.set(True)
+            try:
+                invoke(func, event)
+            finally:
+                asynchronously.reset(token)
+
+        return invoke_async
+
+    def waiting(execute: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+        def execute_function(func: Any, event: Any) -> dict[str, Any]:
+            switched_off = lambda_svc._reserved_concurrency(func, func.get("config") or func) == 0
+            while (result := execute(func, event)).get("throttle") and asynchronously.get() and not switched_off:
+                time.sleep(_SECONDS_UNTIL_ROOM)
+            return result
+
+        return execute_function
+
+    replace(lambda_svc, "invoke_async_with_retry", telling)
+    replace(lambda_svc, "_execute_function", waiting)
 
 
 def _stream_mappings() -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -351,10 +400,6 @@ def _in_the_name_of(account: str, region: str, do: Callable[..., Any], *argument
         lambda_svc._request_region.reset(tokens[1])
 
 
-def _replace(module: Any, name: str, make: Callable[[Any], Any]) -> None:
-    setattr(module, name, make(getattr(module, name)))
-
-
 if __name__ == "__main__":
     leave_alarms_to_their_evaluator()
     keep_metric_math()
@@ -366,4 +411,11 @@ if __name__ == "__main__":
     retry_streams()
     keep_metrics_of_mappings()
     make_schedules_once()
+    invoke_targets_asynchronously()
+    let_throttled_events_wait()
+    if os.environ["IOT_MTLS_ENABLED"] == "true":
+        # MiniStack takes a second to load what it has of IoT.
+        from devtools.localaws import iot_process
+
+        iot_process.complete()
     app.main()

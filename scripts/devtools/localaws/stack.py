@@ -49,6 +49,8 @@ class LocalStack:
     """A queue that subscribes to the alerts topic: what a person would have been told."""
     emulator: Process
     collector: Process
+    mqtt_port: int
+    """Where devices with a certificate connect."""
     events_queue_url: str | None = None
     """A queue that a rule on the stack's bus hands every event to, as to a consumer; None where there is no bus."""
     page: Process | None = None
@@ -91,13 +93,13 @@ def create(
     _check_prerequisites(directory)
     directory.mkdir(parents=True)
     port = processes.require_free(port) if port else processes.free_port()
-    collector_port = processes.free_port(socket.SOCK_DGRAM)
+    collector_port, mqtt_port = processes.free_port(socket.SOCK_DGRAM), processes.free_port()
     endpoint_url = f"http://{LOOPBACK}:{port}"
     with contextlib.ExitStack() as undo:
         collector = xray.start(collector_port, directory)
         undo.callback(collector.stop)
         with step("starting the local AWS", usually=3):
-            emulated_aws = emulator.start(port, directory)
+            emulated_aws = emulator.start(port, directory, mqtt_port=mqtt_port)
         undo.callback(emulated_aws.stop)
         queue_url, queue_arn = _create_alerts_queue(_client("sqs", endpoint_url))
         # Copies, so that a build or an edit in the middle of an apply does not change what is planned.
@@ -129,7 +131,15 @@ def create(
         events_queue_url = _create_consumer(endpoint_url, bus) if bus else None
         undo.pop_all()
     return LocalStack(
-        directory, endpoint_url, emulator.REGION, outputs, queue_url, emulated_aws, collector, events_queue_url
+        directory,
+        endpoint_url,
+        emulator.REGION,
+        outputs,
+        queue_url,
+        emulated_aws,
+        collector,
+        mqtt_port,
+        events_queue_url,
     )
 
 
@@ -170,6 +180,7 @@ def save(stack: LocalStack, file: Path) -> None:
         "directory": str(stack.directory),
         "emulator": vars(stack.emulator),
         "collector": vars(stack.collector),
+        "mqtt_port": stack.mqtt_port,
         "events_queue_url": stack.events_queue_url,
         "page": stack.page and vars(stack.page),
         "page_url": stack.page_url,
@@ -192,6 +203,7 @@ def load(file: Path) -> LocalStack:
         alerts_queue_url=document["alerts_queue_url"],
         emulator=Process(**document["emulator"]),
         collector=Process(**document["collector"]),
+        mqtt_port=document["mqtt_port"],
         events_queue_url=document["events_queue_url"],
         page=Process(**document["page"]) if document["page"] else None,
         page_url=document["page_url"],
