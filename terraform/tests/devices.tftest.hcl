@@ -17,7 +17,7 @@ mock_provider "aws" {
 
   override_resource {
     target = module.devices["on"].module.asks_table.aws_dynamodb_table.this
-    values = { arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/thumbs-device-asks" }
+    values = { arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/thumbs-asks-of-devices" }
   }
 
   # The provider takes nothing but an ARN for where failures go.
@@ -60,7 +60,7 @@ run "with_all_there_is" {
       policy_name           = "thumbs-devices"
       topic_prefix          = "shop/cameras"
       endpoint              = "a1b2c3d4e5f6g7-ats.iot.eu-central-1.amazonaws.com"
-      asks_table_name       = "thumbs-device-asks"
+      asks_table_name       = "thumbs-asks-of-devices"
       function_names        = { asks = "thumbs-device-asks", status = "thumbs-device-status", admission = "thumbs-device-admission" }
       log_group_names       = { asks = "/aws/lambda/thumbs-device-asks", status = "/aws/lambda/thumbs-device-status", admission = "/aws/lambda/thumbs-device-admission" }
       error_queue_url       = "https://sqs.eu-central-1.amazonaws.com/123456789012/thumbs-device-errors"
@@ -114,7 +114,7 @@ run "with_all_there_is" {
       ]
       list-uploads = ["Allow s3:ListBucket on arn:aws:s3:::thumbs-uploads-123456789012-eu-central-1 if ${jsonencode({ StringLike = { "s3:prefix" = "photos/things/*" } })}"]
       catalog      = ["Allow dynamodb:BatchGetItem on arn:aws:dynamodb:eu-central-1:123456789012:table/thumbs-catalog if null"]
-      asks         = ["Allow dynamodb:BatchGetItem dynamodb:PutItem dynamodb:UpdateItem on arn:aws:dynamodb:eu-central-1:123456789012:table/thumbs-device-asks if null"]
+      asks         = ["Allow dynamodb:BatchGetItem dynamodb:PutItem dynamodb:UpdateItem on arn:aws:dynamodb:eu-central-1:123456789012:table/thumbs-asks-of-devices if null"]
       encryption   = ["Allow kms:Decrypt on ${output.kms_key_arn} if ${jsonencode({ StringEquals = { "kms:ViaService" = "dynamodb.eu-central-1.amazonaws.com" } })}"]
       answer       = ["Allow iot:Publish on arn:aws:iot:eu-central-1:123456789012:topic/shop/cameras/*/uploads/accepted arn:aws:iot:eu-central-1:123456789012:topic/shop/cameras/*/uploads/rejected if null"]
       give-up = [
@@ -189,7 +189,7 @@ run "with_all_there_is" {
         SOURCE_PREFIX  = "photos/"
         SOURCE_KEYS    = jsonencode(var.source_keys)
         CATALOG_TABLE  = "thumbs-catalog"
-        ASKS_TABLE     = "thumbs-device-asks"
+        ASKS_TABLE     = "thumbs-asks-of-devices"
         TOPIC_PREFIX   = "shop/cameras"
         IOT_ENDPOINT   = output.devices.endpoint
         LOG_LEVEL      = "INFO"
@@ -281,7 +281,7 @@ run "door" {
       rule              = "thumbs_device_asks"
       rule_role         = "thumbs-device-rule"
       errors            = "thumbs-device-errors"
-      asks_table        = "thumbs-device-asks"
+      asks_table        = "thumbs-asks-of-devices"
       status_rule       = "thumbs-device-status"
       template          = "thumbs-devices"
       provisioning_role = "thumbs-device-provisioning"
