@@ -76,6 +76,11 @@ _COMMANDS: Final = {
         _MEND,
         "Look whether what becomes of images is announced, and announce again what may have been missed.",
     ),
+    "devices": (
+        "thumbctl.devices.command:app",
+        _MEND,
+        "Say which devices may upload by themselves, and see what they did.",
+    ),
     "users": ("thumbctl.users.command:app", _MEND, "Delete what there is of a user of the API."),
     "pause": (
         "thumbctl.pause:pause",

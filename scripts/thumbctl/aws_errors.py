@@ -21,7 +21,13 @@ from botocore.exceptions import (
 # https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
 # The answer to a HEAD has no body to name the error in.
 # https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html
-_DENIED: Final = frozenset({"403", "AccessDenied", "AccessDeniedException", "AuthorizationError", "KMSAccessDenied"})
+# https://docs.aws.amazon.com/iot/latest/apireference/API_iotdata_DeleteConnection.html
+_DENIED: Final = frozenset(
+    {
+        "403", "AccessDenied", "AccessDeniedException", "AuthorizationError", "ForbiddenException", "KMSAccessDenied",
+        "UnauthorizedException",
+    }
+)  # fmt: skip
 _EXPIRED: Final = frozenset({"ExpiredToken", "ExpiredTokenException"})
 
 

@@ -71,6 +71,8 @@ class Stack:
     client: ClientFactory
     segments: Callable[[], Sequence[Mapping[str, Any]]] | None = None
     """What the X-Ray collector of a local stack has received; None where X-Ray itself has it."""
+    mqtt_port: int | None = None
+    """Where the broker of a local stack listens; None where devices connect to AWS."""
 
     def deployed(self) -> Deployed:
         """Ask Lambda for the function. Raises ThumbctlError where it has settings that this version does not know."""
@@ -180,4 +182,5 @@ def _local() -> Stack:
     def segments() -> Sequence[Mapping[str, Any]]:
         return local.segments(Path(found["directory"]))
 
-    return Stack(f"the local stack at {found['endpoint_url']}", Outputs(found["outputs"]), client, segments)
+    title = f"the local stack at {found['endpoint_url']}"
+    return Stack(title, Outputs(found["outputs"]), client, segments, found.get("mqtt_port"))

@@ -106,6 +106,10 @@ class Aws:
         }
         self.subscription = "arn:aws:sns:…"
 
+    def take_devices(self) -> None:
+        """Have a device, which has no certificate and nothing to wait for."""
+        self.outputs["devices"] = {"thing_type": "photos", "policy_name": "photos", "provisioning_template": None}
+
     def go_through_eventbridge(self) -> None:
         """What AWS says where the bucket notifies nobody, and a rule feeds the queue."""
         self.outputs.update(source_mode="eventbridge", source_rule_name="photos-uploads")
@@ -132,6 +136,11 @@ class Aws:
             "events": {
                 "describe_rule": lambda **_: {**self.rule, "EventPattern": json.dumps(self.pattern)},
                 "list_targets_by_rule": lambda **_: {"Targets": [self.target]},
+            },
+            "iot": {
+                "list_things": lambda **_: {"things": [{"thingName": "camera-7"}]},
+                "list_thing_principals": lambda **_: {"principals": []},
+                "list_targets_for_policy": lambda **_: {"targets": []},
             },
             "kms": {"describe_key": lambda **_: {"KeyMetadata": self.key}},
             "dynamodb": {
@@ -380,6 +389,7 @@ BROKEN: Final[list[tuple[str, str, Callable[[Aws], Any], str]]] = [
         lambda aws: aws.alarms["photos-failing"].update(StateValue="ALARM"),
         "Now in alarm: photos-failing",
     ),
+    ("devices", "warn", lambda aws: aws.take_devices(), "Of 1 device, without a certificate: camera-7"),
     (
         "topics",
         "warn",

@@ -225,15 +225,20 @@ def test_what_is_left_out_is_named_and_the_others_go_on(world: World) -> None:
     assert world.keys() == ["in/fine.jpg"]
 
 
-def test_nothing_is_imported_among_the_images_of_the_apis_users(world: World) -> None:
-    world.file("users/11111111/a.jpg")
-    world.file("users.jpg")
-    assert run(world.root, "--yes", "--json")[0] == 0, "without an API it is a name like any other"
-    world.file("users/11111111/b.jpg")
-    world.outputs["users_prefix"] = "in/users/"
+@pytest.mark.parametrize(
+    ("folder", "output"), [("users", {"users_prefix": "in/users/"}), ("things", {"devices": {"thing_type": "photos"}})]
+)
+def test_nothing_is_imported_among_the_images_of_users_and_devices(
+    world: World, folder: str, output: dict[str, Any]
+) -> None:
+    world.file(f"{folder}/11111111/a.jpg")
+    world.file(f"{folder}.jpg")
+    assert run(world.root, "--yes", "--json")[0] == 0, "without an API or devices it is a name like any other"
+    world.file(f"{folder}/11111111/b.jpg")
+    world.outputs |= output
     code, out, _ = run(world.root, "--yes", "--json")
-    assert (code, ended(out)["left_out"]) == (1, {"a key where only users of the API upload to": 2})
-    assert "in/users/11111111/b.jpg" not in list(world.keys())
+    assert (code, ended(out)["left_out"]) == (1, {"a key where only users of the API or devices upload to": 2})
+    assert f"in/{folder}/11111111/b.jpg" not in list(world.keys())
 
 
 def test_hidden_files_alone_are_nothing_wrong(world: World) -> None:

@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from urllib.parse import unquote_plus
 
 from thumbctl import channels
+from thumbctl.conventions import counted
+from thumbctl.devices.audit import audit
+from thumbctl.devices.registry import named, registry_of
 from thumbctl.looking.health import MAPPINGS, most_at_a_time
 
 if TYPE_CHECKING:
@@ -445,6 +448,42 @@ def _table(seen: Evidence) -> CheckResult:
     return _ok("The catalog and its index are active, tombstones expire, and it can be restored to any second.")
 
 
+def _devices(seen: Evidence) -> CheckResult:
+    """Things, certificates and the policy that lets devices in fit together."""
+    if (output := seen.stack.outputs.get("devices")) is None:
+        return _ok("The stack takes no uploads of devices.")
+    found = audit(registry_of(seen.stack))
+    policy = output["policy_name"]
+    looked = f"{'' if found.all_of_them else 'the first '}{counted(found.devices, 'device')}"
+    if found.foreign:
+        return CheckResult(
+            CheckOutcome.FAIL,
+            f"The policy {policy} lets in what is no device of this stack: {named(found.foreign)}.",
+            f"'aws iot detach-policy --policy-name {policy} --target …', and see who attached it with 'aws cloudtrail"
+            " lookup-events'.",
+        )
+    if found.several:
+        return CheckResult(
+            CheckOutcome.WARN,
+            f"Of {looked}, with more than one certificate: {named(found.several)}.",
+            "See which it uses with 'thumbctl devices show', and set the other to INACTIVE.",
+        )
+    if found.parted:
+        return CheckResult(
+            CheckOutcome.WARN,
+            f"Certificates that have the policy {policy} and belong to no device: {named(found.parted)}.",
+            "Nobody can connect with them: 'aws iot update-certificate --new-status REVOKED --certificate-id …'.",
+        )
+    if found.waiting and not output["provisioning_template"]:
+        return CheckResult(
+            CheckOutcome.WARN,
+            f"Of {looked}, without a certificate: {named(found.waiting)}.",
+            "Give them one with 'thumbctl devices add', or 'thumbctl devices revoke' them.",
+        )
+    waiting = f"; without one, for they wait for their claim: {len(found.waiting):,}" if found.waiting else ""
+    return _ok(f"The certificates of {looked} fit the policy{waiting}.")
+
+
 def _key(seen: Evidence) -> CheckResult:
     key = seen.queues["work"].get("KmsMasterKeyId")
     if not key:
@@ -496,5 +535,6 @@ CHECKS: Final[Mapping[str, Check]] = {
     "catalog": _table,
     "alarms": _alarms,
     "topics": _topics,
+    "devices": _devices,
     "backlog": _backlog,
 }

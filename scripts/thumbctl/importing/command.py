@@ -43,9 +43,10 @@ from thumbctl.importing.uploads import Uploads, UploadTally
 from thumbctl.interrupts import interrupt_once
 from thumbnail_pipeline.outcomes import Status
 from thumbnail_pipeline.rows import Rows
+from thumbnail_pipeline.things import THINGS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from thumbctl.costs.estimate import Estimate
     from thumbctl.importing.files import LeftOut, Problem, SourceFile
@@ -168,6 +169,12 @@ def _prefix(stack: Stack, destination: str | None) -> str:
     return _as_folder(prefix)
 
 
+def _reserved(outputs: Mapping[str, Any]) -> tuple[str, ...]:
+    """Where nobody may write but users of the API and devices, as far as the deployment has them."""
+    things_prefix = outputs.get("devices") and outputs["source_prefix"] + THINGS
+    return tuple(prefix for prefix in (outputs.get("users_prefix"), things_prefix) if prefix)
+
+
 def _as_folder(prefix: str) -> str:
     return f"{prefix}/" if prefix and not prefix.endswith("/") else prefix
 
@@ -222,7 +229,7 @@ class _Run:
         """Look at all files, and note them. Raises ThumbctlError where there is none."""
         settings = self._stack.deployed().settings
         most_bytes = settings.limits.bytes
-        outside = files.unreserved(found, self._stack.outputs.get("users_prefix"))
+        outside = files.unreserved(found, _reserved(self._stack.outputs))
         with progress() as bar:
             # Without a total it counts.
             seen = bar.track(files.watched(outside, settings), total=None, description="Looking at files")

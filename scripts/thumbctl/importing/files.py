@@ -39,7 +39,7 @@ class Problem(StrEnum):
     LONG_KEY = f"a key of more than {LONGEST_KEY_BYTES:,} bytes"
     NO_KEY = "a path above the directory: give it a key, behind a tab"
     SAME_KEY = "the key of another file"
-    RESERVED = "a key where only users of the API upload to"
+    RESERVED = "a key where only users of the API or devices upload to"
     EMPTY = "empty"
     LARGE = "larger than the deployed limits.bytes allows"
     CHANGED = "changed while it was imported"
@@ -111,10 +111,10 @@ def watched(found: Iterable[SourceFile | LeftOut], settings: Settings) -> Iterat
         yield each if is_watched else LeftOut(each.path, Problem.EXCLUDED)
 
 
-def unreserved(found: Iterable[SourceFile | LeftOut], users_prefix: str | None) -> Iterator[SourceFile | LeftOut]:
-    """Leave out the files that would lie among those of the API's users, if the deployment has an API."""
+def unreserved(found: Iterable[SourceFile | LeftOut], reserved: tuple[str, ...]) -> Iterator[SourceFile | LeftOut]:
+    """Leave out the files that would lie among those of users or devices: below one of the `reserved` prefixes."""
     for each in found:
-        is_reserved = users_prefix and isinstance(each, SourceFile) and each.key.startswith(users_prefix)
+        is_reserved = isinstance(each, SourceFile) and each.key.startswith(reserved)
         yield LeftOut(each.path, Problem.RESERVED) if is_reserved else each
 
 
