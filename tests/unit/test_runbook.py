@@ -24,8 +24,8 @@ TERRAFORM: Final = REPOSITORY / "terraform"
 FUNCTIONS: Final = REPOSITORY / "functions"
 # What changes something, in the words of the AWS CLI, Terraform and thumbctl.
 CHANGING: Final = re.compile(
-    r"aws \S+ (?:cancel|create|delete|enable|publish|put|send|set|start|update)-?|terraform (?:apply|init)"
-    r"|thumbctl (?:backfill|channels test|dlq (?:purge|re)|pause|resume|retry)|--repair"
+    r"aws \S+ (?:cancel|create|delete|enable|publish|purge|put|send|set|start|update)-?|terraform (?:apply|init)"
+    r"|thumbctl (?:backfill|channels test|devices (?:add|revoke)|dlq (?:purge|re)|pause|resume|retry)|--repair"
 )
 
 
@@ -69,10 +69,10 @@ def test_every_policy_of_the_role_is_explained() -> None:
 
 def test_saved_queries_graphs_and_facts_that_are_named_exist() -> None:
     observability = TERRAFORM / "modules" / "observability"
-    queries = {file.stem for file in (observability / "queries").glob("*.query")}
+    queries = {file.stem for file in (observability / "queries").rglob("*.query")}
     assert set(re.findall(r"saved query `([a-z-]+)`", TEXT)) <= queries
     dashboard = "".join(
-        (observability / f"{name}.tf").read_text() for name in ("dashboard", "publishers", "changes", "api")
+        (observability / f"{name}.tf").read_text() for name in ("dashboard", "publishers", "changes", "api", "devices")
     )
     titles = re.findall(r'title +=.*"([^"]+?)(?:, (?:ms|MB|s|%))? \(good', dashboard)
     graphs = re.findall(r'graphs?\s+"([^"]+)"(?:\s+and\s+"([^"]+)")?', TEXT)
