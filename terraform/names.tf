@@ -83,7 +83,7 @@ locals {
       asks_table    = { full = "${var.name}-asks", most = 255 }
       digests_table = { full = "${var.name}-digests", most = 255 }
 
-      device_asks_table = { full = "${var.name}-device-asks", most = 255 }
+      device_asks_table = { full = "${var.name}-asks-of-devices", most = 255 }
 
       # https://docs.aws.amazon.com/iot/latest/apireference/API_CreateThingType.html
       thing_type = { full = "${var.name}-devices", most = 128 }

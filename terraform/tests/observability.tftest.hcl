@@ -416,7 +416,7 @@ run "devices" {
       functions       = { asks = "thumbs-device-asks", status = "thumbs-device-status", admission = "thumbs-device-admission" }
       log_group_names = { asks = "/aws/lambda/thumbs-device-asks", status = "/aws/lambda/thumbs-device-status", admission = "/aws/lambda/thumbs-device-admission" }
       errors          = { name = "thumbs-device-errors", url = "https://sqs.eu-central-1.amazonaws.com/123456789012/thumbs-device-errors" }
-      asks_table_name = "thumbs-device-asks"
+      asks_table_name = "thumbs-asks-of-devices"
     }
   }
 

@@ -201,7 +201,7 @@ run "devices" {
     devices = {
       iot_arn         = "arn:aws:iot:eu-central-1:123456789012"
       policy_name     = "thumbs-devices"
-      asks_table_arn  = "arn:aws:dynamodb:eu-central-1:123456789012:table/thumbs-device-asks"
+      asks_table_arn  = "arn:aws:dynamodb:eu-central-1:123456789012:table/thumbs-asks-of-devices"
       function_arns   = ["arn:aws:lambda:eu-central-1:123456789012:function:thumbs-device-asks"]
       log_group_arns  = ["arn:aws:logs:eu-central-1:123456789012:log-group:/aws/lambda/thumbs-device-asks"]
       error_queue_arn = "arn:aws:sqs:eu-central-1:123456789012:thumbs-device-errors"

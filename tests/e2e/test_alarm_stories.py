@@ -242,7 +242,32 @@ STORIES = {
         {"api-throttles", "api-errors"},
     ),
     "asks that take long": (ORDINARY | {"RequestTime": throughout(4_000)}, {"api-slow"}),
+    "a request of a device that was given up": (ORDINARY | {"device errors Visible": throughout(1)}, {"device-errors"}),
+    "devices that are not answered": (ORDINARY | {"device-asks Errors": throughout(1)}, {"device-failing"}),
+    "devices that are told to come again": (
+        ORDINARY | {"Requests": throughout(2), "Faults": throughout(2)},
+        {"device-failing"},
+    ),
+    "one device that is told to come again once": (ORDINARY | {"Requests": throughout(9), "Faults": at(58)}, set()),
+    "devices that do not hear of their images": (ORDINARY | {"StatusesFailed": throughout(1)}, {"device-failing"}),
+    "statuses that wait while a million events are announced anew": (
+        ORDINARY | {"device-status Throttles": throughout(600)},
+        set(),
+    ),
+    "devices without concurrency": (ORDINARY | {"device-asks Throttles": throughout(60)}, {"device-throttles"}),
+    "requests that AWS IoT drops": (ORDINARY | {"RuleMessageThrottled": throughout(5)}, {"device-throttles"}),
+    "a device that does not give up": (
+        ORDINARY | {"Requests": throughout(60), "Refused": throughout(60)},
+        {"device-refusals"},
+    ),
     "a subscriber that is gone": (ORDINARY | {"NumberOfNotificationsFailed": at(58)}, {"notifications-failed"}),
+}
+
+
+_QUEUES = {
+    "thumbs-dead-letters": "dead letters",
+    "thumbs-backfill": "backfill",
+    "thumbs-device-errors": "device errors",
 }
 
 
@@ -251,7 +276,8 @@ class Story(MetricStore):
 
     def __init__(self, minutes: Mapping[str, Sequence[float | None]]) -> None:
         # A queue that is touched reports on itself.
-        self._minutes = {"dead letters Visible": throughout(0), "dead letters NotVisible": throughout(0), **minutes}
+        touched = (f"{queue} {which}" for queue in ("dead letters", "device errors") for which in ("Visible", "NotVisible"))
+        self._minutes = {**dict.fromkeys(touched, throughout(0)), **minutes}
 
     def fetch(self, stats: Sequence[Stat], window: Window) -> list[Series]:
         """One point for the whole window, or none."""
@@ -259,10 +285,10 @@ class Story(MetricStore):
 
     def _point(self, stat: Stat, window: Window) -> Iterator[tuple[int, float]]:
         name = stat.metric.name
-        for queue, called in {"thumbs-dead-letters": "dead letters", "thumbs-backfill": "backfill"}.items():
+        for queue, called in _QUEUES.items():
             if ("QueueName", queue) in stat.metric.dimensions:
                 name = f"{called} {name.removeprefix('Approximate').removeprefix('NumberOfMessages')}"
-        for function in ("reconciler", "publisher", "api"):
+        for function in ("reconciler", "publisher", "api", "device-asks", "device-status"):
             if ("FunctionName", f"thumbs-{function}") in stat.metric.dimensions:
                 name = f"{function} {name}"
         latest = self._minutes.get(name, NOTHING)[window.start // 60 : window.end // 60]

@@ -132,6 +132,7 @@ PLANNED_CHANGES: dict[str, Any] = {
     # Keys of users have no ending that sources could be chosen by.
     "source_keys": {"exclude": ["*.tmp"]},
     "api": {"sign_in": {}, "page": {}},
+    "devices": {"provisioning": {}, "role_alias": True},
     "chat_channels": {"slack": {"ops": {"workspace_id": "T07EA123LEP", "channel_id": "C07EZ1ABC23"}}},
     "function_environment": {"COLOUR": "teal"},
     "plaintext_source_cidrs": [],

@@ -55,6 +55,7 @@ def _digest(inputs: Mapping[str, Any]) -> str:
 def _empty(left: LocalStack) -> None:
     """Remove every image, thumbnail, row and message; what was logged stays."""
     outputs, sqs, dynamodb = left.outputs, left.client("sqs"), left.client("dynamodb")
+    asks = (outputs[door]["asks_table_name"] for door in ("api", "devices"))
     # Nobody is to take what S3 tells of the deletions.
     function, mapping = left.client("lambda"), outputs["event_source_mapping_uuid"]
     function.update_event_source_mapping(UUID=mapping, Enabled=False)
@@ -64,13 +65,14 @@ def _empty(left: LocalStack) -> None:
             for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
                 for each in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
                     s3.delete_object(Bucket=bucket, Key=each["Key"], VersionId=each["VersionId"])
-        for table in (outputs["table_name"], outputs["digests_table_name"], outputs["api"]["asks_table_name"]):
+        for table in (outputs["table_name"], outputs["digests_table_name"], *asks):
             keys = [each["AttributeName"] for each in dynamodb.describe_table(TableName=table)["Table"]["KeySchema"]]
             for page in dynamodb.get_paginator("scan").paginate(TableName=table):
                 for item in page["Items"]:
                     dynamodb.delete_item(TableName=table, Key={name: item[name] for name in keys})
-        for name in ("queue_url", "backfill_queue_url", "dlq_url"):
-            sqs.purge_queue(QueueUrl=outputs[name])
+        queues = (outputs[name] for name in ("queue_url", "backfill_queue_url", "dlq_url"))
+        for queue in (*queues, outputs["devices"]["error_queue_url"]):
+            sqs.purge_queue(QueueUrl=queue)
         for inbox in (left.alerts_queue_url, left.events_queue_url):
             if inbox:
                 sqs.purge_queue(QueueUrl=inbox)

@@ -41,6 +41,11 @@ NAMED: Final[Mapping[str, tuple[str, int]]] = {
     "aws_dynamodb_table": ("name", 255),
     "aws_glue_catalog_database": ("name", 255),
     "aws_iam_role": ("name", 64),
+    "aws_iot_policy": ("name", 128),
+    "aws_iot_provisioning_template": ("name", 36),
+    "aws_iot_role_alias": ("alias", 128),
+    "aws_iot_thing_type": ("name", 128),
+    "aws_iot_topic_rule": ("name", 128),
     "aws_kinesis_firehose_delivery_stream": ("name", 64),
     "aws_kinesis_stream": ("name", 128),
     # https://docs.aws.amazon.com/kms/latest/APIReference/API_CreateAlias.html
@@ -66,6 +71,7 @@ PARTS: Final = (
     "aws_apigatewayv2_stage",
     "aws_athena_named_query",
     "aws_cloudfront_distribution",  # has an identifier alone
+    "aws_cloudwatch_event_target",
     "aws_cloudwatch_log_stream",
     "aws_glue_catalog_table",
     "aws_iam_role_policy",
@@ -115,7 +121,7 @@ def test_two_deployments_have_no_name_in_common(names: dict[str, Names], one: st
 
 def test_no_name_is_longer_than_aws_allows(names: dict[str, Names]) -> None:
     longest = names["longest"]
-    assert {kind for kind, _ in longest} == NAMED.keys() - {"aws_cloudwatch_event_rule"}
+    assert {kind for kind, _ in longest} == NAMED.keys()
     assert [(kind, name) for kind, name in longest if len(name) > NAMED[kind][1]] == []
     # Where a name had to be shortened, one can still see whose it is.
     assert all("a-name-that-is-of-just-fo" in name.replace("_", "-") for _, name in longest)

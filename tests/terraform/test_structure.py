@@ -243,6 +243,16 @@ def listed(value: Any) -> list[Any]:
         # What the API's key must let in; and a client may not ask for scopes that are not there yet.
         ("module.api.aws_cloudwatch_log_group.access", "module.encryption.aws_kms_key_policy.this"),
         ("module.sign_in.aws_cognito_user_pool_client.this", "module.sign_in.aws_cognito_resource_server.this"),
+        # The first requests of devices would be refused, and so would a hook that may not be invoked.
+        ("module.devices.aws_iot_topic_rule.requests", "module.devices.aws_lambda_permission.rule"),
+        ("module.devices.aws_iot_provisioning_template.this", "module.devices.aws_lambda_permission.hook"),
+        # What cannot be told must find its way into the queue of errors.
+        (
+            "module.devices.aws_lambda_function_event_invoke_config.asks",
+            "module.devices.module.asks.aws_iam_role_policy.capability",
+        ),
+        ("module.devices.aws_cloudwatch_event_target.status", "module.encryption.aws_kms_key_policy.this"),
+        ("module.devices.aws_cloudwatch_event_rule.status", "aws_cloudwatch_event_bus.this"),
         # Lambda would make the group itself, without a key and for ever.
         (
             "module.thumbnailer.module.function.aws_lambda_function.this",
@@ -295,25 +305,53 @@ def test_without_a_front_door_there_is_nothing_of_it(runs: dict[str, Deployed]) 
     assert {"aws_apigatewayv2_route", "aws_cognito_user_pool", "aws_lambda_permission"} <= everything
 
 
+# The door for devices
+
+
+def test_without_a_door_for_devices_there_is_nothing_of_it(runs: dict[str, Deployed]) -> None:
+    plain = runs["nothing_but_what_is_required"].resources
+    assert [resource.address for resource in plain if resource.type.startswith("aws_iot_")] == []
+    assert [resource.address for resource in plain if "thumbs-device" in json.dumps(resource.values)] == []
+    assert [resource.address for resource in plain if "things/" in json.dumps(resource.values)] == []
+    everything = {resource.type for resource in runs["everything"].resources}
+    assert {"aws_iot_topic_rule", "aws_iot_provisioning_template", "aws_iot_role_alias"} <= everything
+
+
+def test_every_topic_rule_has_an_error_action_that_ends_in_an_alarm(runs: dict[str, Deployed]) -> None:
+    """Rule → error action → queue → alarm; the role may send there, and only AWS IoT for that rule is the role."""
+    deployed = runs["everything"]
+    for rule in deployed.of("aws_iot_topic_rule"):
+        ((action,),) = (each["sqs"] for each in rule.values["error_action"])
+        queue = deployed.one("aws_sqs_queue", "url", action["queue_url"])
+        watched = json.dumps([alarm.values["metric_query"] for alarm in deployed.of("aws_cloudwatch_metric_alarm")])
+        assert f'"QueueName": "{queue.values["name"]}"' in watched
+        role = next(each for each in deployed.of("aws_iam_role") if each.address.endswith("aws_iam_role.rule"))
+        (trusted,) = role.statements()
+        assert trusted["Principal"] == {"Service": "iot.amazonaws.com"}
+        assert trusted["Condition"]["ArnEquals"]["aws:SourceArn"].endswith(f":rule/{rule.values['name']}")
+        policy = next(each for each in deployed.of("aws_iam_role_policy") if each.address.endswith("policy.rule"))
+        assert ["sqs:SendMessage"] in [statement["Action"] for statement in policy.statements()]
+
+
 # What comes out never goes in again
 
 
 def test_nothing_is_written_to_what_is_watched(deployment: Deployed) -> None:
-    """But by whoever holds an address that the API signed, who may put under the keys of users."""
+    """But by whoever holds an address that a door signed, or is a device, who may put under keys of their own."""
     watched = {
         resource.values["bucket"] for resource in deployment.resources if resource.type == "aws_s3_bucket_notification"
     }.union(
         *(
             resource.document("event_pattern")["detail"]["bucket"]["name"]
             for resource in deployment.resources
-            if resource.type == "aws_cloudwatch_event_rule"
+            if resource.type == "aws_cloudwatch_event_rule" and "bucket" in resource.document("event_pattern")["detail"]
         )
     )
     written = {
         resource.partition("/")[0].removeprefix("arn:aws:s3:::")
         for policy in deployment.of("aws_iam_role_policy")
         for statement in policy.statements()
-        if policy.values["name"] != "sign-uploads"
+        if policy.values["name"] not in {"sign-uploads", "put-uploads", "put-own"}
         if {"s3:PutObject", "s3:Put*", "s3:*", "*"} & set(listed(statement["Action"]))
         for resource in listed(statement["Resource"])
     }
@@ -379,7 +417,8 @@ def principals_of(statement: dict[str, Any]) -> list[str]:
 @pytest.mark.parametrize(("kind", "count"), [("aws_s3_bucket_policy", 2), ("aws_sqs_queue", 3), ("aws_sns_topic", 3)])
 def test_nothing_is_reached_without_tls(made: Deployed, kind: str, count: int) -> None:
     """https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-securetransport"""
-    assert len(made.of(kind)) == count + 3 * (kind == "aws_s3_bucket_policy" and has_all(made))
+    further = {"aws_s3_bucket_policy": 3, "aws_sqs_queue": 1}.get(kind, 0) if has_all(made) else 0
+    assert len(made.of(kind)) == count + further
     for resource in made.of(kind):
         without_tls = {"Bool": {"aws:SecureTransport": ["false"]}}
         (denied,) = [each for each in resource.statements() if each.get("Condition") == without_tls]

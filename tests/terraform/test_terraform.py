@@ -198,6 +198,7 @@ def test_there_are_examples() -> None:
         "existing-bucket",
         "consumers",
         "front-door",
+        "cameras",
     }
 
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from devtools.docs import costs as command
 from devtools.docs.cost_figures import FIGURES, CostFigures
 from devtools.localaws.stack import REPOSITORY
-from thumbctl.costs import announcing, asking, measured
+from thumbctl.costs import announcing, asking, connecting, measured
 from thumbctl.costs.estimate import Estimate, Job, default_workload
 from thumbctl.costs.limits import AwsLimits
 from thumbctl.costs.measured import AtMemory, Encoding, Encodings, Measured, MemorySettings, PerImage, Phones
@@ -142,6 +142,8 @@ def test_every_price_is_used_and_is_one_of_aws() -> None:
         *Estimate.of(Job("backfill", 1, 1, inventory=True), PLAIN, model=MODEL).once,
         *asking.asks(1),
         *asking.users(1),
+        *connecting.connected(1),
+        *connecting.uploads(1),
         *(line for each in CAPACITIES for line in (*announcing.idle_changes(each), *announcing.changes(1, each))),
     ]
     assert announcing.cost_of_announcing("events", 1e6) == PRICES.eventbridge_event.dollars
@@ -201,6 +203,23 @@ def test_a_front_door_by_hand() -> None:
     assert writes == pytest.approx(3 * 2 * 0.625)
     assert logs == pytest.approx(1e6 * 1300 / 2**30 * 0.5)
     assert total(asking.users(10_000)) == pytest.approx(55)
+
+
+def test_a_door_for_devices_by_hand() -> None:
+    assert total(connecting.idle_devices()) == pytest.approx(11 * 0.1)
+    assert total(connecting.connected(1_000)) == pytest.approx(1_000 * 730 * 60 * 0.08 / 1e6)
+    messages, rules, actions, put, invocations, duration, writes, reads, logs, metrics = (
+        line.dollars for line in connecting.uploads(1e6)
+    )
+    # The request; the answer and the status, each published by a function, sent and acknowledged.
+    assert [messages, rules, actions] == pytest.approx([7, 0.15, 0.15])
+    assert [put, invocations, metrics] == pytest.approx([5, 2 * 0.2, 6 * 0.3])
+    assert duration == pytest.approx(1e6 * (0.04 * 1769 / 1024 + 0.03 * 0.5) * PRICES.lambda_arm64.of(1))
+    assert [writes, reads] == pytest.approx([3 * 2 * 0.625, 2 * 0.125])
+    assert logs == pytest.approx(1e6 * 1900 / 2**30 * 0.5)
+    # Of 9 KB, base64 makes 12, which are three units with what is around it, and so are rule and action.
+    within = [line.dollars for line in connecting.uploads(1e6, picture_bytes=9 * 1024)]
+    assert within[:3] == pytest.approx([9, 0.45, 0.45])
 
 
 def test_a_change_stream_by_hand() -> None:

@@ -25,7 +25,7 @@ FUNCTIONS: Final = REPOSITORY / "functions"
 # What changes something, in the words of the AWS CLI, Terraform and thumbctl.
 CHANGING: Final = re.compile(
     r"aws \S+ (?:cancel|create|delete|enable|publish|purge|put|send|set|start|update)-?|terraform (?:apply|init)"
-    r"|thumbctl (?:backfill|channels test|devices (?:add|revoke)|dlq (?:purge|re)|pause|resume|retry)|--repair"
+    r"|thumbctl (?:backfill|channels test|dlq (?:purge|re)|devices (?:add|revoke)|pause|resume|retry)|--repair"
 )
 
 

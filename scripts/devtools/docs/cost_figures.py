@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 from devtools.docs.markdown import table
-from thumbctl.costs import announcing, asking
+from thumbctl.costs import announcing, asking, connecting
 from thumbctl.costs.capacity import spoken
 from thumbctl.costs.estimate import Estimate, Job, default_workload
 from thumbctl.costs.model import (
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 _MILLION = 1_000_000
 _FEW = 10
+_BODIES_KB = (10, 50, 90)  # a message holds 128 KB of base64 and what is around it
 _MOST_CONCURRENCY = 1000
 _SIZES = (_MILLION, 100 * _MILLION, 1000 * _MILLION)
 _TEXTS = frozenset(
@@ -228,6 +229,29 @@ class CostFigures:
     def users(self) -> str:
         """What ten thousand users who sign in cost."""
         return self._lines(asking.users(10_000))
+
+    # ── the door for devices ─────────────────────────────────────────────────────────────────────────
+
+    def devices_idle(self) -> str:
+        """What a door for devices costs in a month in which none comes, and what one that is connected adds."""
+        idle, one = total(connecting.idle_devices()), total(connecting.connected(1))
+        return (
+            f"Switched on, it costs {_dollars(idle)} in a month in which no device comes, for its alarms, and"
+            f" ${one:.4f} for each device that stays connected all month."
+        )
+
+    def devices(self) -> str:
+        """What a million uploads of a thousand devices cost that are always connected."""
+        return self._lines([*connecting.connected(1_000), *connecting.uploads(_MILLION)])
+
+    def devices_by_message(self) -> str:
+        """What pictures cost that come in the message itself, by their size, beside those that are put."""
+        put = total(connecting.uploads(_MILLION))
+        rows = [["put to a signed address, of any size", _dollars(put), _dollars(0)]]
+        for kilobytes in _BODIES_KB:
+            within = total(connecting.uploads(_MILLION, picture_bytes=kilobytes * 1024))
+            rows.append([f"in the message, of {kilobytes} KB", _dollars(within), f"+{_dollars(within - put)}"])
+        return table(["that come", "dollars per million pictures", "more"], rows, texts=_TEXTS)
 
     # ── bulk jobs ────────────────────────────────────────────────────────────────────────────────────
 

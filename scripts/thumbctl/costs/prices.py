@@ -61,6 +61,10 @@ class Prices:
     eventbridge_event: Price
     http_api_request: Price
     cognito_user: Price
+    iot_minute: Price
+    iot_message: Price
+    iot_rule: Price
+    iot_action: Price
     kinesis_stream_hour: Price
     kinesis_shard_hour: Price
     kinesis_put_gb: Price

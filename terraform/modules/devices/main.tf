@@ -59,7 +59,7 @@ module "asks" {
     LOG_LEVEL      = var.log_level
   }, var.functions["asks"].environment)
   references   = { ASKS_TABLE = module.asks_table.table_name, IOT_ENDPOINT = data.aws_iot_endpoint.data.endpoint_address }
-  capabilities = { for name, statements in local.capabilities.asks : name => jsonencode(statements) }
+  capabilities = { for name in local.of.asks : name => jsonencode(local.capabilities[name]) }
   logs         = var.functions["asks"].logs
   tracing      = var.tracing
   vpc          = var.functions["asks"].vpc

@@ -74,7 +74,7 @@ module "admission" {
     THING_TYPE = aws_iot_thing_type.this.name
     LOG_LEVEL  = var.log_level
   }, var.functions["admission"].environment)
-  capabilities = { for name, statements in local.capabilities.admission : name => jsonencode(statements) }
+  capabilities = { for name in local.of.admission : name => jsonencode(local.capabilities[name]) }
   logs         = var.functions["admission"].logs
   tracing      = var.tracing
   vpc          = var.functions["admission"].vpc
@@ -120,7 +120,7 @@ resource "aws_iam_role_policy" "provisioning" {
 
   name   = "provision"
   role   = aws_iam_role.provisioning[each.key].id
-  policy = jsonencode({ Version = "2012-10-17", Statement = local.provision })
+  policy = jsonencode({ Version = "2012-10-17", Statement = local.capabilities["provision"] })
 }
 
 # For the claim's certificate, which is made and put into devices by hand.

@@ -42,7 +42,7 @@ resource "aws_iam_role_policy" "device" {
 
   name   = "put-own"
   role   = aws_iam_role.device[each.key].id
-  policy = jsonencode({ Version = "2012-10-17", Statement = local.put_own })
+  policy = jsonencode({ Version = "2012-10-17", Statement = local.capabilities["put-own"] })
 }
 
 data "aws_iot_endpoint" "credentials" {

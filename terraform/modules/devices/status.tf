@@ -24,7 +24,7 @@ module "status" {
     LOG_LEVEL     = var.log_level
   }, var.functions["status"].environment)
   references   = { IOT_ENDPOINT = data.aws_iot_endpoint.data.endpoint_address }
-  capabilities = { for name, statements in local.capabilities.status : name => jsonencode(statements) }
+  capabilities = { for name in local.of.status : name => jsonencode(local.capabilities[name]) }
   logs         = var.functions["status"].logs
   tracing      = var.tracing
   vpc          = var.functions["status"].vpc

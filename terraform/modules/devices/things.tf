@@ -125,5 +125,5 @@ resource "aws_iam_role" "rule" {
 resource "aws_iam_role_policy" "rule" {
   name   = "give-up"
   role   = aws_iam_role.rule.id
-  policy = jsonencode({ Version = "2012-10-17", Statement = local.give_up })
+  policy = jsonencode({ Version = "2012-10-17", Statement = local.capabilities["give-up"] })
 }

@@ -118,6 +118,7 @@ module "existing" {
   kms_key_arn       = aws_kms_key.all.arn
   log_kms_key_arn   = aws_kms_key.logs.arn
   alert_topics      = { critical = { arn = aws_sns_topic.pages.arn, kms_key_arn = aws_kms_key.all.arn } }
+  devices           = { provisioning = {}, role_alias = true }
   access            = { uploaders = [aws_iam_role.shop.arn], readers = [aws_iam_role.shop.arn] }
   vpc               = { subnet_ids = aws_subnet.this[*].id, security_group_ids = [aws_security_group.this.id] }
   api = {
@@ -190,6 +191,7 @@ module "made" {
   name              = "made"
   reconcile         = { schedule = "rate(1 day)" }
   events            = {}
+  devices           = {}
   api               = { sign_in = { mode = "oidc", issuer = "https://${terraform_data.before.output}", audience = [terraform_data.before.output] } }
   source_prefix     = "tenant=ä/My Photos/"
   distribution_arns = [aws_cloudfront_distribution.theirs.arn]
@@ -201,7 +203,11 @@ module "made" {
       reconciler  = { key = "reconciler.zip", version = "2" }
       publisher   = { key = "publisher.zip", version = "4" }
       api         = { key = "api.zip", version = "5" }
-      layer       = { key = "layer.zip", version = "3" }
+      device_asks = { key = "device_asks.zip", version = "6" }
+
+      device_status = { key = "device_status.zip", version = "7" }
+
+      layer = { key = "layer.zip", version = "3" }
     }
   }
 
