@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -64,6 +65,10 @@ STORIES: Final[dict[str, list[str]]] = {
     "events resend": ["--yes"],
     "pause": ["backfill"],
     "resume": ["backfill"],
+    "devices list": [],
+    "devices add": ["camera-9", "--to", "camera-9"],
+    "devices show": ["camera-9"],
+    "devices revoke": ["camera-9", "--yes"],
     "users forget": [ANNA, "--issuer", "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_Anna", "--yes"],
     "reconcile": ["--prefix", "operators/", "--repair", "--grace", "6", "--yes"],
     "channels": [],
@@ -97,6 +102,12 @@ NEEDED: Final = {
     "TestAlarms": "channels test",
     "TestDigests": "channels test",
     "Canary": "doctor",
+    "ListAndIssue": "devices add",
+    "Things": "devices show",
+    "Certificates": "devices add",
+    "FindCertificates": "doctor",
+    "AttachThings": "devices add",
+    "ReadAsks": "devices show",
     "ForgetUploads": "users forget",
     "ForgetAsks": "users forget",
     "ListThumbnailVersions": "users forget",
@@ -105,8 +116,11 @@ NEEDED: Final = {
 UNENFORCED: Final = {
     "ForgetThumbnails": "for a version it asks for s3:DeleteObject, which Repair has",
     "Pause": "it lets everybody change a mapping",
+    "Disconnect": "it has no such call; where it is denied, AWS ends the connection itself",
     "UseTheKeyThroughServices": "its services do not ask for the key on behalf of who calls them",
 }
+# What the commands of the runbook need, and no command of ours: tests/e2e/test_runbook.py runs them.
+OF_THE_RUNBOOK: Final = frozenset({"DeviceErrors", "ReadDeviceFunctions", "ReadDeviceLogs"})
 # Nothing fails without it: the shell offers no names.
 COMPLETION: Final = "ListStacks"
 
@@ -188,6 +202,12 @@ class Operator:
             time.sleep(7)  # a moment more than the grace that it gets, in S3's whole seconds
         if command == "events resend":
             self._park(KEY)
+        if command.startswith("devices"):
+            root = CliRunner(env=emulator.ROOT_CREDENTIALS)
+            root.invoke(app, ["devices", "revoke", "camera-9", "--yes"])
+            shutil.rmtree("camera-9", ignore_errors=True)
+            if command != "devices add":
+                assert root.invoke(app, ["devices", "add", "camera-9", "--to", "camera-9"]).exit_code == 0
         if command == "users forget":
             put = self.deployment.s3.put_object
             put(Bucket=self.outputs["source_bucket"], Key=f"users/{ANNA}/1", Body=b"no image")
@@ -213,7 +233,8 @@ class Operator:
 def whole_policy(deployment: Deployment) -> Any:
     """All policies of an operator in one."""
     operating, *further = (
-        json.loads(deployment.outputs[f"operator{which}_policy_json"]) for which in ("", "_events", "_users")
+        json.loads(deployment.outputs[f"operator{which}_policy_json"])
+        for which in ("", "_events", "_users", "_devices")
     )
     statements = [statement for policy in further for statement in policy["Statement"]]
     return {**operating, "Statement": [*operating["Statement"], *statements]}
@@ -369,7 +390,7 @@ def test_the_policy_is_not_more_than_enough(operator: Operator, what: str) -> No
 
 
 def test_every_statement_is_for_something() -> None:
-    assert {*NEEDED, *UNENFORCED, COMPLETION, *OF_OTHER_STACKS} == set(SIDS)
+    assert {*NEEDED, *UNENFORCED, COMPLETION, *OF_OTHER_STACKS, *OF_THE_RUNBOOK} == set(SIDS)
 
 
 @pytest.mark.parametrize("sid", NEEDED)

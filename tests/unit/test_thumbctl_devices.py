@@ -205,7 +205,7 @@ def test_a_device_gets_what_it_needs_and_nobody_else_sees_the_key(
 def test_a_device_may_keep_its_own_key(fleet: Fleet, tmp_path: Path) -> None:
     assert told("add", "camera-7", "--csr", a_request(tmp_path), "--to", tmp_path / "a")["state"] == "added"
     assert sorted(each.name for each in (tmp_path / "a").iterdir()) == ["certificate.pem", "device.json"]
-    assert json.loads((tmp_path / "a" / "device.json").read_text())["key"] is None
+    assert json.loads((tmp_path / "a" / "device.json").read_text())["key"] == "private.key", "where it puts its own"
     assert fleet.statuses() == ["ACTIVE"]
 
 

@@ -34,7 +34,7 @@ from thumbctl.interrupts import terminate_as_interrupt
 from thumbctl.terminal import plain_table
 from thumbctl.words import bytes_in_words
 from thumbnail_pipeline.rows import iso
-from thumbnail_pipeline.things import is_thing_name, key_of_thing
+from thumbnail_pipeline.things import THING_NAME, key_of_thing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -185,7 +185,7 @@ def add(
         # For a device that comes with a claim certificate
         thumbctl devices add camera-7 --by-claim --stack photos
     """
-    if not is_thing_name(name):
+    if not THING_NAME.fullmatch(name):
         raise typer.BadParameter(
             f"{name!r} can be no thing's name: use up to 128 letters, digits, colons, hyphens and underscores",
             param_hint="NAME",

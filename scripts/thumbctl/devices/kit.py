@@ -124,14 +124,14 @@ class Kit:
             ) from None
 
     def write_config(self, broker: Broker, thing: str, topic_prefix: str) -> None:
-        """Write what a client has to know; names of files are relative to where it stands."""
+        """Write what a client has to know; names are relative to where it stands, where a device puts its own key."""
         config = {
             "endpoint": broker.host,
             "port": broker.port,
             "thing": thing,
             "topic_prefix": topic_prefix,
             "certificate": CERTIFICATE,
-            "key": KEY if KEY in self._files else None,
+            "key": KEY,
             "ca": CA if CA in self._files else None,
             "ca_url": None if broker.ca else _AMAZONS_CA,
         }
