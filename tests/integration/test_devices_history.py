@@ -74,21 +74,15 @@ class World:
     def __init__(self) -> None:
         self.bench = Bench(versioned=True, variables={"SOURCE_PREFIX": "in/"})
         create_asks(self.bench.dynamodb)
-        self.cameras = Cameras(LIMITS=json.dumps({**LIMITS, "asks_a_minute": 1000, "bytes_a_day": 10**9}))
-        self.aws = MortalAws(self.cameras.gate.config.access)
+        limits = json.dumps({**LIMITS, "asks_a_minute": 1000, "bytes_a_day": 10**9})
+        self.cameras = Cameras(MortalAws, LIMITS=limits)
+        assert isinstance(self.cameras.aws, MortalAws)
+        self.aws = self.cameras.aws
         self.aws.granted = self._granted
-        self.cameras = self._over(self.aws)
         self.held = dict(PICTURES)
         self.uploads: dict[str, dict[str, Any]] = {}
         self.asking = ""
         self.grants: dict[str, list[float]] = {each: [] for each in PICTURES}
-
-    def _over(self, aws: MortalAws) -> Cameras:
-        made = Cameras.__new__(Cameras)
-        made.aws = aws
-        gate = type(self.cameras.gate).over(self.cameras.gate.config, aws)
-        made.gate = gate.__class__(gate.config, aws, gate.asks, gate.intake, clock=lambda: aws.now)
-        return made
 
     def play(self, step: Sequence[Any]) -> None:
         """Let something happen."""
