@@ -18,7 +18,7 @@ from urllib.parse import unquote_plus
 
 import boto3
 from ministack import app  # type: ignore[import-untyped]
-from ministack.core.lambda_runtime import execution_credentials  # type: ignore[import-untyped]
+from ministack.core import lambda_runtime  # type: ignore[import-untyped]
 from ministack.services import cloudwatch, dynamodb, eventbridge, lambda_svc, s3, scheduler, sqs  # type: ignore[import-untyped]
 
 from devtools.localaws import stream_batches
@@ -283,7 +283,7 @@ def retry_streams() -> None:
     def park(mapping: dict[str, Any], config: dict[str, Any], document: dict[str, Any]) -> None:
         place = mapping["DestinationConfig"]["OnFailure"]["Destination"]
         # As the function's role, as Lambda does.
-        credentials = {name.lower(): value for name, value in execution_credentials(config).items()}
+        credentials = {name.lower(): value for name, value in lambda_runtime.execution_credentials(config).items()}
         session = boto3.session.Session(**credentials, region_name=os.environ["MINISTACK_REGION"])
         session.client("s3", endpoint_url=f"http://127.0.0.1:{os.environ['GATEWAY_PORT']}").put_object(
             Bucket=place.removeprefix("arn:aws:s3:::"),
@@ -398,6 +398,33 @@ def let_throttled_events_wait() -> None:
     replace(lambda_svc, "_execute_function", waiting)
 
 
+def let_others_live() -> None:
+    """Let an invocation that is under way end where another of its function dies, or the function is changed.
+
+    MiniStack ends them all, and those that it starts in their place, as long as any of them does.
+    """
+    doomed: set[Any] = set()
+
+    def sparing(kill: Callable[[list[Any]], None]) -> Callable[[list[Any]], None]:
+        def kill_workers(workers: list[Any]) -> None:
+            doomed.update(each for each in workers if each.in_use)
+            kill([each for each in workers if not each.in_use])
+
+        return kill_workers
+
+    def ending(release: Callable[[Any], None]) -> Callable[[Any], None]:
+        def release_worker(worker: Any) -> None:
+            release(worker)
+            if worker in doomed:
+                doomed.discard(worker)
+                lambda_runtime.kill_workers([worker])
+
+        return release_worker
+
+    replace(lambda_runtime, "kill_workers", sparing)
+    replace(lambda_svc, "release_worker", ending)
+
+
 def _stream_mappings() -> Iterator[tuple[str, str, dict[str, Any]]]:
     for account, region, mapping in lambda_svc._iter_all_esms():
         if mapping.get("EventSourceArn", "").startswith("arn:aws:dynamodb:"):
@@ -427,6 +454,7 @@ if __name__ == "__main__":
     make_schedules_once()
     invoke_targets_asynchronously()
     let_throttled_events_wait()
+    let_others_live()
     if os.environ["IOT_MTLS_ENABLED"] == "true":
         # MiniStack takes a second to load what it has of IoT.
         from devtools.localaws import iot_process
