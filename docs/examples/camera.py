@@ -29,7 +29,7 @@ from awscrt import io, mqtt5
 TYPES = {".gif": "image/gif", ".jpeg": "image/jpeg", ".jpg": "image/jpeg", ".png": "image/png", ".webp": "image/webp"}
 AT_ONCE = 4
 # A message of MQTT may have 128 KB on AWS, and base64 makes four bytes of three.
-IN_MESSAGE = 90_000
+IN_MESSAGE = 95_000
 
 
 @dataclass(frozen=True)

@@ -276,7 +276,9 @@ class Story(MetricStore):
 
     def __init__(self, minutes: Mapping[str, Sequence[float | None]]) -> None:
         # A queue that is touched reports on itself.
-        touched = (f"{queue} {which}" for queue in ("dead letters", "device errors") for which in ("Visible", "NotVisible"))
+        touched = (
+            f"{queue} {which}" for queue in ("dead letters", "device errors") for which in ("Visible", "NotVisible")
+        )
         self._minutes = {**dict.fromkeys(touched, throughout(0)), **minutes}
 
     def fetch(self, stats: Sequence[Stat], window: Window) -> list[Series]:

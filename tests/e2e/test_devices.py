@@ -17,7 +17,7 @@ import pytest
 import requests
 
 from devtools.localaws.stack import REPOSITORY
-from support.cameras import CAMERA, Registry, Talk, require_valid, wanted
+from support.cameras import CAMERA, Claim, Registry, Talk, require_valid, wanted
 from support.crowd import Crowd
 from support.deployment import eventually
 from support.mqtt import Connection, Identity, Line
@@ -233,33 +233,6 @@ def test_an_address_is_good_for_one_upload_of_these_bytes_at_this_key(
 # ── claims ───────────────────────────────────────────────────────────────────────────────────────────
 
 
-class Claim(Connection):
-    """The connection of a device that has no certificate of its own yet."""
-
-    def __init__(self, registry: Registry, identity: Identity) -> None:
-        super().__init__(registry.broker, identity, f"claim.{os.urandom(4).hex()}")
-        self._template = registry.outputs["provisioning_template"]
-
-    def exchange(self, serial_number: str, directory: Path) -> Identity | str:
-        """The certificate that it gets for itself, or why it gets none."""
-        made = self._called("$aws/certificates/create/json", {})
-        request = {
-            "certificateOwnershipToken": made["certificateOwnershipToken"],
-            "parameters": {"SerialNumber": serial_number},
-        }
-        answer = self._called(f"$aws/provisioning-templates/{self._template}/provision/json", request)
-        if "thingName" not in answer:
-            return str(answer["errorCode"])
-        assert answer["thingName"] == serial_number
-        return Identity.written(f"cert/{made['certificateId']}", made["certificatePem"], made["privateKey"], directory)
-
-    def _called(self, topic: str, request: dict[str, Any]) -> Any:
-        for answer in ("accepted", "rejected"):
-            assert self.subscribe(f"{topic}/{answer}") == "GRANTED_QOS_1"
-        assert self.publish(topic, request) == "SUCCESS"
-        return self.hears()[1]
-
-
 @pytest.fixture(scope="module")
 def claim(registry: Registry) -> Iterator[Claim]:
     with Claim(registry, registry.claim()) as connection:
@@ -315,10 +288,10 @@ def test_every_picture_of_fifty_cameras_is_decided_and_told_whatever_dies(
     deployment: Deployment, registry: Registry, tmp_path: Path
 ) -> None:
     """Their connections are cut, their processes and our workers killed; nothing that was uploaded is unheard of."""
-    log, contents = tmp_path / "log", {}
+    log, contents = tmp_path / "log", dict[str, list[bytes]]()
     crowds = [tmp_path / f"crowd-{number}.json" for number in range(CROWDS)]
     names = [f"of-fifty-{number:02d}" for number in range(CAMERAS)]
-    with Line(registry.broker) as line, _listening(registry, tmp_path) as told:
+    with Line(registry.broker) as line, _listening(registry, tmp_path) as told, _few_at_a_time(deployment):
         cameras: list[dict[str, str]] = [{} for _ in crowds]
         for number, name in enumerate(names):
             folder = tmp_path / name
@@ -405,6 +378,18 @@ def _storm(
             process.kill()
             process.wait()
     return deaths
+
+
+@contextlib.contextmanager
+def _few_at_a_time(deployment: Deployment) -> Iterator[None]:
+    """Answer a few devices at a time: a hundred new processes at once would get nothing done in their seconds."""
+    function = deployment.outputs["devices"]["function_names"]["asks"]
+    deployment.lambda_.put_function_concurrency(FunctionName=function, ReservedConcurrentExecutions=3)
+    try:
+        with deployment.visibility(5):
+            yield
+    finally:
+        deployment.lambda_.delete_function_concurrency(FunctionName=function)
 
 
 @contextlib.contextmanager

@@ -5,7 +5,11 @@ Which permissions there are is read from the deployed roles. One more than is to
 
 from __future__ import annotations
 
+import base64
+import contextlib
+import itertools
 import json
+import queue
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -14,7 +18,9 @@ import pytest
 import requests
 from botocore.exceptions import ClientError
 
+from support.cameras import HEARD, Claim, Registry, Talk, wanted
 from support.deployment import eventually
+from support.mqtt import Identity
 from support.pictures import picture
 from support.roles import Role
 from support.users import NOBODYS, SECONDS, FrontDoor, User
@@ -25,6 +31,7 @@ from thumbnail_pipeline.messages import backfill_body
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from support.deployment import Deployment
     from support.roles import Permission
@@ -69,6 +76,18 @@ def named(deployment: Deployment, permissions: Iterable[Permission]) -> dict[Nam
         f"arn:aws:s3:::{outputs['thumbnails_bucket']}/*/users/*": "thumbnails of users",
         f"arn:aws:dynamodb:{here}:table/{outputs['api']['asks_table_name']}": "asks",
         f"arn:aws:logs:{here}:log-group:/aws/lambda/{API}:*": "API's log",
+        f"arn:aws:s3:::{outputs['source_bucket']}/things/*": "uploads of devices",
+        f"arn:aws:dynamodb:{here}:table/{outputs['devices']['asks_table_name']}": "asks of devices",
+        f"arn:aws:sqs:{here}:{outputs['devices']['error_queue_url'].rpartition('/')[2]}": "device errors",
+        f"arn:aws:iot:{here}:thing/*": "things",
+        **{
+            f"arn:aws:iot:{here}:topic/{outputs['devices']['topic_prefix']}/*/uploads/{last}": f"topics of {last}"
+            for last in HEARD
+        },
+        **{
+            f"arn:aws:logs:{here}:log-group:{log}:*": "its log"
+            for log in outputs["devices"]["log_group_names"].values()
+        },
         outputs["topic_arns"]["failures"]: "failures topic",
         outputs["queue_arn"]: "work queue",
         outputs["backfill_queue_arn"]: "backfill queue",
@@ -795,4 +814,217 @@ API_CANNOT: Final[dict[str, Callable[[Any, Any], Any]]] = {
 def test_the_api_cannot(deployment: Deployment, api: Role, what: str) -> None:
     with pytest.raises(ClientError) as refused:
         API_CANNOT[what](api.client, deployment.outputs)
+    assert is_denied(refused.value), refused.value
+
+
+# ── what serves devices ──────────────────────────────────────────────────────────────────────────────
+
+
+class Camera:
+    """A thing that asks, and hears what is said to it; each of its pictures is another."""
+
+    def __init__(self, deployment: Deployment, registry: Registry, talk: Talk) -> None:
+        self._deployment = deployment
+        self._registry = registry
+        self._talk = talk
+        self._numbers = itertools.count()
+
+    def _picture(self) -> bytes:
+        return picture(f"#7{next(self._numbers):05d}")
+
+    def ask(self) -> str:
+        """How a new request is answered."""
+        return self._answered(wanted(self._picture()))
+
+    def ask_again(self) -> str:
+        """How one is answered that was granted before: whether it has arrived has to be looked up."""
+        request = wanted(self._picture())
+        self._talk.ask(request)
+        return self._answered(request)
+
+    def put(self) -> str:
+        """What S3 says of an upload that was granted."""
+        content = self._picture()
+        upload = self._talk.ask(wanted(content))[1]["upload"]
+        return str(requests.put(upload["url"], data=content, headers=upload["headers"], timeout=SECONDS).status_code)
+
+    def speak_nonsense(self) -> str:
+        """How it is answered."""
+        return self._answered({"id": f"nonsense-{next(self._numbers)}"})
+
+    def upload(self) -> str:
+        """What is said of an image that is ready."""
+        content = self._picture()
+        image_id = wanted(content)["id"]
+        self._deployment.upload(f"things/{self._talk.client_id}/{image_id}", content)
+        return self._told(image_id)
+
+    def _answered(self, request: dict[str, Any]) -> str:
+        assert self._talk.publish(self._registry.topic(self._talk.client_id, "request"), request) == "SUCCESS"
+        return self._told(request["id"])
+
+    def _told(self, image_id: str) -> str:
+        """On which topic it is told of an image, or that this was given up."""
+
+        def told() -> str | None:
+            with contextlib.suppress(queue.Empty):
+                topic, said = self._talk.heard.get(timeout=0.2)
+                return topic.rpartition("/")[2] if json.loads(said).get("id") == image_id else None
+            return "given up" if self._is_given_up(image_id) else None
+
+        return eventually("it is told, or given up", told)
+
+    def _is_given_up(self, image_id: str) -> bool:
+        url = self._registry.outputs["error_queue_url"]
+        letters = self._deployment.sqs.receive_message(QueueUrl=url, WaitTimeSeconds=0).get("Messages", [])
+        events = [json.loads(letter["Body"])["requestPayload"] for letter in letters]
+        return any(image_id in json.dumps(each) + str(base64.b64decode(each.get("request", ""))) for each in events)
+
+
+@pytest.fixture(scope="module")
+def registry(deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Registry:
+    return Registry(deployment, tmp_path_factory.mktemp("devices"))
+
+
+@pytest.fixture(scope="module")
+def camera(deployment: Deployment, registry: Registry) -> Iterator[Camera]:
+    with Talk(registry, "least", registry.add("least")) as talk:
+        yield Camera(deployment, registry, talk)
+
+
+# What happens with the permission, and without it.
+ASKS_STORIES: Final[dict[Name, tuple[str, str, Callable[[Camera], str]]]] = {
+    ("put-uploads", "s3:PutObject", "uploads of devices"): ("200", "403", Camera.put),
+    ("list-uploads", "s3:ListBucket", "uploads bucket"): ("accepted", "rejected", Camera.ask_again),
+    ("catalog", "dynamodb:BatchGetItem", "catalog"): ("accepted", "rejected", Camera.ask),
+    ("asks", "dynamodb:BatchGetItem", "asks of devices"): ("accepted", "rejected", Camera.ask),
+    ("asks", "dynamodb:PutItem", "asks of devices"): ("accepted", "rejected", Camera.ask),
+    ("asks", "dynamodb:UpdateItem", "asks of devices"): ("accepted", "rejected", Camera.ask),
+    ("answer", "iot:Publish", "topics of accepted"): ("accepted", "given up", Camera.ask),
+    ("answer", "iot:Publish", "topics of rejected"): ("rejected", "given up", Camera.speak_nonsense),
+}
+STATUS_STORIES: Final[dict[Name, tuple[str, str, Callable[[Camera], str]]]] = {
+    ("tell", "iot:Publish", "topics of status"): ("status", "given up", Camera.upload),
+}
+ADMISSION_STORIES: Final[list[Name]] = [
+    ("registry", "iot:DescribeThing", "things"),
+    ("registry", "iot:ListThingPrincipals", "things"),
+]
+GIVEN_UP: Final = "Lambda sends what was given up, and the emulator's Lambda asks nobody"
+EVERYBODYS: Final[dict[Name, str]] = {
+    ("logs", "logs:CreateLogStream", "its log"): LOGS,
+    ("logs", "logs:PutLogEvents", "its log"): LOGS,
+    ("trace", "xray:PutTraceSegments", "everything"): XRAY,
+    ("trace", "xray:PutTelemetryRecords", "everything"): XRAY,
+}
+GIVES_UP: Final[dict[Name, str]] = {
+    ("give-up", "sqs:SendMessage", "device errors"): GIVEN_UP,
+    ("give-up", "kms:Decrypt", "key"): KEYS,
+    ("give-up", "kms:GenerateDataKey", "key"): KEYS,
+}
+DEVICE_UNENFORCED: Final[dict[str, dict[Name, str]]] = {
+    "asks": {
+        ("put-uploads", "kms:GenerateDataKey", "key"): KEYS,
+        ("encryption", "kms:Decrypt", "key"): KEYS,
+        **GIVES_UP,
+        **EVERYBODYS,
+    },
+    "status": {**GIVES_UP, **EVERYBODYS},
+    "admission": EVERYBODYS,
+}
+DEVICE_STORIES: Final = {
+    "asks": ASKS_STORIES.keys(),
+    "status": STATUS_STORIES.keys(),
+    "admission": ADMISSION_STORIES,
+}
+
+
+def role_for_devices(deployment: Deployment, name: str) -> Role:
+    return Role(deployment.stack, deployment.outputs["devices"]["function_names"][name])
+
+
+@pytest.mark.parametrize("name", DEVICE_STORIES)
+def test_every_permission_of_what_serves_devices_has_a_story(deployment: Deployment, name: str) -> None:
+    permissions = named(deployment, role_for_devices(deployment, name).permissions())
+    assert permissions.keys() == {*DEVICE_STORIES[name], *DEVICE_UNENFORCED[name]}
+
+
+@pytest.mark.parametrize(
+    ("of", "name"), [("asks", each) for each in ASKS_STORIES] + [("status", each) for each in STATUS_STORIES]
+)
+def test_devices_are_served_by_it_alone(deployment: Deployment, camera: Camera, of: str, name: Name) -> None:
+    role = role_for_devices(deployment, of)
+    with_it, without_it, act = (ASKS_STORIES | STATUS_STORIES)[name]
+    with role.without([named(deployment, role.permissions())[name]]):
+        assert act(camera) == without_it
+    assert act(camera) == with_it
+
+
+@pytest.mark.parametrize("name", ADMISSION_STORIES, ids=" ".join)
+def test_no_device_is_let_in_without_it(deployment: Deployment, registry: Registry, tmp_path: Path, name: Name) -> None:
+    role, thing = role_for_devices(deployment, "admission"), name[1].replace(":", "-")
+    registry.register(thing)
+    with Claim(registry, registry.claim()) as claim:
+        with role.without([named(deployment, role.permissions())[name]]):
+            assert not isinstance(claim.exchange(thing, tmp_path), Identity)
+        assert isinstance(claim.exchange(thing, tmp_path), Identity)
+
+
+def test_devices_are_served_without_what_the_emulator_does_not_ask_for(
+    deployment: Deployment, registry: Registry, camera: Camera, tmp_path: Path
+) -> None:
+    with contextlib.ExitStack() as lost:
+        for name, unenforced in DEVICE_UNENFORCED.items():
+            role = role_for_devices(deployment, name)
+            permissions = named(deployment, role.permissions())
+            lost.enter_context(role.without([permissions[each] for each in unenforced]))
+        assert (camera.put(), camera.upload()) == ("200", "status")
+        registry.register("unenforced")
+        with Claim(registry, registry.claim()) as claim:
+            assert isinstance(claim.exchange("unenforced", tmp_path), Identity)
+
+
+DEVICES_CANNOT: Final[dict[str, Callable[[Any, Any], Any]]] = {
+    "read an original": lambda client, out: client("s3").get_object(Bucket=out["source_bucket"], Key="things/t/i"),
+    "delete one": lambda client, out: client("s3").delete_object(Bucket=out["source_bucket"], Key="things/t/i"),
+    "write a user's": lambda client, out: client("s3").put_object(
+        Bucket=out["source_bucket"], Key="users/u/i", Body=b""
+    ),
+    "list all uploads": lambda client, out: client("s3").list_objects_v2(Bucket=out["source_bucket"]),
+    "read a thumbnail": lambda client, out: client("s3").get_object(Bucket=out["thumbnails_bucket"], Key="k"),
+    "change a row": lambda client, out: client("dynamodb").update_item(
+        TableName=out["table_name"], Key={"source_key": {"S": "k"}, "source_bucket": {"S": "b"}}
+    ),
+    "see what all have asked for": lambda client, out: client("dynamodb").scan(
+        TableName=out["devices"]["asks_table_name"]
+    ),
+    "see what users have asked for": lambda client, out: client("dynamodb").get_item(
+        TableName=out["api"]["asks_table_name"], Key={"owner": {"S": "u"}, "what": {"S": "w"}}
+    ),
+    "ask in a device's name": lambda client, out: client("iot-data").publish(
+        topic=f"{out['devices']['topic_prefix']}/t/uploads/request", payload=b"{}"
+    ),
+    "speak to others": lambda client, _: client("iot-data").publish(topic="others/t/uploads/status", payload=b"{}"),
+    "make a thing": lambda client, _: client("iot").create_thing(thingName="forged"),
+    "make a certificate": lambda client, _: client("iot").create_keys_and_certificate(),
+    "attach a policy": lambda client, out: client("iot").attach_policy(
+        policyName=out["devices"]["policy_name"], target=f"arn:aws:iot:us-east-1:{ACCOUNT}:cert/{'0' * 64}"
+    ),
+    "read what came to nothing": lambda client, out: client("sqs").receive_message(
+        QueueUrl=out["devices"]["error_queue_url"]
+    ),
+    "have something rendered": lambda client, out: client("sqs").send_message(
+        QueueUrl=out["backfill_queue_url"], MessageBody="{}"
+    ),
+    "write the other function's log": lambda client, out: client("logs").create_log_stream(
+        logGroupName=out["log_group_name"], logStreamName="forged"
+    ),
+}
+
+
+@pytest.mark.parametrize("what", DEVICES_CANNOT)
+@pytest.mark.parametrize("name", DEVICE_STORIES)
+def test_what_serves_devices_cannot(deployment: Deployment, name: str, what: str) -> None:
+    with pytest.raises(ClientError) as refused:
+        DEVICES_CANNOT[what](role_for_devices(deployment, name).client, deployment.outputs)
     assert is_denied(refused.value), refused.value

@@ -48,7 +48,8 @@ case " $* " in
   *" kinesis "*|*" firehose "*|*" glue "*)
     set -- "$@" --generate-cli-skeleton input
     ;;
-  *" filter-log-events "*"-api "*|*" filter-log-events "*"-device-"*|*"/apis/"*) # where nothing has gone wrong, and the emulator's gateway logs nothing
+  # Where nothing has gone wrong, and the emulator's gateway logs nothing.
+  *" filter-log-events "*"-api "*|*" filter-log-events "*"-device-"*|*"/apis/"*)
     set -- "$@" --generate-cli-skeleton output
     ;;
   *"-message-move-task"*|*" cloudtrail "*|*" cancel-key-deletion "*|*"-reconciler"*|*"-changes"*|*[-_]"archive"*)

@@ -6,13 +6,13 @@ import base64
 import hashlib
 import importlib.util
 import json
+import os
 import sys
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import device_asks
-
 from devtools.localaws.processes import LOOPBACK
 from devtools.localaws.stack import REPOSITORY
 from support.mqtt import Broker, Connection, Identity
@@ -70,8 +70,18 @@ class Registry:
     def __init__(self, deployment: Deployment, directory: Path) -> None:
         self.outputs = deployment.outputs["devices"]
         self.iot = deployment.stack.client("iot")
+        self._forget()
         self.broker = Broker.of(deployment.stack.endpoint_url, deployment.stack.mqtt_port, directory)
         self._directory = directory
+
+    def _forget(self) -> None:
+        """Remove the things of an earlier run, where the stack was kept."""
+        for thing in self.iot.list_things(maxResults=250)["things"]:
+            name = thing["thingName"]
+            for arn in self.iot.list_thing_principals(thingName=name)["principals"]:
+                self.iot.update_certificate(certificateId=arn.rpartition("/")[2], newStatus="INACTIVE")
+                self.iot.detach_thing_principal(thingName=name, principal=arn)
+            self.iot.delete_thing(thingName=name)
 
     def register(self, thing: str, **attributes: Any) -> None:
         """Make a thing of the stack's type, without a certificate."""
@@ -131,3 +141,30 @@ class Talk(Connection):
         kind = topic.rpartition("/")[2]
         require_valid(kind, said)
         return kind, said
+
+
+class Claim(Connection):
+    """The connection of a device that has no certificate of its own yet."""
+
+    def __init__(self, registry: Registry, identity: Identity) -> None:
+        super().__init__(registry.broker, identity, f"claim.{os.urandom(4).hex()}")
+        self._template = registry.outputs["provisioning_template"]
+
+    def exchange(self, serial_number: str, directory: Path) -> Identity | str:
+        """The certificate that it gets for itself, or why it gets none."""
+        made = self._called("$aws/certificates/create/json", {})
+        request = {
+            "certificateOwnershipToken": made["certificateOwnershipToken"],
+            "parameters": {"SerialNumber": serial_number},
+        }
+        answer = self._called(f"$aws/provisioning-templates/{self._template}/provision/json", request)
+        if "thingName" not in answer:
+            return str(answer["errorCode"])
+        assert answer["thingName"] == serial_number
+        return Identity.written(f"cert/{made['certificateId']}", made["certificatePem"], made["privateKey"], directory)
+
+    def _called(self, topic: str, request: dict[str, Any]) -> Any:
+        for answer in ("accepted", "rejected"):
+            assert self.subscribe(f"{topic}/{answer}") == "GRANTED_QOS_1"
+        assert self.publish(topic, request) == "SUCCESS"
+        return self.hears()[1]

@@ -54,8 +54,8 @@ def of_roles(part: str) -> dict[str, set[str]]:
         found |= {name: set(ACTION.findall(block)) for name, block in COMMON.findall(text)}
         for resource in ROLE_POLICY.findall(text):
             for name in re.findall(r'^  name\s*= "([\w-]+)"$', resource, re.MULTILINE):
-                # Where the actions have a name of their own, they stand beside the resource.
-                found[name] = set(ACTION.findall(resource)) or set(ACTION.findall(text))
+                # Where they are not in it, they are those of a capability, or have a name of their own beside it.
+                found[name] = set(ACTION.findall(resource)) or found.get(name) or set(ACTION.findall(text))
     return found
 
 
