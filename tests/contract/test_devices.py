@@ -12,6 +12,7 @@ import queue
 import socket
 import ssl
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
 
 import boto3
@@ -45,6 +46,8 @@ def handler(event, context):
     with tries.open("a") as file:
         file.write("x")
     time.sleep(event.get("seconds", 0))
+    if event.get("dies"):
+        os._exit(1)
     if len(tries.read_text()) <= event.get("failures", 0):
         raise ValueError("not yet")
 """
@@ -210,6 +213,7 @@ def function(emulated: Emulated, tries: Path) -> str:
         Handler="trying.handler",
         Role=role,
         Code={"ZipFile": archive.getvalue()},
+        Timeout=20,
         Environment={"Variables": {"TRIES": str(tries)}},
     )["FunctionArn"]
     functions.put_function_event_invoke_config(
@@ -294,6 +298,21 @@ def test_a_rule_that_cannot_invoke_takes_its_error_action(
     (error,) = eventually("it is told", lambda: taken(emulated, f"no_{lacking}-errors"))
     assert [each["failedAction"] for each in error["failures"]] == ["LambdaAction"]
     assert marks(tries, "refused") == 0
+
+
+def test_who_dies_takes_nobody_along(emulated: Emulated, function: str, tries: Path) -> None:
+    functions = emulated.client("lambda")
+
+    def invoked(**event: Any) -> bool:
+        answer = functions.invoke(FunctionName=function, Payload=json.dumps(event))
+        return "FunctionError" not in answer
+
+    with ThreadPoolExecutor() as pool:
+        lives = pool.submit(invoked, name="lives", seconds=3)
+        eventually("it is under way", lambda: marks(tries, "lives"))
+        assert not invoked(name="dies", dies=True)
+        assert lives.result()
+    assert marks(tries, "lives") == 1
 
 
 # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-targets.html

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from devtools.demo import console, report
+from devtools.demo import camera, console, report
 from devtools.demo.catalog import Answer, CatalogReader, DeadLetterReader, is_among
 from devtools.demo.evidence import Alert, AlertQueue, Announcement, EventQueue, Logs, ThumbnailBucket
 from devtools.demo.outcome import UNACCOUNTED, Result, UploadResult
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from devtools.demo.camera import Camera
     from devtools.demo.samples import Sample
     from devtools.localaws.stack import LocalStack
     from thumbnail_pipeline.messages import ObjectEvent
@@ -34,9 +35,11 @@ _QUIET_SECONDS = 2.0
 def run(samples: Sequence[Sample], page: Path, out: Console) -> Result:
     """Run `samples` through a local stack of their own; write `page`, print the result and return it."""
     out.print(f"{len(samples)} images through the module of production, in a local AWS: one or two minutes")
-    with stack.temporary(inputs={"events": {}}) as running:
-        pipeline = RunningPipeline.of(running)
-        result = pipeline.process(samples, out)
+    with (
+        stack.temporary(inputs={"events": {}, "devices": {}}) as running,
+        camera.filming(running, samples) as filming,
+    ):
+        result = RunningPipeline.of(running).process(samples, out, filming)
     report.write(page, result)
     console.tell(out, result)
     return result
@@ -75,12 +78,15 @@ class RunningPipeline:
             read_traces=lambda: xray.assemble(running.segments()),
         )
 
-    def process(self, samples: Sequence[Sample], out: Console) -> Result:
-        """Upload, wait until each upload is accounted for, and collect the evidence."""
+    def process(self, samples: Sequence[Sample], out: Console, filming: Camera | None = None) -> Result:
+        """Upload, as a camera may do beside, wait until each upload is accounted for, and collect the evidence."""
         started = time.monotonic()
         with console.progress(out, "uploading", len(samples)) as show:
             uploaded = self.uploader.upload(samples, show)
-        with console.progress(out, "accounted for", len(samples)) as show:
+        if filming and filming.pictures:
+            uploaded += filming.uploaded()
+            out.print(f"  {filming.words}", highlight=False)
+        with console.progress(out, "accounted for", len(uploaded)) as show:
             outcomes = self.account_for(uploaded, show)
         seconds = time.monotonic() - started
         alerts, events, assembled = self._settled()

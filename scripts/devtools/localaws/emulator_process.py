@@ -9,14 +9,16 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections import defaultdict
 from contextvars import ContextVar
 from http import HTTPStatus
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote_plus
 
 import boto3
 from ministack import app  # type: ignore[import-untyped]
-from ministack.core.lambda_runtime import execution_credentials  # type: ignore[import-untyped]
+from ministack.core import lambda_runtime  # type: ignore[import-untyped]
 from ministack.services import cloudwatch, dynamodb, eventbridge, lambda_svc, s3, scheduler, sqs  # type: ignore[import-untyped]
 
 from devtools.localaws import stream_batches
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 # What an alarm on one metric has, and one on an expression does not.
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
 _OF_ONE_METRIC: Final = ("MetricName", "Namespace", "Statistic", "Period", "Dimensions")
-_SECONDS_UNTIL_ROOM: Final = 0.1
+_SECONDS_UNTIL_ROOM: Final = 0.01
 
 
 def leave_alarms_to_their_evaluator() -> None:
@@ -281,7 +283,7 @@ def retry_streams() -> None:
     def park(mapping: dict[str, Any], config: dict[str, Any], document: dict[str, Any]) -> None:
         place = mapping["DestinationConfig"]["OnFailure"]["Destination"]
         # As the function's role, as Lambda does.
-        credentials = {name.lower(): value for name, value in execution_credentials(config).items()}
+        credentials = {name.lower(): value for name, value in lambda_runtime.execution_credentials(config).items()}
         session = boto3.session.Session(**credentials, region_name=os.environ["MINISTACK_REGION"])
         session.client("s3", endpoint_url=f"http://127.0.0.1:{os.environ['GATEWAY_PORT']}").put_object(
             Bucket=place.removeprefix("arn:aws:s3:::"),
@@ -371,17 +373,56 @@ def let_throttled_events_wait() -> None:
 
         return invoke_async
 
+    # Of each function's events, one at a time looks for room: hundreds that did would leave no time for any work.
+    turns: defaultdict[str, Lock] = defaultdict(Lock)
+
+    def has_room(func: Any, config: dict[str, Any]) -> bool:
+        _, running = lambda_svc.executions_in_flight()
+        reserved = lambda_svc._reserved_concurrency(func, config)
+        return reserved is None or running.get(lambda_svc._inflight_key(config), 0) < reserved
+
     def waiting(execute: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
         def execute_function(func: Any, event: Any) -> dict[str, Any]:
-            switched_off = lambda_svc._reserved_concurrency(func, func.get("config") or func) == 0
+            config = func.get("config") or func
+            switched_off = lambda_svc._reserved_concurrency(func, config) == 0
             while (result := execute(func, event)).get("throttle") and asynchronously.get() and not switched_off:
-                time.sleep(_SECONDS_UNTIL_ROOM)
+                with turns[config["FunctionName"]]:
+                    time.sleep(_SECONDS_UNTIL_ROOM)
+                    while not has_room(func, config):
+                        time.sleep(_SECONDS_UNTIL_ROOM)
             return result
 
         return execute_function
 
     replace(lambda_svc, "invoke_async_with_retry", telling)
     replace(lambda_svc, "_execute_function", waiting)
+
+
+def let_others_live() -> None:
+    """Let an invocation that is under way end where another of its function dies, or the function is changed.
+
+    MiniStack ends them all, and those that it starts in their place, as long as any of them does.
+    """
+    doomed: set[Any] = set()
+
+    def sparing(kill: Callable[[list[Any]], None]) -> Callable[[list[Any]], None]:
+        def kill_workers(workers: list[Any]) -> None:
+            doomed.update(each for each in workers if each.in_use)
+            kill([each for each in workers if not each.in_use])
+
+        return kill_workers
+
+    def ending(release: Callable[[Any], None]) -> Callable[[Any], None]:
+        def release_worker(worker: Any) -> None:
+            release(worker)
+            if worker in doomed:
+                doomed.discard(worker)
+                lambda_runtime.kill_workers([worker])
+
+        return release_worker
+
+    replace(lambda_runtime, "kill_workers", sparing)
+    replace(lambda_svc, "release_worker", ending)
 
 
 def _stream_mappings() -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -413,6 +454,7 @@ if __name__ == "__main__":
     make_schedules_once()
     invoke_targets_asynchronously()
     let_throttled_events_wait()
+    let_others_live()
     if os.environ["IOT_MTLS_ENABLED"] == "true":
         # MiniStack takes a second to load what it has of IoT.
         from devtools.localaws import iot_process
