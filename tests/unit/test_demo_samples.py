@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image, ImageChops, ImageOps, ImageStat
 
-from devtools.demo import samples
+from devtools.demo import camera, samples
 from devtools.errors import DevtoolsError
 
 if TYPE_CHECKING:
@@ -120,3 +120,16 @@ def test_a_file_name_that_is_no_text_becomes_a_key_all_the_same(tmp_path: Path) 
 def test_a_directory_without_images_is_told_in_a_sentence(tmp_path: Path, name: str, message: str) -> None:
     with pytest.raises(DevtoolsError, match=message):
         samples.from_directory(tmp_path / name)
+
+
+def test_the_camera_sends_two_small_pictures_along_and_uploads_a_large_one(built_in: dict[str, Sample]) -> None:
+    chosen = camera._chosen([*built_in.values()])
+    small, also_small, large = (len(each.body()) for each in chosen)
+    assert small <= also_small <= 95_000 < large
+    assert {each.expected for each in chosen} == {"READY"}
+
+
+def test_who_has_no_picture_for_a_camera_has_an_idle_one() -> None:
+    assert (
+        camera._chosen([samples.Sample("a.tiff", (b"1",), "", ""), samples.Sample("empty.png", (b"",), "", "")]) == []
+    )

@@ -22,6 +22,7 @@ def complete() -> None:
     _listen_on_loopback()
     _ask_for_certificates()
     _disconnect_what_is_revoked()
+    _subscribe_once()
     _invoke_functions_of_rules()
 
 
@@ -73,6 +74,24 @@ def _disconnect_what_is_revoked() -> None:
         return route_request
 
     replace(iot, "_route_request", ending)
+
+
+def _subscribe_once() -> None:
+    """Let a subscription that a client makes again take the place of the first, as MQTT has it, also of a session's.
+
+    https://docs.oasis-open.org/mqtt/mqtt/v5.0/os/mqtt-v5.0-os.html#_Toc3901169
+    """
+
+    def replacing(subscribe: Callable[..., Any]) -> Callable[..., Any]:
+        async def broker_subscribe(account: str, region: str, wanted: str, *how: Any, **options: Any) -> Any:
+            for made in list(iot._subscriptions.get(iot._scoped_topic(account, region, wanted), ())):
+                if made.client_id == options["client_id"]:
+                    await iot.broker_unsubscribe(made.subscription_id)
+            return await subscribe(account, region, wanted, *how, **options)
+
+        return broker_subscribe
+
+    replace(iot, "broker_subscribe", replacing)
 
 
 def _invoke_functions_of_rules() -> None:
