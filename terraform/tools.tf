@@ -19,6 +19,7 @@ locals {
   } : name => value if var.api != null }
   tools_always = {
     release                            = local.release
+    archives                           = local.archives_output
     source_bucket                      = module.ingest.bucket_name
     source_prefix                      = var.source_prefix
     source_mode                        = var.uploads_bucket.mode

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import os
 import re
@@ -125,6 +127,42 @@ def test_dev_and_prod_can_be_deployed(module: Root, tmp_path: Path) -> None:
     )
     root.init(backend=False)
     assert "1 passed, 0 failed" in root.run("test", "-no-color")
+
+
+def test_archives_that_do_not_belong_to_it_are_refused(module: Root, tmp_path: Path) -> None:
+    """By what their folder tells: another release's, for another target, or not the ones that it was written for."""
+    root = Root(tmp_path / "module", tmp_path, module.provider)
+    left_out = shutil.ignore_patterns("*.tftest.hcl", "examples", "environments", ".terraform*")
+    shutil.copytree(MODULE, root.module, ignore=left_out)
+    sha256 = {
+        file.stem: base64.b64encode(hashlib.sha256(file.read_bytes()).digest()).decode()
+        for file in (MODULE / "tests" / "fixtures").glob("*.zip")
+    }
+    told: dict[str, Any] = {
+        "version": (MODULE / "VERSION").read_text().strip(),
+        "runtime": "python3.13",
+        "architecture": "arm64",
+        "bytecode": "CPython 3.13.0",
+        "sha256": sha256,
+    }
+    runs = []
+    others: dict[str, dict[str, Any]] = {
+        "fits": {},
+        "another_release": {"version": "0.0.1"},
+        "another_runtime": {"runtime": "python3.12"},
+        "another_architecture": {"architecture": "x86_64"},
+        "another_file": {"sha256": {**sha256, "layer": "AAAA"}},
+    }
+    for name, otherwise in others.items():
+        folder = shutil.copytree(MODULE / "tests" / "fixtures", tmp_path / name)
+        (folder / "archives.json").write_text(json.dumps({**told, **otherwise}))
+        refused = "expect_failures = [output.release]" if otherwise else ""
+        variables = f'variables {{\n    archives = {{ folder = "{folder}" }}\n  }}'
+        runs.append(f'run "{name}" {{\n  command = plan\n  {variables}\n  {refused}\n}}\n')
+    mocked = 'mock_provider "aws" {\n  source = "./tests/mocks"\n}\n\nvariables {\n  name = "thumbs"\n}\n\n'
+    (root.module / "tests" / "kits.tftest.hcl").write_text(mocked + "\n".join(runs))
+    root.init(backend=False)
+    assert "5 passed, 0 failed" in root.run("test", "-no-color")
 
 
 def test_consumers_can_be_deployed(module: Root, tmp_path: Path) -> None:
