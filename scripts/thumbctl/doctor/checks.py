@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 # The keys of the parameter that the module's tools.tf writes; a test holds the two together.
 OUTPUTS: Final = frozenset(
     {
-        "alarm_names", "archives", "backfill_event_source_mapping_uuid", "backfill_maximum_concurrency", "backfill_queue_arn",
-        "backfill_queue_url", "dashboard_name", "digests_table_name", "dlq_arn", "dlq_url",
+        "alarm_names", "archives", "backfill_event_source_mapping_uuid", "backfill_maximum_concurrency",
+        "backfill_queue_arn", "backfill_queue_url", "dashboard_name", "digests_table_name", "dlq_arn", "dlq_url",
         "event_source_mapping_uuid", "failures_index_name", "function_name", "function_role_name", "function_sha256",
         "log_group_name", "maximum_concurrency", "propagate_deletions", "queue_arn", "queue_url", "release",
         "reserved_concurrency",
