@@ -1,7 +1,7 @@
 # What the functions have in common: the layer that they import from, and what each is given.
 
 locals {
-  functions = concat(["thumbnailer"], var.reconcile == null ? [] : ["reconciler"], keys(local.publishers), var.api == null ? [] : ["api"])
+  functions = concat(["thumbnailer"], var.reconcile == null ? [] : ["reconciler"], keys(local.publishers), var.api == null ? [] : ["api"], local.device_functions)
 
   # A file, or an object in S3.
   archives = {

@@ -13,6 +13,7 @@ module "encryption" {
   further_statements   = local.access_statements["kms_key"]
   distribution_arns    = concat(local.distribution_arns, local.pages[*].distribution_arn)
   event_bus_arn        = local.bus_mode == "create" ? local.event_bus_arn : null
+  undelivered_events   = var.devices != null
   deletion_window_days = var.deletion_protection ? 30 : 7 # the longest and the shortest that KMS knows
   tags                 = var.tags
 }
@@ -263,6 +264,15 @@ module "observability" {
       throttle        = var.api.throttle.requests_a_second
     }
   ])
+  devices = one([
+    for devices in module.devices : {
+      rule_name       = devices.rule_name
+      functions       = { for name, function in devices.functions : name => function.name }
+      log_group_names = { for name, function in devices.functions : name => function.log_group_name }
+      errors          = { name = devices.errors.name, url = devices.errors.url }
+      asks_table_name = devices.asks_table_name
+    }
+  ])
   changes        = one([for stream in local.change_stream[*] : { stream_name = stream.name, archive = local.archive }])
   topics         = module.alerting.topics
   thresholds     = var.alarm_thresholds
@@ -307,6 +317,17 @@ module "operator" {
     asks_table_arn = one([for api in module.api : api.asks_table_arn])
     rows           = !var.propagate_deletions
   }
+
+  devices = one([
+    for devices in module.devices : {
+      iot_arn         = "arn:${local.aws.partition}:iot:${local.aws.region}:${local.aws.account_id}"
+      policy_name     = devices.policy_name
+      asks_table_arn  = devices.asks_table_arn
+      function_arns   = [for function in devices.functions : function.arn]
+      log_group_arns  = [for function in local.device_functions : local.log_group_arns[function]]
+      error_queue_arn = devices.errors.arn
+    }
+  ])
 
   announcing = one([
     for parked in module.parked_bucket : {

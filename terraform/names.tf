@@ -22,9 +22,11 @@ locals {
       work_queue        = { full = "${var.name}-work", most = 80 }
       backfill_queue    = { full = "${var.name}-backfill", most = 80 }
       dead_letter_queue = { full = "${var.name}-dead-letters", most = 80 }
+      device_errors     = { full = "${var.name}-device-errors", most = 80 }
 
       # https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutRule.html
-      uploads_rule = { full = "${var.name}-uploads", most = 64 }
+      uploads_rule       = { full = "${var.name}-uploads", most = 64 }
+      device_status_rule = { full = "${var.name}-device-status", most = 64 }
 
       # https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_CreateEventBus.html
       event_bus = { full = var.name, most = 256 }
@@ -38,6 +40,9 @@ locals {
 
       api              = { full = "${var.name}-api", most = 64 } # an API itself may have 128
       change_publisher = { full = "${var.name}-publisher-changes", most = 64 }
+      device_asks      = { full = "${var.name}-device-asks", most = 64 }
+      device_status    = { full = "${var.name}-device-status", most = 64 }
+      device_admission = { full = "${var.name}-device-admission", most = 64 }
       schedule_role    = { full = "${var.name}-reconciler-schedule", most = 64 }
 
       # https://docs.aws.amazon.com/lambda/latest/api/API_PublishLayerVersion.html
@@ -51,6 +56,9 @@ locals {
       publisher_logs   = { full = "/aws/lambda/${var.name}-publisher", most = 512 }
 
       change_publisher_logs = { full = "/aws/lambda/${var.name}-publisher-changes", most = 512 }
+      device_asks_logs      = { full = "/aws/lambda/${var.name}-device-asks", most = 512 }
+      device_status_logs    = { full = "/aws/lambda/${var.name}-device-status", most = 512 }
+      device_admission_logs = { full = "/aws/lambda/${var.name}-device-admission", most = 512 }
 
       # https://docs.aws.amazon.com/kinesis/latest/APIReference/API_CreateStream.html
       change_stream = { full = "${var.name}-changes", most = 128 }
@@ -74,6 +82,28 @@ locals {
       catalog_table = { full = "${var.name}-catalog", most = 255 }
       asks_table    = { full = "${var.name}-asks", most = 255 }
       digests_table = { full = "${var.name}-digests", most = 255 }
+
+      device_asks_table = { full = "${var.name}-device-asks", most = 255 }
+
+      # https://docs.aws.amazon.com/iot/latest/apireference/API_CreateThingType.html
+      thing_type = { full = "${var.name}-devices", most = 128 }
+
+      # https://docs.aws.amazon.com/iot/latest/apireference/API_CreatePolicy.html
+      device_policy = { full = "${var.name}-devices", most = 128 }
+      claim_policy  = { full = "${var.name}-claims", most = 128 }
+
+      # A rule's name has no hyphens, and a deployment's no underscores.
+      # https://docs.aws.amazon.com/iot/latest/apireference/API_CreateTopicRule.html
+      device_rule      = { full = replace("${var.name}-device-asks", "-", "_"), most = 128 }
+      device_rule_role = { full = "${var.name}-device-rule", most = 64 }
+
+      # https://docs.aws.amazon.com/iot/latest/apireference/API_CreateProvisioningTemplate.html
+      provisioning_template = { full = "${var.name}-devices", most = 36 }
+      provisioning_role     = { full = "${var.name}-device-provisioning", most = 64 }
+
+      # https://docs.aws.amazon.com/iot/latest/apireference/API_CreateRoleAlias.html
+      role_alias  = { full = "${var.name}-devices", most = 128 }
+      device_role = { full = "${var.name}-devices", most = 64 }
 
       # https://docs.aws.amazon.com/sns/latest/api/API_CreateTopic.html
       failures_topic = { full = "${var.name}-alerts", most = 256 }

@@ -113,6 +113,11 @@ output "api" {
   value       = local.api_output
 }
 
+output "devices" {
+  description = "The door for devices: where they connect to (endpoint), what their topics begin with (topic_prefix), the thing_type and the policy_name of each; the table of what was asked for (asks_table_name), limits, and for how long an address is valid (url_minutes); by asks, status and admission the function_names and log_group_names; the queue of what came to nothing (error_queue_url); of provisioning the provisioning_template and the claim_policy_name, null without; and of the role_alias its name and the host that gives out credentials (endpoint), null without. Null where there is none."
+  value       = local.devices_output
+}
+
 output "users_prefix" {
   description = "What the keys of users' images begin with, which nothing but the API should write below. Null where there is no API."
   value       = var.api == null ? null : local.users_prefix
@@ -236,6 +241,11 @@ output "operator_events_policy_json" {
 output "operator_users_policy_json" {
   description = "Policy for whoever forgets users of the API with thumbctl users forget, on top of operator_policy_json: it deletes images for good. It is attached to nobody."
   value       = module.operator.forgetting_policy_json
+}
+
+output "operator_devices_policy_json" {
+  description = "Policy for whoever adds and revokes devices with thumbctl devices, on top of operator_policy_json: of things and certificates it reaches all of the account's. It is attached to nobody. Null where there is no door for devices."
+  value       = module.operator.devices_policy_json
 }
 
 output "access_policies" {

@@ -54,6 +54,7 @@ locals {
         Resource  = local.uploads_bucket_arn
       }],
       [for statement in local.api_statements["uploads_bucket"] : statement if var.api != null],
+      [for statement in local.device_statements["uploads_bucket"] : statement if var.devices != null],
       [for statement in local.access_statements["uploads_bucket"] : jsondecode(statement)],
     )
   })
@@ -70,7 +71,7 @@ locals {
         ArnEquals    = { "aws:PrincipalArn" = local.role_arns["thumbnailer"] }
         StringEquals = local.through_s3
       }
-    }], [for statement in local.api_statements["uploads_kms_key"] : statement if var.api != null], local.key_access["uploaders"])
+    }], [for statement in local.api_statements["uploads_kms_key"] : statement if var.api != null], [for statement in local.device_statements["uploads_kms_key"] : statement if var.devices != null], local.key_access["uploaders"])
   })
 
   # In this account, the function's own policy does: it is a bus of another one that has to let it in.
@@ -119,6 +120,45 @@ locals {
         Resource  = "*"
         Condition = {
           ArnEquals    = { "aws:PrincipalArn" = try(local.role_arns["api"], null) }
+          StringEquals = local.through_s3
+        }
+      },
+    ]
+  }
+
+  # What the door for devices does there, and devices do that have credentials.
+  device_role_arns = concat([try(local.role_arns["device_asks"], null)], try(var.devices.role_alias, false) ? ["arn:${local.aws.partition}:iam::${local.aws.account_id}:role/${local.names["device_role"]}"] : [])
+  device_statements = {
+    uploads_bucket = [
+      {
+        Sid       = "DevicesPut"
+        Effect    = "Allow"
+        Principal = { AWS = local.account_arn }
+        Action    = ["s3:PutObject"]
+        Resource  = "${local.uploads_bucket_arn}/${local.things_prefix}*"
+        Condition = { ArnEquals = { "aws:PrincipalArn" = local.device_role_arns } }
+      },
+      {
+        Sid       = "DeviceAsksList"
+        Effect    = "Allow"
+        Principal = { AWS = local.account_arn }
+        Action    = ["s3:ListBucket"]
+        Resource  = local.uploads_bucket_arn
+        Condition = {
+          ArnEquals  = { "aws:PrincipalArn" = try(local.role_arns["device_asks"], null) }
+          StringLike = { "s3:prefix" = "${local.things_prefix}*" }
+        }
+      },
+    ]
+    uploads_kms_key = [
+      {
+        Sid       = "DevicesEncryptUploads"
+        Effect    = "Allow"
+        Principal = { AWS = local.account_arn }
+        Action    = ["kms:GenerateDataKey"]
+        Resource  = "*"
+        Condition = {
+          ArnEquals    = { "aws:PrincipalArn" = local.device_role_arns }
           StringEquals = local.through_s3
         }
       },

@@ -5,7 +5,7 @@ locals {
   # tool is told here is an output too, of the same name and value, and thumbctl doctor misses it where it is not told.
   # The outputs are not taken from here: each would wait for all, and a caller who makes something of one of them that the
   # module is given in turn, such as a distribution of a bucket, would wait for ever.
-  tools = merge(local.tools_always, local.tools_of_events, local.tools_of_api)
+  tools = merge(local.tools_always, local.tools_of_events, local.tools_of_api, local.tools_of_devices)
   tools_of_events = { for name, value in {
     event_bus_arn    = local.event_bus_arn
     publishers       = local.publisher_outputs
@@ -17,6 +17,7 @@ locals {
     api          = local.api_output
     users_prefix = local.users_prefix
   } : name => value if var.api != null }
+  tools_of_devices = { for name, value in { devices = local.devices_output } : name => value if var.devices != null }
   tools_always = {
     release                            = local.release
     archives                           = local.archives_output

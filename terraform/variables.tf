@@ -12,7 +12,7 @@ variable "name" {
 }
 
 variable "archives" {
-  description = "The zip files that `make package` builds for runtime and architecture. With mode folder, folder holds thumbnailer.zip, reconciler.zip, publisher.zip, api.zip and layer.zip. With mode s3, they are objects of a bucket in the deployment's region: the key of each, its version, and its SHA-256 in base64, by either of which a plan sees that it is another. With layer existing, layer_arn is a version of a layer that is there already, and none is made."
+  description = "The zip files that `make package` builds for runtime and architecture. With mode folder, folder holds thumbnailer.zip, reconciler.zip, publisher.zip, api.zip, device_asks.zip, device_status.zip, device_admission.zip and layer.zip. With mode s3, they are objects of a bucket in the deployment's region: the key of each, its version, and its SHA-256 in base64, by either of which a plan sees that it is another. With layer existing, layer_arn is a version of a layer that is there already, and none is made."
   type = object({
     mode   = optional(string, "folder")
     folder = optional(string)
@@ -22,7 +22,12 @@ variable "archives" {
       reconciler  = optional(object({ key = string, version = optional(string), sha256 = optional(string) }))
       publisher   = optional(object({ key = string, version = optional(string), sha256 = optional(string) }))
       api         = optional(object({ key = string, version = optional(string), sha256 = optional(string) }))
-      layer       = optional(object({ key = string, version = optional(string), sha256 = optional(string) }))
+      device_asks = optional(object({ key = string, version = optional(string), sha256 = optional(string) }))
+
+      device_status    = optional(object({ key = string, version = optional(string), sha256 = optional(string) }))
+      device_admission = optional(object({ key = string, version = optional(string), sha256 = optional(string) }))
+
+      layer = optional(object({ key = string, version = optional(string), sha256 = optional(string) }))
     }))
     layer     = optional(string, "create")
     layer_arn = optional(string)
@@ -52,9 +57,10 @@ variable "archives" {
   validation {
     condition = var.archives.s3 == null ? true : (
       (var.archives.layer == "existing" || var.archives.s3.layer != null) && (var.reconcile == null || var.archives.s3.reconciler != null) &&
-      ((var.events == null && var.changes == null) || var.archives.s3.publisher != null) && (var.api == null || var.archives.s3.api != null)
+      ((var.events == null && var.changes == null) || var.archives.s3.publisher != null) && (var.api == null || var.archives.s3.api != null) &&
+      alltrue([for function in local.device_functions : var.archives.s3[function] != null])
     )
-    error_message = "archives.s3 must name the layer's object, unless the layer is there already, with reconcile the reconciler's, with events or changes the publisher's, and with api the API's."
+    error_message = "archives.s3 must name the layer's object, unless the layer is there already, with reconcile the reconciler's, with events or changes the publisher's, with api the API's, and with devices those of device_asks and device_status, and of device_admission with provisioning."
   }
 }
 
@@ -1016,6 +1022,88 @@ variable "api" {
   }
 }
 
+variable "devices" {
+  description = "The door for devices: cameras that have a certificate of AWS IoT ask by MQTT for an address to put an image to, or send a small one along, and are told what became of it; see docs/devices.md. Their topics begin with topic_prefix, which the deployments of a region must not share: each would answer the other's devices. limits are a device's, and what an upload may be; url_minutes is how long an address is valid to which an image may be put. reserved_concurrency sets some of the account's concurrent executions aside, for answers to asks and for statuses (status), so that a million events which are announced anew do not hold up those who ask; with null, none are: AWS refuses to leave fewer than 100 of them unreserved, or 10 in a new account. With provisioning, devices exchange a claim certificate that they have in common for one of their own. With role_alias, they may have credentials of AWS besides, which are good for 15 minutes, and for new objects below things/ and their own name: nothing then bounds how many images come, how large and of which type, and what was given out outlives a certificate that is revoked. Needs events. With null, there is none of it."
+  type = object({
+    topic_prefix = optional(string, "cameras")
+    limits = optional(object({
+      bytes         = optional(number, 33554432) # 32 MiB
+      types         = optional(set(string), ["image/avif", "image/gif", "image/jpeg", "image/png", "image/tiff", "image/webp"])
+      asks_a_minute = optional(number, 60)
+      bytes_a_day   = optional(number, 2147483648) # 2 GiB
+    }), {})
+    url_minutes = optional(number, 10)
+    reserved_concurrency = optional(object({
+      asks   = optional(number)
+      status = optional(number, 5)
+    }), {})
+    provisioning = optional(object({}))
+    role_alias   = optional(bool, false)
+  })
+  default = null
+
+  validation {
+    condition     = var.devices == null || var.events != null
+    error_message = "devices needs events: from the bus, devices hear what became of their images. Add events = {}."
+  }
+
+  validation {
+    # A rule is of the account that its bus is of.
+    # https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutRule.html
+    condition     = var.devices == null || try(var.events.bus.arn, null) == null ? true : try(split(":", var.events.bus.arn)[4] == data.aws_caller_identity.current.account_id, false)
+    error_message = "With devices, events.bus.arn must be of the deployment's own account: a rule on the bus tells devices what became of their images."
+  }
+
+  validation {
+    # A topic goes on with a slash, a thing's name of up to 128 characters and /uploads/accepted, and has at most 256 bytes and
+    # seven slashes; AWS's own begin with a dollar. 64, so that the policy which names seven of them has room.
+    # https://docs.aws.amazon.com/general/latest/gr/iot-core.html#message-broker-limits
+    # https://docs.aws.amazon.com/iot/latest/developerguide/topics.html
+    condition     = var.devices == null ? true : can(regex("^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+){0,4}$", var.devices.topic_prefix)) && length(var.devices.topic_prefix) <= 64
+    error_message = "devices.topic_prefix must be one to five words of letters, digits, underscores and hyphens with slashes between them, and at most 64 characters: a topic has seven slashes at most, + and # would stand for other topics, and those that begin with a dollar are AWS's own."
+  }
+
+  validation {
+    condition = var.devices == null ? true : alltrue([
+      for number in concat(
+        [var.devices.limits.bytes, var.devices.limits.asks_a_minute, var.devices.limits.bytes_a_day],
+        [coalesce(var.devices.reserved_concurrency.asks, 1), coalesce(var.devices.reserved_concurrency.status, 1)],
+      ) : number >= 1 && floor(number) == number
+    ])
+    error_message = "devices.limits and devices.reserved_concurrency must be whole numbers from 1: with 0, nothing gets through."
+  }
+
+  validation {
+    condition     = var.devices == null ? true : var.devices.url_minutes >= 1 && var.devices.url_minutes <= 60 && floor(var.devices.url_minutes) == var.devices.url_minutes
+    error_message = "devices.url_minutes must be a whole number from 1 to 60, since whoever has an address may use it until then."
+  }
+
+  validation {
+    # As of the API: see there.
+    condition     = var.devices == null ? true : var.devices.limits.bytes <= min(var.limits.bytes, 5368709120) && var.devices.limits.bytes <= var.devices.limits.bytes_a_day
+    error_message = "devices.limits.bytes must not be more than limits.bytes, beyond which no image is rendered, nor than devices.limits.bytes_a_day."
+  }
+
+  validation {
+    condition     = var.devices == null ? true : length(var.devices.limits.types) > 0 && alltrue([for type in var.devices.limits.types : can(regex("^image/[a-z0-9.+-]+$", type)) && type != "image/svg+xml"])
+    error_message = "devices.limits.types must be types of images such as image/jpeg, and not image/svg+xml: an SVG is a page with scripts."
+  }
+
+  validation {
+    condition     = var.devices == null || length(var.source_prefix) == 0 || endswith(var.source_prefix, "/")
+    error_message = "With devices, source_prefix must be empty or end in a slash: devices' images lie below it, in things/."
+  }
+
+  validation {
+    # Else devices' images would be passed over, and no status of them would ever come.
+    condition = var.devices == null || (
+      (length(var.source_keys.include) == 0 || alltrue([for globs in local.globs_of_things["include"] : length(globs) > 0])) &&
+      alltrue([for globs in local.globs_of_things["exclude"] : length(globs) == 0])
+    )
+    error_message = "With devices, source_keys must let through what devices upload, the keys of which end in an id of the device's own, with or without an extension: add ${local.things_prefix}* to include where there is one, and exclude nothing below it."
+  }
+}
+
 variable "alert_subscriptions" {
   description = "Who hears of failures and alarms, by a name of your choice. E-mail waits for a human to confirm it, and is no alarm until then."
   type = map(object({
@@ -1263,7 +1351,7 @@ variable "function_environment" {
       "WRITES_AT_ONCE", "DIGESTS_TABLE", "DIGEST_WINDOW_SECONDS", "RUNBOOK_URL", "DEBUG_SAMPLE_RATE",
       "CURSOR_PARAMETER", "METRICS_FUNCTION", "PROPAGATE_DELETIONS", "CACHE_CONTROL", "RETRY_DENIED_SECONDS",
       "MAX_RECEIVE_COUNT", "KEY_IDS", "DESTINATION", "DEPLOYMENT", "EVENT_BUS_NAME", "STREAM_ARN",
-      "UPLOADS_BUCKET", "ASKS_TABLE", "LIMITS", "OWN_ISSUER",
+      "UPLOADS_BUCKET", "ASKS_TABLE", "LIMITS", "OWN_ISSUER", "TOPIC_PREFIX", "IOT_ENDPOINT", "SOURCE_KEYS", "THING_TYPE",
     ])) == 0
     error_message = "function_environment must not set what the module sets itself: use the input for it."
   }
@@ -1477,7 +1565,7 @@ variable "permissions_boundary_arn" {
 }
 
 variable "vpc" {
-  description = "Subnets and security groups that the functions work in. From there they have to reach S3, DynamoDB, SQS, SNS and X-Ray, with reconcile Systems Manager, with events EventBridge and with changes Kinesis, through endpoints or a NAT gateway; the API needs S3 and DynamoDB alone. With null, they are in no VPC."
+  description = "Subnets and security groups that the functions work in. From there they have to reach S3, DynamoDB, SQS, SNS and X-Ray, with reconcile Systems Manager, with events EventBridge, with changes Kinesis and with devices AWS IoT, through endpoints or a NAT gateway; the API needs S3 and DynamoDB alone. With null, they are in no VPC."
   type = object({
     subnet_ids         = set(string)
     security_group_ids = set(string)

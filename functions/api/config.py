@@ -2,30 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from api.signing import Credentials
+from thumbnail_pipeline.asking.config import Access, AskLimits
 from thumbnail_pipeline.environment import Variables
-from thumbnail_pipeline.errors import Systemic
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-
-@dataclass(frozen=True)
-class UserLimits:
-    """What one user may ask for."""
-
-    bytes: int
-    """Of one upload."""
-    types: tuple[str, ...]
-    """Media types of uploads."""
-    asks_a_minute: int
-    bytes_a_day: int
-    url_minutes: int
-    """How long an upload's URL is good for, and a thumbnail's."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +26,9 @@ class ApiConfig:
     asks_table: str
     own_issuer: str
     """Of our own user pool; empty where users come from elsewhere."""
-    limits: UserLimits
-    region: str
-    endpoint_url: str
-    """Of a local stack; empty on AWS."""
-    credentials: Credentials
+    limits: AskLimits
+    """Of one user."""
+    access: Access
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> ApiConfig:
@@ -59,27 +41,6 @@ class ApiConfig:
             catalog_table=given.text("CATALOG_TABLE"),
             asks_table=given.text("ASKS_TABLE"),
             own_issuer=given.text_if_set("OWN_ISSUER"),
-            limits=_limits(given.text("LIMITS")),
-            # https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime
-            region=given.text_if_set("AWS_REGION") or given.text("AWS_DEFAULT_REGION"),
-            endpoint_url=given.text_if_set("AWS_ENDPOINT_URL").rstrip("/"),
-            # A function's credentials last longer than the process that they were given to.
-            # https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html
-            credentials=Credentials(
-                given.text("AWS_ACCESS_KEY_ID"),
-                given.text("AWS_SECRET_ACCESS_KEY"),
-                given.text_if_set("AWS_SESSION_TOKEN"),
-            ),
+            limits=AskLimits.of(given),
+            access=Access.of(given),
         )
-
-
-def _limits(text: str) -> UserLimits:
-    try:
-        document: dict[str, Any] = json.loads(text)
-        limits = UserLimits(**{**document, "types": tuple(document["types"])})
-    except (LookupError, TypeError, ValueError) as error:
-        raise Systemic(f"the environment variable LIMITS cannot be used: {error}") from error
-    numbers = [getattr(limits, each.name) for each in fields(UserLimits) if each.name != "types"]
-    if not limits.types or not all(isinstance(number, int) and number > 0 for number in numbers):
-        raise Systemic("the environment variable LIMITS must have whole numbers from 1, and a type")
-    return limits

@@ -8,10 +8,11 @@ import time
 import traceback
 from typing import TYPE_CHECKING, Any
 
-from api.answers import Problem, Refusal
+from api.answers import Answer
 from api.requests import Request
 from api.routes import ROUTES, FrontDoor
 from thumbnail_pipeline import telemetry
+from thumbnail_pipeline.asking.problems import Problem, Refusal
 from thumbnail_pipeline.errors import Transient
 
 if TYPE_CHECKING:
@@ -31,13 +32,13 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         request = Request.read(event, _door.config.own_issuer)
         answer = _door.answer(request, context)
     except Refusal as refusal:
-        answer = refusal.answer
+        answer = Answer.of(refusal)
         told["problem"] = refusal.problem.urn
     except Transient as error:
-        answer = Refusal(Problem.BUSY, retry_after=1).answer
+        answer = Answer.of(Refusal(Problem.BUSY, retry_after=1))
         told["error"] = str(error)
     except Exception as error:  # noqa: BLE001 - whatever it is, the client hears no more than that it was not its fault
-        answer = Refusal(Problem.INTERNAL).answer
+        answer = Answer.of(Refusal(Problem.INTERNAL))
         # Its text may have a key in it, and with that a user. Lines of code have none.
         told["error"] = type(error).__name__
         told["where"] = "".join(traceback.format_tb(error.__traceback__))

@@ -10,17 +10,16 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from thumbnail_pipeline.asking.intake import PENDING
 from thumbnail_pipeline.outcomes import Status
 from thumbnail_pipeline.rows import iso, moment
 from thumbnail_pipeline.settings import EXTENSIONS
 
 if TYPE_CHECKING:
-    from api.aws import Aws
+    from thumbnail_pipeline.asking.aws import Aws
     from thumbnail_pipeline.rows import Row
 
-__all__ = ["PENDING", "Shelf", "Window", "entity_tag"]
-
-PENDING: Final = "PENDING"
+__all__ = ["Shelf", "Window", "entity_tag"]
 
 _FORMATS: Final = {extension: name for name, extension in EXTENSIONS.items()}
 _FACTS: Final = ("created_at", "format", "width", "height", "frames", "has_alpha", "dominant_colour", "placeholder")

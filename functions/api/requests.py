@@ -7,25 +7,23 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-in
 from __future__ import annotations
 
 import base64
-import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from api.answers import Problem, Refusal
-from api.asks import Wanted
 from api.ids import is_image_id
+from thumbnail_pipeline.asking.problems import Problem, Refusal
+from thumbnail_pipeline.asking.wanted import Wanted, read_json
 from thumbnail_pipeline.users import owner_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from api.config import UserLimits
+    from thumbnail_pipeline.asking.config import AskLimits
 
 __all__ = ["Request", "cursor"]
 
 _IDEMPOTENCY_KEY: Final = re.compile(r"[!-~]{1,128}")
-_SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _WAIT: Final = re.compile(r"(?:^|,)\s*wait\s*=\s*(\d{1,4})\s*(?:[,;]|$)", re.ASCII)
 _LIMIT: Final = re.compile(r"\d{1,3}", re.ASCII)
 _FIELDS: Final = frozenset({"bytes", "type", "sha256"})
@@ -117,30 +115,12 @@ class Request:
         given = {each.strip().removeprefix("W/") for each in self.headers.get("if-none-match", "").split(",")}
         return bool(given & {"*", tag.removeprefix("W/")})
 
-    def wanted(self, limits: UserLimits) -> Wanted:
+    def wanted(self, limits: AskLimits) -> Wanted:
         """What the body asks for."""
-        try:
-            document = json.loads(self.body)
-        except (ValueError, RecursionError):
-            document = None
-        if not isinstance(document, dict) or not {"bytes", "type"} <= document.keys() <= _FIELDS:
+        document = read_json(self.body)
+        if document is None or not {"bytes", "type"} <= document.keys() <= _FIELDS:
             raise _invalid("The body must be a JSON object with bytes, type and, if you like, sha256.")
-        size, kind, sha256 = document["bytes"], document["type"], document.get("sha256")
-        # JSON knows but one kind of number, and 3.0 is as whole as 3.
-        # https://json-schema.org/draft/2020-12/json-schema-core#name-mathematical-integers
-        if isinstance(size, float) and size.is_integer():
-            size = int(size)
-        if not isinstance(size, int) or isinstance(size, bool) or size < 1:
-            raise _invalid("bytes must be a whole number from 1.")
-        if not isinstance(kind, str):
-            raise _invalid("type must be text.")
-        if sha256 is not None and not (isinstance(sha256, str) and _SHA256.fullmatch(sha256)):
-            raise _invalid("sha256 must have 64 hexadecimal digits in lower case.")
-        if size > limits.bytes:
-            raise Refusal(Problem.TOO_LARGE, f"An image may have {limits.bytes:,} bytes.")
-        if kind not in limits.types:
-            raise Refusal(Problem.UNSUPPORTED_TYPE, f"Types that are taken: {', '.join(sorted(limits.types))}.")
-        return Wanted(size, kind, sha256)
+        return Wanted.read(document, limits)
 
 
 def cursor(image_id: str) -> str:

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import base64
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from api.answers import Answer, Problem, Refusal
-from api.asks import AskTable
-from api.aws import Aws
+from api.answers import Answer
 from api.config import ApiConfig
 from api.ids import new_image_id
-from api.images import PENDING, Shelf, Window, entity_tag
+from api.images import Shelf, Window, entity_tag
 from api.lookup import Lookup
 from api.requests import Request, cursor
+from thumbnail_pipeline.asking.asks import AskTable
+from thumbnail_pipeline.asking.aws import Aws
+from thumbnail_pipeline.asking.intake import PENDING
+from thumbnail_pipeline.asking.problems import Problem, Refusal
 from thumbnail_pipeline.outcomes import Status
-from thumbnail_pipeline.rows import iso, moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from api.asks import Granted, Wanted
-    from api.lookup import Found
+    from thumbnail_pipeline.asking.intake import Known
     from thumbnail_pipeline.environment import LambdaContext
     from thumbnail_pipeline.rows import Row
 
@@ -55,7 +54,7 @@ class FrontDoor:
     def start(cls, environment: Mapping[str, str]) -> FrontDoor:
         """Read the environment; nothing goes over the network. Raises Systemic."""
         config = ApiConfig.from_environment(environment)
-        return cls.over(config, Aws(config))
+        return cls.over(config, Aws(config.access))
 
     @classmethod
     def over(cls, config: ApiConfig, aws: Aws) -> FrontDoor:
@@ -82,7 +81,11 @@ class FrontDoor:
         granted = self.asks.grant(
             request.owner, wanted, once=request.idempotency_key, image_id=new_image_id(now), now=now
         )
-        document = {"id": granted.image_id, "status": PENDING, "upload": self._upload(request.owner, wanted, granted)}
+        document = {
+            "id": granted.image_id,
+            "status": PENDING,
+            "upload": self.lookup.upload(request.owner, wanted, granted),
+        }
         return Answer(201, document, {"location": f"/v1/images/{granted.image_id}"})
 
     def show(self, request: Request, context: LambdaContext) -> Answer:
@@ -126,19 +129,7 @@ class FrontDoor:
         self.asks.forget(request.owner, request.image_id)
         return Answer(202)
 
-    def _upload(self, owner: str, wanted: Wanted, granted: Granted) -> dict[str, Any]:
-        key = self.lookup.key(owner, granted.image_id)
-        headers = {"content-type": wanted.type, "if-none-match": "*"}
-        if wanted.sha256:
-            headers["x-amz-checksum-sha256"] = base64.b64encode(bytes.fromhex(wanted.sha256)).decode()
-        seconds = self.config.limits.url_minutes * 60
-        # Whoever sends a body sends its length, which is signed as well.
-        signed = {**headers, "content-length": str(wanted.bytes)}
-        url = self.aws.presigned("PUT", self.config.uploads_bucket, key, signed, seconds=seconds, now=granted.asked_at)
-        expires = iso(moment((granted.asked_at + seconds) * 1000))
-        return {"method": "PUT", "url": url, "headers": headers, "expires_at": expires}
-
-    def _found(self, request: Request, context: LambdaContext) -> tuple[Found, bool]:
+    def _found(self, request: Request, context: LambdaContext) -> tuple[Known, bool]:
         """Look for an image, for as long as the client waits. Raises Refusal where it is not, or no longer, there."""
         owner, image_id = request.owner, request.image_id
         found, waited = self.lookup.one(owner, image_id, self.clock()), False
@@ -150,7 +141,7 @@ class FrontDoor:
             raise Refusal(Problem.NOT_FOUND)
         return found, waited
 
-    def _awaited(self, request: Request, found: Found, context: LambdaContext) -> tuple[Found, bool]:
+    def _awaited(self, request: Request, found: Known, context: LambdaContext) -> tuple[Known, bool]:
         began = self.clock()
         left = context.get_remaining_time_in_millis() / 1000 - _RESERVED_SECONDS
         seconds = min(float(request.wait_seconds), _MOST_WAIT_SECONDS, left)
@@ -170,7 +161,7 @@ class FrontDoor:
         return f"private, max-age={window.fresh_for(self.clock())}"
 
 
-def _shown(found: Found) -> Row:
+def _shown(found: Known) -> Row:
     if found.row is None:
         raise Refusal(Problem.NOT_FOUND)
     return found.row

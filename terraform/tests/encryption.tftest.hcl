@@ -39,6 +39,25 @@ run "served_by_a_distribution" {
   }
 }
 
+run "events_that_cannot_be_delivered" {
+  module {
+    source = "./modules/encryption"
+  }
+
+  variables {
+    undelivered_events = true
+  }
+
+  # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
+  assert {
+    condition = [
+      for statement in jsondecode(aws_kms_key_policy.this["on"].policy).Statement :
+      "${statement.Effect} ${join(" ", statement.Action)} if ${jsonencode(try(statement.Condition, null))}" if try(statement.Principal.Service, "") == "events.amazonaws.com"
+    ] == ["Allow kms:GenerateDataKey kms:Decrypt if null"]
+    error_message = "EventBridge must be able to encrypt what it cannot deliver, without a condition that it may not meet."
+  }
+}
+
 run "key" {
   module {
     source = "./modules/encryption"

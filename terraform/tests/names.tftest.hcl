@@ -14,6 +14,11 @@ mock_provider "aws" {
     target = module.changes["on"].module.bucket["on"].aws_s3_bucket.this
     values = { arn = "arn:aws:s3:::thumbs-archive-123456789012-eu-central-1" }
   }
+
+  override_resource {
+    target = module.devices["on"].aws_sqs_queue.errors
+    values = { arn = "arn:aws:sqs:eu-central-1:123456789012:thumbs-device-errors" }
+  }
 }
 
 override_data {
@@ -28,6 +33,7 @@ variables {
   events    = {}
   changes   = { archive = {} }
   api       = { sign_in = {}, page = {} }
+  devices   = { provisioning = {}, role_alias = true }
   cdn       = {}
   tracing   = { sampling = { service_name = "uploader", rate = 0.1 } }
   chat_channels = {

@@ -405,6 +405,81 @@ run "front_door" {
   }
 }
 
+run "devices" {
+  module {
+    source = "./modules/observability"
+  }
+
+  variables {
+    devices = {
+      rule_name       = "thumbs_device_asks"
+      functions       = { asks = "thumbs-device-asks", status = "thumbs-device-status", admission = "thumbs-device-admission" }
+      log_group_names = { asks = "/aws/lambda/thumbs-device-asks", status = "/aws/lambda/thumbs-device-status", admission = "/aws/lambda/thumbs-device-admission" }
+      errors          = { name = "thumbs-device-errors", url = "https://sqs.eu-central-1.amazonaws.com/123456789012/thumbs-device-errors" }
+      asks_table_name = "thumbs-device-asks"
+    }
+  }
+
+  assert {
+    condition = {
+      for name, alarm in output.alarms : name => alarm.tier if startswith(name, "thumbs-device-")
+      } == {
+      thumbs-device-errors    = "warning"
+      thumbs-device-failing   = "warning"
+      thumbs-device-refusals  = "warning"
+      thumbs-device-throttles = "warning"
+    }
+    error_message = "What goes wrong at the door for devices must be warnings, one each however many devices meet it: a device keeps its picture and asks again."
+  }
+
+  assert {
+    condition = {
+      for short_name, alarm in aws_cloudwatch_metric_alarm.this : short_name => join(", ", concat(
+        [
+          for query in alarm.metric_query :
+          "${query.id} = ${query.metric[0].stat} of ${query.metric[0].namespace} ${query.metric[0].metric_name} by ${join(",", values(query.metric[0].dimensions))}" if length(query.metric) > 0
+        ],
+        [
+          one([for query in alarm.metric_query : query.expression if query.return_data == true]),
+          "at ${alarm.threshold}, ${alarm.datapoints_to_alarm} of ${alarm.evaluation_periods}, ${join(" ", distinct([for query in alarm.metric_query : query.metric[0].period if length(query.metric) > 0]))} s, ${alarm.treat_missing_data}",
+        ],
+      )) if startswith(short_name, "device-")
+      } == {
+      device-errors    = "hidden = Maximum of AWS/SQS ApproximateNumberOfMessagesNotVisible by thumbs-device-errors, letters = Maximum of AWS/SQS ApproximateNumberOfMessagesVisible by thumbs-device-errors, letters + hidden, at 1, 1 of 1, 60 s, ignore"
+      device-failing   = "asks = Sum of AWS/Lambda Errors by thumbs-device-asks, faults = Sum of ThumbnailPipeline Faults by thumbs-device-asks, requests = Sum of ThumbnailPipeline Requests by thumbs-device-asks, status = Sum of AWS/Lambda Errors by thumbs-device-status, untold = Sum of ThumbnailPipeline StatusesFailed by thumbs-device-status, FILL(asks, 0) + FILL(status, 0) + FILL(untold, 0) + IF(FILL(faults, 0) >= 3 AND 100 * FILL(faults, 0) >= ${var.thresholds.error_percent} * FILL(requests, 0), 1, 0), at 1, 2 of 3, 300 s, notBreaching"
+      device-refusals  = "refused = Sum of ThumbnailPipeline Refused by thumbs-device-asks, FILL(refused, 0), at 100, 1 of 1, 900 s, notBreaching"
+      device-throttles = "dropped = Sum of AWS/IoT RuleMessageThrottled by thumbs_device_asks, lost = Sum of AWS/IoT ErrorActionFailure by SQS,thumbs_device_asks, refused = Sum of AWS/Lambda Throttles by thumbs-device-asks, FILL(refused, 0) + FILL(dropped, 0) + FILL(lost, 0), at 1, 3 of 5, 60 s, notBreaching"
+    }
+    error_message = "An alarm must go off for what was given up, for faults, for what is dropped, and for a device that does not listen."
+  }
+
+  # As docs/cost.md reckons: DEVICE_ALARM_METRICS.
+  assert {
+    condition     = sum([for name, alarm in aws_cloudwatch_metric_alarm.this : length([for query in alarm.metric_query : query if length(query.metric) > 0]) if startswith(name, "device-")]) == 11
+    error_message = "Every metric of an alarm is paid for."
+  }
+
+  assert {
+    condition     = alltrue([for name, alarm in aws_cloudwatch_metric_alarm.this : length(alarm.alarm_description) <= 1024 if startswith(name, "device-")])
+    error_message = "CloudWatch takes no longer descriptions."
+  }
+
+  assert {
+    condition     = length(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets) == 26
+    error_message = "The dashboard must have a row for it."
+  }
+
+  assert {
+    condition = {
+      for name, query in aws_cloudwatch_query_definition.this : query.name => query.log_group_names if !contains(query.log_group_names, var.log_group_name)
+      } == {
+      "thumbs/devices-refused"     = ["/aws/lambda/thumbs-device-admission", "/aws/lambda/thumbs-device-asks", "/aws/lambda/thumbs-device-status"]
+      "thumbs/story-of-one-device" = ["/aws/lambda/thumbs-device-admission", "/aws/lambda/thumbs-device-asks", "/aws/lambda/thumbs-device-status"]
+    }
+    error_message = "Queries about devices must look where their functions log, and all others where they did."
+  }
+}
+
 run "change_stream" {
   module {
     source = "./modules/observability"

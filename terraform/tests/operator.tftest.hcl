@@ -189,6 +189,51 @@ run "forgetting_where_deletions_are_propagated_and_there_is_no_api" {
   }
 }
 
+# https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsiot.html
+run "devices" {
+  command = plan
+
+  module {
+    source = "./modules/operator"
+  }
+
+  variables {
+    devices = {
+      iot_arn         = "arn:aws:iot:eu-central-1:123456789012"
+      policy_name     = "thumbs-devices"
+      asks_table_arn  = "arn:aws:dynamodb:eu-central-1:123456789012:table/thumbs-device-asks"
+      function_arns   = ["arn:aws:lambda:eu-central-1:123456789012:function:thumbs-device-asks"]
+      log_group_arns  = ["arn:aws:logs:eu-central-1:123456789012:log-group:/aws/lambda/thumbs-device-asks"]
+      error_queue_arn = "arn:aws:sqs:eu-central-1:123456789012:thumbs-device-errors"
+    }
+  }
+
+  assert {
+    condition = {
+      for statement in jsondecode(output.devices_policy_json).Statement :
+      statement.Sid => join(" ", concat([statement.Effect], statement.Action, ["on"], flatten([statement.Resource])))
+      } == {
+      ListAndIssue        = "Allow iot:CreateCertificateFromCsr iot:CreateKeysAndCertificate iot:ListPrincipalThings iot:ListThings on *"
+      Things              = "Allow iot:CreateThing iot:DeleteThing iot:DescribeThing iot:ListThingPrincipals iot:UpdateThing on ${var.devices.iot_arn}:thing/*"
+      Certificates        = "Allow iot:AttachPolicy iot:DeleteCertificate iot:DescribeCertificate iot:DetachPolicy iot:UpdateCertificate on ${var.devices.iot_arn}:cert/*"
+      FindCertificates    = "Allow iot:ListTargetsForPolicy on ${var.devices.iot_arn}:policy/thumbs-devices"
+      AttachThings        = "Allow iot:AttachThingPrincipal iot:DetachThingPrincipal on ${var.devices.iot_arn}:cert/* ${var.devices.iot_arn}:thing/*"
+      Disconnect          = "Allow iot:DeleteConnection on ${var.devices.iot_arn}:client/*"
+      ReadAsks            = "Allow dynamodb:GetItem on ${var.devices.asks_table_arn}"
+      ReadDeviceFunctions = "Allow lambda:GetFunctionConfiguration on ${var.devices.function_arns[0]}"
+      ReadDeviceLogs      = "Allow logs:FilterLogEvents on ${var.devices.log_group_arns[0]} ${var.devices.log_group_arns[0]}:*"
+      DeviceErrors        = "Allow sqs:DeleteMessage sqs:GetQueueAttributes sqs:ReceiveMessage on ${var.devices.error_queue_arn}"
+    }
+    error_message = "Whoever adds and revokes devices must be allowed this, and nothing else."
+  }
+
+  # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+  assert {
+    condition     = length(output.devices_policy_json) <= 6144
+    error_message = "A managed policy may have 6144 characters."
+  }
+}
+
 run "whole_bucket" {
   command = plan
 

@@ -32,6 +32,11 @@ mock_provider "aws" {
   }
 
   override_resource {
+    target = module.devices["on"].aws_sqs_queue.errors
+    values = { arn = "arn:aws:sqs:eu-central-1:123456789012:thumbs-device-errors" }
+  }
+
+  override_resource {
     target = module.alerting.aws_sns_topic.this["failures"]
     values = { arn = "arn:aws:sns:eu-central-1:123456789012:thumbs-alerts" }
   }
@@ -76,6 +81,21 @@ mock_provider "aws" {
   }
 
   override_resource {
+    target = module.devices["on"].module.asks.aws_lambda_function.this
+    values = { arn = "arn:aws:lambda:eu-central-1:123456789012:function:thumbs-device-asks" }
+  }
+
+  override_resource {
+    target = module.devices["on"].module.status.aws_lambda_function.this
+    values = { arn = "arn:aws:lambda:eu-central-1:123456789012:function:thumbs-device-status" }
+  }
+
+  override_resource {
+    target = module.devices["on"].module.admission["on"].aws_lambda_function.this
+    values = { arn = "arn:aws:lambda:eu-central-1:123456789012:function:thumbs-device-admission" }
+  }
+
+  override_resource {
     target = module.changes["on"].module.bucket["on"].aws_s3_bucket.this
     values = { id = "thumbs-archive-123456789012-eu-central-1", arn = "arn:aws:s3:::thumbs-archive-123456789012-eu-central-1" }
   }
@@ -106,6 +126,7 @@ run "everything" {
     events              = {}
     changes             = { archive = {} }
     api                 = { sign_in = {}, cors = { origins = ["https://www.example.com"] }, page = {} }
+    devices             = { provisioning = {}, role_alias = true }
     distribution_arns   = ["arn:aws:cloudfront::123456789012:distribution/E1"]
     alert_subscriptions = {
       ops  = { protocol = "email", endpoint = "ops@example.com" }

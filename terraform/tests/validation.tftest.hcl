@@ -723,6 +723,163 @@ run "bad_values_thirty_fourth" {
   expect_failures = [var.api]
 }
 
+run "devices_without_events" {
+  command = plan
+
+  variables {
+    devices = {} # who would tell them?
+  }
+
+  expect_failures = [var.devices]
+}
+
+run "devices_on_a_strange_bus" {
+  command = plan
+
+  variables {
+    events  = { bus = { mode = "existing", arn = "arn:aws:events:eu-central-1:210987654321:event-bus/theirs" } } # no rule of ours
+    devices = {}
+  }
+
+  expect_failures = [var.devices]
+}
+
+run "devices_with_wildcards" {
+  command = plan
+
+  variables {
+    events  = {}
+    devices = { topic_prefix = "cameras/+" } # every topic of that depth
+  }
+
+  expect_failures = [var.devices]
+}
+
+run "devices_of_aws" {
+  command = plan
+
+  variables {
+    events  = {}
+    devices = { topic_prefix = "$aws/things" } # AWS's own
+  }
+
+  expect_failures = [var.devices]
+}
+
+run "devices_too_deep" {
+  command = plan
+
+  variables {
+    events  = {}
+    devices = { topic_prefix = "a/b/c/d/e/f" } # eight slashes with the rest
+  }
+
+  expect_failures = [var.devices]
+}
+
+run "devices_too_long" {
+  command = plan
+
+  variables {
+    events  = {}
+    devices = { topic_prefix = join("", [for number in range(65) : "a"]) }
+  }
+
+  expect_failures = [var.devices]
+}
+
+run "devices_that_get_nothing_through" {
+  command = plan
+
+  variables {
+    events  = {}
+    devices = { reserved_concurrency = { asks = 0 } }
+  }
+
+  expect_failures = [var.devices]
+}
+
+run "devices_with_eternal_addresses" {
+  command = plan
+
+  variables {
+    events  = {}
+    devices = { url_minutes = 61 }
+  }
+
+  expect_failures = [var.devices]
+}
+
+run "devices_with_too_large_images" {
+  command = plan
+
+  variables {
+    events  = {}
+    devices = { limits = { bytes = 67108865 } } # would be uploaded in vain
+  }
+
+  expect_failures = [var.devices]
+}
+
+run "devices_with_scripts" {
+  command = plan
+
+  variables {
+    events  = {}
+    devices = { limits = { types = ["image/svg+xml"] } } # a page with scripts
+  }
+
+  expect_failures = [var.devices]
+}
+
+run "devices_beside_the_prefix" {
+  command = plan
+
+  variables {
+    source_prefix = "photos"
+    events        = {}
+    devices       = {} # beside photosthings/
+  }
+
+  expect_failures = [var.devices]
+}
+
+run "devices_whose_images_are_passed_over" {
+  command = plan
+
+  variables {
+    source_keys = { include = ["*.jpg"] } # an id may have no ending
+    events      = {}
+    devices     = {}
+  }
+
+  expect_failures = [var.devices]
+}
+
+run "devices_whose_images_are_excluded" {
+  command = plan
+
+  variables {
+    source_keys = { exclude = ["Things/*.jpg"] } # those of one camera
+    events      = {}
+    devices     = {}
+  }
+
+  expect_failures = [var.devices]
+}
+
+run "devices_without_their_archives" {
+  command = plan
+
+  variables {
+    archives = { mode = "s3", s3 = { bucket = "b", thumbnailer = { key = "t" }, layer = { key = "l" }, publisher = { key = "p" }, device_asks = { key = "a" } } } # without the statuses'
+    events   = {}
+    devices  = {}
+  }
+
+  expect_failures = [var.archives]
+}
+
 run "verges_pass" {
   command = plan
 
@@ -779,7 +936,16 @@ run "knobs_on_the_verge_pass" {
       cors                 = { origins = ["http://localhost:8080"], max_age_seconds = 0 }
       page                 = { price_class = "PriceClass_All", web_acl_arn = "arn:aws:wafv2:us-east-1:123456789012:global/webacl/page/11111111-2222-3333-4444-555555555555" }
     }
-    source_keys        = { include = ["*.jpg", "Users/*/[!8-9]*"], exclude = ["*.xmp", "users/*.*", "u*", "6ba7b810-*", "[a-z]*"] }
+    events = {}
+    devices = {
+      topic_prefix         = "a/b/c/d/${join("", [for number in range(56) : "e"])}"
+      limits               = { bytes = 67108864, bytes_a_day = 67108864, asks_a_minute = 1, types = ["image/vnd.wap.wbmp"] }
+      reserved_concurrency = { asks = 1, status = 1 }
+      url_minutes          = 1
+      provisioning         = {}
+      role_alias           = true
+    }
+    source_keys        = { include = ["*.jpg", "Users/*/[!8-9]*", "things/*"], exclude = ["*.xmp", "users/*.*", "u*", "6ba7b810-*", "[a-z]*"] }
     changes            = { capacity = { mode = "provisioned", shards = 1 }, retention_hours = 8760, attempts = 1, record_age_hours = 1, archive = { buffering_seconds = 60 } }
     batching           = { size = 10, window_seconds = 0 }
     reconcile          = { schedule = "rate(15 minutes)" }

@@ -21,6 +21,7 @@ INPUTS: Final = {
     "reconcile": {"schedule": "rate(365 days)"},
     "events": {},
     "api": edge.inputs(PAGE_PORT),
+    "devices": {"provisioning": {}},
 }
 
 
@@ -29,7 +30,7 @@ def deployment(request: pytest.FixtureRequest) -> Iterator[Deployment]:
     """The stack that production's module makes, with a shorter deadline so that a killed worker is soon over.
 
     It has a reconciler too, whose time does not come, announces what becomes of images to a queue, and lets in users
-    to a page of theirs.
+    to a page of theirs and devices.
     """
     if request.config.getoption("--keep-stack"):
         yield Deployment(kept(INPUTS))

@@ -15,12 +15,16 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.e2e
 
-# Of reconciler, publisher and API, which the shared stack has and the floor has not.
+# Of reconciler, publisher, API and devices, which the shared stack has and the floor has not.
 OPTIONAL = {
     "thumbs-api-errors",
     "thumbs-api-failing",
     "thumbs-api-slow",
     "thumbs-api-throttles",
+    "thumbs-device-errors",
+    "thumbs-device-failing",
+    "thumbs-device-refusals",
+    "thumbs-device-throttles",
     "thumbs-incomplete",
     "thumbs-reconciler-errors",
     "thumbs-events-failing",

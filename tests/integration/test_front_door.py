@@ -10,13 +10,13 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 
-from api.aws import ServiceError
 from api.requests import cursor
 from support.front_door import ANNA, BERT, LIMITS, Visitors, create_asks
 from support.notifications import notification, record, sqs_record
 from support.pictures import picture
 from support.pipeline import RENDITIONS, UPLOADS, Bench, FakeContext
 from thumbctl.costs import asking
+from thumbnail_pipeline.asking.aws import ServiceError
 from thumbnail_pipeline.errors import Transient
 
 if TYPE_CHECKING:

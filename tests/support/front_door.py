@@ -10,19 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 import requests
 
-from api.answers import Answer, Refusal
-from api.aws import Aws
+from api.answers import Answer
 from api.config import ApiConfig
 from api.requests import Request
 from api.routes import ROUTES, FrontDoor
 from support.pipeline import TABLE, THUMBNAILS, UPLOADS, FakeContext
+from thumbnail_pipeline.asking.aws import Aws
+from thumbnail_pipeline.asking.problems import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from api.signing import Target
+    from thumbnail_pipeline.asking.config import Access
+    from thumbnail_pipeline.asking.signing import Target
 
 ASKS = "asks"
 ISSUER = "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_AbCdEfGhI"
@@ -74,8 +76,8 @@ def create_asks(dynamodb: DynamoDBClient) -> None:
 class MotoAws(Aws):
     """Sends what the function would send to moto, and notes it."""
 
-    def __init__(self, config: ApiConfig) -> None:
-        super().__init__(config, clock=lambda: self.now)
+    def __init__(self, access: Access) -> None:
+        super().__init__(access, clock=lambda: self.now)
         self.now = 1_800_000_000.0
         self.calls: list[str] = []
 
@@ -92,7 +94,7 @@ class Visitors:
 
     def __init__(self, **changed: str) -> None:
         config = ApiConfig.from_environment(environment(**changed))
-        self.aws = MotoAws(config)
+        self.aws = MotoAws(config.access)
         self.slept: list[float] = []
         self.door = replace(FrontDoor.over(config, self.aws), clock=lambda: self.aws.now, sleep=self._sleep)
 
@@ -106,7 +108,7 @@ class Visitors:
         try:
             answer = self.door.answer(request, FakeContext(remaining=[remaining]))
         except Refusal as refusal:
-            answer = refusal.answer
+            answer = Answer.of(refusal)
         require_documented(route, answer)
         return answer
 

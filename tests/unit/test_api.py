@@ -16,13 +16,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api import ids
-from api.answers import Answer, Problem, Refusal
-from api.aws import Aws, ServiceError
-from api.config import ApiConfig
+from api.answers import Answer
 from api.images import Window
 from api.routes import ROUTES, FrontDoor
 from support.front_door import ANNA, ISSUER, LIMITS, document, environment, event, require_documented
 from support.pipeline import FakeContext
+from thumbnail_pipeline.asking.aws import Aws, ServiceError
+from thumbnail_pipeline.asking.config import Access
+from thumbnail_pipeline.asking.problems import Problem, Refusal
+from thumbnail_pipeline.environment import Variables
 from thumbnail_pipeline.errors import Systemic, Transient
 from thumbnail_pipeline.users import key_of_user, owner_of
 
@@ -118,7 +120,7 @@ def test_the_document_knows_every_problem() -> None:
 @pytest.mark.parametrize("problem", Problem)
 def test_a_problem_is_what_the_document_says(problem: Problem) -> None:
     route = "POST /v1/images" if problem.status not in (404, 410) else "GET /v1/images/{id}"
-    require_documented(route, Refusal(problem, "Why.", retry_after=1).answer)
+    require_documented(route, Answer.of(Refusal(problem, "Why.", retry_after=1)))
 
 
 def test_the_document_refers_to_what_is_there() -> None:
@@ -274,7 +276,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
         kept.clear()
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Service) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        made = Aws(ApiConfig.from_environment(environment(AWS_ENDPOINT_URL=f"http://127.0.0.1:{server.server_port}/")))
+        made = Aws(Access.of(Variables(environment(AWS_ENDPOINT_URL=f"http://127.0.0.1:{server.server_port}/"))))
         yield made
         for connection in made._connections.values():
             connection.close()

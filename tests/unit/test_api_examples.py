@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
-from api.answers import Refusal
-from api.aws import Aws
+from api.answers import Answer
 from api.config import ApiConfig
 from api.requests import Request
 from api.routes import FrontDoor
@@ -25,6 +24,8 @@ from support.front_door import LIMITS, create_asks, environment
 from support.gateway import TOKEN, listening
 from support.pictures import picture
 from support.pipeline import TABLE, THUMBNAILS, UPLOADS, FakeContext, create_catalog
+from thumbnail_pipeline.asking.aws import Aws
+from thumbnail_pipeline.asking.problems import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,7 +50,7 @@ class Account:
         limits = json.dumps({**LIMITS, "bytes": 10**6, "bytes_a_day": 10**8})
         settings = environment(AWS_ENDPOINT_URL=url, AWS_REGION=emulator.REGION, LIMITS=limits, **keys)
         config = ApiConfig.from_environment(settings)
-        self.door = FrontDoor.over(config, Aws(config))
+        self.door = FrontDoor.over(config, Aws(config.access))
 
     def decide(self) -> None:
         """Write a row for every upload."""
@@ -70,7 +71,7 @@ class Account:
         try:
             return self.door.answer(Request.read(asked, self.door.config.own_issuer), FakeContext()).as_lambda()
         except Refusal as refusal:
-            return refusal.answer.as_lambda()
+            return Answer.of(refusal).as_lambda()
 
 
 @pytest.fixture(scope="module")

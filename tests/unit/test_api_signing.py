@@ -16,10 +16,11 @@ from botocore.credentials import Credentials as SdkCredentials
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.aws import Aws
-from api.config import ApiConfig
-from api.signing import Credentials, Signer, Target, encoded
 from support.front_door import environment
+from thumbnail_pipeline.asking.aws import Aws
+from thumbnail_pipeline.asking.config import Access
+from thumbnail_pipeline.asking.signing import Credentials, Signer, Target, encoded
+from thumbnail_pipeline.environment import Variables
 
 regions = st.sampled_from(["us-east-1", "eu-central-1", "cn-north-1"])
 secrets = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1, max_size=40)
@@ -103,7 +104,7 @@ def test_a_url_is_the_one_that_the_sdks_client_makes(
     key = "tenant=acme/My Photos/users/ä~b/7Z"
     wanted = {"ContentType": "image/png", "ContentLength": 3, "IfNoneMatch": "*", "ChecksumSHA256": "q6ur"}
     theirs = client.generate_presigned_url("put_object", {"Bucket": bucket, "Key": key, **wanted}, ExpiresIn=600)
-    aws = Aws(ApiConfig.from_environment(environment(AWS_REGION=region, AWS_ENDPOINT_URL=endpoint)))
+    aws = Aws(Access.of(Variables(environment(AWS_REGION=region, AWS_ENDPOINT_URL=endpoint))))
     headers = {
         "content-length": "3",
         "content-type": "image/png",

@@ -91,6 +91,9 @@ def run_unpacked(root: Path, script: str, told: Any = None) -> Any:
             "EVENT_BUS_NAME": "thumbs",
             "UPLOADS_BUCKET": "uploads",
             "ASKS_TABLE": "asks",
+            "TOPIC_PREFIX": "cameras",
+            "IOT_ENDPOINT": "a1b2-ats.iot.us-east-1.amazonaws.com",
+            "THING_TYPE": "thumbs-camera",
             "LIMITS": json.dumps(LIMITS),
         },
     )
@@ -99,7 +102,7 @@ def run_unpacked(root: Path, script: str, told: Any = None) -> Any:
     return json.loads(done.stdout)
 
 
-@pytest.mark.parametrize("function", ["thumbnailer", "reconciler", "publisher", "api"])
+@pytest.mark.parametrize("function", build.FUNCTIONS)
 def test_an_archive_needs_nothing_but_the_layer_and_the_runtime(tmp_path: Path, function: str) -> None:
     unpacked = unpack(tmp_path, FUNCTION.with_name(f"{function}.zip"))
     script = f"""

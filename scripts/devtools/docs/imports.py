@@ -17,7 +17,18 @@ if TYPE_CHECKING:
 
 _Edge: TypeAlias = tuple[str, str]
 
-_ROOTS: Final = ("devtools", "thumbctl", "thumbnailer", "reconciler", "publisher", "api", "thumbnail_pipeline")
+_ROOTS: Final = (
+    "devtools",
+    "thumbctl",
+    "thumbnailer",
+    "reconciler",
+    "publisher",
+    "api",
+    "device_asks",
+    "device_status",
+    "device_admission",
+    "thumbnail_pipeline",
+)
 
 
 def diagram() -> str:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 REPOSITORY = Path(__file__).parents[3]
 ARCHIVES = REPOSITORY / "build" / "local"
 LOCAL_ENVIRONMENT = REPOSITORY / "terraform" / "environments" / "local"
+_PARTS = ("thumbnailer", "reconciler", "publisher", "api", "device_asks", "device_status", "device_admission", "layer")
 _ACCOUNT = "000000000000"
 _DISK_NEEDED = 2 * 2**30
 
@@ -240,9 +241,9 @@ def _create_queue(sqs: SQSClient, name: str, sender: str) -> tuple[str, str]:
 
 def _check_prerequisites(directory: Path) -> None:
     check_version()
-    for name in ("thumbnailer.zip", "reconciler.zip", "publisher.zip", "api.zip", "layer.zip"):
-        if not (ARCHIVES / name).exists():
-            raise DevtoolsError(f"{ARCHIVES / name} is missing: build it with 'make package'")
+    for part in _PARTS:
+        if not (archive := ARCHIVES / f"{part}.zip").exists():
+            raise DevtoolsError(f"{archive} is missing: build it with 'make package'")
     existing = next(parent for parent in (directory, *directory.parents) if parent.exists())
     free = shutil.disk_usage(existing).free
     if free < _DISK_NEEDED:

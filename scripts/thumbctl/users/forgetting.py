@@ -32,7 +32,7 @@ _Item = TypeVar("_Item")
 # https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
 _VERSIONS_A_CALL: Final = 1000
 _ITEMS_AT_A_TIME: Final = 8
-# What an Idempotency-Key is remembered by: functions/api/asks.py.
+# What an Idempotency-Key is remembered by: thumbnail_pipeline.asking.asks.
 _ONCE: Final = "once#"
 
 

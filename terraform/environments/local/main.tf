@@ -46,6 +46,7 @@ provider "aws" {
     dynamodb     = var.endpoint_url
     events       = var.endpoint_url
     iam          = var.endpoint_url
+    iot          = var.endpoint_url
     kms          = var.endpoint_url
     lambda       = var.endpoint_url
     logs         = var.endpoint_url

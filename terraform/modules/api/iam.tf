@@ -56,7 +56,7 @@ locals {
         # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html
         Effect   = "Allow"
         Action   = ["dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
-        Resource = aws_dynamodb_table.asks.arn
+        Resource = module.asks.table_arn
       },
     ]
 

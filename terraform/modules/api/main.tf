@@ -20,6 +20,14 @@ locals {
   stage           = "$default"
 }
 
+module "asks" {
+  source = "../asks"
+
+  name        = var.names.asks_table
+  kms_key_arn = var.kms_key_arns[0]
+  tags        = var.tags
+}
+
 module "function" {
   source = "../function"
 
@@ -41,7 +49,7 @@ module "function" {
     LOG_LEVEL         = var.log_level
   }, var.function.environment)
   references = merge(
-    { ASKS_TABLE = aws_dynamodb_table.asks.name },
+    { ASKS_TABLE = module.asks.table_name },
     # A user of our own pool is called in keys as there; one of another issuer by a hash, whatever is in their sub.
     var.tokens.own ? { OWN_ISSUER = var.tokens.issuer } : {},
   )

@@ -35,12 +35,12 @@ output "domain" {
 
 output "asks_table_name" {
   description = "Name of the table of what users asked for."
-  value       = aws_dynamodb_table.asks.name
+  value       = module.asks.table_name
 }
 
 output "asks_table_arn" {
   description = "ARN of the table of what users asked for."
-  value       = aws_dynamodb_table.asks.arn
+  value       = module.asks.table_arn
 }
 
 output "access_log_group_name" {

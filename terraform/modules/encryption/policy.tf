@@ -60,6 +60,15 @@ locals {
         Resource  = "*"
       },
     ],
+    # What a rule on a bus cannot deliver. No condition, as above: the queue's own policy admits the rule alone.
+    # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
+    !var.undelivered_events || var.sender.service == "events.amazonaws.com" ? [] : [{
+      Sid       = "UndeliveredEventsReachTheEncryptedQueue"
+      Effect    = "Allow"
+      Principal = { Service = "events.amazonaws.com" }
+      Action    = ["kms:GenerateDataKey", "kms:Decrypt"]
+      Resource  = "*"
+    }],
     # https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/private-content-restricting-access-to-s3.html
     length(var.distribution_arns) == 0 ? [] : [{
       Sid       = "DistributionsReadEncryptedThumbnails"

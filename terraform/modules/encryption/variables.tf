@@ -54,6 +54,12 @@ variable "event_bus_arn" {
   default     = null
 }
 
+variable "undelivered_events" {
+  description = "Whether EventBridge sends what it cannot deliver to a queue that is encrypted with the key."
+  type        = bool
+  default     = false
+}
+
 variable "deletion_window_days" {
   description = "Days between the destruction of the key and the moment at which nothing encrypted with it can be read again."
   type        = number

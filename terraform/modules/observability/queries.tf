@@ -1,15 +1,22 @@
 # What to ask the log and the traces, ready to run.
 
 locals {
-  queries = { for file in fileset("${path.module}/queries", "*.query") : trimsuffix(file, ".query") => file("${path.module}/queries/${file}") }
+  # By where they look: in a folder, those of the logs of devices' functions.
+  queries = merge(
+    { for file in fileset("${path.module}/queries", "*.query") : trimsuffix(file, ".query") => { text = file("${path.module}/queries/${file}"), log_group_names = [var.log_group_name] } },
+    {
+      for file in fileset("${path.module}/queries/devices", "*.query") :
+      trimsuffix(file, ".query") => { text = file("${path.module}/queries/devices/${file}"), log_group_names = values(var.devices.log_group_names) } if var.devices != null
+    },
+  )
 }
 
 resource "aws_cloudwatch_query_definition" "this" {
   for_each = { for name, query in local.queries : name => query if var.saved_searches }
 
   name            = "${var.name}/${each.key}" # the console shows what is before the slash as a folder
-  log_group_names = [var.log_group_name]
-  query_string    = each.value
+  log_group_names = each.value.log_group_names
+  query_string    = each.value.text
 }
 
 # X-Ray decides once about a request: what the uploading service samples, S3 and SQS pass on, and Lambda records. What

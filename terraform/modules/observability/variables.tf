@@ -127,6 +127,18 @@ variable "api" {
   default = null
 }
 
+variable "devices" {
+  description = "The door for devices: the topic rule, by asks, status and admission the functions and their log groups, the queue of what came to nothing and the table of asks; null where there is none."
+  type = object({
+    rule_name       = string
+    functions       = map(string)
+    log_group_names = map(string)
+    errors          = object({ name = string, url = string })
+    asks_table_name = string
+  })
+  default = null
+}
+
 variable "topics" {
   description = "The topics that people subscribe to, by tier: failures, warning and critical."
   type = map(object({

@@ -245,10 +245,71 @@ locals {
     } if var.forgetting.rows
   ])
 
+  # Apart, since not everybody who operates should let devices in. AWS IoT has no narrower resources: things are told by their
+  # names alone, certificates by an id that is made with them, and a policy is attached to a certificate whichever policy it is.
+  # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsiot.html
+  devices = flatten([
+    for devices in var.devices[*] : [
+      {
+        # These know no resources.
+        Sid      = "ListAndIssue"
+        Action   = ["iot:CreateCertificateFromCsr", "iot:CreateKeysAndCertificate", "iot:ListPrincipalThings", "iot:ListThings"]
+        Resource = "*"
+      },
+      {
+        Sid      = "Things"
+        Action   = ["iot:CreateThing", "iot:DeleteThing", "iot:DescribeThing", "iot:ListThingPrincipals", "iot:UpdateThing"]
+        Resource = "${devices.iot_arn}:thing/*"
+      },
+      {
+        Sid      = "Certificates"
+        Action   = ["iot:AttachPolicy", "iot:DeleteCertificate", "iot:DescribeCertificate", "iot:DetachPolicy", "iot:UpdateCertificate"]
+        Resource = "${devices.iot_arn}:cert/*"
+      },
+      {
+        Sid      = "FindCertificates"
+        Action   = ["iot:ListTargetsForPolicy"]
+        Resource = "${devices.iot_arn}:policy/${devices.policy_name}"
+      },
+      {
+        Sid      = "AttachThings"
+        Action   = ["iot:AttachThingPrincipal", "iot:DetachThingPrincipal"]
+        Resource = ["${devices.iot_arn}:cert/*", "${devices.iot_arn}:thing/*"]
+      },
+      {
+        # Who is revoked while connected.
+        # https://docs.aws.amazon.com/iot/latest/apireference/API_iotdata_DeleteConnection.html
+        Sid      = "Disconnect"
+        Action   = ["iot:DeleteConnection"]
+        Resource = "${devices.iot_arn}:client/*"
+      },
+      {
+        Sid      = "ReadAsks"
+        Action   = ["dynamodb:GetItem"]
+        Resource = devices.asks_table_arn
+      },
+      {
+        Sid      = "ReadDeviceFunctions"
+        Action   = ["lambda:GetFunctionConfiguration"]
+        Resource = devices.function_arns
+      },
+      {
+        Sid      = "ReadDeviceLogs"
+        Action   = ["logs:FilterLogEvents"]
+        Resource = flatten([for arn in devices.log_group_arns : [arn, "${arn}:*"]])
+      },
+      {
+        Sid      = "DeviceErrors"
+        Action   = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
+        Resource = devices.error_queue_arn
+      },
+    ]
+  ])
+
   sources = "${var.uploads.bucket_arn}/${var.uploads.prefix}"
 
   policies = {
-    for name, statements in { operating = local.statements, announcing = local.announcing, forgetting = local.forgetting } : name => jsonencode({
+    for name, statements in { operating = local.statements, announcing = local.announcing, forgetting = local.forgetting, devices = local.devices } : name => jsonencode({
       Version   = "2012-10-17"
       Statement = [for statement in statements : merge({ Effect = "Allow" }, statement)]
     })

@@ -12,3 +12,8 @@ output "announcing_policy_json" {
   description = "The policy for thumbctl events, on top of the other; null where nothing is announced."
   value       = var.announcing == null ? null : local.policies["announcing"]
 }
+
+output "devices_policy_json" {
+  description = "The policy for thumbctl devices, on top of the other; null where there is no door for devices."
+  value       = var.devices == null ? null : local.policies["devices"]
+}

@@ -114,3 +114,16 @@ variable "forgetting" {
   })
   default = {}
 }
+
+variable "devices" {
+  description = "The door for devices: what ARNs of AWS IoT begin with (iot_arn), the policy of its things, the table in which it remembers what they ask for, its functions and their log groups, and the queue of what came to nothing. Null where there is none."
+  type = object({
+    iot_arn         = string
+    policy_name     = string
+    asks_table_arn  = string
+    function_arns   = list(string)
+    log_group_arns  = list(string)
+    error_queue_arn = string
+  })
+  default = null
+}

@@ -12,6 +12,10 @@ mock_data "aws_region" {
   defaults = { id = "eu-central-1" }
 }
 
+mock_data "aws_iot_endpoint" {
+  defaults = { endpoint_address = "a1b2c3d4e5f6g7-ats.iot.eu-central-1.amazonaws.com" }
+}
+
 mock_resource "aws_kms_key" {
   defaults = { arn = "arn:aws:kms:eu-central-1:123456789012:key/11111111-2222-3333-4444-555555555555" }
 }

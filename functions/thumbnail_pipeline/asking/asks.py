@@ -1,31 +1,30 @@
-"""The table of asks: what each user has asked for, and how much of it. All of it is over within two days.
+"""The table of asks: what each user, or device, has asked for, and how much of it. All of it is over within two days.
 
 owner   what              attributes
 ─────   ────────────────  ───────────────────────────────────────────────────────────────
-u       ask#<id>          bytes, type, sha256; expires_at: when the URL does
-u       once#<key>        request (hash of the body), id, asked_at; expires_at: in a day
+u       ask#<id>          bytes, type, sha256; expires_at: when the URL does, for devices later
+u       once#<key>        request (hash of the body), id, asked_at; expires_at: in a day, for devices with the URL
 u       day#2026-01-31    bytes_asked, and of the last minutes m<minute>: how many asks
 u       waiting           slot0, slot1: until when somebody waits, in milliseconds
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import random
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from api.answers import Problem, Refusal
-from api.aws import ServiceError
+from thumbnail_pipeline.asking.aws import ServiceError
+from thumbnail_pipeline.asking.problems import Problem, Refusal
 from thumbnail_pipeline.errors import Transient
 
 if TYPE_CHECKING:
-    from api.aws import Aws
-    from api.config import UserLimits
+    from thumbnail_pipeline.asking.aws import Aws
+    from thumbnail_pipeline.asking.config import AskLimits
+    from thumbnail_pipeline.asking.wanted import Wanted
 
-__all__ = ["AskTable", "Wanted", "ask_key"]
+__all__ = ["AskTable", "Granted", "ask_key"]
 
 _MINUTE, _DAY = 60, 86_400
 _MINUTES_FORGOTTEN: Final = 10
@@ -35,21 +34,6 @@ _CONDITION_FAILED: Final = "ConditionalCheckFailed"
 _PASSING: Final = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
 _WAITS_AT_ONCE: Final = 2
 """Of one user: whoever waits holds one of the function's concurrent executions."""
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What a user wants to upload."""
-
-    bytes: int
-    type: str
-    sha256: str | None
-    """In hexadecimal."""
-
-    @property
-    def digest(self) -> str:
-        """The same for the same request, however its JSON was written."""
-        return hashlib.sha256(json.dumps([self.bytes, self.type, self.sha256]).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -72,10 +56,18 @@ class AskTable:
     granted = AskTable(aws, "thumbs-asks", limits).grant(owner, wanted, once="…", image_id=new_image_id(now), now=now)
     """
 
-    def __init__(self, aws: Aws, table: str, limits: UserLimits) -> None:
+    def __init__(
+        self, aws: Aws, table: str, limits: AskLimits, *, same_for: int = _DAY, known_for: int | None = None
+    ) -> None:
+        """The same request gets the same answer for `same_for` seconds, and an ask is known for `known_for`.
+
+        That is as long as its URL is good, unless it is said.
+        """
         self._aws = aws
         self._table = table
         self._limits = limits
+        self._same_for = same_for
+        self._known_for = known_for or limits.url_minutes * _MINUTE
 
     def grant(self, owner: str, wanted: Wanted, *, once: str, image_id: str, now: float) -> Granted:
         """Write and count an ask, all or nothing; or return what the same ask was granted before.
@@ -161,7 +153,7 @@ class AskTable:
                 "request": {"S": wanted.digest},
                 "id": {"S": granted.image_id},
                 "asked_at": _number(granted.asked_at),
-                "expires_at": _number(granted.asked_at + _DAY),
+                "expires_at": _number(granted.asked_at + self._same_for),
             },
             # DynamoDB deletes what has expired when it comes to it.
             "ConditionExpression": "attribute_not_exists(what) OR expires_at < :now",
@@ -176,7 +168,7 @@ class AskTable:
             **given,
             "bytes": _number(wanted.bytes),
             "type": {"S": wanted.type},
-            "expires_at": _number(asked_at + self._limits.url_minutes * _MINUTE),
+            "expires_at": _number(asked_at + self._known_for),
         }
 
     def _counted(self, owner: str, wanted: Wanted, asked_at: int) -> dict[str, Any]:
@@ -218,7 +210,7 @@ class AskTable:
 def _granted_before(item: dict[str, Any], wanted: Wanted) -> Granted:
     if item["request"]["S"] != wanted.digest:
         raise Refusal(
-            Problem.KEY_REUSED, "Take a new key for every upload, and the same one only to repeat its request."
+            Problem.KEY_REUSED, "Take a new one for every upload, and the same one only to repeat its request."
         )
     return Granted(item["id"]["S"], int(item["asked_at"]["N"]))
 

@@ -1,7 +1,9 @@
-"""DynamoDB and S3 by signed requests of our own: a cold start has no time for the SDK. Connections are kept open.
+"""DynamoDB, S3 and IoT by signed requests of our own: a cold start has no time for the SDK. Connections are kept open.
 
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.LowLevelAPI.html
 https://docs.aws.amazon.com/AmazonS3/latest/API/RESTAPI.html
+https://docs.aws.amazon.com/iot/latest/apireference/API_iotdata_Publish.html
+https://docs.aws.amazon.com/iot/latest/apireference/API_Operations_AWS_IoT.html
 """
 
 from __future__ import annotations
@@ -14,14 +16,14 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-from api.signing import Signer, Target, encoded
 from thumbnail_pipeline import telemetry
+from thumbnail_pipeline.asking.signing import Signer, Target, encoded
 from thumbnail_pipeline.errors import Transient
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from api.config import ApiConfig
+    from thumbnail_pipeline.asking.config import Access
 
 __all__ = ["Aws", "ServiceError"]
 
@@ -37,6 +39,7 @@ _THROTTLED: Final = frozenset(
         "SlowDown",
         "ThrottlingException",
         "TransactionInProgressException",
+        str(int(HTTPStatus.TOO_MANY_REQUESTS)),
     }
 )
 
@@ -52,9 +55,9 @@ class ServiceError(Exception):
 
 
 class Aws:
-    """The two services, in the region and with the credentials of the function.
+    """The services, in the region and with the credentials of the function.
 
-    aws = Aws(config)
+    aws = Aws(access)
     aws.dynamodb("BatchGetItem", {"RequestItems": {…}})
     aws.s3("DELETE", bucket, key)
 
@@ -62,17 +65,17 @@ class Aws:
     and ServiceError where it refuses.
     """
 
-    def __init__(self, config: ApiConfig, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, access: Access, clock: Callable[[], float] = time.time) -> None:
         """Nothing goes over the network."""
-        self._config = config
+        self._access = access
         self._clock = clock
-        self._signer = Signer(config.credentials, config.region)
-        self._suffix = "amazonaws.com.cn" if config.region.startswith("cn-") else "amazonaws.com"
+        self._signer = Signer(access.credentials, access.region)
+        self._suffix = "amazonaws.com.cn" if access.region.startswith("cn-") else "amazonaws.com"
         self._connections: dict[str, http.client.HTTPConnection] = {}
 
     def dynamodb(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
         """Make one call, in the JSON that DynamoDB speaks."""
-        origin = self._config.endpoint_url or f"https://dynamodb.{self._config.region}.{self._suffix}"
+        origin = self._access.endpoint_url or f"https://dynamodb.{self._access.region}.{self._suffix}"
         headers = {
             "content-type": "application/x-amz-json-1.0",
             "x-amz-target": f"{_DYNAMODB_VERSION}.{operation}",
@@ -82,11 +85,35 @@ class Aws:
         answer: dict[str, Any] = json.loads(body)
         return answer
 
-    def s3(self, method: str, bucket: str, key: str = "", query: Mapping[str, str] | None = None) -> bytes:
-        """Make one call without a body, and return that of its answer."""
+    def s3(
+        self,
+        method: str,
+        bucket: str,
+        key: str = "",
+        query: Mapping[str, str] | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+    ) -> bytes:
+        """Make one call, and return the body of its answer."""
         target = self._object(method, bucket, key)
         with telemetry.step(f"S3 {method}"):
-            return self._call(target, {}, encoded(dict(sorted((query or {}).items()))), b"")
+            return self._call(target, headers or {}, encoded(dict(sorted((query or {}).items()))), body)
+
+    def publish(self, host: str, topic: str, message: Mapping[str, Any]) -> None:
+        """Publish a message in JSON, with QoS 1, at the account's own endpoint for devices."""
+        origin = self._access.endpoint_url or f"https://{host}"
+        target = Target("iotdata", "POST", origin, f"/topics/{quote(topic, safe='')}")
+        body = json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
+        with telemetry.step("Publish"):
+            self._call(target, {}, encoded({"qos": "1"}), body)
+
+    def iot(self, path: str) -> dict[str, Any]:
+        """Read what the registry of devices has at a path."""
+        origin = self._access.endpoint_url or f"https://iot.{self._access.region}.{self._suffix}"
+        with telemetry.step("IoT GET"):
+            answer: dict[str, Any] = json.loads(self._call(Target("iot", "GET", origin, path), {}, "", b""))
+        return answer
 
     def presigned(
         self, method: str, bucket: str, key: str, headers: Mapping[str, str] | None = None, *, seconds: int, now: float
@@ -96,9 +123,9 @@ class Aws:
 
     def _object(self, method: str, bucket: str, key: str) -> Target:
         path = f"/{quote(key, safe='/~')}"
-        if self._config.endpoint_url:
-            return Target("s3", method, self._config.endpoint_url, f"/{bucket}{path}")
-        host = f"s3.{self._config.region}.{self._suffix}"
+        if self._access.endpoint_url:
+            return Target("s3", method, self._access.endpoint_url, f"/{bucket}{path}")
+        host = f"s3.{self._access.region}.{self._suffix}"
         # The certificate is for one label before it.
         # https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html
         if "." in bucket:
@@ -139,7 +166,7 @@ class Aws:
 
 
 def _refusal(status: int, body: bytes) -> tuple[str, dict[str, Any]]:
-    """The code of an error, and the whole of it where it is JSON; S3 speaks XML, of which the status will do."""
+    """The code of an error, and the whole of it where it is DynamoDB's; of the others, the status will do."""
     try:
         document = json.loads(body)
         return str(document["__type"]).rpartition("#")[2], document

@@ -107,7 +107,9 @@ class Signer:
     def _signature(self, target: Target, headers: Mapping[str, str], query: str, digest: str, at: str) -> str:
         lines = [f"{name}:{' '.join(headers[name].split())}" for name in sorted(headers)]
         names = ";".join(sorted(headers))
-        canonical = "\n".join([target.method, target.path, query, *lines, "", names, digest])
+        # S3 alone signs the path as it stands in the URL.
+        path = target.path if target.service == "s3" else quote(target.path, safe="/~")
+        canonical = "\n".join([target.method, path, query, *lines, "", names, digest])
         hashed = hashlib.sha256(canonical.encode()).hexdigest()
         key = f"AWS4{self.credentials.secret_key}".encode()
         for part in (at[:8], self.region, target.service, "aws4_request"):

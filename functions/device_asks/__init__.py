@@ -1,0 +1,1 @@
+"""The function that answers devices: each asks for uploads by MQTT, and hears what became of them."""

@@ -1,0 +1,1 @@
+"""The function that brings devices word of their images: from completion events on the bus to topics of MQTT."""
