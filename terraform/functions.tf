@@ -23,7 +23,8 @@ locals {
 
   function_basics = {
     for function in local.functions : function => {
-      name = local.names[function]
+      name      = local.names[function]
+      role_name = local.names["role/${function}"]
       package = {
         archive      = local.archives[function]
         runtime      = var.runtime
