@@ -229,13 +229,57 @@ def test_an_example_says_what_it_is_one_of(example: Path) -> None:
     assert re.match(r"# \w.+\n\n\w.+", (example / "README.md").read_text())
 
 
+# Of the examples that have variables without a default, what a plan is given.
+GIVEN: dict[str, dict[str, Any]] = {
+    "complete": {
+        "region": "eu-central-1",
+        "kms_key_arn": "arn:aws:kms:eu-central-1:123456789012:key/11111111-2222-3333-4444-555555555555",
+        "log_kms_key_arn": "arn:aws:kms:eu-central-1:123456789012:key/66666666-7777-8888-9999-000000000000",
+        "pager_topic_arn": "arn:aws:sns:eu-central-1:123456789012:pager",
+        "permissions_boundary_arn": "arn:aws:iam::123456789012:policy/boundary",
+        "subnet_ids": ["subnet-1", "subnet-2"],
+        "security_group_ids": ["sg-1"],
+    },
+    "cross-account": {
+        "shop_role_arn": "arn:aws:iam::210987654321:role/shop",
+        "shop_deployer_role_arn": "arn:aws:iam::210987654321:role/deployer",
+    },
+    "existing-bucket": {"bucket_name": "photos"},
+    "front-door": {"region": "eu-central-1", "page": "https://www.example.com"},
+}
+
+
+@pytest.mark.parametrize(
+    "example", [each for each in EXAMPLES if each.name != "consumers"], ids=lambda example: example.name
+)
+def test_an_example_can_be_planned(example: Path, module: Root, tmp_path: Path) -> None:
+    """With a mocked provider, as it stands in the repository."""
+    terraform = shutil.copytree(MODULE, tmp_path / "terraform", ignore=shutil.ignore_patterns(".terraform*"))
+    root = Root(terraform / "examples" / example.name, tmp_path, module.provider)
+    shutil.copytree(MODULE / "tests" / "mocks", root.module / "tests" / "mocks")
+    aliases = ["", *re.findall(r'( alias += "\w+"\n)', (root.module / "main.tf").read_text())]
+    given = {"archives": str(MODULE / "tests" / "fixtures"), **GIVEN.get(example.name, {})}
+    (root.module / "tests" / "plan.tftest.hcl").write_text(
+        "".join(f'mock_provider "aws" {{\n{alias}  source = "./tests/mocks"\n}}\n\n' for alias in aliases)
+        + "variables {\n"
+        + "".join(f"  {name} = {json.dumps(value)}\n" for name, value in given.items())
+        + "}\n\n"
+        + 'run "plan" {\n  command = plan\n}\n'
+    )
+    root.init(backend=False)
+    assert "1 passed, 0 failed" in root.run("test", "-no-color")
+
+
 def test_there_are_examples() -> None:
     assert {example.name for example in EXAMPLES} == {
         "minimal",
         "complete",
         "existing-bucket",
         "consumers",
+        "cross-account",
         "front-door",
+        "own-key",
+        "two-regions",
     }
 
 
