@@ -37,7 +37,7 @@ PACKAGE_FOR = --runtime $(RUNTIME) --architecture $(ARCHITECTURE) $(addprefix --
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo up down gameday check test lint security pure unit e2e every model chaos fuzz corpus arm64 mutate bench package release docs fmt lock clean
+.PHONY: help setup demo up down gameday check test lint security pure unit operators e2e every model chaos fuzz corpus arm64 mutate bench package release docs fmt lock clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -78,6 +78,9 @@ pure: $(DEV) ## Run the tests that need nothing but Python and a second
 
 unit: $(DEV) $(LOCAL_ARCHIVES) ## Run the tests that need no running stack, Terraform's own among them
 	$(PYTEST) -m 'not e2e'
+
+operators: $(DEV) ## Run the tests of thumbctl, which works on macOS too
+	$(PYTEST) tests/unit/test_thumbctl_*.py tests/unit/test_bulk_*.py tests/unit/test_wheel.py
 
 e2e: $(DEV) $(LOCAL_ARCHIVES) ## Run the tests against really applied stacks, and keep the one they share for the next run; TESTS=file
 	$(PYTEST) -m e2e --keep-stack $(TESTS)

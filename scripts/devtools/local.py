@@ -33,7 +33,9 @@ def _up(port: int | None) -> None:
     shutil.rmtree(_HOME, ignore_errors=True)
     with terminate_as_interrupt(), contextlib.ExitStack() as undo:
         edge_port = processes.free_port()
-        created = stack.create(_HOME, port=port, inputs={"events": {}, "api": edge.inputs(edge_port), "devices": {"provisioning": {}}})
+        created = stack.create(
+            _HOME, port=port, inputs={"events": {}, "api": edge.inputs(edge_port), "devices": {"provisioning": {}}}
+        )
         undo.callback(created.stop)
         stack.save(created, _STACK_FILE)
         with stack.step("starting the pages", usually=3):

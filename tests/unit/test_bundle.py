@@ -281,6 +281,20 @@ def test_a_target_that_lambda_does_not_have_is_refused(runtime: str, architectur
         Target.of_lambda(runtime, architecture)
 
 
+def test_where_functions_cannot_run_is_said_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setattr("platform.system", lambda: "Darwin")
+    monkeypatch.setattr(sys, "argv", ["bundle", "api", str(tmp_path / "api.zip")])
+    assert command.main() == 1
+    said = "error: the local stack runs functions as Lambda does, which Darwin cannot: use Linux, in a virtual machine"
+    assert capsys.readouterr().err.startswith(said)
+    monkeypatch.setattr(sys, "argv", [*sys.argv, "--runtime", "python3.13", "--interpreter", sys.executable])
+    assert command.main() == (0 if HERE.version == "3.13" else 1)
+    assert "local stack" not in capsys.readouterr().err
+
+
 def program(path: Path, script: str) -> Path:
     """A program that others find on PATH."""
     path.parent.mkdir(exist_ok=True)
