@@ -4,6 +4,8 @@ PYTHON ?= python3
 RUNTIME ?= python3.13
 ARCHITECTURE ?= arm64
 HEIF ?= yes
+VERSION ?=
+LEAVE_OUT ?=
 export INTERPRETER ?=
 export IMAGES ?=
 export SCENARIO ?=
@@ -31,11 +33,11 @@ PYTEST = $(BIN)/pytest --numprocesses $(or $(WORKERS),$(PROCESSES)) --dist loadg
 FUNCTIONS := thumbnailer reconciler publisher api device_asks device_status device_admission
 LOCAL_ARCHIVES := $(patsubst %,build/local/%.zip,$(FUNCTIONS) layer)
 BUNDLER := $(wildcard scripts/devtools/bundle/*.py)
-PACKAGE_FOR = --runtime $(RUNTIME) --architecture $(ARCHITECTURE) $(if $(INTERPRETER),--interpreter "$$INTERPRETER")
+PACKAGE_FOR = --runtime $(RUNTIME) --architecture $(ARCHITECTURE) $(addprefix --interpreter ,$(INTERPRETER))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo up down gameday check test lint security pure unit e2e every model chaos fuzz corpus arm64 mutate bench package docs fmt lock clean
+.PHONY: help setup demo up down gameday check test lint security pure unit operators e2e every model chaos fuzz corpus arm64 mutate bench package release docs fmt lock clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -77,6 +79,9 @@ pure: $(DEV) ## Run the tests that need nothing but Python and a second
 unit: $(DEV) $(LOCAL_ARCHIVES) ## Run the tests that need no running stack, Terraform's own among them
 	$(PYTEST) -m 'not e2e'
 
+operators: $(DEV) ## Run the tests of thumbctl, which works on macOS too
+	$(PYTEST) tests/unit/test_thumbctl_*.py tests/unit/test_bulk_*.py tests/unit/test_wheel.py
+
 e2e: $(DEV) $(LOCAL_ARCHIVES) ## Run the tests against really applied stacks, and keep the one they share for the next run; TESTS=file
 	$(PYTEST) -m e2e --keep-stack $(TESTS)
 
@@ -112,8 +117,11 @@ bench: $(DEV) $(LOCAL_ARCHIVES) ## Measure it all in ten minutes, into build/ben
 	@$(BIN)/python -m bench
 
 package: $(RUN) ## Build the archives to deploy, and layer.cdx.json, what is in it; RUNTIME=python3.13 ARCHITECTURE=arm64 HEIF=yes INTERPRETER=path
-	@$(foreach function,$(FUNCTIONS),$(BIN)/python -m devtools.bundle $(function) build/lambda/$(function).zip $(PACKAGE_FOR) &&) \
-	$(BIN)/python -m devtools.bundle layer build/lambda/layer.zip $(PACKAGE_FOR) $(if $(filter no,$(HEIF)),--without-heif)
+	@$(BIN)/python -m devtools.bundle all build/lambda $(PACKAGE_FOR) $(if $(filter no,$(HEIF)),--without-heif)
+
+release: $(RUN) ## Build all that a release consists of into build/release; VERSION=1.2.3 LEAVE_OUT=python3.14 INTERPRETER=path
+	@$(BIN)/python -m devtools.release "$(VERSION)" "build/release/$(VERSION)" \
+		$(addprefix --leave-out ,$(LEAVE_OUT)) $(addprefix --interpreter ,$(INTERPRETER))
 
 docs: $(DEV) ## Write into the pages what is computed: the tables of terraform/README.md, costs, the graph of imports
 	@$(BIN)/python -m cogapp -r --verbosity=1 README.md docs/*.md terraform/README.md

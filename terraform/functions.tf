@@ -10,14 +10,21 @@ locals {
       object = var.archives.mode == "s3" ? merge({ bucket = var.archives.s3.bucket }, var.archives.s3[local.built_as[part]]) : null
     }
   }
-  built_as     = { for part in concat(local.functions, ["layer"]) : part => contains(keys(local.publishers), part) ? "publisher" : part }
-  layer_file   = local.archives["layer"].file
+  built_as   = { for part in concat(local.functions, ["layer"]) : part => contains(keys(local.publishers), part) ? "publisher" : part }
+  layer_file = local.archives["layer"].file
+
+  # What a folder of archives tells of itself; nothing, where it was put together by hand.
+  kit             = try(jsondecode(file("${var.archives.folder}/archives.json")), null)
+  archives_output = local.kit == null ? null : { version = local.kit.version, bytecode = local.kit.bytecode }
+  kit_has_others  = local.kit == null ? [] : [for part, archive in local.archives : part if try(filebase64sha256(archive.file), "") != local.kit.sha256[local.built_as[part]]]
+
   layer_object = local.archives["layer"].object
   layer_arn    = var.archives.layer == "create" ? one(values(aws_lambda_layer_version.imaging)[*].arn) : var.archives.layer_arn
 
   function_basics = {
     for function in local.functions : function => {
-      name = local.names[function]
+      name      = local.names[function]
+      role_name = local.names["role/${function}"]
       package = {
         archive      = local.archives[function]
         runtime      = var.runtime

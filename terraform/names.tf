@@ -8,6 +8,20 @@ locals {
     thing => length(name.full) <= name.most ? name.full : "${trimsuffix(substr(name.full, 0, name.most - 7), "-")}-${substr(sha256(name.full), 0, 6)}"
   }
 
+  names_of_functions = {
+    thumbnailer      = "${var.name}-thumbnailer"
+    reconciler       = "${var.name}-reconciler"
+    publisher        = "${var.name}-publisher"
+    change_publisher = "${var.name}-publisher-changes"
+    api              = "${var.name}-api" # as the API itself
+    device_asks      = "${var.name}-device-asks"
+    device_status    = "${var.name}-device-status"
+    device_admission = "${var.name}-device-admission"
+  }
+
+  # Roles know no regions. Those of functions are called like them, unless the region has to tell them apart.
+  role_suffix = var.regional_roles ? "-${local.aws.region}" : ""
+
   names_in_full = merge(
     {
       # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
@@ -31,41 +45,25 @@ locals {
       # https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_CreateEventBus.html
       event_bus = { full = var.name, most = 256 }
 
-      # A role is called like the function that it belongs to: both may have as many characters.
-      # https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html
       # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
-      thumbnailer = { full = "${var.name}-thumbnailer", most = 64 }
-      reconciler  = { full = "${var.name}-reconciler", most = 64 }
-      publisher   = { full = "${var.name}-publisher", most = 64 }
-
-      api              = { full = "${var.name}-api", most = 64 } # an API itself may have 128
-      change_publisher = { full = "${var.name}-publisher-changes", most = 64 }
-      device_asks      = { full = "${var.name}-device-asks", most = 64 }
-      device_status    = { full = "${var.name}-device-status", most = 64 }
-      device_admission = { full = "${var.name}-device-admission", most = 64 }
-      schedule_role    = { full = "${var.name}-reconciler-schedule", most = 64 }
+      schedule_role     = { full = "${var.name}-reconciler-schedule${local.role_suffix}", most = 64 }
+      archive_role      = { full = "${var.name}-archive${local.role_suffix}", most = 64 }
+      device_rule_role  = { full = "${var.name}-device-rule${local.role_suffix}", most = 64 }
+      provisioning_role = { full = "${var.name}-device-provisioning${local.role_suffix}", most = 64 }
+      device_role       = { full = "${var.name}-devices${local.role_suffix}", most = 64 }
 
       # https://docs.aws.amazon.com/lambda/latest/api/API_PublishLayerVersion.html
       layer = { full = "${var.name}-imaging", most = 140 }
 
       # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_CreateLogGroup.html
-      thumbnailer_logs = { full = "/aws/lambda/${var.name}-thumbnailer", most = 512 }
-      reconciler_logs  = { full = "/aws/lambda/${var.name}-reconciler", most = 512 }
-      api_logs         = { full = "/aws/lambda/${var.name}-api", most = 512 }
-      access_logs      = { full = "/aws/vendedlogs/apis/${var.name}", most = 512 }
-      publisher_logs   = { full = "/aws/lambda/${var.name}-publisher", most = 512 }
+      access_logs = { full = "/aws/vendedlogs/apis/${var.name}", most = 512 }
 
-      change_publisher_logs = { full = "/aws/lambda/${var.name}-publisher-changes", most = 512 }
-      device_asks_logs      = { full = "/aws/lambda/${var.name}-device-asks", most = 512 }
-      device_status_logs    = { full = "/aws/lambda/${var.name}-device-status", most = 512 }
-      device_admission_logs = { full = "/aws/lambda/${var.name}-device-admission", most = 512 }
 
       # https://docs.aws.amazon.com/kinesis/latest/APIReference/API_CreateStream.html
       change_stream = { full = "${var.name}-changes", most = 128 }
 
       # https://docs.aws.amazon.com/firehose/latest/APIReference/API_CreateDeliveryStream.html
       archive      = { full = "${var.name}-archive", most = 64 }
-      archive_role = { full = "${var.name}-archive", most = 64 }
       archive_logs = { full = "/aws/kinesisfirehose/${var.name}-archive", most = 512 }
 
       # Athena takes letters, digits and underscores without quotes, and a deployment's name has no underscore of its own.
@@ -94,16 +92,13 @@ locals {
 
       # A rule's name has no hyphens, and a deployment's no underscores.
       # https://docs.aws.amazon.com/iot/latest/apireference/API_CreateTopicRule.html
-      device_rule      = { full = replace("${var.name}-device-asks", "-", "_"), most = 128 }
-      device_rule_role = { full = "${var.name}-device-rule", most = 64 }
+      device_rule = { full = replace("${var.name}-device-asks", "-", "_"), most = 128 }
 
       # https://docs.aws.amazon.com/iot/latest/apireference/API_CreateProvisioningTemplate.html
       provisioning_template = { full = "${var.name}-devices", most = 36 }
-      provisioning_role     = { full = "${var.name}-device-provisioning", most = 64 }
 
       # https://docs.aws.amazon.com/iot/latest/apireference/API_CreateRoleAlias.html
-      role_alias  = { full = "${var.name}-devices", most = 128 }
-      device_role = { full = "${var.name}-devices", most = 64 }
+      role_alias = { full = "${var.name}-devices", most = 128 }
 
       # https://docs.aws.amazon.com/sns/latest/api/API_CreateTopic.html
       failures_topic = { full = "${var.name}-alerts", most = 256 }
@@ -136,9 +131,13 @@ locals {
       cdn  = { full = "${var.name}-thumbnails-${local.aws.region}", most = 64 }
       page = { full = "${var.name}-page-${local.aws.region}", most = 64 }
     },
+    # https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html
+    { for function, name in local.names_of_functions : function => { full = name, most = 64 } },
+    { for function, name in local.names_of_functions : "role/${function}" => { full = "${name}${local.role_suffix}", most = 64 } },
+    { for function, name in local.names_of_functions : "${function}_logs" => { full = "/aws/lambda/${name}", most = 512 } },
     # https://docs.aws.amazon.com/chatbot/latest/APIReference/API_CreateSlackChannelConfiguration.html
     { for channel in local.chat_channels : "chat/${channel}" => { full = "${var.name}-${channel}", most = 128 } },
-    { for channel in local.chat_channels : "chat_role/${channel}" => { full = "${var.name}-chat-${channel}", most = 64 } },
+    { for channel in local.chat_channels : "chat_role/${channel}" => { full = "${var.name}-chat-${channel}${local.role_suffix}", most = 64 } },
   )
 
   # What is not in here begins with var.name as it is, and stays far below the 255 or 256 characters that AWS allows:

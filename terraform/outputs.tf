@@ -206,6 +206,26 @@ output "saved_query_names" {
 output "release" {
   description = "Version of this module."
   value       = local.release
+
+  precondition {
+    condition     = local.kit == null || try(local.kit.version == local.release, false)
+    error_message = "The archives in ${coalesce(var.archives.folder, "S3")} are of release ${try(local.kit.version, "?")}, and this module is of ${local.release}: take both from one release, or build them with make package."
+  }
+
+  precondition {
+    condition     = local.kit == null || try(local.kit.runtime == var.runtime && local.kit.architecture == var.architecture, false)
+    error_message = "The archives in ${coalesce(var.archives.folder, "S3")} are for ${try(local.kit.runtime, "?")} on ${try(local.kit.architecture, "?")}, and runtime and architecture say ${var.runtime} on ${var.architecture}: set these to what the archives are for, or take others."
+  }
+
+  precondition {
+    condition     = local.kit == null || length(local.kit_has_others) == 0
+    error_message = "In ${coalesce(var.archives.folder, "S3")}, ${join(", ", local.kit_has_others)} is not what archives.json was written for: unpack or build the archives again."
+  }
+}
+
+output "archives" {
+  description = "What the folder of archives tells of itself, if it was released or built by make package: their version, and what made their bytecode."
+  value       = local.archives_output
 }
 
 output "operator_policy_json" {

@@ -5,7 +5,7 @@
 
 locals {
   account_arn = "arn:${local.aws.partition}:iam::${local.aws.account_id}:root"
-  role_arns   = { for function in local.functions : function => "arn:${local.aws.partition}:iam::${local.aws.account_id}:role/${local.names[function]}" }
+  role_arns   = { for function in local.functions : function => "arn:${local.aws.partition}:iam::${local.aws.account_id}:role/${local.names["role/${function}"]}" }
 
   owner_policies = merge(
     var.uploads_bucket.mode == "create" ? {} : { uploads_bucket = local.uploads_bucket_policy },

@@ -20,6 +20,7 @@ locals {
   tools_of_devices = { for name, value in { devices = local.devices_output } : name => value if var.devices != null }
   tools_always = {
     release                            = local.release
+    archives                           = local.archives_output
     source_bucket                      = module.ingest.bucket_name
     source_prefix                      = var.source_prefix
     source_mode                        = var.uploads_bucket.mode

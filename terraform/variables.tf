@@ -1,7 +1,7 @@
 # Required
 
 variable "name" {
-  description = "Name of the deployment: everything is named after it, so it has to be unique in the account: roles know no regions."
+  description = "Name of the deployment: everything is named after it, so it has to be unique in the account, or with regional_roles in the region."
   type        = string
 
   validation {
@@ -1551,6 +1551,13 @@ variable "alert_topics" {
     ])
     error_message = "The kms_key_arn of each of alert_topics must be the ARN of a key, not of an alias: policies name keys."
   }
+}
+
+variable "regional_roles" {
+  description = "Whether the names of roles end in the region: roles know no regions, so one of two deployments that have the same name in two regions of an account needs it. A change makes every role anew."
+  type        = bool
+  default     = false
+  nullable    = false
 }
 
 variable "permissions_boundary_arn" {

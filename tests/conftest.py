@@ -31,6 +31,7 @@ SLOW: Final = (
     "tests/unit/test_hostile_messages.py",
     "tests/unit/test_localaws.py",
     "tests/unit/test_reconciler_repair.py",
+    "tests/unit/test_release.py",
     "tests/unit/test_sbom.py",
     "tests/unit/test_thumbctl_devices.py",
     "tests/unit/test_thumbctl_import.py",

@@ -63,6 +63,22 @@ run "another" {
   }
 }
 
+run "elsewhere" {
+  override_data {
+    target = data.aws_region.current
+    values = { id = "eu-west-1" }
+  }
+
+  variables {
+    regional_roles = true
+  }
+
+  assert {
+    condition     = output.function_role_name == "thumbs-thumbnailer-eu-west-1" && output.function_name == "thumbs-thumbnailer"
+    error_message = "The region must be in the name of the role, and not in the function's."
+  }
+}
+
 run "longest" {
   variables {
     name = "a-name-that-is-of-just-forty-characters0"

@@ -94,7 +94,7 @@ def names(tested: Tested) -> dict[str, Names]:
     return {
         run: {named(resource) for resource in managed(state["root_module"])} - {("", "")}
         for run, state in tested.states.items()
-        if run in {"one", "another", "longest", "longest_but_one_letter"}
+        if run in {"one", "another", "elsewhere", "longest", "longest_but_one_letter"}
     }
 
 
@@ -117,6 +117,18 @@ def named(resource: Mapping[str, Any]) -> tuple[str, str]:
 def test_two_deployments_have_no_name_in_common(names: dict[str, Names], one: str, other: str) -> None:
     assert len(names[one]) == len(names[other]) > 50
     assert names[one] & names[other] == set()
+
+
+def test_the_same_deployment_in_another_region_has_other_names_for_what_knows_no_regions(
+    names: dict[str, Names],
+) -> None:
+    """Of buckets, roles and what CloudFront has, with regional_roles; all else is the region's."""
+    here, there = (
+        {(kind, name) for kind, name in names[run] if kind.startswith(("aws_cloudfront_", "aws_iam_", "aws_s3_"))}
+        for run in ("one", "elsewhere")
+    )
+    assert len(here) == len(there) > 20
+    assert here & there == set()
 
 
 def test_no_name_is_longer_than_aws_allows(names: dict[str, Names]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import os
 import re
@@ -127,6 +129,42 @@ def test_dev_and_prod_can_be_deployed(module: Root, tmp_path: Path) -> None:
     assert "1 passed, 0 failed" in root.run("test", "-no-color")
 
 
+def test_archives_that_do_not_belong_to_it_are_refused(module: Root, tmp_path: Path) -> None:
+    """By what their folder tells: another release's, for another target, or not the ones that it was written for."""
+    root = Root(tmp_path / "module", tmp_path, module.provider)
+    left_out = shutil.ignore_patterns("*.tftest.hcl", "examples", "environments", ".terraform*")
+    shutil.copytree(MODULE, root.module, ignore=left_out)
+    sha256 = {
+        file.stem: base64.b64encode(hashlib.sha256(file.read_bytes()).digest()).decode()
+        for file in (MODULE / "tests" / "fixtures").glob("*.zip")
+    }
+    told: dict[str, Any] = {
+        "version": (MODULE / "VERSION").read_text().strip(),
+        "runtime": "python3.13",
+        "architecture": "arm64",
+        "bytecode": "CPython 3.13.0",
+        "sha256": sha256,
+    }
+    runs = []
+    others: dict[str, dict[str, Any]] = {
+        "fits": {},
+        "another_release": {"version": "0.0.1"},
+        "another_runtime": {"runtime": "python3.12"},
+        "another_architecture": {"architecture": "x86_64"},
+        "another_file": {"sha256": {**sha256, "layer": "AAAA"}},
+    }
+    for name, otherwise in others.items():
+        folder = shutil.copytree(MODULE / "tests" / "fixtures", tmp_path / name)
+        (folder / "archives.json").write_text(json.dumps({**told, **otherwise}))
+        refused = "expect_failures = [output.release]" if otherwise else ""
+        variables = f'variables {{\n    archives = {{ folder = "{folder}" }}\n  }}'
+        runs.append(f'run "{name}" {{\n  command = plan\n  {variables}\n  {refused}\n}}\n')
+    mocked = 'mock_provider "aws" {\n  source = "./tests/mocks"\n}\n\nvariables {\n  name = "thumbs"\n}\n\n'
+    (root.module / "tests" / "kits.tftest.hcl").write_text(mocked + "\n".join(runs))
+    root.init(backend=False)
+    assert "5 passed, 0 failed" in root.run("test", "-no-color")
+
+
 def test_consumers_can_be_deployed(module: Root, tmp_path: Path) -> None:
     """Planned with a mocked provider: a rule for each, on the one bus, and a place for what a target does not take."""
     root = Root(tmp_path / "root", tmp_path, module.provider)
@@ -191,14 +229,58 @@ def test_an_example_says_what_it_is_one_of(example: Path) -> None:
     assert re.match(r"# \w.+\n\n\w.+", (example / "README.md").read_text())
 
 
+# Of the examples that have variables without a default, what a plan is given.
+GIVEN: dict[str, dict[str, Any]] = {
+    "complete": {
+        "region": "eu-central-1",
+        "kms_key_arn": "arn:aws:kms:eu-central-1:123456789012:key/11111111-2222-3333-4444-555555555555",
+        "log_kms_key_arn": "arn:aws:kms:eu-central-1:123456789012:key/66666666-7777-8888-9999-000000000000",
+        "pager_topic_arn": "arn:aws:sns:eu-central-1:123456789012:pager",
+        "permissions_boundary_arn": "arn:aws:iam::123456789012:policy/boundary",
+        "subnet_ids": ["subnet-1", "subnet-2"],
+        "security_group_ids": ["sg-1"],
+    },
+    "cross-account": {
+        "shop_role_arn": "arn:aws:iam::210987654321:role/shop",
+        "shop_deployer_role_arn": "arn:aws:iam::210987654321:role/deployer",
+    },
+    "existing-bucket": {"bucket_name": "photos"},
+    "front-door": {"region": "eu-central-1", "page": "https://www.example.com"},
+}
+
+
+@pytest.mark.parametrize(
+    "example", [each for each in EXAMPLES if each.name != "consumers"], ids=lambda example: example.name
+)
+def test_an_example_can_be_planned(example: Path, module: Root, tmp_path: Path) -> None:
+    """With a mocked provider, as it stands in the repository."""
+    terraform = shutil.copytree(MODULE, tmp_path / "terraform", ignore=shutil.ignore_patterns(".terraform*"))
+    root = Root(terraform / "examples" / example.name, tmp_path, module.provider)
+    shutil.copytree(MODULE / "tests" / "mocks", root.module / "tests" / "mocks")
+    aliases = ["", *re.findall(r'( alias += "\w+"\n)', (root.module / "main.tf").read_text())]
+    given = {"archives": str(MODULE / "tests" / "fixtures"), **GIVEN.get(example.name, {})}
+    (root.module / "tests" / "plan.tftest.hcl").write_text(
+        "".join(f'mock_provider "aws" {{\n{alias}  source = "./tests/mocks"\n}}\n\n' for alias in aliases)
+        + "variables {\n"
+        + "".join(f"  {name} = {json.dumps(value)}\n" for name, value in given.items())
+        + "}\n\n"
+        + 'run "plan" {\n  command = plan\n}\n'
+    )
+    root.init(backend=False)
+    assert "1 passed, 0 failed" in root.run("test", "-no-color")
+
+
 def test_there_are_examples() -> None:
     assert {example.name for example in EXAMPLES} == {
         "minimal",
         "complete",
         "existing-bucket",
         "consumers",
+        "cross-account",
         "front-door",
         "cameras",
+        "own-key",
+        "two-regions",
     }
 
 

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from devtools.localaws.stack import REPOSITORY
+from devtools.release.build import RUNTIMES
 
 WORKFLOWS = REPOSITORY / ".github" / "workflows"
 HOOKS = REPOSITORY / ".pre-commit-config.yaml"
@@ -50,12 +51,26 @@ def test_a_workflow_may_only_read(name: str) -> None:
         assert checkout["with"]["persist-credentials"] is False
 
 
-@pytest.mark.parametrize("name", ["ci.yml", "nightly.yml"])
+def test_a_release_may_no_more_than_it_has_to() -> None:
+    """And what builds it holds no credentials of the forge: the last step alone is given a token."""
+    workflow = yaml.safe_load((WORKFLOWS / "release.yml").read_text())
+    assert workflow["permissions"] == {"contents": "read"}
+    (job,) = workflow["jobs"].values()
+    assert job["permissions"] == {"contents": "write", "id-token": "write", "attestations": "write"}
+    assert job["steps"][0]["with"]["persist-credentials"] is False
+    assert [step["name"] for step in job["steps"] if "github.token" in str(step)] == ["Draft the release"]
+    runtimes = [f"python{version}" for version in job["steps"][1]["with"]["python-version"].split()]
+    assert sorted(runtimes) == sorted(RUNTIMES)
+
+
+@pytest.mark.parametrize("name", ["ci.yml", "nightly.yml", "release.yml"])
 def test_the_actions_of_a_workflow_are_pinned(name: str) -> None:
     workflow = yaml.safe_load((WORKFLOWS / name).read_text())
     used = [step["uses"] for job in workflow["jobs"].values() for step in job["steps"] if "uses" in step]
     assert used
-    assert [action for action in used if not re.fullmatch(r"(actions|hashicorp)/[a-z-]+@v\d+\.\d+\.\d+", action)] == []
+    assert [
+        action for action in used if not re.fullmatch(r"(actions|hashicorp|sigstore)/[a-z-]+@v\d+\.\d+\.\d+", action)
+    ] == []
 
 
 def test_the_workflow_fetches_a_provider_that_the_module_allows(workflow: Any, tmp_path: Path) -> None:

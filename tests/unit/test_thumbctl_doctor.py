@@ -35,6 +35,7 @@ class Aws:
         self.region = "eu-central-1"
         self.outputs: dict[str, Any] = dict.fromkeys(OUTPUTS, "…") | {
             "release": importlib.metadata.version("thumbnail-pipeline"),
+            "archives": {"version": "…", "bytecode": "CPython 3.13.0"},
             "source_bucket": "uploads", "source_mode": "create", "source_prefix": "photos/", "source_rule_name": "",
             "queue_url": WORK, "queue_arn": WORK,
             "backfill_queue_url": BACKFILL, "backfill_queue_arn": BACKFILL,
@@ -256,6 +257,16 @@ def test_a_stack_whose_thumbnails_outlive_deletions_is_told_of_none(aws: Aws) ->
     assert "does not tell the work queue of s3:ObjectCreated:*." in run("--no-canary")[1]["notification"]["says"]
 
 
+def test_archives_that_tell_nothing_of_themselves_are_no_fault(aws: Aws) -> None:
+    assert run("--no-canary")[1]["release"]["says"].endswith("with bytecode by CPython 3.13.0.")
+    aws.outputs["archives"] = None
+    release = run("--no-canary")[1]["release"]
+    assert (release["outcome"], release["says"].partition("; ")[2]) == (
+        "ok",
+        "which one the archives are of, nobody told.",
+    )
+
+
 # How a stack can be broken; what the check says of it.
 BROKEN: Final[list[tuple[str, str, Callable[[Aws], Any], str]]] = [
     ("parameter", "fail", lambda aws: aws.outputs.pop("dashboard_name"), "does not tell tools its dashboard_name"),
@@ -271,6 +282,12 @@ BROKEN: Final[list[tuple[str, str, Callable[[Aws], Any], str]]] = [
         "warn",
         lambda aws: aws.outputs.update(release="9.9.9"),
         f"of release 9.9.9, and this thumbctl of {importlib.metadata.version('thumbnail-pipeline')}",
+    ),
+    (
+        "release",
+        "warn",
+        lambda aws: aws.outputs.update(archives={"version": "…", "bytecode": None}),
+        "but the archives carry no bytecode: cold starts take longer",
     ),
     ("key", "fail", lambda aws: aws.key.update(KeyState="PendingDeletion"), "is PendingDeletion"),
     ("key", "fail", lambda aws: aws.queues[WORK].pop("KmsMasterKeyId"), "not encrypted with the stack's key"),

@@ -122,7 +122,7 @@ def build_layer(target: Target, output: Path, interpreter: str | None, *, heif: 
             bytecode.compile_all(packages, interpreter)
         archive.write(output, staging, _files(staging))
         sbom.write(output, packages, target, wheels)
-    _, unzipped = archive.sizes(output)
+    unzipped = archive.unzipped_bytes(output)
     if unzipped > LAMBDA_UNZIPPED_LIMIT:
         raise DevtoolsError(f"{output.name} is {unzipped:,} bytes unzipped; Lambda takes {LAMBDA_UNZIPPED_LIMIT:,}")
 

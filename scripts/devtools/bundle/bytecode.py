@@ -2,35 +2,45 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from devtools.errors import DevtoolsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Iterator, Sequence
 
     from devtools.bundle.target import Target
 
 
-def interpreter(target: Target, named: str | None = None) -> str | None:
-    """The `named` interpreter, or one that is found; None where there is none of the target's version.
+def interpreter(target: Target, named: Sequence[str] = ()) -> str | None:
+    """The one of the `named` interpreters, or of those that are found, that makes bytecode for the target.
 
-    Bytecode of another version would be ignored. Raises DevtoolsError when the named one cannot be used.
+    None where none is named and none of the target's version is found: bytecode of another would be ignored. Raises
+    DevtoolsError when none of those named will do.
     """
-    wanted = f"cpython {target.version}"
-    if named is not None:
-        runs = _runs(named)
-        if runs != wanted:
-            raise DevtoolsError(
-                f"bytecode for Python {target.version} cannot come from {named}, "
-                f"which is {runs or 'no interpreter that runs'}: name an interpreter of that version"
-            )
-        return named
-    return next((candidate for candidate in _candidates(target.version) if _runs(candidate) == wanted), None)
+    found = next((each for each in named or _candidates(target.version) if is_for(target, each)), None)
+    if named and found is None:
+        which = " or ".join(f"{each}, which is {_runs(each) or 'no interpreter that runs'}" for each in named)
+        raise DevtoolsError(
+            f"bytecode for Python {target.version} cannot come from {which}: name an interpreter of that version"
+        )
+    return found
+
+
+def is_for(target: Target, interpreter: str) -> bool:
+    """Whether the bytecode that an interpreter makes is of the target's version."""
+    return _runs(interpreter) == f"cpython {target.version}"
+
+
+def full_version(interpreter: str) -> str:
+    """Implementation and whole version of an interpreter, such as "CPython 3.13.0"."""
+    tell = "import platform; print(platform.python_implementation(), platform.python_version())"
+    return subprocess.run([interpreter, "-I", "-c", tell], capture_output=True, text=True, check=True).stdout.strip()
 
 
 def compile_all(directory: Path, with_interpreter: str) -> None:
@@ -64,6 +74,10 @@ def _candidates(version: str) -> Iterator[str]:
     if uv:
         command = [uv, "python", "find", "--no-project", "--no-python-downloads", version]
         yield subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+    # Only the versions that a folder names are shims on PATH.
+    # https://github.com/pyenv/pyenv#environment-variables
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    yield from map(str, sorted(pyenv.glob(f"versions/{version}.*/bin/python"), reverse=True))
 
 
 def _runs(command: str) -> str | None:

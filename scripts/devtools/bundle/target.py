@@ -41,7 +41,15 @@ class Target:
 
     @classmethod
     def of_this_interpreter(cls) -> Target:
-        """The interpreter that runs this: the emulator runs functions with it."""
+        """The interpreter that runs this: the emulator runs functions with it.
+
+        Raises DevtoolsError where functions cannot run as they do in Lambda.
+        """
+        if sys.platform != "linux":
+            raise DevtoolsError(
+                f"the local stack runs functions as Lambda does, which {platform.system()} cannot: use Linux, in a "
+                "virtual machine for instance; thumbctl, and make package for what is deployed, work here"
+            )
         machine = platform.machine()
         return cls(sys.version_info[:2], _MACHINES.get(machine, machine), native=True)
 

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 # The keys of the parameter that the module's tools.tf writes; a test holds the two together.
 OUTPUTS: Final = frozenset(
     {
-        "alarm_names", "backfill_event_source_mapping_uuid", "backfill_maximum_concurrency", "backfill_queue_arn",
-        "backfill_queue_url", "dashboard_name", "digests_table_name", "dlq_arn", "dlq_url",
+        "alarm_names", "archives", "backfill_event_source_mapping_uuid", "backfill_maximum_concurrency",
+        "backfill_queue_arn", "backfill_queue_url", "dashboard_name", "digests_table_name", "dlq_arn", "dlq_url",
         "event_source_mapping_uuid", "failures_index_name", "function_name", "function_role_name", "function_sha256",
         "log_group_name", "maximum_concurrency", "propagate_deletions", "queue_arn", "queue_url", "release",
         "reserved_concurrency",
@@ -146,7 +146,17 @@ def _release(seen: Evidence) -> CheckResult:
             f"The stack is of release {deployed}, and this thumbctl of {mine}.",
             "Use the thumbctl of the stack's release, or apply this one's module.",
         )
-    return _ok(f"Stack and thumbctl are of release {mine}.")
+    archives = seen.stack.outputs["archives"]
+    if archives is None:
+        return _ok(f"Module and thumbctl are of release {mine}; which one the archives are of, nobody told.")
+    if archives["bytecode"] is None:
+        return CheckResult(
+            CheckOutcome.WARN,
+            f"Module, archives and thumbctl are of release {mine}, but the archives carry no bytecode: cold starts take"
+            " longer.",
+            "Take the archives of a release, or name an interpreter: make package INTERPRETER=….",
+        )
+    return _ok(f"Module, archives and thumbctl are of release {mine}, with bytecode by {archives['bytecode']}.")
 
 
 def _settings(seen: Evidence) -> CheckResult:

@@ -32,6 +32,7 @@ module "function" {
   source = "../function"
 
   name        = var.function.name
+  role_name   = var.function.role_name
   description = "Answers the users of the front door"
   handler     = "api.handler.handler"
   aws         = var.aws

@@ -41,6 +41,7 @@ module "asks" {
   source = "../function"
 
   name        = var.functions["asks"].name
+  role_name   = var.functions["asks"].role_name
   description = "Answers devices that ask for uploads"
   handler     = "device_asks.handler.handler"
   aws         = var.aws

@@ -62,6 +62,7 @@ module "admission" {
   for_each = local.provisioning
 
   name        = var.functions["admission"].name
+  role_name   = var.functions["admission"].role_name
   description = "Decides which device may exchange a claim for a certificate of its own"
   handler     = "device_admission.handler.handler"
   aws         = var.aws

@@ -10,6 +10,7 @@ module "status" {
   source = "../function"
 
   name        = var.functions["status"].name
+  role_name   = var.functions["status"].role_name
   description = "Tells devices what became of their images"
   handler     = "device_status.handler.handler"
   aws         = var.aws

@@ -1,7 +1,8 @@
 variable "functions" {
   description = "What every function has, by what it does (asks, status, and with provisioning admission): name, code, log group, further environment variables, network and boundary."
   type = map(object({
-    name = string
+    name      = string
+    role_name = optional(string)
     package = object({
       archive = object({
         file   = string

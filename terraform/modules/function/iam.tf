@@ -28,7 +28,7 @@ locals {
 }
 
 resource "aws_iam_role" "this" {
-  name                 = var.name
+  name                 = coalesce(var.role_name, var.name)
   permissions_boundary = var.permissions_boundary_arn
   tags                 = var.tags
 

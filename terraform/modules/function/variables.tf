@@ -1,6 +1,12 @@
 variable "name" {
-  description = "Name of the function, which its role shares."
+  description = "Name of the function."
   type        = string
+}
+
+variable "role_name" {
+  description = "Name of the role that the function runs as. With null, it is the function's."
+  type        = string
+  default     = null
 }
 
 variable "description" {

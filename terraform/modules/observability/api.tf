@@ -30,7 +30,7 @@ locals {
         steps = [
           "Read ${var.api.access_logs}: a line with function_status is the function's own answer; function_unreached says why it gave none.",
           "Read the end of ${var.api.log_group_name}: the error names the call that is refused, or what it crashed of.",
-          "Compare with what was changed last: the policies of the role ${var.api.function_name}, the key, the archive. Images that are uploaded already are rendered all the same.",
+          "Compare with what was changed last: the policies of ${var.api.function_name}'s role, the key, the archive. Images that are uploaded already are rendered all the same.",
         ]
       }
 

@@ -20,7 +20,7 @@ locals {
           meaning    = "A fault that every image meets, such as a lost permission, a missing table or a wrong setting. Nothing becomes a thumbnail, and messages become dead letters."
           steps = [
             "Run the saved query ${var.name}/systemic-errors, or look for SYSTEMIC in ${var.log_group_name}: the error names the call.",
-            "Compare with what was changed last: the policies of the role ${var.function.name}, the key, the bucket, ${var.catalog.table_name}, Terraform.",
+            "Compare with what was changed last: the policies of ${var.function.name}'s role, the key, the bucket, ${var.catalog.table_name}, Terraform.",
             "Undo it. Messages come back by themselves; then start a redrive of ${var.dlq.name} if there are any.",
           ]
         }

@@ -22,7 +22,7 @@ locals {
       missing    = "notBreaching" # nothing was read; see the alarm stopped
       steps = [
         "Dashboard ${var.name}: do invocations of ${publisher.name} fail, or are they throttled? Then read the end of ${publisher.log_group_name}, which names the call.",
-        "Compare with what was changed last: the policies of the role ${publisher.name}, the key, ${publisher.what}.",
+        "Compare with what was changed last: the policies of ${publisher.name}'s role, the key, ${publisher.what}.",
         "If it is healthy, an import changes more than it announces: the age falls by itself afterwards, and quotas of ${publisher.what} can be raised.",
       ]
     }
@@ -72,7 +72,7 @@ locals {
         meaning    = "${publisher.name} cannot announce what became of images on ${publisher.what}. It is tried again, for ${publisher.record_age_hours} hours at most; then it is parked."
         steps = [
           "Read the end of ${publisher.log_group_name}: the error names the call, and whether it was refused or throttled.",
-          "Compare with what was changed last: the policies of the role ${publisher.name}, the key, ${publisher.what}.",
+          "Compare with what was changed last: the policies of ${publisher.name}'s role, the key, ${publisher.what}.",
           "Images are rendered all the same. Once it is mended, all is announced by itself, in its order.",
         ]
       }

@@ -4,6 +4,7 @@ module "function" {
   source = "../function"
 
   name        = var.function.name
+  role_name   = var.function.role_name
   description = var.description
   handler     = "publisher.handler.handler"
   aws         = var.aws

@@ -20,6 +20,7 @@ module "function" {
   source = "../function"
 
   name        = var.function.name
+  role_name   = var.function.role_name
   description = "Checks that every source object has its thumbnails"
   handler     = "reconciler.handler.handler"
   aws         = var.aws

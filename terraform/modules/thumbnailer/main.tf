@@ -35,6 +35,7 @@ module "function" {
   source = "../function"
 
   name        = var.function.name
+  role_name   = var.function.role_name
   description = "Renders thumbnails of what arrives in the uploads bucket"
   handler     = "thumbnailer.handler.handler"
   aws         = var.aws

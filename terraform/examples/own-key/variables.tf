@@ -1,0 +1,5 @@
+variable "archives" {
+  description = "Folder of the archives that `make package` builds."
+  type        = string
+  default     = "../../../build/lambda"
+}
