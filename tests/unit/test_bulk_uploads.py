@@ -417,6 +417,16 @@ def test_empty_large_and_equal_keys_are_left_out(world: World) -> None:
     assert world.planned.bytes == MOST_BYTES + 4
 
 
+def test_what_s3_does_not_take_at_once_is_left_out_whatever_the_limit(world: World) -> None:
+    most = 5 * 2**30  # https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html
+    for name, size in {"most": most, "more": most + 1}.items():
+        os.truncate(world.file(name, b""), size)  # which takes no room
+    with world.journal() as journal:
+        told = list(journal.plan(files.below(str(world.files), ""), most_bytes=2 * most, planned=world.planned))
+    assert [(Path(each.path).name, each.problem) for each in told] == [("more", Problem.HUGE)]
+    assert (world.planned.files, world.planned.bytes) == (1, most)
+
+
 @pytest.mark.parametrize(
     ("code", "status"),
     [("ExpiredToken", 400), ("AccessDenied", 403), ("KMS.DisabledException", 400), ("SlowDown", 503)],

@@ -225,6 +225,16 @@ def test_what_is_left_out_is_named_and_the_others_go_on(world: World) -> None:
     assert world.keys() == ["in/fine.jpg"]
 
 
+def test_what_is_too_large_is_told_before_anybody_is_asked(world: World) -> None:
+    world.file("fine.jpg")
+    large = world.file("large.jpg", b"x" * (MOST_BYTES + 1))
+    code, _, complaints = run(world.root)
+    assert (code, world.keys()) == (2, [])
+    told, asked = complaints.splitlines()
+    assert told.startswith(f"{large} is not imported: larger than")
+    assert "pass --yes" in asked
+
+
 def test_nothing_is_imported_among_the_images_of_the_apis_users(world: World) -> None:
     world.file("users/11111111/a.jpg")
     world.file("users.jpg")
