@@ -14,11 +14,12 @@ import os
 import time
 import zlib
 from collections import Counter
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final, Protocol
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from awscrt import checksums
 from botocore.exceptions import ClientError
@@ -29,6 +30,7 @@ from thumbnail_pipeline import listing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from io import FileIO
 
     from mypy_boto3_s3 import S3Client
 
@@ -197,7 +199,7 @@ class Uploads:
         for _ in range(_ATTEMPTS):
             if there and (stored := self._identical(source, there)):
                 return Brought(source, stored, uploaded=False)
-            with Path(source.path).open("rb") as file:
+            with Path(source.path).open("rb", buffering=0) as file:
                 checksum = _sha256(file)
                 status = os.fstat(file.fileno())
             if (status.st_size, status.st_mtime_ns) != (source.size, source.mtime_ns):
@@ -233,7 +235,7 @@ class Uploads:
             # That of an upload in parts may be one of their checksums, with their number behind it, and equals none.
             # https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
             if name in head:
-                with Path(source.path).open("rb") as file:
+                with Path(source.path).open("rb", buffering=0) as file:
                     same = checksum(file) == head[name]
                 return Stored(there.etag, head.get("VersionId")) if same else None
         return None
@@ -258,6 +260,9 @@ class _Flight:
         meanwhile: Callable[[], None],
     ) -> None:
         self.under_way: dict[Future[Brought | LeftOut], int] = {}
+        # To wait for the first of many futures takes as long as there are many; this is told of each.
+        self._done: SimpleQueue[Future[Brought | LeftOut]] = SimpleQueue()
+        self._bytes = 0
         self._journal = journal
         self._tally = tally
         self._left_out = left_out
@@ -269,17 +274,19 @@ class _Flight:
         """Whether `source` has to wait: until there are less than `most`, and room for its bytes."""
         if not self.under_way:
             return False
-        return len(self.under_way) >= most or sum(self.under_way.values()) + source.size > _BYTES_IN_FLIGHT
+        return len(self.under_way) >= most or self._bytes + source.size > _BYTES_IN_FLIGHT
 
     def begin(self, source: SourceFile, future: Future[Brought | LeftOut]) -> None:
         self.under_way[future] = source.size
+        self._bytes += source.size
+        future.add_done_callback(self._done.put)
         self.turn()
 
     def land(self) -> None:
         """Wait for one, or a second. Raises what ended it, where that is an error of all files."""
-        done, _ = wait(self.under_way, timeout=_JOURNAL_SECONDS, return_when=FIRST_COMPLETED)
-        for future in done:
-            del self.under_way[future]
+        with contextlib.suppress(Empty):
+            future = self._done.get(timeout=_JOURNAL_SECONDS)
+            self._bytes -= self.under_way.pop(future)
             self._take(future.result())
         self.turn()
 
@@ -328,24 +335,21 @@ for _name in ("avif", "heic", "heif", "jxl", "webp"):
     _TYPES.add_type(f"image/{_name}", f".{_name}")
 
 
-def _blocks(file: IO[bytes]) -> Iterator[bytes]:
-    file.seek(0)
+def _blocks(file: FileIO) -> Iterator[bytes]:
     while block := file.read(_BLOCK_BYTES):
         yield block
 
 
-def _hashed(algorithm: str) -> Callable[[IO[bytes]], str]:
-    def checksum(file: IO[bytes]) -> str:
-        digest = hashlib.new(algorithm, usedforsecurity=False)
-        for block in _blocks(file):
-            digest.update(block)
+def _hashed(algorithm: str) -> Callable[[FileIO], str]:
+    def checksum(file: FileIO) -> str:
+        digest = hashlib.file_digest(file, lambda: hashlib.new(algorithm, usedforsecurity=False))
         return base64.b64encode(digest.digest()).decode()
 
     return checksum
 
 
-def _summed(function: Callable[[bytes, int], int], length: int) -> Callable[[IO[bytes]], str]:
-    def checksum(file: IO[bytes]) -> str:
+def _summed(function: Callable[[bytes, int], int], length: int) -> Callable[[FileIO], str]:
+    def checksum(file: FileIO) -> str:
         value = 0
         for block in _blocks(file):
             value = function(block, value)
@@ -356,7 +360,7 @@ def _summed(function: Callable[[bytes, int], int], length: int) -> Callable[[IO[
 
 _sha256 = _hashed("sha256")
 # As HeadObject names them; each is base64 of the bytes, the highest first.
-_CHECKSUMS: Final[Mapping[str, Callable[[IO[bytes]], str]]] = {
+_CHECKSUMS: Final[Mapping[str, Callable[[FileIO], str]]] = {
     "ChecksumSHA256": _sha256,
     "ChecksumSHA1": _hashed("sha1"),
     "ChecksumCRC64NVME": _summed(checksums.crc64nvme, 8),
