@@ -11,6 +11,7 @@ import tempfile
 import threading
 import time
 import zlib
+from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -92,7 +93,15 @@ class Puts:
         self.after: Callable[[str], None] = lambda _: None
         self.headers: dict[str, Mapping[str, str]] = {}
 
-    def put(self, file: Path, key: str, *, size: int, headers: Mapping[str, str]) -> Stored:
+    def put(self, file: Path, key: str, *, size: int, headers: Mapping[str, str]) -> Future[Stored]:
+        stored: Future[Stored] = Future()
+        try:
+            stored.set_result(self._put(file, key, size, headers))
+        except Exception as error:  # noqa: BLE001 - as the runtime tells of it
+            stored.set_exception(error)
+        return stored
+
+    def _put(self, file: Path, key: str, size: int, headers: Mapping[str, str]) -> Stored:
         self.before(key)
         data = file.read_bytes()
         self.headers[key] = headers

@@ -28,6 +28,7 @@ from thumbnail_pipeline.settings import Limits, Rendition, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from concurrent.futures import Future
     from pathlib import Path
 
 BUCKET = "photos-uploads"
@@ -364,8 +365,9 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch, after: Callable[[str], None]) -> 
     """Have `after` called with the key of each upload."""
     really = Transfer.put
 
-    def put(self: Transfer, file: Path, key: str, *, size: int, headers: Mapping[str, str]) -> transfer.Stored:
+    def put(self: Transfer, file: Path, key: str, *, size: int, headers: Mapping[str, str]) -> Future[transfer.Stored]:
         stored = really(self, file, key, size=size, headers=headers)
+        stored.result()
         after(key)
         return stored
 

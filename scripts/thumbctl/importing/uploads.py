@@ -14,8 +14,8 @@ import os
 import time
 import zlib
 from collections import Counter
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
     from thumbctl.bulk.pace import Pace
-    from thumbctl.importing.import_journal import Entry, ImportJournal
+    from thumbctl.importing.import_journal import ImportJournal
     from thumbnail_pipeline.listing import Listed
 
 _JOURNAL_SECONDS = 1.0
@@ -56,8 +56,8 @@ _CHANGED: Final = frozenset({"BadDigest", "XAmzContentSHA256Mismatch", "Incomple
 class Puts(Protocol):
     """What uploads a file: bulk.transfer.Transfer."""
 
-    def put(self, file: Path, key: str, *, size: int, headers: Mapping[str, str]) -> Stored:
-        """Put the `size` bytes of `file` at `key`."""
+    def put(self, file: Path, key: str, *, size: int, headers: Mapping[str, str]) -> Future[Stored]:
+        """Begin to put the `size` bytes of `file` at `key`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +87,45 @@ class There:
 
     etag: str
     size: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Bring:
+    """A file that is brought, and where it is told what came of that."""
+
+    source: SourceFile
+    landing: Future[Brought | LeftOut]
+    there: There | None
+    known: bool
+    """Whether `there` says all that there is; otherwise one has to look."""
+    attempt: int = 1
+
+    def cancel(self, task: Future[None]) -> None:
+        """Tell, where a task was cancelled, that nothing comes any more."""
+        if task.cancelled():
+            self.landing.set_exception(CancelledError())
+
+    def fail(self, error: BaseException) -> None:
+        """Tell what was wrong: with this file, or with all of them."""
+        match error:
+            case OSError():
+                left_out = LeftOut(self.source.path, problem_of(error), error.strerror or str(error))
+            case ClientError() if (left := _refused(self.source, error)) is not None:
+                left_out = left
+            case _:
+                self.landing.set_exception(error)
+                return
+        self.landing.set_result(left_out)
+
+
+def _refused(source: SourceFile, error: ClientError) -> LeftOut | None:
+    """What S3 has against one file; None where it has it against each."""
+    code, status = error.response["Error"]["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"]
+    if code in _CHANGED:
+        return LeftOut(source.path, Problem.CHANGED)
+    if status == 400 and not code.startswith(_OF_EVERY_FILE):  # noqa: PLR2004 - HTTP's
+        return LeftOut(source.path, Problem.REFUSED, f"{code}: {error.response['Error'].get('Message', '')}")
+    return None
 
 
 class Beside:
@@ -170,7 +209,9 @@ class Uploads:
                 while flight.full(entry.source, 2 * self._at_once):
                     flight.land()
                 self._pace.take()
-                flight.begin(entry.source, threads.submit(self._bring, entry, there, known=known))
+                landing: Future[Brought | LeftOut] = Future()
+                flight.begin(entry.source, landing)
+                self._bring(threads, _Bring(entry.source, landing, there, known))
             while flight.under_way:
                 flight.land()
         except BaseException:
@@ -181,44 +222,49 @@ class Uploads:
             flight.write()
         threads.shutdown()
 
-    def _bring(self, entry: Entry, there: There | None, *, known: bool) -> Brought | LeftOut:
-        source = entry.source
-        try:
-            return self._brought(source, there if known else self._look(source.key))
-        except OSError as error:
-            return LeftOut(source.path, problem_of(error), error.strerror or str(error))
-        except ClientError as error:
-            code, status = error.response["Error"]["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"]
-            if code in _CHANGED:
-                return LeftOut(source.path, Problem.CHANGED)
-            if status == 400 and not code.startswith(_OF_EVERY_FILE):  # noqa: PLR2004 - HTTP's
-                return LeftOut(source.path, Problem.REFUSED, f"{code}: {error.response['Error'].get('Message', '')}")
-            raise
+    def _bring(self, threads: ThreadPoolExecutor, bring: _Bring) -> None:
+        """Have a thread look, and begin an upload; whatever comes of it, `bring.landing` hears of it."""
+        threads.submit(self._begin, threads, bring).add_done_callback(bring.cancel)
 
-    def _brought(self, source: SourceFile, there: There | None) -> Brought | LeftOut:
-        for _ in range(_ATTEMPTS):
+    def _begin(self, threads: ThreadPoolExecutor, bring: _Bring) -> None:
+        source = bring.source
+        try:
+            there = bring.there if bring.known else self._look(source.key)
             if there and (stored := self._identical(source, there)):
-                return Brought(source, stored, uploaded=False)
+                bring.landing.set_result(Brought(source, stored, uploaded=False))
+                return
             with Path(source.path).open("rb", buffering=0) as file:
                 checksum = _sha256(file)
                 status = os.fstat(file.fileno())
             if (status.st_size, status.st_mtime_ns) != (source.size, source.mtime_ns):
-                return LeftOut(source.path, Problem.CHANGED)
+                bring.landing.set_result(LeftOut(source.path, Problem.CHANGED))
+                return
             headers = {
                 "Content-Type": content_type(source.path),
                 # S3 takes no other bytes than these.
                 "x-amz-checksum-sha256": checksum,
                 **({"If-Match": f'"{there.etag}"'} if there else {"If-None-Match": "*"}),
             }
+            # No thread waits for it: to wake one up takes longer than to sign a request.
+            put = self._puts.put(Path(source.path), source.key, size=source.size, headers=headers)
+            put.add_done_callback(lambda put: self._end(threads, bring, put))
+        except BaseException as error:  # noqa: BLE001 - whoever waits for the landing hears of it
+            bring.fail(error)
+
+    def _end(self, threads: ThreadPoolExecutor, bring: _Bring, put: Future[Stored]) -> None:
+        """Take what S3 answered; called in a thread of the runtime's, which has other things to do."""
+        error = put.exception()
+        if error is None:
+            bring.landing.set_result(Brought(bring.source, put.result(), uploaded=True))
+        elif not isinstance(error, ClientError) or error.response["Error"]["Code"] not in _NOT_SO:
+            bring.fail(error)
+        elif bring.attempt == _ATTEMPTS:
+            bring.landing.set_result(LeftOut(bring.source.path, Problem.CONTENDED, bring.source.key))
+        else:
             try:
-                stored = self._puts.put(Path(source.path), source.key, size=source.size, headers=headers)
-            except ClientError as error:
-                if error.response["Error"]["Code"] not in _NOT_SO:
-                    raise
-                there = self._look(source.key)
-            else:
-                return Brought(source, stored, uploaded=True)
-        return LeftOut(source.path, Problem.CONTENDED, source.key)
+                self._bring(threads, replace(bring, known=False, attempt=bring.attempt + 1))
+            except RuntimeError as over:  # no thread begins anything any more
+                bring.landing.set_exception(over)
 
     def _look(self, key: str) -> There | None:
         head = self._head(key)
@@ -303,8 +349,7 @@ class _Flight:
 
     def end(self, seconds: float) -> None:
         """Wait for what is under way, and take what comes in that time; the first error has been told."""
-        # What was cancelled before it began is never reported as done.
-        done, _ = wait([each for each in self.under_way if not each.cancelled()], timeout=seconds)
+        done, _ = wait(self.under_way, timeout=seconds)
         for future in done:
             if not future.exception():
                 self._take(future.result())
