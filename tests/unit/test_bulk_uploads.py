@@ -11,6 +11,7 @@ import tempfile
 import threading
 import time
 import zlib
+from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -92,7 +93,15 @@ class Puts:
         self.after: Callable[[str], None] = lambda _: None
         self.headers: dict[str, Mapping[str, str]] = {}
 
-    def put(self, file: Path, key: str, *, size: int, headers: Mapping[str, str]) -> Stored:
+    def put(self, file: Path, key: str, *, size: int, headers: Mapping[str, str]) -> Future[Stored]:
+        stored: Future[Stored] = Future()
+        try:
+            stored.set_result(self._put(file, key, size, headers))
+        except Exception as error:  # noqa: BLE001 - as the runtime tells of it
+            stored.set_exception(error)
+        return stored
+
+    def _put(self, file: Path, key: str, size: int, headers: Mapping[str, str]) -> Stored:
         self.before(key)
         data = file.read_bytes()
         self.headers[key] = headers
@@ -415,6 +424,16 @@ def test_empty_large_and_equal_keys_are_left_out(world: World) -> None:
     }
     assert world.planned.files == 2
     assert world.planned.bytes == MOST_BYTES + 4
+
+
+def test_what_s3_does_not_take_at_once_is_left_out_whatever_the_limit(world: World) -> None:
+    most = 5 * 2**30  # https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html
+    for name, size in {"most": most, "more": most + 1}.items():
+        os.truncate(world.file(name, b""), size)  # which takes no room
+    with world.journal() as journal:
+        told = list(journal.plan(files.below(str(world.files), ""), most_bytes=2 * most, planned=world.planned))
+    assert [(Path(each.path).name, each.problem) for each in told] == [("more", Problem.HUGE)]
+    assert (world.planned.files, world.planned.bytes) == (1, most)
 
 
 @pytest.mark.parametrize(

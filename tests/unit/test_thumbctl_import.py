@@ -28,6 +28,7 @@ from thumbnail_pipeline.settings import Limits, Rendition, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from concurrent.futures import Future
     from pathlib import Path
 
 BUCKET = "photos-uploads"
@@ -225,6 +226,16 @@ def test_what_is_left_out_is_named_and_the_others_go_on(world: World) -> None:
     assert world.keys() == ["in/fine.jpg"]
 
 
+def test_what_is_too_large_is_told_before_anybody_is_asked(world: World) -> None:
+    world.file("fine.jpg")
+    large = world.file("large.jpg", b"x" * (MOST_BYTES + 1))
+    code, _, complaints = run(world.root)
+    assert (code, world.keys()) == (2, [])
+    told, asked = complaints.splitlines()
+    assert told.startswith(f"{large} is not imported: larger than")
+    assert "pass --yes" in asked
+
+
 @pytest.mark.parametrize(
     ("folder", "output"), [("users", {"users_prefix": "in/users/"}), ("things", {"devices": {"thing_type": "photos"}})]
 )
@@ -359,8 +370,9 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch, after: Callable[[str], None]) -> 
     """Have `after` called with the key of each upload."""
     really = Transfer.put
 
-    def put(self: Transfer, file: Path, key: str, *, size: int, headers: Mapping[str, str]) -> transfer.Stored:
+    def put(self: Transfer, file: Path, key: str, *, size: int, headers: Mapping[str, str]) -> Future[transfer.Stored]:
         stored = really(self, file, key, size=size, headers=headers)
+        stored.result()
         after(key)
         return stored
 

@@ -42,6 +42,7 @@ class Problem(StrEnum):
     RESERVED = "a key where only users of the API or devices upload to"
     EMPTY = "empty"
     LARGE = "larger than the deployed limits.bytes allows"
+    HUGE = "larger than one upload to S3 may be"
     CHANGED = "changed while it was imported"
     CONTENDED = "its key is being written by somebody else"
     REFUSED = "refused by S3"

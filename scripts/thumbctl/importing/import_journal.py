@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from thumbctl.importing.files import LeftOut, Problem, SourceFile
+from thumbctl.importing.transfer import MOST_BYTES
 
 if TYPE_CHECKING:
     import sqlite3
@@ -70,7 +71,8 @@ class ImportJournal:
     def plan(self, found: Iterable[SourceFile | LeftOut], *, most_bytes: int, planned: Planned) -> Iterator[LeftOut]:
         """Begin a run: note every source that is `found`, add it up in `planned`, and yield what is left out.
 
-        A source is left out that is empty, has more than `most_bytes`, or the key of one found before.
+        A source is left out that is empty, has more than `most_bytes` or than S3 takes at once, or the key
+        of one found before.
         """
         self._run += 1
         self._connection.execute(f"PRAGMA user_version = {self._run}")
@@ -144,8 +146,9 @@ class ImportJournal:
             return found
         if not found.size:
             return LeftOut(found.path, Problem.EMPTY)
-        if found.size > most_bytes:
-            return LeftOut(found.path, Problem.LARGE, f"{found.size:,} of {most_bytes:,}")
+        for most, problem in ((most_bytes, Problem.LARGE), (MOST_BYTES, Problem.HUGE)):
+            if found.size > most:
+                return LeftOut(found.path, problem, f"{found.size:,} of {most:,}")
         seen = (found.key, found.path, found.size, found.mtime_ns, self._run)
         if self._connection.execute(_SEEN, seen).rowcount:
             planned.files += 1

@@ -6,6 +6,7 @@ docs/decisions/0029-uploads-by-the-common-runtime.md says why not with boto3, an
 from __future__ import annotations
 
 import os
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
@@ -87,33 +88,43 @@ class Transfer:
             retry_config=S3RetryConfig(max_retries=_RETRIES, retry_mode=S3RetryMode.ADAPTIVE),
         )
 
-    def put(self, file: Path, key: str, *, size: int, headers: Mapping[str, str]) -> Stored:
-        """Put the `size` bytes of `file` at `key`, with `headers` as PutObject has them.
+    def put(self, file: Path, key: str, *, size: int, headers: Mapping[str, str]) -> Future[Stored]:
+        """Begin to put the `size` bytes of `file` at `key`, with `headers` as PutObject has them.
 
-        Raises ClientError as boto3 does, OSError where the file is gone or shorter, ThumbctlError where S3 does not
-        answer.
+        The future raises ClientError as boto3 does, OSError where the file is shorter, ThumbctlError where S3 does not
+        answer. Raises OSError where the file cannot be opened.
         """
+        stored: Future[Stored] = Future()
         answered: dict[str, str] = {}
 
         def note(headers: list[tuple[str, str]], **_: object) -> None:
             answered.update((name.lower(), value) for name, value in headers)
 
         fields = HttpHeaders([("Host", self._host), ("Content-Length", str(size)), *headers.items()])
+
+        def finish(finished: Future[None]) -> None:
+            match finished.exception():
+                case None:
+                    stored.set_result(Stored(answered["etag"].strip('"'), answered.get("x-amz-version-id")))
+                case S3ResponseError() as error:
+                    stored.set_exception(_as_boto3_has_it(error))
+                case AwsCrtError() as error:
+                    stored.set_exception(self._told(error, file))
+                case error:
+                    stored.set_exception(error)
+
         try:
-            self._runtime.make_request(
+            request = self._runtime.make_request(
                 type=S3RequestType.PUT_OBJECT,
                 request=HttpRequest("PUT", f"{self._path}/{quote(key, safe='/~')}", fields),
                 send_filepath=str(file),
                 on_headers=note,
-            ).finished_future.result()
-        except S3ResponseError as error:
-            raise _as_boto3_has_it(error) from None
-        except AwsCrtError as error:
-            raise self._told(error, file) from error
+            )
         except RuntimeError as error:
             # How the runtime's binding refuses a file that it cannot open.
             raise OSError(f"{file}: {error}") from error
-        return Stored(answered["etag"].strip('"'), answered.get("x-amz-version-id"))
+        request.finished_future.add_done_callback(finish)
+        return stored
 
     def _told(self, error: AwsCrtError, file: Path) -> OSError | ThumbctlError:
         if error.name in _THE_FILE:

@@ -14,11 +14,12 @@ import os
 import time
 import zlib
 from collections import Counter
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final, Protocol
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from awscrt import checksums
 from botocore.exceptions import ClientError
@@ -29,11 +30,12 @@ from thumbnail_pipeline import listing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from io import FileIO
 
     from mypy_boto3_s3 import S3Client
 
     from thumbctl.bulk.pace import Pace
-    from thumbctl.importing.import_journal import Entry, ImportJournal
+    from thumbctl.importing.import_journal import ImportJournal
     from thumbnail_pipeline.listing import Listed
 
 _JOURNAL_SECONDS = 1.0
@@ -54,8 +56,8 @@ _CHANGED: Final = frozenset({"BadDigest", "XAmzContentSHA256Mismatch", "Incomple
 class Puts(Protocol):
     """What uploads a file: bulk.transfer.Transfer."""
 
-    def put(self, file: Path, key: str, *, size: int, headers: Mapping[str, str]) -> Stored:
-        """Put the `size` bytes of `file` at `key`."""
+    def put(self, file: Path, key: str, *, size: int, headers: Mapping[str, str]) -> Future[Stored]:
+        """Begin to put the `size` bytes of `file` at `key`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,45 @@ class There:
 
     etag: str
     size: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Bring:
+    """A file that is brought, and where it is told what came of that."""
+
+    source: SourceFile
+    landing: Future[Brought | LeftOut]
+    there: There | None
+    known: bool
+    """Whether `there` says all that there is; otherwise one has to look."""
+    attempt: int = 1
+
+    def cancel(self, task: Future[None]) -> None:
+        """Tell, where a task was cancelled, that nothing comes any more."""
+        if task.cancelled():
+            self.landing.set_exception(CancelledError())
+
+    def fail(self, error: BaseException) -> None:
+        """Tell what was wrong: with this file, or with all of them."""
+        match error:
+            case OSError():
+                left_out = LeftOut(self.source.path, problem_of(error), error.strerror or str(error))
+            case ClientError() if (left := _refused(self.source, error)) is not None:
+                left_out = left
+            case _:
+                self.landing.set_exception(error)
+                return
+        self.landing.set_result(left_out)
+
+
+def _refused(source: SourceFile, error: ClientError) -> LeftOut | None:
+    """What S3 has against one file; None where it has it against each."""
+    code, status = error.response["Error"]["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"]
+    if code in _CHANGED:
+        return LeftOut(source.path, Problem.CHANGED)
+    if status == 400 and not code.startswith(_OF_EVERY_FILE):  # noqa: PLR2004 - HTTP's
+        return LeftOut(source.path, Problem.REFUSED, f"{code}: {error.response['Error'].get('Message', '')}")
+    return None
 
 
 class Beside:
@@ -168,7 +209,9 @@ class Uploads:
                 while flight.full(entry.source, 2 * self._at_once):
                     flight.land()
                 self._pace.take()
-                flight.begin(entry.source, threads.submit(self._bring, entry, there, known=known))
+                landing: Future[Brought | LeftOut] = Future()
+                flight.begin(entry.source, landing)
+                self._bring(threads, _Bring(entry.source, landing, there, known))
             while flight.under_way:
                 flight.land()
         except BaseException:
@@ -179,44 +222,49 @@ class Uploads:
             flight.write()
         threads.shutdown()
 
-    def _bring(self, entry: Entry, there: There | None, *, known: bool) -> Brought | LeftOut:
-        source = entry.source
-        try:
-            return self._brought(source, there if known else self._look(source.key))
-        except OSError as error:
-            return LeftOut(source.path, problem_of(error), error.strerror or str(error))
-        except ClientError as error:
-            code, status = error.response["Error"]["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"]
-            if code in _CHANGED:
-                return LeftOut(source.path, Problem.CHANGED)
-            if status == 400 and not code.startswith(_OF_EVERY_FILE):  # noqa: PLR2004 - HTTP's
-                return LeftOut(source.path, Problem.REFUSED, f"{code}: {error.response['Error'].get('Message', '')}")
-            raise
+    def _bring(self, threads: ThreadPoolExecutor, bring: _Bring) -> None:
+        """Have a thread look, and begin an upload; whatever comes of it, `bring.landing` hears of it."""
+        threads.submit(self._begin, threads, bring).add_done_callback(bring.cancel)
 
-    def _brought(self, source: SourceFile, there: There | None) -> Brought | LeftOut:
-        for _ in range(_ATTEMPTS):
+    def _begin(self, threads: ThreadPoolExecutor, bring: _Bring) -> None:
+        source = bring.source
+        try:
+            there = bring.there if bring.known else self._look(source.key)
             if there and (stored := self._identical(source, there)):
-                return Brought(source, stored, uploaded=False)
-            with Path(source.path).open("rb") as file:
+                bring.landing.set_result(Brought(source, stored, uploaded=False))
+                return
+            with Path(source.path).open("rb", buffering=0) as file:
                 checksum = _sha256(file)
                 status = os.fstat(file.fileno())
             if (status.st_size, status.st_mtime_ns) != (source.size, source.mtime_ns):
-                return LeftOut(source.path, Problem.CHANGED)
+                bring.landing.set_result(LeftOut(source.path, Problem.CHANGED))
+                return
             headers = {
                 "Content-Type": content_type(source.path),
                 # S3 takes no other bytes than these.
                 "x-amz-checksum-sha256": checksum,
                 **({"If-Match": f'"{there.etag}"'} if there else {"If-None-Match": "*"}),
             }
+            # No thread waits for it: to wake one up takes longer than to sign a request.
+            put = self._puts.put(Path(source.path), source.key, size=source.size, headers=headers)
+            put.add_done_callback(lambda put: self._end(threads, bring, put))
+        except BaseException as error:  # noqa: BLE001 - whoever waits for the landing hears of it
+            bring.fail(error)
+
+    def _end(self, threads: ThreadPoolExecutor, bring: _Bring, put: Future[Stored]) -> None:
+        """Take what S3 answered; called in a thread of the runtime's, which has other things to do."""
+        error = put.exception()
+        if error is None:
+            bring.landing.set_result(Brought(bring.source, put.result(), uploaded=True))
+        elif not isinstance(error, ClientError) or error.response["Error"]["Code"] not in _NOT_SO:
+            bring.fail(error)
+        elif bring.attempt == _ATTEMPTS:
+            bring.landing.set_result(LeftOut(bring.source.path, Problem.CONTENDED, bring.source.key))
+        else:
             try:
-                stored = self._puts.put(Path(source.path), source.key, size=source.size, headers=headers)
-            except ClientError as error:
-                if error.response["Error"]["Code"] not in _NOT_SO:
-                    raise
-                there = self._look(source.key)
-            else:
-                return Brought(source, stored, uploaded=True)
-        return LeftOut(source.path, Problem.CONTENDED, source.key)
+                self._bring(threads, replace(bring, known=False, attempt=bring.attempt + 1))
+            except RuntimeError as over:  # no thread begins anything any more
+                bring.landing.set_exception(over)
 
     def _look(self, key: str) -> There | None:
         head = self._head(key)
@@ -233,7 +281,7 @@ class Uploads:
             # That of an upload in parts may be one of their checksums, with their number behind it, and equals none.
             # https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
             if name in head:
-                with Path(source.path).open("rb") as file:
+                with Path(source.path).open("rb", buffering=0) as file:
                     same = checksum(file) == head[name]
                 return Stored(there.etag, head.get("VersionId")) if same else None
         return None
@@ -258,6 +306,9 @@ class _Flight:
         meanwhile: Callable[[], None],
     ) -> None:
         self.under_way: dict[Future[Brought | LeftOut], int] = {}
+        # To wait for the first of many futures takes as long as there are many; this is told of each.
+        self._done: SimpleQueue[Future[Brought | LeftOut]] = SimpleQueue()
+        self._bytes = 0
         self._journal = journal
         self._tally = tally
         self._left_out = left_out
@@ -269,17 +320,19 @@ class _Flight:
         """Whether `source` has to wait: until there are less than `most`, and room for its bytes."""
         if not self.under_way:
             return False
-        return len(self.under_way) >= most or sum(self.under_way.values()) + source.size > _BYTES_IN_FLIGHT
+        return len(self.under_way) >= most or self._bytes + source.size > _BYTES_IN_FLIGHT
 
     def begin(self, source: SourceFile, future: Future[Brought | LeftOut]) -> None:
         self.under_way[future] = source.size
+        self._bytes += source.size
+        future.add_done_callback(self._done.put)
         self.turn()
 
     def land(self) -> None:
         """Wait for one, or a second. Raises what ended it, where that is an error of all files."""
-        done, _ = wait(self.under_way, timeout=_JOURNAL_SECONDS, return_when=FIRST_COMPLETED)
-        for future in done:
-            del self.under_way[future]
+        with contextlib.suppress(Empty):
+            future = self._done.get(timeout=_JOURNAL_SECONDS)
+            self._bytes -= self.under_way.pop(future)
             self._take(future.result())
         self.turn()
 
@@ -296,8 +349,7 @@ class _Flight:
 
     def end(self, seconds: float) -> None:
         """Wait for what is under way, and take what comes in that time; the first error has been told."""
-        # What was cancelled before it began is never reported as done.
-        done, _ = wait([each for each in self.under_way if not each.cancelled()], timeout=seconds)
+        done, _ = wait(self.under_way, timeout=seconds)
         for future in done:
             if not future.exception():
                 self._take(future.result())
@@ -328,24 +380,21 @@ for _name in ("avif", "heic", "heif", "jxl", "webp"):
     _TYPES.add_type(f"image/{_name}", f".{_name}")
 
 
-def _blocks(file: IO[bytes]) -> Iterator[bytes]:
-    file.seek(0)
+def _blocks(file: FileIO) -> Iterator[bytes]:
     while block := file.read(_BLOCK_BYTES):
         yield block
 
 
-def _hashed(algorithm: str) -> Callable[[IO[bytes]], str]:
-    def checksum(file: IO[bytes]) -> str:
-        digest = hashlib.new(algorithm, usedforsecurity=False)
-        for block in _blocks(file):
-            digest.update(block)
+def _hashed(algorithm: str) -> Callable[[FileIO], str]:
+    def checksum(file: FileIO) -> str:
+        digest = hashlib.file_digest(file, lambda: hashlib.new(algorithm, usedforsecurity=False))
         return base64.b64encode(digest.digest()).decode()
 
     return checksum
 
 
-def _summed(function: Callable[[bytes, int], int], length: int) -> Callable[[IO[bytes]], str]:
-    def checksum(file: IO[bytes]) -> str:
+def _summed(function: Callable[[bytes, int], int], length: int) -> Callable[[FileIO], str]:
+    def checksum(file: FileIO) -> str:
         value = 0
         for block in _blocks(file):
             value = function(block, value)
@@ -356,7 +405,7 @@ def _summed(function: Callable[[bytes, int], int], length: int) -> Callable[[IO[
 
 _sha256 = _hashed("sha256")
 # As HeadObject names them; each is base64 of the bytes, the highest first.
-_CHECKSUMS: Final[Mapping[str, Callable[[IO[bytes]], str]]] = {
+_CHECKSUMS: Final[Mapping[str, Callable[[FileIO], str]]] = {
     "ChecksumSHA256": _sha256,
     "ChecksumSHA1": _hashed("sha1"),
     "ChecksumCRC64NVME": _summed(checksums.crc64nvme, 8),
