@@ -34,8 +34,9 @@ provider "aws" {
 data "aws_caller_identity" "current" {}
 
 locals {
-  account = data.aws_caller_identity.current.account_id
-  pages   = ["http://localhost:8080"]
+  account   = data.aws_caller_identity.current.account_id
+  partition = split(":", data.aws_caller_identity.current.arn)[1]
+  pages     = ["http://localhost:8080"]
 }
 
 module "pipeline" {
@@ -76,7 +77,7 @@ module "pipeline" {
 # In the places of people: who hears alarms, and who consumes events.
 
 resource "aws_sqs_queue" "this" {
-  for_each = { subscriber = "sns.amazonaws.com", consumer = "events.amazonaws.com" }
+  for_each = { subscriber = ["sns", "${var.name}-*"], consumer = ["events", "rule/${var.name}/*"] }
 
   name = "${var.name}-${each.key}"
   # In line, for the provider waits half a minute for a policy of its own.
@@ -84,10 +85,10 @@ resource "aws_sqs_queue" "this" {
     Version = "2012-10-17"
     Statement = [{
       Effect    = "Allow"
-      Principal = { Service = each.value }
+      Principal = { Service = "${each.value[0]}.amazonaws.com" }
       Action    = "sqs:SendMessage"
       Resource  = "*"
-      Condition = { StringEquals = { "aws:SourceAccount" = local.account } }
+      Condition = { ArnLike = { "aws:SourceArn" = "arn:${local.partition}:${each.value[0]}:*:${local.account}:${each.value[1]}" } }
     }]
   })
 }
@@ -114,7 +115,7 @@ resource "aws_iam_role" "this" {
     Version = "2012-10-17"
     Statement = [{
       Effect    = "Allow"
-      Principal = { AWS = "arn:${split(":", data.aws_caller_identity.current.arn)[1]}:iam::${local.account}:root" }
+      Principal = { AWS = "arn:${local.partition}:iam::${local.account}:root" }
       Action    = "sts:AssumeRole"
     }]
   })
@@ -128,7 +129,7 @@ resource "aws_iam_role_policy" "keyless" {
     Statement = [{
       Effect   = "Allow"
       Action   = "s3:GetObject"
-      Resource = "arn:${split(":", data.aws_caller_identity.current.arn)[1]}:s3:::${module.pipeline.thumbnails_bucket}/*"
+      Resource = "arn:${local.partition}:s3:::${module.pipeline.thumbnails_bucket}/*"
     }]
   })
 }
