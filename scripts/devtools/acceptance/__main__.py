@@ -47,15 +47,17 @@ def main(arguments: Sequence[str] | None = None, *, build: Path = BUILD) -> int:
         with contextlib.ExitStack() as during:
             during.enter_context(terminate_as_interrupt())
             check_version()
-            directory = build / _checked(said.name)
-            directory.mkdir(parents=True, exist_ok=True)
+            name = _checked(said.name)
             if said.local:
-                _forget(directory)
+                # Apart from the state of an account's, which it must not end.
+                directory = build / f"{name}.local"
                 place = during.enter_context(places.emulated(directory))
             else:
+                directory = build / name
+                directory.mkdir(parents=True, exist_ok=True)
                 place = places.account()
             places.require_archives(place)
-            laid_out = Instance.at(place, said.name, directory, cdn=said.cdn and not said.local)
+            laid_out = Instance.at(place, name, directory, cdn=said.cdn and not said.local)
             with stack.step("terraform init", usually=3):
                 instance = during.enter_context(laid_out.ready())
             run = Run(instance, out, lambda question: said.yes or _agree(question), cdn=said.cdn)
@@ -79,11 +81,6 @@ def _checked(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise DevtoolsError(f"{name} is no name: 3 to 20 lower-case letters, digits and hyphens")
     return name
-
-
-def _forget(directory: Path) -> None:
-    """Remove the state of an earlier run against the emulator, which ended with it."""
-    (directory / "terraform.tfstate").unlink(missing_ok=True)
 
 
 def _agree(question: str) -> bool:

@@ -36,6 +36,8 @@ CDN_IS_OFF: Final = "CloudFront is off: CDN=yes turns it on."
 # What AWS takes minutes for: metrics, the evaluation of alarms, files of Firehose, a mapping that is switched.
 _MINUTES: Final = 600.0
 
+_ALL: Final = 100  # per cent
+
 _GUIDE: Final = "https://docs.aws.amazon.com"
 _NO_CLOUDFRONT: Final = "The emulator has distributions, and serves none."
 
@@ -116,7 +118,7 @@ def _reconciler(applied: Applied) -> str:
     answer = applied.place.client("lambda").invoke(FunctionName=f"{applied.name}-reconciler")
     told = json.loads(answer["Payload"].read())
     require("FunctionError" not in answer, f"the reconciler failed: {told}")
-    require(told["incomplete"] == told["orphans"] == 0, f"the reconciler finds {told}")
+    require(told["completeness"] == _ALL, f"the reconciler finds {told}")
     return f"The reconciler looked at everything, and misses nothing: {told}."
 
 
@@ -210,7 +212,9 @@ def _encrypted(applied: Applied) -> str:
     for what, head in heads.items():
         found = (head.get("ServerSideEncryption"), head.get("SSEKMSKeyId"))
         require(found == ("aws:kms", key), f"{what} is encrypted with {found}, not with {key}")
-        require(head.get("BucketKeyEnabled"), f"{what} has no bucket key, so that each request costs one of KMS")
+    for bucket in ("source_bucket", "thumbnails_bucket"):
+        (rule,) = applied.s3.get_bucket_encryption(Bucket=told[bucket])["ServerSideEncryptionConfiguration"]["Rules"]
+        require(rule.get("BucketKeyEnabled"), f"the {bucket} has no bucket key, so that each request costs one of KMS")
     sqs, sns, dynamodb = (applied.place.client(service) for service in ("sqs", "sns", "dynamodb"))
     keys = {
         name: sqs.get_queue_attributes(QueueUrl=told[name], AttributeNames=["All"])["Attributes"].get("KmsMasterKeyId")

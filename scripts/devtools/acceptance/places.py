@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import socket
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -95,9 +96,11 @@ def account() -> Place:
 def emulated(directory: Path) -> Iterator[Place]:
     """An emulator for the length of a `with` block, which keeps all that it writes in `directory`.
 
-    Ends one that an earlier run left there when it was killed.
+    Ends one that an earlier run left there when it was killed, and removes what it was told: it ended with it.
     """
     _end_what_was_left(directory)
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True)
     port, collector_port = processes.free_port(), processes.free_port(socket.SOCK_DGRAM)
     endpoint_url = f"http://{LOOPBACK}:{port}"
     started: list[Process] = []

@@ -57,10 +57,10 @@ class Report:
         ]
         return "\n".join(
             [
-                f"# Acceptance of {self.name}: {'passed' if self.passed else 'FAILED'}",
+                f"# The instance {self.name} {'passed' if self.passed else 'FAILED'}",
                 "",
                 f"In {self.place}, {self.began:%Y-%m-%d %H:%M} UTC, release {self.release}, commit {self.commit}:"
-                f" {self.resources} resources, ${self.dollars:.2f} at most where it is charged. {counts}.",
+                f" {self.resources} resources, ${self.dollars:.2f} at list prices. {counts}.",
                 "",
                 "| check | ended | seconds | what was seen |",
                 "|---|---|---|---|",
