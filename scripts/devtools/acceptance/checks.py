@@ -37,6 +37,7 @@ CDN_IS_OFF: Final = "CloudFront is off: CDN=yes turns it on."
 _MINUTES: Final = 600.0
 
 _ALL: Final = 100  # per cent
+_TOKEN_MINUTES: Final = 15  # the module's default of access_token_minutes
 
 _GUIDE: Final = "https://docs.aws.amazon.com"
 _NO_CLOUDFRONT: Final = "The emulator has distributions, and serves none."
@@ -349,7 +350,8 @@ def _archive(applied: Applied) -> str:
 
 def _sign_in(applied: Applied) -> str:
     require(applied.anna.access_token != applied.bert.access_token, "two users got one token")
-    return "Two users signed in at the pool, by a code with PKCE."
+    require(applied.anna.minutes == _TOKEN_MINUTES, f"an access token is good for {applied.anna.minutes:g} minutes")
+    return f"Two users signed in at the pool, by a code with PKCE, for {_TOKEN_MINUTES} minutes."
 
 
 def _tokens(applied: Applied) -> str:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 ROOT: Final = stack.REPOSITORY / "terraform" / "environments" / "acceptance"
 _PLAN: Final = "plan.tfplan"
 _WHERE: Final = "place.json"
+# A Terraform whose run was killed goes on with what it is at, and holds the state for as long.
+_WAIT: Final = "-lock-timeout=10m"
 # Whoever gives up what is being made loses sight of it, and it would stay and cost. The second is the provider's own.
 _PATIENCE_SECONDS: Final = (900.0, 30.0)
 
@@ -75,12 +77,12 @@ class Instance:
 
     def plan(self) -> int:
         """Plan it, and return how many resources there will be."""
-        self.root.run("plan", "-input=false", "-no-color", f"-out={self.directory / _PLAN}")
+        self.root.run("plan", _WAIT, "-input=false", "-no-color", f"-out={self.directory / _PLAN}")
         return len(self._planned())
 
     def apply(self) -> None:
         """Apply what was planned."""
-        self.root.run("apply", "-input=false", "-no-color", "-parallelism=20", str(self.directory / _PLAN))
+        self.root.run("apply", _WAIT, "-input=false", "-no-color", "-parallelism=20", str(self.directory / _PLAN))
 
     def drifted(self) -> list[str]:
         """The addresses of what a plan would change again."""
@@ -93,7 +95,7 @@ class Instance:
 
     def destroy(self) -> None:
         """Destroy all that the state knows of."""
-        self.root.run("destroy", "-input=false", "-auto-approve", "-no-color", "-parallelism=20")
+        self.root.run("destroy", _WAIT, "-input=false", "-auto-approve", "-no-color", "-parallelism=20")
 
     def left(self) -> list[str]:
         """What the state still knows of."""

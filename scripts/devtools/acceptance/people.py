@@ -37,6 +37,13 @@ class Person:
     access_token: str
     id_token: str
 
+    @property
+    def minutes(self) -> float:
+        """For how long the access token is good."""
+        middle = self.access_token.split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(middle + "=" * (-len(middle) % 4)))
+        return float(claims["exp"] - claims["iat"]) / 60
+
 
 @dataclass(frozen=True)
 class Told:

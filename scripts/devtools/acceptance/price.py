@@ -7,6 +7,7 @@ from typing import Final
 
 from thumbctl.costs import announcing, asking
 from thumbctl.costs.model import HOURS_A_MONTH, Line, Model, PricedStack, Workload, total
+from thumbctl.defaults import DEFAULT
 
 MOST_DOLLARS: Final = 1.0
 """What a run may cost. One that would cost more does not begin."""
@@ -17,6 +18,9 @@ HOURS: Final = 1
 IMAGES: Final = 100
 """More than a run uploads, each time that one is overwritten counted."""
 
+WORKLOAD: Final = Workload(DEFAULT.renditions, batch=1, trace_rate=1)
+"""At the dearest: each image comes alone, and is traced."""
+
 # How the units of what is charged by the month end, beside the kilobytes that are kept.
 _METERED: Final = " a month"
 _REQUESTS: Final = 100
@@ -26,17 +30,17 @@ _USERS: Final = 2
 def lines() -> tuple[Line, ...]:
     """All that a run is charged for, without a free tier. CloudFront, which is an option, costs by the request too."""
     model = Model.load()
-    stack, workload = PricedStack(), Workload(model.renditions, batch=1, trace_rate=1)
+    stack = PricedStack()
     standing = (
         *model.idle(stack),
         *model.in_use(stack),
-        *model.kept(IMAGES, workload),
+        *model.kept(IMAGES, WORKLOAD),
         *announcing.idle_events(),
         *announcing.idle_changes("provisioned"),
         *asking.idle_api(),
     )
     done = (
-        *model.once(IMAGES, workload),
+        *model.once(IMAGES, WORKLOAD),
         # There are two publishers, to the bus and to the stream.
         *announcing.events(2 * IMAGES),
         *announcing.changes(IMAGES, "provisioned"),

@@ -6,7 +6,7 @@ import importlib.metadata
 import subprocess
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from devtools.acceptance import price
 from devtools.acceptance.applied import Applied
@@ -70,7 +70,6 @@ class Run:
             )
             raise
         finally:
-            # Signals are ignored by now where one has ended the run: nobody is to cut this short.
             found.append(self._destroyed())
             report = self._report(began, resources, found)
             page = report.write(self.instance.directory.parent)
@@ -78,15 +77,16 @@ class Run:
         return report
 
     def _try(self, found: list[Finding]) -> None:
+        outputs: dict[str, Any] = {}
         with stack.step("terraform apply", usually=60):
-            applied = tried("apply", self._apply)
+            applied = tried("apply", lambda: self._apply(outputs))
         self._tell(found, applied)
         if applied.verdict is Verdict.FAILED:
             return
         seen = Applied(
             name=self.instance.name,
             place=self.instance.place,
-            outputs=self.instance.outputs(),
+            outputs=outputs,
             directory=self.instance.directory,
             out=self.out,
             drifted=self.instance.drifted,
@@ -95,8 +95,9 @@ class Run:
         for finding in findings(self.checks, seen):
             self._tell(found, finding)
 
-    def _apply(self) -> str:
+    def _apply(self, outputs: dict[str, Any]) -> str:
         self.instance.apply()
+        outputs |= self.instance.outputs()
         return "Terraform made all of it."
 
     def _destroyed(self) -> Finding:
@@ -112,6 +113,9 @@ class Run:
                 self.instance.destroy()
             except DevtoolsError as error:
                 problem = error
+            except KeyboardInterrupt:
+                # Signals are ignored from now on: what is left would cost.
+                self.out.print("It is being destroyed, and that is done to the end.")
             if not (left := self.instance.left()):
                 break
         else:
