@@ -42,8 +42,8 @@ class Account:
     def __init__(self) -> None:
         self.queues: list[str] = []
 
-    def client(self, _service: str, config: object = None) -> Account:
-        assert config is None
+    def client(self, service: str, config: object = None) -> Account:
+        assert (service in {"ssm", "sqs", "logs"}, config) == (True, None)
         return self
 
     def get_parameters(self, **_: object) -> dict[str, Any]:
@@ -250,7 +250,7 @@ def test_what_cannot_be_destroyed_at_once_is_destroyed_then(instance: Instance, 
 def test_what_is_left_is_told_and_destroyed_by_the_next_run(
     instance: Instance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(_: Instance) -> None:
+    def refuse(_: Instance, **__: bool) -> None:
         raise DevtoolsError("the bucket is not empty")
 
     with monkeypatch.context() as patched:
@@ -261,7 +261,12 @@ def test_what_is_left_is_told_and_destroyed_by_the_next_run(
     assert told.startswith("2 resources are left in eu-central-1 of account 123456789012 (aws_sqs_queue.this")
     assert "the bucket is not empty" in told
     asked: list[str] = []
-    assert run(instance, agree=lambda question: not asked.append(question)).accept()
+
+    def agree(question: str) -> bool:
+        asked.append(question)
+        return True
+
+    assert run(instance, agree=agree).accept()
     assert asked == ["Destroy them?", "Apply, try and destroy them?"]
     assert ran(instance)[-6:] == ["destroy", "plan", "show", "apply", "output", "destroy"]
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from devtools.acceptance.findings import CheckFailed
-from devtools.acceptance.people import Door, Person
+from devtools.acceptance.people import Door
 from devtools.demo.catalog import CatalogReader, DeadLetterReader
 from devtools.demo.evidence import Alert, AlertQueue, EventQueue, Logs, ThumbnailBucket
 from devtools.demo.run import RunningPipeline
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from devtools.acceptance.places import Place
     from devtools.demo.evidence import Announcement
+    from devtools.signing_in import Tokens
     from thumbctl.stack import ClientFactory
     from thumbnail_pipeline.outcomes import Status
     from thumbnail_pipeline.rows import Row
@@ -72,15 +73,15 @@ class Applied:
     @functools.cached_property
     def door(self) -> Door:
         """The API."""
-        return Door(self.place, self.module["api"])
+        return Door(self.place, self.stack)
 
     @functools.cached_property
-    def anna(self) -> Person:
+    def anna(self) -> Tokens:
         """A user who has signed in."""
         return self.door.sign_in("anna")
 
     @functools.cached_property
-    def bert(self) -> Person:
+    def bert(self) -> Tokens:
         """Another."""
         return self.door.sign_in("bert")
 

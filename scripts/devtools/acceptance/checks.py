@@ -16,8 +16,9 @@ from PIL import Image
 
 from devtools.acceptance.applied import eventually
 from devtools.acceptance.findings import Finding, Verdict, require, tried
-from devtools.acceptance.people import fetch
+from devtools.acceptance.people import minutes
 from devtools.demo import samples
+from devtools.signing_in import fetch
 from thumbctl.aws_errors import is_denied
 from thumbctl.channels import BORROWED, Tier
 from thumbctl.dead_letters import move_tasks
@@ -302,7 +303,9 @@ _LETTERS: Final = ("letters/by-thumbctl.jpg", "letters/by-sqs.jpg")
 
 
 def _alarm_by_itself(applied: Applied) -> str:
-    alarm = next(name for names in applied.module["alarm_names"].values() for name in names if "dead-letters" in name)
+    alarm = next(
+        name for names in applied.module["alarm_names"].values() for name in names if name.endswith("-dead-letters")
+    )
     applied.alert(f"ALARM {alarm}:", within=_MINUTES)
     return f"{alarm} went off by itself, and the subscriber heard it."
 
@@ -349,15 +352,16 @@ def _archive(applied: Applied) -> str:
 
 
 def _sign_in(applied: Applied) -> str:
-    require(applied.anna.access_token != applied.bert.access_token, "two users got one token")
-    require(applied.anna.minutes == _TOKEN_MINUTES, f"an access token is good for {applied.anna.minutes:g} minutes")
+    require(applied.anna.access != applied.bert.access, "two users got one token")
+    good_for = minutes(applied.anna.access)
+    require(good_for == _TOKEN_MINUTES, f"an access token is good for {good_for:g} minutes")
     return f"Two users signed in at the pool, by a code with PKCE, for {_TOKEN_MINUTES} minutes."
 
 
 def _tokens(applied: Applied) -> str:
-    header, claims, signature = applied.anna.access_token.split(".")
+    header, claims, signature = applied.anna.access.split(".")
     forged = f"{header}.{claims}.{signature[::-1]}"
-    wanted = {"no token": (None, 401), "a forged token": (forged, 401), "an ID token": (applied.anna.id_token, 403)}
+    wanted = {"no token": (None, 401), "a forged token": (forged, 401), "an ID token": (applied.anna.id, 403)}
     for what, (token, status) in wanted.items():
         told = applied.door.send("GET", "/v1/images", token)
         require(told.status == status, f"the gateway answered {told.status} to {what}, not {status}")
@@ -404,11 +408,11 @@ def _sized(headers: Mapping[str, str], body: bytes) -> dict[str, str]:
 def _others_images(applied: Applied) -> str:
     door = applied.door
     image = door.ask(applied.anna, _picture())["id"]
-    told = door.send("GET", f"/v1/images/{image}", applied.bert.access_token)
+    told = door.send("GET", f"/v1/images/{image}", applied.bert.access)
     require(
         told.status == HTTPStatus.NOT_FOUND, f"the API answered {told.status} to somebody who asks for another's image"
     )
-    listed = door.send("GET", "/v1/images", applied.bert.access_token).document["images"]
+    listed = door.send("GET", "/v1/images", applied.bert.access).document["images"]
     require(not listed, f"a user who uploaded nothing has {len(listed)} images")
     return "Another's image is answered like one that never was, and is not listed."
 
@@ -418,7 +422,7 @@ def _deletion(applied: Applied) -> str:
     granted = door.ask(applied.bert, body)
     fetch("PUT", granted["upload"]["url"], headers=granted["upload"]["headers"], body=body)
     door.decided(applied.bert, granted["id"])
-    told = door.send("DELETE", f"/v1/images/{granted['id']}", applied.bert.access_token)
+    told = door.send("DELETE", f"/v1/images/{granted['id']}", applied.bert.access)
     require(told.status == HTTPStatus.ACCEPTED, f"the API answered {told.status} to a deletion")
     eventually("the image is gone", lambda: door.show(applied.bert, granted["id"]).status == HTTPStatus.GONE)
     return "A user's image is gone when they have deleted it."
@@ -436,7 +440,7 @@ def _access_log(applied: Applied) -> str:
 
 def _api_throttle(applied: Applied) -> str:
     """Whatever a stage is told, the module's defaults let a hundred through at once."""
-    statuses = [applied.door.send("GET", "/v1/images", applied.anna.access_token).status for _ in range(20)]
+    statuses = [applied.door.send("GET", "/v1/images", applied.anna.access).status for _ in range(20)]
     require(set(statuses) == {200}, f"of 20 requests in a row, {statuses.count(429)} were told to wait: {statuses}")
     return "Twenty requests in a row are let through."
 

@@ -93,9 +93,10 @@ class Instance:
         """The root's outputs by name."""
         return self.root.outputs()
 
-    def destroy(self) -> None:
-        """Destroy all that the state knows of."""
-        self.root.run("destroy", _WAIT, "-input=false", "-auto-approve", "-no-color", "-parallelism=20")
+    def destroy(self, *, refresh: bool) -> None:
+        """Destroy all that the state knows of, and with `refresh` look first what of it there is."""
+        looking = f"-refresh={'true' if refresh else 'false'}"
+        self.root.run("destroy", _WAIT, looking, "-input=false", "-auto-approve", "-no-color", "-parallelism=20")
 
     def left(self) -> list[str]:
         """What the state still knows of."""

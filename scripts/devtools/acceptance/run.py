@@ -108,9 +108,9 @@ class Run:
 
     def _destroy(self) -> str:
         problem: DevtoolsError | None = None
-        for _ in range(_TRIES):
+        for number in range(_TRIES):
             try:
-                self.instance.destroy()
+                self.instance.destroy(refresh=number > 0)
             except DevtoolsError as error:
                 problem = error
             except KeyboardInterrupt:
