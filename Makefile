@@ -6,6 +6,11 @@ ARCHITECTURE ?= arm64
 HEIF ?= yes
 VERSION ?=
 LEAVE_OUT ?=
+NAME ?= acceptance
+LOCAL ?=
+CDN ?=
+YES ?=
+CLEAN ?=
 export INTERPRETER ?=
 export IMAGES ?=
 export SCENARIO ?=
@@ -37,7 +42,7 @@ PACKAGE_FOR = --runtime $(RUNTIME) --architecture $(ARCHITECTURE) $(addprefix --
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo up down gameday check test lint security pure unit operators e2e every model chaos fuzz corpus arm64 mutate bench package release docs fmt lock clean
+.PHONY: help setup demo up down gameday acceptance check test lint security pure unit operators e2e every model chaos fuzz corpus arm64 mutate bench package release docs fmt lock clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +61,10 @@ down: $(RUN) ## End the local stack, and the one that `make e2e` keeps
 
 gameday: $(RUN) ## Be on call for a local stack that breaks; SCENARIO=name, without one lists them; REVEAL=yes, MEND=yes
 	@$(BIN)/python -m devtools.gameday $(if $(SCENARIO),"$$SCENARIO") $(if $(filter yes,$(REVEAL)),--reveal) $(if $(filter yes,$(MEND)),--mend)
+
+acceptance: $(RUN) $(if $(filter yes,$(LOCAL)),$(LOCAL_ARCHIVES)) ## Apply, try and destroy an instance in an account, after make package; it asks; LOCAL=yes NAME=name CDN=yes YES=yes CLEAN=yes
+	@$(BIN)/python -m devtools.acceptance --name "$(NAME)" $(if $(filter yes,$(LOCAL)),--local) $(if $(filter yes,$(CDN)),--cdn) \
+		$(if $(filter yes,$(YES)),--yes) $(if $(filter yes,$(CLEAN)),--only-clean-up)
 
 test: $(DEV) $(CHECKOV)/.ready $(LOCAL_ARCHIVES) ## Run every check and test, side by side: 20 minutes
 	@scripts/side-by-side lint security every

@@ -81,6 +81,9 @@ output "failures_index_name" {
 output "event_bus_arn" {
   description = "ARN of the bus that images are announced on, which a rule takes for event_bus_name. Null where nothing is announced."
   value       = local.event_bus_arn
+
+  # It is put together, and whoever makes a rule on the bus of it has to wait for the bus.
+  depends_on = [aws_cloudwatch_event_bus.this]
 }
 
 output "publishers" {

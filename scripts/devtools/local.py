@@ -12,6 +12,7 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from devtools import signing_in
 from devtools.edge import server as edge
 from devtools.errors import DevtoolsError
 from devtools.livepage import server
@@ -43,7 +44,7 @@ def _up(port: int | None) -> None:
             undo.callback(page.stop)
             users_page, edge_url = edge.start(created, _STACK_FILE, edge_port)
             undo.callback(users_page.stop)
-            edge.admit(created)
+            signing_in.admit(created, edge.USER)
         undo.pop_all()
         created = replace(created, page=page, page_url=page_url, edge=users_page, edge_url=edge_url)
         stack.save(created, _STACK_FILE)

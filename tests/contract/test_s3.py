@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import pytest
 from botocore.exceptions import ClientError
@@ -164,6 +165,15 @@ class TestListing:
         assert (marker["Key"], marker["IsLatest"]) == ("a", True)
         assert marker["LastModified"].tzinfo
         assert "DeleteMarkers" not in services.s3.list_object_versions(Bucket=services.plain, Prefix="a", MaxKeys=1)
+
+    @pytest.mark.e2e
+    @pytest.mark.parametrize("services", ["emulator"], indirect=True)
+    def test_versions_are_listed_as_in_a_url_where_that_is_asked_for(self, services: Services) -> None:
+        put(services, services.versioned, b"one")
+        services.s3.delete_object(Bucket=services.versioned, Key=KEY)
+        listed = services.s3.list_object_versions(Bucket=services.versioned, Prefix="holiday/c", EncodingType="url")
+        assert [unquote(each["Key"]) for each in (*listed["Versions"], *listed["DeleteMarkers"])] == [KEY, KEY]
+        assert (listed["EncodingType"], "+" in listed["Versions"][0]["Key"]) == ("url", False)
 
 
 class TestReading:

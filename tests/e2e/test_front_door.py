@@ -1,7 +1,7 @@
 """Users at the front door of the applied stack: who gets in, to what, and what a signed address is good for.
 
 They sign in at the stack's user pool, and come through its gateway; what the function signs, S3 takes or refuses by the
-function's role. What no emulator enforces is held over plans: docs/security.md#true-by-rule-not-by-run.
+function's role. What no emulator enforces is held over plans: docs/acceptance.md.
 """
 
 from __future__ import annotations

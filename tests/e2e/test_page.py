@@ -16,7 +16,7 @@ from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-unt
 from PIL import Image
 from playwright.sync_api import expect, sync_playwright
 
-from devtools import browser
+from devtools import browser, signing_in
 from devtools.edge import server as edge
 from devtools.localaws import processes, stack
 from support.pictures import picture
@@ -84,7 +84,7 @@ class Visitors:
     def admitted(self, name: str) -> tuple[str, str]:
         """Somebody who can sign in: name and password."""
         user = (f"{name}-{uuid.uuid4()}@example.com", f"{secrets.token_urlsafe(16)}-Aa1")
-        edge.admit(self.deployment.stack, user)
+        signing_in.admit(self.deployment.stack, user)
         return user
 
     def signed_in(self, name: str) -> Page:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 import secrets
 import uuid
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 import requests
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from devtools.edge import server as edge
+from devtools import signing_in
+from devtools.signing_in import Browser
 from support.deployment import eventually
 from support.front_door import require_said
 
@@ -87,35 +87,11 @@ class FrontDoor:
         """Make a user, and let them sign in for these scopes: all, if none are named."""
         # Of all kinds of characters, which the emulator wants whatever the pool's policy says.
         address, password = f"{name}-{uuid.uuid4()}@example.com", f"{secrets.token_urlsafe(16)}aA1!"
-        edge.admit(self.deployment.stack, (address, password))
-        return self._tokens(address, password, scopes or self.scopes)
-
-    def _tokens(self, address: str, password: str, scopes: tuple[str, ...] | list[str]) -> User:
-        """Sign in by the authorization code with PKCE, as a page does. The emulator serves the pool's domain itself."""
-        origin, verifier = self.deployment.stack.endpoint_url, secrets.token_urlsafe(48)
-        challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
-        asked = {
-            "client_id": self.outputs["client_id"],
-            "redirect_uri": CALLBACK,
-            "response_type": "code",
-            "scope": " ".join(["openid", *scopes]),
-            "code_challenge": challenge,
-            "code_challenge_method": "S256",
-        }
-        requests.get(f"{origin}/oauth2/authorize", params=asked, timeout=SECONDS).raise_for_status()
-        typed = {**asked, "username": address, "password": password}
-        back = requests.post(f"{origin}/login", data=typed, allow_redirects=False, timeout=SECONDS)
-        (code,) = parse_qs(urlsplit(back.headers["location"]).query)["code"]
-        grant = {
-            "grant_type": "authorization_code",
-            "client_id": self.outputs["client_id"],
-            "redirect_uri": CALLBACK,
-            "code": code,
-            "code_verifier": verifier,
-        }
-        granted = requests.post(f"{origin}/oauth2/token", data=grant, timeout=SECONDS)
-        granted.raise_for_status()
-        return User(granted.json()["access_token"], granted.json()["id_token"])
+        signing_in.admit(self.deployment.stack, (address, password))
+        # The emulator serves the pool's domain itself.
+        browser = Browser(self.deployment.stack.endpoint_url, self.outputs["client_id"], CALLBACK)
+        tokens = browser.sign_in((address, password), scopes or self.scopes)
+        return User(tokens.access, tokens.id)
 
     # ── the API ──────────────────────────────────────────────────────────────────────────────────────
 

@@ -63,13 +63,42 @@ def test_a_release_may_no_more_than_it_has_to() -> None:
     assert sorted(runtimes) == sorted(RUNTIMES)
 
 
-@pytest.mark.parametrize("name", ["ci.yml", "nightly.yml", "release.yml"])
+def test_acceptance_is_the_role_for_no_longer_than_it_has_to_be() -> None:
+    """What is built from packages of others is built before, and nothing is done where nobody said in which account."""
+    workflow = yaml.safe_load((WORKFLOWS / "acceptance.yml").read_text())
+    assert workflow["permissions"] == {"contents": "read"}
+    job = workflow["jobs"]["acceptance"]
+    assert job["permissions"] == {"contents": "read", "id-token": "write"}
+    assert job["steps"][0]["with"]["persist-credentials"] is False
+    assert {step["uses"] for step in job["steps"][1:] if "with" in step} >= {
+        "aws-actions/configure-aws-credentials@v5.0.0"
+    }
+    does = [step.get("run") or step["uses"].partition("@")[0] for step in job["steps"]]
+    role = does.index("aws-actions/configure-aws-credentials")
+    assert does[role - 1] == "make package"
+    assert [each.split("${{")[0] for each in does[role + 1 : role + 3]] == [
+        "make acceptance YES=yes CDN=",
+        "make acceptance YES=yes CLEAN=yes",
+    ]
+    assert job["steps"][role + 2]["if"] == "failure() || cancelled()"
+    assert "secrets." not in str(workflow)
+    nowhere = workflow["jobs"]["nowhere"]
+    assert {job["if"], nowhere["if"]} == {
+        "vars.ACCEPTANCE_ROLE_ARN != '' && vars.ACCEPTANCE_REGION != ''",
+        "vars.ACCEPTANCE_ROLE_ARN == '' || vars.ACCEPTANCE_REGION == ''",
+    }
+    assert "::notice::" in nowhere["steps"][0]["run"]
+
+
+@pytest.mark.parametrize("name", ["acceptance.yml", "ci.yml", "nightly.yml", "release.yml"])
 def test_the_actions_of_a_workflow_are_pinned(name: str) -> None:
     workflow = yaml.safe_load((WORKFLOWS / name).read_text())
     used = [step["uses"] for job in workflow["jobs"].values() for step in job["steps"] if "uses" in step]
     assert used
     assert [
-        action for action in used if not re.fullmatch(r"(actions|hashicorp|sigstore)/[a-z-]+@v\d+\.\d+\.\d+", action)
+        action
+        for action in used
+        if not re.fullmatch(r"(actions|aws-actions|hashicorp|sigstore)/[a-z-]+@v\d+\.\d+\.\d+", action)
     ] == []
 
 

@@ -173,15 +173,15 @@ def _taken(sqs: SQSClient, queue_url: str) -> Iterator[Any]:
 
 @dataclass(frozen=True)
 class Logs:
-    """The function's log group and the emulator's own log: where to look when there is no answer."""
+    """The function's log group and the emulator's own log, if there is one: where to look when there is no answer."""
 
     logs: CloudWatchLogsClient
     group: str
-    emulator: Path
+    emulator: Path | None = None
 
     def last_words(self) -> tuple[str, ...]:
         """The last lines of both that are not routine."""
         events = self.logs.filter_log_events(logGroupName=self.group).get("events", ())
         function = [each["message"].strip() for each in events if not each["message"].startswith(_ROUTINE)]
-        emulator = self.emulator.read_text(encoding="utf-8", errors="replace").splitlines()
+        emulator = self.emulator.read_text(encoding="utf-8", errors="replace").splitlines() if self.emulator else []
         return (*emulator[-_LAST_LINES:], *function[-_LAST_LINES:])

@@ -57,6 +57,10 @@ class RunningPipeline:
     consumer: EventQueue
     logs: Logs
     read_traces: Callable[[], tuple[xray.Trace, ...]]
+    quiet: float = _QUIET_SECONDS
+    """Seconds without another alert, event or trace after which no more are expected."""
+    stragglers: float = _SECONDS_FOR_STRAGGLERS
+    """Seconds after which nobody waits for them any more."""
 
     @classmethod
     def of(cls, running: LocalStack) -> RunningPipeline:
@@ -131,9 +135,9 @@ class RunningPipeline:
         alerts: list[Alert] = []
         events: list[Announcement] = []
         assembled: tuple[xray.Trace, ...] = ()
-        deadline = time.monotonic() + _SECONDS_FOR_STRAGGLERS
+        deadline = time.monotonic() + self.stragglers
         quiet_since = time.monotonic()
-        while (now := time.monotonic()) < deadline and now - quiet_since < _QUIET_SECONDS:
+        while (now := time.monotonic()) < deadline and now - quiet_since < self.quiet:
             news = list(self.inbox.take())
             announced = list(self.consumer.take())
             newest = self.read_traces()
@@ -148,7 +152,7 @@ class RunningPipeline:
     def _compare(self, outcomes: Sequence[UploadResult]) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The thumbnails that are missing and those that belong to nothing, after the last are cleared away."""
         listed = {each.key for outcome in outcomes if outcome.row for each in outcome.row.renditions}
-        deadline = time.monotonic() + _SECONDS_FOR_STRAGGLERS
+        deadline = time.monotonic() + self.stragglers
         while True:
             existing = self.thumbnails.keys()
             # A worker commits the row first and deletes what the row no longer has a moment later.

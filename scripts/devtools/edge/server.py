@@ -51,16 +51,6 @@ def start(running: LocalStack, stack_file: Path, port: int) -> tuple[Process, st
     return process, f"{_origin(port)}/"
 
 
-def admit(running: LocalStack, user: tuple[str, str] = USER) -> None:
-    """Let somebody in who has not been there before."""
-    name, password = user
-    pool = running.client("cognito-idp")
-    named = {"UserPoolId": running.outputs["api"]["user_pool_id"], "Username": name}
-    verified = [{"Name": "email", "Value": name}, {"Name": "email_verified", "Value": "true"}]
-    pool.admin_create_user(**named, UserAttributes=verified, MessageAction="SUPPRESS", TemporaryPassword=password)
-    pool.admin_set_user_password(**named, Password=password, Permanent=True)
-
-
 def serve(stack_file: Path, port: int) -> None:
     """Serve until killed."""
     application = _application(Distribution(stack.load(stack_file)))

@@ -15,6 +15,7 @@ from http import HTTPStatus
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote_plus
+from xml.etree import ElementTree
 
 import boto3
 from ministack import app  # type: ignore[import-untyped]
@@ -179,6 +180,30 @@ def decode_filters() -> None:
         return key_matches_filter
 
     replace(s3, "_key_matches_filter", decoding)
+
+
+def encode_versions() -> None:
+    """Encode the keys in a listing of versions where that is asked for, as S3 does; MiniStack forgets it there alone.
+
+    Terraform's provider decodes them, before it empties a bucket that it destroys.
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html
+    """
+
+    def encoding(list_versions: Callable[..., Any]) -> Callable[..., Any]:
+        def list_object_versions(bucket: str, query: dict[str, Any]) -> Any:
+            status, headers, body = list_versions(bucket, query)
+            if status != HTTPStatus.OK or s3._qp(query, "encoding-type", "") != "url":
+                return status, headers, body
+            root = ElementTree.fromstring(body)  # noqa: S314 - MiniStack's own
+            for name in ("Key", "Prefix", "Delimiter", "KeyMarker", "NextKeyMarker"):
+                for element in root.iter(f"{{{s3.S3_NS}}}{name}"):
+                    element.text = s3._url_encode(element.text or "")
+            ElementTree.SubElement(root, f"{{{s3.S3_NS}}}EncodingType").text = "url"
+            return status, headers, ElementTree.tostring(root, encoding="utf-8", default_namespace=s3.S3_NS)
+
+        return list_object_versions
+
+    _replace(s3, "_list_object_versions", encoding)
 
 
 def refuse_unsigned_headers() -> None:
@@ -447,6 +472,7 @@ if __name__ == "__main__":
     count_every_invocation()
     count_every_message()
     decode_filters()
+    encode_versions()
     refuse_unsigned_headers()
     keep_failures_of_functions_inside()
     retry_streams()

@@ -9,7 +9,7 @@ import re
 import shutil
 import signal
 import subprocess
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,6 +80,10 @@ class Root:
     directory: Path
     provider: str = ""
     """How to reach a provider that runs already, as `with_running_provider` finds it."""
+    session: Mapping[str, str] = field(default_factory=dict)
+    """Variables of AWS that commands and provider get. None of the developer's own, unless they are said here."""
+    patience: tuple[float, float] = _PATIENCE_SECONDS
+    """For how long an interrupted command may finish what it is at, and after that, give up what it is at."""
 
     @classmethod
     def copied(cls, source: Path, directory: Path) -> Root:
@@ -117,7 +121,7 @@ class Root:
         (binary,) = (self._data / "providers").glob("*/hashicorp/aws/*/*/terraform-provider-aws*")
         log = self.directory / "provider.log"
         log.unlink(missing_ok=True)  # an earlier one would say where nobody is any more
-        process = processes.start([str(binary), "-debug"], log=log, environment={"GOGC": _COLLECT_LESS})
+        process = processes.start([str(binary), "-debug"], log=log, environment={"GOGC": _COLLECT_LESS, **self.session})
 
         def told() -> str:
             found = _HOW_TO_ATTACH.search(log.read_text(encoding="utf-8"))
@@ -148,7 +152,7 @@ class Root:
     def run(self, subcommand: str, *arguments: str) -> str:
         """Run one subcommand and return what it printed. Raises DevtoolsError with what it complained of."""
         command = ["terraform", f"-chdir={self.module}", subcommand, *arguments]
-        environment = {**_environment(), "TF_DATA_DIR": str(self._data)}
+        environment = {**_environment(), **self.session, "TF_DATA_DIR": str(self._data)}
         if self.provider:
             environment["TF_REATTACH_PROVIDERS"] = self.provider
         # In a session of its own, so that Ctrl-C reaches us alone and we end it in order.
@@ -163,7 +167,7 @@ class Root:
             try:
                 stdout, stderr = process.communicate()
             except BaseException:
-                _end(process)
+                _end(process, self.patience)
                 raise
         with (self.directory / "terraform.log").open("a", encoding="utf-8") as log:
             log.write(f"$ {' '.join(command)}\n{stdout}{stderr}\n")
@@ -186,9 +190,9 @@ def _complaints(printed: str) -> str:
     )
 
 
-def _end(process: subprocess.Popen[str]) -> None:
+def _end(process: subprocess.Popen[str], patience_seconds: tuple[float, float]) -> None:
     """Let Terraform go in order: the first signal makes it wait for what it is creating, the second leave."""
-    for patience in _PATIENCE_SECONDS:
+    for patience in patience_seconds:
         process.send_signal(signal.SIGINT)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.communicate(timeout=patience)
