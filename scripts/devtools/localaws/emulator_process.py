@@ -203,7 +203,7 @@ def encode_versions() -> None:
 
         return list_object_versions
 
-    _replace(s3, "_list_object_versions", encoding)
+    replace(s3, "_list_object_versions", encoding)
 
 
 def refuse_unsigned_headers() -> None:
