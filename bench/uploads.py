@@ -275,10 +275,10 @@ async def _serve(port: int) -> None:
 def main() -> None:
     """Measure, or be measured, or serve what is measured against."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--small", type=int, default=4000, help="files of 30 kB")
-    parser.add_argument("--middle", type=int, default=200, help="files of 2 MB")
-    parser.add_argument("--large", type=int, default=25, help="files of 20 MB")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--small", type=int, default=6000, help="files of 30 kB")
+    parser.add_argument("--middle", type=int, default=400, help="files of 2 MB")
+    parser.add_argument("--large", type=int, default=60, help="files of 20 MB")
     parser.add_argument("--only", nargs="*", help="contenders, such as: import s5cmd")
     parser.add_argument("--serve", type=int, metavar="PORT", help=argparse.SUPPRESS)
     parser.add_argument("--contender", nargs=3, help=argparse.SUPPRESS)

@@ -103,6 +103,17 @@ def test_an_s3_that_is_not_there_is_told_with_the_remedy(
             put.put(file, "key", size=len(DATA), headers=headers()).result()
 
 
+def test_an_answer_that_cannot_be_read_leaves_nobody_waiting(
+    s3: S3Client, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreadable(*_: object) -> None:
+        raise KeyError("etag")
+
+    monkeypatch.setattr(transfer, "Stored", unreadable)
+    with pytest.raises(KeyError):
+        Transfer(s3, BUCKET, connections=2).put(file, "key", size=len(DATA), headers=headers()).result(timeout=30)
+
+
 def test_credentials_are_asked_for_with_every_upload(s3: S3Client, file: Path) -> None:
     put = Transfer(s3, BUCKET, connections=2)
     credentials: Any = s3._get_credentials()  # type: ignore[attr-defined]

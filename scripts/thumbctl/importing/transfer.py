@@ -103,15 +103,17 @@ class Transfer:
         fields = HttpHeaders([("Host", self._host), ("Content-Length", str(size)), *headers.items()])
 
         def finish(finished: Future[None]) -> None:
-            match finished.exception():
-                case None:
-                    stored.set_result(Stored(answered["etag"].strip('"'), answered.get("x-amz-version-id")))
-                case S3ResponseError() as error:
-                    stored.set_exception(_as_boto3_has_it(error))
-                case AwsCrtError() as error:
-                    stored.set_exception(self._told(error, file))
-                case error:
-                    stored.set_exception(error)
+            try:
+                finished.result()
+                came = Stored(answered["etag"].strip('"'), answered.get("x-amz-version-id"))
+            except S3ResponseError as error:
+                stored.set_exception(_as_boto3_has_it(error))
+            except AwsCrtError as error:
+                stored.set_exception(self._told(error, file))
+            except BaseException as error:  # noqa: BLE001 - nobody else hears of it, and somebody waits
+                stored.set_exception(error)
+            else:
+                stored.set_result(came)
 
         try:
             request = self._runtime.make_request(
