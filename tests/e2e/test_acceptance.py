@@ -1,6 +1,7 @@
 """`make acceptance` against an emulator of its own, from plan to report: that it works before it costs anything.
 
-An instance of its own is what it is about: a prefix that is encoded, roles, queues, and that nothing of it is left.
+An instance of its own is what it is about: a prefix that is encoded, roles, queues, and that nothing of it is left. So
+it takes two minutes on calm cores, of which the shared stack could save none: half is the apply, a third the destroy.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 MODULE = REPOSITORY / "terraform"
 OWN = REPOSITORY / "tests" / "terraform" / "own"
-ENVIRONMENTS = ("dev", "prod", "local")
+ENVIRONMENTS = ("dev", "prod", "local", "acceptance")
 EXAMPLES = sorted(main.parent for main in MODULE.glob("examples/*/main.tf"))
 PAGES = {"project": REPOSITORY / "README.md", "module": MODULE / "README.md"}
 _PLAIN_VALUES = SerializationOptions(with_comments=False, explicit_blocks=False, strip_string_quotes=True)
