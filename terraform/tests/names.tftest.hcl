@@ -82,6 +82,12 @@ run "longest" {
     condition     = output.function_name == "${var.name}-thumbnailer"
     error_message = "What fits must be left as it is, however long the name."
   }
+
+  # https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-advanced-parameters.html
+  assert {
+    condition     = length(aws_ssm_parameter.tools.insecure_value) <= 8192
+    error_message = "What tools have to know may have 8192 characters with everything on, and has ${length(aws_ssm_parameter.tools.insecure_value)}."
+  }
 }
 
 run "longest_but_one_letter" {

@@ -291,6 +291,7 @@ run "bad_values_fifth" {
     alarm_thresholds    = { error_percent = 101 }                                                               # more than all
     tracing             = { sampling = { service_name = "", rate = 0.5 } }                                      # of nobody
     encryption          = { made_key = "keep" }                                                                 # it is in use
+    devices             = {}                                                                                    # who would tell them?
   }
 
   expect_failures = [
@@ -306,6 +307,7 @@ run "bad_values_fifth" {
     var.alarm_thresholds,
     var.tracing,
     var.encryption,
+    var.devices,
   ]
 }
 
@@ -313,15 +315,17 @@ run "bad_values_sixth" {
   command = plan
 
   variables {
-    renditions          = [{ name = "a", width = 16384, height = 1 }]                                    # larger than WebP can be
-    uploads_bucket      = { mode = "eventbridge", name = "their-uploads", kms_key_arn = "alias/theirs" } # a key by its alias
-    cdn                 = { logs_bucket = "logs" }                                                       # a bucket by its name
-    backfill            = { pollers = { maximum = 2001 } }                                               # too many
-    pollers             = { maximum = 2001 }                                                             # too many
-    alert_subscriptions = { ops = { protocol = "sms", endpoint = "015112345678" } }                      # whose?
-    alarm_thresholds    = { late_seconds = 0.5 }                                                         # half a second
-    encryption          = { former_key_arns = ["alias/old"] }                                            # a key by its alias
-    changes             = { retention_hours = 23 }                                                       # less than Kinesis keeps
+    renditions          = [{ name = "a", width = 16384, height = 1 }]                                                        # larger than WebP can be
+    uploads_bucket      = { mode = "eventbridge", name = "their-uploads", kms_key_arn = "alias/theirs" }                     # a key by its alias
+    cdn                 = { logs_bucket = "logs" }                                                                           # a bucket by its name
+    backfill            = { pollers = { maximum = 2001 } }                                                                   # too many
+    pollers             = { maximum = 2001 }                                                                                 # too many
+    alert_subscriptions = { ops = { protocol = "sms", endpoint = "015112345678" } }                                          # whose?
+    alarm_thresholds    = { late_seconds = 0.5 }                                                                             # half a second
+    encryption          = { former_key_arns = ["alias/old"] }                                                                # a key by its alias
+    changes             = { retention_hours = 23 }                                                                           # less than Kinesis keeps
+    events              = { bus = { mode = "existing", arn = "arn:aws:events:eu-central-1:210987654321:event-bus/theirs" } } # no rule of ours
+    devices             = {}
   }
 
   expect_failures = [
@@ -334,6 +338,7 @@ run "bad_values_sixth" {
     var.alarm_thresholds,
     var.encryption,
     var.changes,
+    var.devices,
   ]
 }
 
@@ -351,6 +356,8 @@ run "bad_values_seventh" {
     kms_key_arn         = "arn:aws:kms:eu-central-1:123456789012:key/k"                                     # beside one that is made
     log_kms_key_arn     = "arn:aws:kms:eu-central-1:123456789012:key/k"                                     # beside that of all else
     changes             = { archive = { buffering_seconds = 59 } }                                          # many small files
+    events              = {}
+    devices             = { topic_prefix = "cameras/+" } # every topic of that depth
   }
 
   expect_failures = [
@@ -364,6 +371,7 @@ run "bad_values_seventh" {
     var.kms_key_arn,
     var.log_kms_key_arn,
     var.changes,
+    var.devices,
   ]
 }
 
@@ -378,6 +386,8 @@ run "bad_values_eighth" {
     snap_start          = true
     runtime             = "python3.11"               # without SnapStart
     changes             = { archive = { days = 0 } } # gone at once
+    events              = {}
+    devices             = { topic_prefix = "$aws/things" } # AWS's own
   }
 
   expect_failures = [
@@ -387,6 +397,7 @@ run "bad_values_eighth" {
     var.alert_subscriptions,
     var.runtime,
     var.changes,
+    var.devices,
   ]
 }
 
@@ -400,6 +411,8 @@ run "bad_values_ninth" {
     alert_subscriptions = { ops = { protocol = "email", endpoint = "ops@example.com", filter_policy = "corrupt" } } # not JSON
     runtime             = "python3.14"                                                                              # unknown to version 5 of the provider, with which this runs
     changes             = { archive = { query_gigabytes = 0 } }                                                     # no query could read
+    events              = {}
+    devices             = { topic_prefix = "a/b/c/d/e/f" } # eight slashes with the rest
   }
 
   expect_failures = [
@@ -409,6 +422,7 @@ run "bad_values_ninth" {
     var.alert_subscriptions,
     var.runtime,
     var.changes,
+    var.devices,
   ]
 }
 
@@ -422,6 +436,8 @@ run "bad_values_tenth" {
     uploads_bucket      = { mode = "eventbridge", name = "their-uploads", owner = "other" }                           # whose?
     changes             = { attempts = 0 }                                                                            # never tried
     api                 = { sign_in = { mode = "existing", callback_urls = ["https://www.example.com/"] } }           # which one?
+    events              = {}
+    devices             = { topic_prefix = join("", [for number in range(65) : "a"]) } # no room in the policy
   }
 
   expect_failures = [
@@ -431,6 +447,7 @@ run "bad_values_tenth" {
     var.uploads_bucket,
     var.changes,
     var.api,
+    var.devices,
   ]
 }
 
@@ -443,6 +460,8 @@ run "bad_values_eleventh" {
     alert_subscriptions = { for name in ["a", "b"] : name => { protocol = "email", endpoint = "ops@example.com" } }                               # twice the same
     changes             = { record_age_hours = 19 }                                                                                               # forgotten before it is parked
     api                 = { sign_in = { mode = "existing", user_pool_id = "us-east-1_AbCdEfGhI", callback_urls = ["https://www.example.com/"] } } # another region
+    events              = {}
+    devices             = { reserved_concurrency = { asks = 0 } } # nothing gets through
   }
 
   expect_failures = [
@@ -451,6 +470,7 @@ run "bad_values_eleventh" {
     var.alert_subscriptions,
     var.changes,
     var.api,
+    var.devices,
   ]
 }
 
@@ -466,6 +486,8 @@ run "bad_values_twelfth" {
     thumbnails_bucket    = { mode = "existing", name = "served" }
     uploads_transition   = { days = 90, storage_class = "GLACIER_IR" } # its owner decides
     cors                 = { origins = ["*"] }                         # its owner decides
+    events               = {}
+    devices              = { url_minutes = 61 } # good for whoever has it
   }
 
   expect_failures = [
@@ -474,6 +496,7 @@ run "bad_values_twelfth" {
     var.reserved_concurrency,
     var.uploads_transition,
     var.cors,
+    var.devices,
   ]
 }
 
@@ -539,20 +562,24 @@ run "bad_values_eighteenth" {
   command = plan
 
   variables {
-    api = { sign_in = { callback_urls = ["https://www.example.com/"] }, limits = { bytes = 67108865 } } # would be uploaded in vain
+    api     = { sign_in = { callback_urls = ["https://www.example.com/"] }, limits = { bytes = 67108865 } } # would be uploaded in vain
+    events  = {}
+    devices = { limits = { bytes = 67108865 } }
   }
 
-  expect_failures = [var.api]
+  expect_failures = [var.api, var.devices]
 }
 
 run "bad_values_nineteenth" {
   command = plan
 
   variables {
-    api = { sign_in = { callback_urls = ["https://www.example.com/"] }, limits = { types = ["image/svg+xml"] } } # a page with scripts
+    api     = { sign_in = { callback_urls = ["https://www.example.com/"] }, limits = { types = ["image/svg+xml"] } } # a page with scripts
+    events  = {}
+    devices = { limits = { types = ["image/svg+xml"] } }
   }
 
-  expect_failures = [var.api]
+  expect_failures = [var.api, var.devices]
 }
 
 run "bad_values_twentieth" {
@@ -605,9 +632,11 @@ run "bad_values_twenty_third" {
   variables {
     source_prefix = "photos"
     api           = { sign_in = { callback_urls = ["https://www.example.com/"] } } # beside photosusers/
+    events        = {}
+    devices       = {} # beside photosthings/
   }
 
-  expect_failures = [var.api]
+  expect_failures = [var.api, var.devices]
 }
 
 run "bad_values_twenty_fourth" {
@@ -615,21 +644,25 @@ run "bad_values_twenty_fourth" {
 
   variables {
     source_keys = { include = ["*.jpg", "photos/*"] } # no id ends so
+    events      = {}
+    devices     = {}
     api         = { sign_in = { callback_urls = ["https://www.example.com/"] } }
   }
 
-  expect_failures = [var.api]
+  expect_failures = [var.api, var.devices]
 }
 
 run "bad_values_twenty_fifth" {
   command = plan
 
   variables {
-    source_keys = { exclude = ["*.xmp", "Users/????????-*"] } # those of a user pool, whatever their case
+    source_keys = { exclude = ["*.xmp", "Users/????????-*", "Things/*.jpg"] } # those of a user pool, and of one camera, whatever their case
+    events      = {}
+    devices     = {}
     api         = { sign_in = { callback_urls = ["https://www.example.com/"] } }
   }
 
-  expect_failures = [var.api]
+  expect_failures = [var.api, var.devices]
 }
 
 run "bad_values_twenty_sixth" {
@@ -721,151 +754,6 @@ run "bad_values_thirty_fourth" {
   }
 
   expect_failures = [var.api]
-}
-
-run "devices_without_events" {
-  command = plan
-
-  variables {
-    devices = {} # who would tell them?
-  }
-
-  expect_failures = [var.devices]
-}
-
-run "devices_on_a_strange_bus" {
-  command = plan
-
-  variables {
-    events  = { bus = { mode = "existing", arn = "arn:aws:events:eu-central-1:210987654321:event-bus/theirs" } } # no rule of ours
-    devices = {}
-  }
-
-  expect_failures = [var.devices]
-}
-
-run "devices_with_wildcards" {
-  command = plan
-
-  variables {
-    events  = {}
-    devices = { topic_prefix = "cameras/+" } # every topic of that depth
-  }
-
-  expect_failures = [var.devices]
-}
-
-run "devices_of_aws" {
-  command = plan
-
-  variables {
-    events  = {}
-    devices = { topic_prefix = "$aws/things" } # AWS's own
-  }
-
-  expect_failures = [var.devices]
-}
-
-run "devices_too_deep" {
-  command = plan
-
-  variables {
-    events  = {}
-    devices = { topic_prefix = "a/b/c/d/e/f" } # eight slashes with the rest
-  }
-
-  expect_failures = [var.devices]
-}
-
-run "devices_too_long" {
-  command = plan
-
-  variables {
-    events  = {}
-    devices = { topic_prefix = join("", [for number in range(65) : "a"]) }
-  }
-
-  expect_failures = [var.devices]
-}
-
-run "devices_that_get_nothing_through" {
-  command = plan
-
-  variables {
-    events  = {}
-    devices = { reserved_concurrency = { asks = 0 } }
-  }
-
-  expect_failures = [var.devices]
-}
-
-run "devices_with_eternal_addresses" {
-  command = plan
-
-  variables {
-    events  = {}
-    devices = { url_minutes = 61 }
-  }
-
-  expect_failures = [var.devices]
-}
-
-run "devices_with_too_large_images" {
-  command = plan
-
-  variables {
-    events  = {}
-    devices = { limits = { bytes = 67108865 } } # would be uploaded in vain
-  }
-
-  expect_failures = [var.devices]
-}
-
-run "devices_with_scripts" {
-  command = plan
-
-  variables {
-    events  = {}
-    devices = { limits = { types = ["image/svg+xml"] } } # a page with scripts
-  }
-
-  expect_failures = [var.devices]
-}
-
-run "devices_beside_the_prefix" {
-  command = plan
-
-  variables {
-    source_prefix = "photos"
-    events        = {}
-    devices       = {} # beside photosthings/
-  }
-
-  expect_failures = [var.devices]
-}
-
-run "devices_whose_images_are_passed_over" {
-  command = plan
-
-  variables {
-    source_keys = { include = ["*.jpg"] } # an id may have no ending
-    events      = {}
-    devices     = {}
-  }
-
-  expect_failures = [var.devices]
-}
-
-run "devices_whose_images_are_excluded" {
-  command = plan
-
-  variables {
-    source_keys = { exclude = ["Things/*.jpg"] } # those of one camera
-    events      = {}
-    devices     = {}
-  }
-
-  expect_failures = [var.devices]
 }
 
 run "devices_without_their_archives" {

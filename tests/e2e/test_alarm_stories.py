@@ -54,6 +54,8 @@ ORDINARY = {
     "Count": throughout(100),
     "5xx": throughout(0),
     "RequestTime": throughout(40),
+    "TopicMatch": throughout(5),
+    "device-asks AsyncEventsReceived": throughout(5),
 }
 # As many as there may be at a time, hundreds of thousands waiting, hours late, and some of it broken.
 IMPORT = {
@@ -256,6 +258,10 @@ STORIES = {
     ),
     "devices without concurrency": (ORDINARY | {"device-asks Throttles": throughout(60)}, {"device-throttles"}),
     "requests that AWS IoT drops": (ORDINARY | {"RuleMessageThrottled": throughout(5)}, {"device-throttles"}),
+    "requests that reach nobody": (
+        ORDINARY | {"device-asks AsyncEventsReceived": NOTHING},
+        {"device-throttles"},
+    ),
     "a device that does not give up": (
         ORDINARY | {"Requests": throughout(60), "Refused": throughout(60)},
         {"device-refusals"},

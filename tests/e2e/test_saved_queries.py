@@ -95,6 +95,37 @@ def test_systemic_errors() -> None:
     assert (row["error"], row["images"], row["last_key"]) == ("access denied", 1, "a")
 
 
+def test_devices_refused() -> None:
+    """One device that does not give up is the first row, whatever all the others ask for."""
+    urn = "urn:thumbnail-pipeline:problem:"
+    lines = [
+        *(
+            line(message="request", thing="loop", id=f"p-{each % 2}", outcome=f"{urn}too-many-asks")
+            for each in range(9)
+        ),
+        line(message="request", thing="once", id="p", outcome=f"{urn}too-large"),
+        *(line(message="request", thing="good", id=f"p-{each}", outcome="granted") for each in range(20)),
+        line(message="status", key="things/loop/p-0", outcome="told"),
+    ]
+    first, second = ask("devices/devices-refused", lines)
+    assert (first["thing"], first["refusals"], first["images"]) == ("loop", 9, 2)
+    assert first["last_reason"] == f"{urn}too-many-asks"
+    assert (second["thing"], second["refusals"]) == ("once", 1)
+
+
+def test_story_of_one_device() -> None:
+    lines = [
+        line(message="request", thing="cam-1", id="p", outcome="granted"),
+        line(message="request", thing="cam-2", id="p", outcome="granted"),
+        line(message="status", key="photos/things/cam-1/p", outcome="told"),
+        line(message="status", key="photos/things/cam-10/p", outcome="told"),
+        line(message="admission", thing="cam-1", allowed=False, why="nobody has announced it"),
+    ]
+    story = ask("devices/story-of-one-device", lines)
+    assert [row["message"] for row in story] == ["request", "status", "admission"]
+    assert story[2]["why"] == "nobody has announced it"
+
+
 # https://docs.aws.amazon.com/lambda/latest/dg/troubleshooting-invocation.html
 @pytest.mark.parametrize(
     ("message", "is_one"),

@@ -269,11 +269,12 @@ def test_a_picture_that_could_not_be_stored_is_counted_once_when_it_comes_again(
     assert (bytes_counted(bench), objects(bench)) == (len(JPEG), [key()])
 
 
-@pytest.mark.parametrize(("status", "heard"), [(412, "accepted"), (409, "rejected")])
-def test_a_picture_that_meets_another_has_arrived_or_comes_again(cameras: Cameras, status: int, heard: str) -> None:
-    cameras.aws.failing = {"S3 PUT": (status, b"<Error/>")}
-    assert cameras.ask(**encoded())[0] == heard
-    assert cameras.aws.calls.count("S3 PUT") == 1
+def test_a_picture_that_meets_another_has_arrived_or_comes_again(cameras: Cameras) -> None:
+    cameras.aws.failing = {"S3 PUT": (412, b"<Error/>")}
+    assert cameras.accepted(**encoded()) == {"id": "a", "status": "PENDING"}
+    cameras.aws.failing = {"S3 PUT": (409, b"<Error/>")}
+    assert problem(cameras.rejected("b", **encoded())) == "busy"
+    assert cameras.aws.calls.count("S3 PUT") == 2
 
 
 # ── what goes wrong ──────────────────────────────────────────────────────────────────────────────────

@@ -81,9 +81,9 @@ def published() -> list[tuple[str, dict[str, Any]]]:
 class Cameras:
     """Devices and the function that answers them. Needs `mock_aws` around it, buckets and tables."""
 
-    def __init__(self, **changed: str) -> None:
+    def __init__(self, kind: type[MotoAws] = MotoAws, **changed: str) -> None:
         config = DeviceAsksConfig.from_environment(environment(**changed))
-        self.aws = MotoAws(config.access)
+        self.aws = kind(config.access)
         self.gate = replace(Gate.over(config, self.aws), clock=lambda: self.aws.now)
 
     def handle(self, event: Mapping[str, Any]) -> None:

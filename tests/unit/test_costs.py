@@ -206,7 +206,7 @@ def test_a_front_door_by_hand() -> None:
 
 
 def test_a_door_for_devices_by_hand() -> None:
-    assert total(connecting.idle_devices()) == pytest.approx(11 * 0.1)
+    assert total(connecting.idle_devices()) == pytest.approx(12 * 0.1)
     assert total(connecting.connected(1_000)) == pytest.approx(1_000 * 730 * 60 * 0.08 / 1e6)
     messages, rules, actions, put, invocations, duration, writes, reads, logs, metrics = (
         line.dollars for line in connecting.uploads(1e6)

@@ -6,7 +6,6 @@ locals {
   of_devices = {
     for devices in var.devices[*] : "on" => {
       rule   = { namespace = "AWS/IoT", dimensions = { RuleName = devices.rule_name } }
-      error  = { namespace = "AWS/IoT", dimensions = { RuleName = devices.rule_name, ActionType = "SQS" } }
       errors = { namespace = "AWS/SQS", dimensions = { QueueName = devices.errors.name } }
       lambda = { for name, function in devices.functions : name => { namespace = "AWS/Lambda", dimensions = { FunctionName = function } } }
       told   = { for name, function in devices.functions : name => { namespace = "ThumbnailPipeline", dimensions = { Function = function } } }
@@ -62,23 +61,26 @@ locals {
       }
 
       device-throttles = {
-        # Statuses are throttled by design while many events are announced anew, and wait.
+        # Statuses are throttled by design while many events are announced anew, and wait. What failed actions are called by is
+        # not documented (ActionType), so that they fail is seen by what does not arrive.
+        # https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
         metrics = {
-          refused = merge(of.lambda["asks"], { name = "Throttles", stat = "Sum" })
-          dropped = merge(of.rule, { name = "RuleMessageThrottled", stat = "Sum" })
-          lost    = merge(of.error, { name = "ErrorActionFailure", stat = "Sum" })
+          refused  = merge(of.lambda["asks"], { name = "Throttles", stat = "Sum" })
+          dropped  = merge(of.rule, { name = "RuleMessageThrottled", stat = "Sum" })
+          matched  = merge(of.rule, { name = "TopicMatch", stat = "Sum" })
+          received = merge(of.lambda["asks"], { name = "AsyncEventsReceived", stat = "Sum" })
         }
-        expression = "FILL(refused, 0) + FILL(dropped, 0) + FILL(lost, 0)"
+        expression = "FILL(refused, 0) + FILL(dropped, 0) + IF(FILL(matched, 0) > 0 AND FILL(received, 0) == 0, 1, 0)"
         threshold  = 1
         period     = 60
         datapoints = 3
         of         = 5
         missing    = "notBreaching" # nobody asked
-        meaning    = "Requests of devices wait, or are dropped: there is no concurrency for ${var.devices.functions["asks"]}, AWS IoT throttles the rule ${var.devices.rule_name}, or cannot even tell that it failed."
+        meaning    = "Requests of devices wait, are dropped, or reach nobody: there is no concurrency for ${var.devices.functions["asks"]}, AWS IoT throttles the rule ${var.devices.rule_name}, or what matches it does not arrive."
         steps = [
           "Throttles of ${var.devices.functions["asks"]}? Compare devices.reserved_concurrency, and the account's concurrency with what imports use.",
           "RuleMessageThrottled? See AWS IoT's quota of rule evaluations a second; one device that repeats itself is seen in ${var.name}/devices-refused.",
-          "ErrorActionFailure? The role of the rule may not send to ${var.devices.errors.name}, or may not use its key.",
+          "TopicMatch, and no AsyncEventsReceived? The rule may not invoke the function; without letters in ${var.devices.errors.name}, its role may not send there either, or not use the key.",
         ]
       }
 
