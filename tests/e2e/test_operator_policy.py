@@ -133,6 +133,8 @@ _ASKED_FOR: Final = {
 }
 # Where it does not see which resource is meant.
 _ASKED_FOR_EVERYTHING: Final = {
+    "iot:AttachPolicy": "iot:AttachPolicy",
+    "iot:DetachPolicy": "iot:DetachPolicy",
     "lambda:GetLayerVersion": "lambda:ListLayers",
     "sqs:ListMessageMoveTasks": "sqs:ListMessageMoveTasks",
     "ssm:GetParametersByPath": "ssm:GetParametersByPath",

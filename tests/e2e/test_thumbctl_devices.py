@@ -43,6 +43,7 @@ def run(*arguments: object) -> list[dict[str, Any]]:
 
 
 def test_a_device_from_its_first_day_to_its_last(deployment: Deployment, tmp_path: Path) -> None:
+    registry = Registry(deployment, tmp_path)
     run("add", "life", "--to", "life")
     folder, kit = tmp_path / "pictures", tmp_path / "life"
     folder.mkdir()
@@ -56,7 +57,6 @@ def test_a_device_from_its_first_day_to_its_last(deployment: Deployment, tmp_pat
     assert 0 < shown["used"]["bytes_today"] < 10_000
     assert {each["thing"]: each["state"] for each in run("list")}["life"] == "active"
 
-    registry = Registry(deployment, tmp_path)
     certificate = f"cert/{shown['certificates'][0]['id']}"
     identity = Identity(certificate, kit / "certificate.pem", kit / "private.key")
     with Talk(registry, "life", identity) as talk:
@@ -69,11 +69,12 @@ def test_a_device_from_its_first_day_to_its_last(deployment: Deployment, tmp_pat
 
 
 def test_a_device_that_waits_for_its_claim_can_be_given_a_certificate(deployment: Deployment, tmp_path: Path) -> None:
+    registry = Registry(deployment, tmp_path)
     run("add", "waits", "--by-claim")
     assert {each["thing"]: each["state"] for each in run("list")}["waits"] == "waiting"
     (added,) = run("add", "waits", "--to", "waits")
     kit = tmp_path / "waits"
     identity = Identity(f"cert/{added['certificate']}", kit / "certificate.pem", kit / "private.key")
-    with Talk(Registry(deployment, tmp_path), "waits", identity):
+    with Talk(registry, "waits", identity):
         pass
     run("revoke", "waits", "--yes")

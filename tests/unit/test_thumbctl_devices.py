@@ -330,6 +330,20 @@ def test_adding_that_cannot_be_taken_back_says_what_is_left_and_the_remedy_works
     told("add", "camera-7", "--to", tmp_path / "new")
 
 
+@pytest.mark.parametrize("call", ["AttachThingPrincipal", "AttachPolicy", "UpdateCertificate"])
+def test_who_may_not_do_all_of_it_leaves_nothing(fleet: Fleet, tmp_path: Path, call: str) -> None:
+    def deny(model: Any, **_: Any) -> Any:
+        if model.name not in {call, call.replace("Attach", "Detach")}:
+            return None
+        said = {"Error": {"Code": "AccessDeniedException", "Message": "not you"}}
+        return SimpleNamespace(status_code=403), {**said, "ResponseMetadata": {"HTTPStatusCode": 403}}
+
+    fleet.iot.meta.events.register("before-call.iot", deny)
+    code, _, complaints = run("add", "camera-7", "--to", tmp_path / "new")
+    assert (code, "Nothing is left of it." in complaints) == (2, True), complaints
+    assert (fleet.things(), fleet.statuses(), (tmp_path / "new").exists()) == ([], [], False)
+
+
 def test_a_full_disk_leaves_nothing(fleet: Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from thumbctl.devices.registry import Registry, Thing
 
 __all__ = ["Added", "NotAddedError", "add", "add_by_claim"]
+
+
+_BROKEN: Final = 500
 
 
 @dataclass(frozen=True)
@@ -67,28 +70,39 @@ def add(registry: Registry, name: str, directory: Path, broker: Broker, topic_pr
     ThumbctlError where the device is there, and NotAddedError.
     """
     thing = _without_certificate(registry, name)
+    revoke = f"thumbctl devices revoke {name}"
     files = [CERTIFICATE, CONFIG, *([] if csr else [KEY]), *([CA] if broker.ca else [])]
     with Kit.reserved(directory, files) as kit, _taken_back(name) as undoing:
         if thing is None:
             added_at = iso(datetime.now(UTC))
-            undoing.later(
+            undoing.do(
                 f"the thing {name}",
-                f"thumbctl devices revoke {name}",
+                revoke,
+                lambda: _create_thing(registry, name, added_at),
                 lambda: _delete_own(registry, name, added_at),
             )
-            _create_thing(registry, name, added_at)
         certificate_id, arn = _certify(registry, kit, undoing, csr)
         if broker.ca:
             kit.write(CA, broker.ca)
         kit.write_config(broker, name, topic_prefix)
-        undoing.later(
-            f"its certificate {certificate_id}", f"thumbctl devices revoke {name}", lambda: registry.part(name, arn)
+        undoing.do(
+            f"its certificate {certificate_id}",
+            revoke,
+            lambda: registry.attach_thing(name, arn),
+            lambda: registry.detach_thing(name, arn),
         )
-        # So that no other thing's name can ever be had with this certificate.
-        # https://docs.aws.amazon.com/iot/latest/developerguide/exclusive-thing.html
-        registry.iot.attach_thing_principal(thingName=name, principal=arn, thingPrincipalType="EXCLUSIVE_THING")
-        registry.iot.attach_policy(policyName=registry.policy_name, target=arn)
-        registry.iot.update_certificate(certificateId=certificate_id, newStatus="ACTIVE")
+        undoing.do(
+            f"the policy of {certificate_id}",
+            revoke,
+            lambda: registry.iot.attach_policy(policyName=registry.policy_name, target=arn),
+            lambda: registry.detach_policy(arn),
+        )
+        undoing.do(
+            f"that certificate {certificate_id} is active",
+            _revoking(certificate_id),
+            lambda: registry.iot.update_certificate(certificateId=certificate_id, newStatus="ACTIVE"),
+            lambda: registry.iot.update_certificate(certificateId=certificate_id, newStatus="INACTIVE"),
+        )
         return Added(certificate_id, arn, kit.paths)
 
 
@@ -132,8 +146,8 @@ def _certify(registry: Registry, kit: Kit, undoing: _Undoing, csr: str | None) -
     certificate_id, arn = made["certificateId"], made["certificateArn"]
     undoing.later(
         f"the certificate {certificate_id}, the key of which nobody has",
-        f"aws iot update-certificate --new-status REVOKED --certificate-id {certificate_id}",
-        lambda: _delete_certificate(registry, certificate_id),
+        _revoking(certificate_id),
+        lambda: once_parted(lambda: registry.iot.delete_certificate(certificateId=certificate_id)),
     )
     undoing.may_be_lost = False
     if key is not None:
@@ -142,9 +156,8 @@ def _certify(registry: Registry, kit: Kit, undoing: _Undoing, csr: str | None) -
     return certificate_id, arn
 
 
-def _delete_certificate(registry: Registry, certificate_id: str) -> None:
-    registry.iot.update_certificate(certificateId=certificate_id, newStatus="INACTIVE")
-    once_parted(lambda: registry.iot.delete_certificate(certificateId=certificate_id))
+def _revoking(certificate_id: str) -> str:
+    return f"aws iot update-certificate --new-status REVOKED --certificate-id {certificate_id}"
 
 
 def _delete_own(registry: Registry, name: str, added_at: str) -> None:
@@ -162,9 +175,20 @@ class _Undoing:
     may_be_lost: bool = False
     """Whether AWS may have made a certificate and its answer did not come."""
 
-    def later(self, what: str, remedy: str, call: Callable[[], object]) -> None:
-        """Note how something is undone that is done next; where `call` fails, `what` is left, and needs `remedy`."""
-        self.steps.append((what, remedy, call))
+    def do(self, what: str, remedy: str, call: Callable[[], object], undo: Callable[[], object]) -> None:
+        """Do something, and note how it is undone; where that fails, `what` is left, and needs `remedy`."""
+        self.later(what, remedy, undo)
+        try:
+            call()
+        except ClientError as error:
+            # What AWS refuses is not done; what it answers otherwise, or not at all, may be.
+            if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", _BROKEN) < _BROKEN:
+                self.steps.pop()
+            raise
+
+    def later(self, what: str, remedy: str, undo: Callable[[], object]) -> None:
+        """Note how something is undone that is done."""
+        self.steps.append((what, remedy, undo))
 
     def undo(self) -> str:
         """Take everything back, and say what is left."""

@@ -161,10 +161,20 @@ class Registry:
         pages = self.iot.get_paginator("list_targets_for_policy").paginate(policyName=self.policy_name)
         return [target for page in pages for target in page["targets"]]
 
-    def part(self, name: str, principal: str) -> None:
-        """Detach a certificate from the policy and from its thing, as far as it is attached."""
-        unless_gone(lambda: self.iot.detach_policy(policyName=self.policy_name, target=principal))
+    def attach_thing(self, name: str, certificate: str) -> None:
+        """Attach a certificate to a thing, and so that no other thing's name can ever be had with it.
+
+        https://docs.aws.amazon.com/iot/latest/developerguide/exclusive-thing.html
+        """
+        self.iot.attach_thing_principal(thingName=name, principal=certificate, thingPrincipalType="EXCLUSIVE_THING")
+
+    def detach_thing(self, name: str, principal: str) -> None:
+        """Detach a certificate from a thing, if it is attached."""
         unless_gone(lambda: self.iot.detach_thing_principal(thingName=name, principal=principal))
+
+    def detach_policy(self, principal: str) -> None:
+        """Detach the devices' policy from a certificate, if it is attached."""
+        unless_gone(lambda: self.iot.detach_policy(policyName=self.policy_name, target=principal))
 
     def delete_thing(self, name: str) -> None:
         """Delete a thing, if it is there, as soon as the registry knows that nothing is attached to it."""

@@ -43,7 +43,8 @@ def revoke(registry: Registry, broker: IoTDataPlaneClient, thing: Thing) -> Conn
             attributePayload={"attributes": {REVOKED_FROM: registry.thing_type}, "merge": False},
         )
     for principal in principals:
-        registry.part(thing.name, principal)
+        registry.detach_policy(principal)
+        registry.detach_thing(thing.name, principal)
     connection = _disconnect(broker, thing.name)
     registry.delete_thing(thing.name)
     return connection
