@@ -26,7 +26,8 @@ _WRITES: Final = 6
 _READS: Final = 2
 
 # An ask is an invocation of so many milliseconds, in which it mostly waits for DynamoDB and AWS IoT, and puts the
-# picture where it came along; a status is one that publishes. Each has a line of its own, its metrics, and Lambda's three.
+# picture where it came along; a status is one that publishes. Each has a line of its own, its metrics, and Lambda's
+# three.
 _ASK_MS: Final = 40
 _ASK_WITH_PICTURE_MS: Final = 80
 _ASK_GB: Final = 1769 / 1024
