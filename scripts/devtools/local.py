@@ -60,6 +60,7 @@ def _told(created: LocalStack) -> dict[str, str]:
         "look at it": str(created.page_url),
         "upload images": "{} as {}, password {}".format(created.edge_url, *edge.USER),
         "or put them to": f"s3://{created.outputs['source_bucket']}",
+        "add a camera": ".venv/bin/thumbctl devices add camera-1 --to .local/camera-1",
         "for any tool": " ".join(f"{name}={value}" for name, value in environment.items()),
         "ask about it": ".venv/bin/thumbctl status",
         "everything": str(_STACK_FILE),

@@ -6,11 +6,10 @@ import contextlib
 import hashlib
 import json
 import os
+import queue
 import random
 import subprocess
 import sys
-import threading
-import time
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -292,7 +291,7 @@ def test_every_picture_of_fifty_cameras_is_decided_and_told_whatever_dies(
     log, contents = tmp_path / "log", dict[str, list[bytes]]()
     crowds = [tmp_path / f"crowd-{number}.json" for number in range(CROWDS)]
     names = [f"of-fifty-{number:02d}" for number in range(CAMERAS)]
-    with Line(registry.broker) as line, _listening(registry, tmp_path) as told, _few_at_a_time(deployment):
+    with Line(registry.broker) as line, Listener(registry, tmp_path) as listener, _few_at_a_time(deployment):
         cameras: list[dict[str, str]] = [{} for _ in crowds]
         for number, name in enumerate(names):
             folder = tmp_path / name
@@ -304,19 +303,23 @@ def test_every_picture_of_fifty_cameras_is_decided_and_told_whatever_dies(
             cameras[number % CROWDS][str(file)] = str(folder)
         for file, those in zip(crowds, cameras, strict=True):
             Crowd(those, str(log), patience=4, in_message=2000).write(file)
-        deaths = _storm(deployment, line, crowds, tmp_path, lambda: not list(tmp_path.glob("of-fifty-*/*.png")))
         uploaded = {key_of(name, content): content for name in names for content in contents[name]}
-        eventually("all were told", lambda: {key.removeprefix("things/") for key in uploaded} <= told.keys())
+
+        def is_over() -> bool:
+            is_forgotten = not list(tmp_path.glob("of-fifty-*/*.png"))
+            return is_forgotten and uploaded.keys() <= listener.told().keys()
+
+        deaths = _storm(deployment, line, crowds, tmp_path, is_over)
 
     assert all(number > 0 for number in deaths.values()), deaths
     for key, content in uploaded.items():
         outcome = "FAILED" if content.startswith(BAD) else "READY"
         _, name, image_id = key.split("/")
         assert (deployment.row(key) or {})["status"] == outcome
-        assert told[f"{name}/{image_id}"] == {outcome}
+        assert listener.told()[key] == {outcome}
         assert (tmp_path / name / outcome.lower() / f"{image_id}.png").exists()
     said = [json.loads(text) for text in log.read_text().splitlines() if text.endswith("}")]
-    for message in said:
+    for message in [*said, *({"kind": "status", "said": status} for _, status in listener.statuses)]:
         require_valid(message["kind"], message["said"])
     assert {message["kind"] for message in said} >= {"request", "accepted", "status"}
     ways = {"upload" in message["said"] for message in said if message["kind"] == "accepted"}
@@ -356,25 +359,30 @@ def _storm(
             command = [sys.executable, "-m", "support.crowd", str(crowd)]
             return subprocess.Popen(command, env=environment, stdout=output, stderr=output)
 
+    def let_die() -> None:
+        mortal = [each for each, times in deaths.items() if times < DEATHS]
+        spared = (each for each in victims if not deaths[each] and deployment.workers(victims[each]))
+        what = next(spared, chance.choice(mortal)) if mortal else ""
+        if what == "crowd":
+            crowd = chance.choice(crowds)
+            running[crowd].kill()
+            running[crowd].wait()
+            running[crowd] = started(crowd)
+        elif what == "line":
+            line.cut()
+        elif what and (workers := deployment.workers(victims[what])):
+            chance.choice(workers).kill()
+        else:
+            return
+        deaths[what] += 1
+
+    def is_calm() -> bool:
+        let_die()
+        return is_over() and all(deaths.values())
+
     running = {crowd: started(crowd) for crowd in crowds}
     try:
-        while (mortal := [each for each, times in deaths.items() if times < DEATHS]) and not is_over():
-            time.sleep(chance.uniform(0.2, 0.6))
-            spared = (each for each in victims if not deaths[each] and deployment.workers(victims[each]))
-            what = next(spared, chance.choice(mortal))
-            if what == "crowd":
-                crowd = chance.choice(crowds)
-                running[crowd].kill()
-                running[crowd].wait()
-                running[crowd] = started(crowd)
-            elif what == "line":
-                line.cut()
-            elif workers := deployment.workers(victims[what]):
-                chance.choice(workers).kill()
-            else:
-                continue
-            deaths[what] += 1
-        eventually("every picture is forgotten", is_over)
+        eventually("every picture is forgotten and told", is_calm)
     finally:
         for process in running.values():
             process.kill()
@@ -394,31 +402,31 @@ def _few_at_a_time(deployment: Deployment) -> Iterator[None]:
         deployment.lambda_.delete_function_concurrency(FunctionName=function)
 
 
-@contextlib.contextmanager
-def _listening(registry: Registry, directory: Path) -> Iterator[dict[str, set[str]]]:
-    """What is said to all cameras on their topics of statuses, by the name and the image: heard by somebody who may."""
-    allowed = {"Effect": "Allow", "Action": "iot:*", "Resource": "*"}
-    document = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
-    registry.iot.create_policy(policyName="listening", policyDocument=document)
-    heard: dict[str, set[str]] = {}
-    with Connection(registry.broker, Identity.made(registry.iot, directory, "listening"), "listening") as connection:
-        assert connection.subscribe(registry.topic("+", "status")) == "GRANTED_QOS_1"
-        over = threading.Event()
+class Listener(Connection):
+    """Somebody who hears what is said to all cameras on their topics of statuses, because this account lets them."""
 
-        def listen() -> None:
-            while not over.is_set():
-                with contextlib.suppress(Exception):
-                    topic, payload = connection.heard.get(timeout=0.5)
-                    said = json.loads(payload)
-                    require_valid("status", said)
-                    heard.setdefault(f"{topic.split('/')[-3]}/{said['id']}", set()).add(said["status"])
+    def __init__(self, registry: Registry, directory: Path) -> None:
+        allowed = {"Effect": "Allow", "Action": "iot:*", "Resource": "*"}
+        document = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+        with contextlib.suppress(registry.iot.exceptions.ResourceAlreadyExistsException):
+            registry.iot.create_policy(policyName="listening", policyDocument=document)
+        super().__init__(registry.broker, Identity.made(registry.iot, directory, "listening"), "listening")
+        self._topic = registry.topic("+", "status")
+        self.statuses: list[tuple[str, Any]] = []
+        """By the beginning of a key, what was said of an image."""
 
-        listener = threading.Thread(target=listen)
-        listener.start()
-        try:
-            yield heard
-        finally:
-            over.set()
-            listener.join()
-            registry.iot.detach_policy(policyName="listening", target=connection.identity.arn)
-            registry.iot.delete_policy(policyName="listening")
+    def __enter__(self) -> Listener:
+        super().__enter__()
+        assert self.subscribe(self._topic) == "GRANTED_QOS_1"
+        return self
+
+    def told(self) -> dict[str, set[str]]:
+        """The statuses of each image so far, by the end of its key."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                topic, said = self.heard.get_nowait()
+                self.statuses.append((topic.split("/")[-3], json.loads(said)))
+        told: dict[str, set[str]] = {}
+        for thing, said in self.statuses:
+            told.setdefault(f"things/{thing}/{said['id']}", set()).add(said["status"])
+        return told

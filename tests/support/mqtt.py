@@ -176,14 +176,24 @@ class Line:
         """Let devices connect to `port`."""
         self._thread.start()
         opened = asyncio.run_coroutine_threadsafe(asyncio.start_server(self._carry, LOOPBACK, 0), self._loop)
-        self.port = opened.result(_SECONDS).sockets[0].getsockname()[1]
+        self._server = opened.result(_SECONDS)
+        self.port = self._server.sockets[0].getsockname()[1]
         return self
 
     def __exit__(self, *_: object) -> None:
         """Cut it for good."""
-        self.cut()
+
+        async def close() -> None:
+            self._server.close()
+            await self._server.wait_closed()
+            self.cut()
+            while len(asyncio.all_tasks()) > 1:
+                await asyncio.sleep(0.05)
+
+        asyncio.run_coroutine_threadsafe(close(), self._loop).result(_SECONDS)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
+        self._loop.close()
 
     def cut(self) -> None:
         """End all connections as they are, in the middle of whatever is said."""
