@@ -9,9 +9,12 @@ import signal
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from io import StringIO
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+import boto3
 import pytest
+from moto import mock_aws
 from rich.console import Console
 
 from devtools.acceptance import __main__ as acceptance
@@ -62,6 +65,7 @@ class Terraform(Root):
 
     trouble: dict[str, BaseException] = field(default_factory=dict)
     ran: list[str] = field(default_factory=list)
+    devices: dict[str, str] | None = None
 
     def run(self, subcommand: str, *_arguments: str) -> str:
         self.ran.append(subcommand)
@@ -74,7 +78,11 @@ class Terraform(Root):
         if subcommand == "show":
             created = {"mode": "managed", "address": "a", "change": {"actions": ["create"]}}
             return json.dumps({"resource_changes": [created, {**created, "mode": "data"}, created]})
-        return json.dumps({"pipeline": {"value": {}}}) if subcommand == "output" else ""
+        return ""
+
+    def outputs(self) -> dict[str, Any]:
+        self.run("output")
+        return {"pipeline": {"devices": self.devices}}
 
     def know(self, *types: str) -> None:
         resources = [{"mode": "managed", "type": each, "name": "this", "instances": [{}]} for each in types]
@@ -136,7 +144,17 @@ def test_an_hour_is_charged_of_what_stands_and_all_of_what_is_done() -> None:
     hour = total(model.idle(PricedStack())) / 730 * price.HOURS
     assert price.dollars() > hour + total(model.once(price.IMAGES, price.WORKLOAD))
     charged = {line.what for line in price.lines()}
-    for service in ("Kinesis", "Cognito", "API Gateway", "EventBridge", "Firehose", "KMS", "CloudWatch", "Lambda"):
+    for service in (
+        "Kinesis",
+        "Cognito",
+        "API Gateway",
+        "EventBridge",
+        "Firehose",
+        "KMS",
+        "CloudWatch",
+        "Lambda",
+        "IoT Core",
+    ):
         assert service in {line.service for line in price.lines()}
     assert {"dashboards", "alarms", "custom metrics"} <= charged
 
@@ -270,7 +288,7 @@ def test_what_is_left_is_told_and_destroyed_by_the_next_run(
 
     assert run(instance, agree=agree).accept()
     assert asked == ["Destroy them?", "Apply, try and destroy them?"]
-    assert ran(instance)[-6:] == ["destroy", "plan", "show", "apply", "output", "destroy"]
+    assert ran(instance)[-8:] == ["output", "destroy", "plan", "show", "apply", "output", "output", "destroy"]
 
 
 def test_what_was_left_is_destroyed_even_where_its_name_seems_taken(instance: Instance, account: Account) -> None:
@@ -282,6 +300,22 @@ def test_what_was_left_is_destroyed_even_where_its_name_seems_taken(instance: In
     # It is somebody else's, or Terraform lost sight of it: either way, somebody has to know.
     assert cleaned
     assert "there is still queue acceptance-work" in cleaned.says
+
+
+@mock_aws
+def test_devices_go_before_what_they_hold(instance: Instance, tmp_path: Path) -> None:
+    """AWS IoT keeps a policy and a thing type for as long as a device has them."""
+    iot = boto3.client("iot", region_name="eu-central-1")
+    clients = {"iot": iot, "iot-data": SimpleNamespace(delete_connection=lambda **_: None)}
+    iot.create_thing_type(thingTypeName="camera")
+    iot.create_thing(thingName="camera-1", thingTypeName="camera")
+    iot.create_thing(thingName="lamp")
+    devices = {"thing_type": "camera", "policy_name": "cameras"}
+    place = replace(instance.place, client=clients.__getitem__)  # type: ignore[arg-type]
+    terraform = Terraform(tmp_path, instance.directory, devices=devices)
+    replace(instance, place=place, root=terraform).destroy(refresh=False)
+    assert terraform.ran == ["output", "destroy"]
+    assert [each["thingName"] for each in iot.list_things()["things"]] == ["lamp"]
 
 
 def test_nothing_is_destroyed_unless_somebody_agrees(instance: Instance) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from devtools.acceptance.findings import CheckFailed
 from devtools.acceptance.people import Door
+from devtools.cameras import Camera
 from devtools.demo.catalog import CatalogReader, DeadLetterReader
 from devtools.demo.evidence import Alert, AlertQueue, EventQueue, Logs, ThumbnailBucket
 from devtools.demo.run import RunningPipeline
@@ -68,7 +69,8 @@ class Applied:
     def stack(self) -> Stack:
         """It as thumbctl finds it, by its parameter."""
         found = self.place.client("ssm").get_parameter(Name=PARAMETER.format(name=self.name))["Parameter"]["Value"]
-        return Stack(f"{self.name} in {self.place.title}", Outputs(json.loads(found)), self.place.client)
+        title, outputs = f"{self.name} in {self.place.title}", Outputs(json.loads(found))
+        return Stack(title, outputs, self.place.client, mqtt_port=self.place.mqtt_port)
 
     @functools.cached_property
     def door(self) -> Door:
@@ -84,6 +86,12 @@ class Applied:
     def bert(self) -> Tokens:
         """Another."""
         return self.door.sign_in("bert")
+
+    @functools.cached_property
+    def cameras(self) -> tuple[Camera, Camera]:
+        """Two devices."""
+        camera, other = (Camera.added(self.stack, name, self.directory / name) for name in ("camera-1", "camera-2"))
+        return camera, other
 
     @functools.cached_property
     def s3(self) -> Any:  # noqa: ANN401 - boto3's own

@@ -17,6 +17,7 @@ from PIL import Image
 from devtools.acceptance.applied import eventually
 from devtools.acceptance.findings import Finding, Verdict, require, tried
 from devtools.acceptance.people import minutes
+from devtools.cameras import registry_of, revoke_all, wait
 from devtools.demo import samples
 from devtools.signing_in import fetch
 from thumbctl.aws_errors import is_denied
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from devtools.acceptance.applied import Applied
+    from devtools.cameras import Camera
 
 CDN_IS_OFF: Final = "CloudFront is off: CDN=yes turns it on."
 
@@ -39,6 +41,9 @@ _MINUTES: Final = 600.0
 
 _ALL: Final = 100  # per cent
 _TOKEN_MINUTES: Final = 15  # the module's default of access_token_minutes
+
+# A camera connects, uploads, and is told of it; and one that must not be let in is watched for so long.
+_CAMERA_SECONDS, _SILENT_SECONDS = 180.0, 15.0
 
 _GUIDE: Final = "https://docs.aws.amazon.com"
 _NO_CLOUDFRONT: Final = "The emulator has distributions, and serves none."
@@ -445,6 +450,44 @@ def _api_throttle(applied: Applied) -> str:
     return "Twenty requests in a row are let through."
 
 
+# ── devices ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _device(applied: Applied) -> str:
+    camera, other = applied.cameras
+    told = _told(camera, {"small.jpg": _picture(), "large.jpg": _noise()}, within=_CAMERA_SECONDS)
+    require(
+        sorted(told) == ["large.jpg READY", "small.jpg READY"],
+        f"{camera.name} was told {told} of a small and a large picture",
+    )
+    told = _told(other, {"own.jpg": _picture()}, within=_CAMERA_SECONDS)
+    require(told == ["own.jpg READY"], f"{other.name} was told {told} of its picture")
+    return "Two devices uploaded pictures, in a message and by an address, and were told that each is READY."
+
+
+def _other_device(applied: Applied) -> str:
+    camera, other = applied.cameras
+    told = _told(camera.calling_itself(other.name), {"lie.jpg": _picture()}, within=_SILENT_SECONDS)
+    require(not told, f"{camera.name} was let in as {other.name}, and told {told}")
+    return f"Nobody answers a device that calls itself {other.name} with the certificate of another."
+
+
+def _revoked_device(applied: Applied) -> str:
+    camera, _ = applied.cameras
+    revoke_all(applied.stack)
+    told = _told(camera, {"late.jpg": _picture()}, within=_SILENT_SECONDS)
+    require(not told, f"a device that is revoked was told {told}")
+    left = [thing.name for thing in registry_of(applied.stack).things()]
+    require(not left, f"revoked devices are still in the registry: {left}")
+    return "Devices that are revoked are let in no more, and nothing is left of them in the registry."
+
+
+def _told(camera: Camera, pictures: Mapping[str, bytes], *, within: float) -> list[str]:
+    with camera.uploading(pictures) as process:
+        wait(process, seconds=within)
+    return camera.told()
+
+
 # ── CloudFront ───────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -474,6 +517,13 @@ def _page(applied: Applied) -> str:
 def _picture() -> bytes:
     encoded = BytesIO()
     Image.radial_gradient("L").convert("RGB").save(encoded, "JPEG")
+    return encoded.getvalue()
+
+
+def _noise() -> bytes:
+    """A picture that is too large for a message."""
+    encoded = BytesIO()
+    Image.effect_noise((640, 480), 100).save(encoded, "JPEG", quality=95)
     return encoded.getvalue()
 
 
@@ -581,6 +631,9 @@ CHECKS: Final = (
         _access_log,
         emulated="The emulator writes no log of requests.",
     ),
+    Check("device", f"{_GUIDE}/iot/latest/developerguide/iot-rule-actions.html", _device),
+    Check("other device", f"{_GUIDE}/iot/latest/developerguide/thing-policy-variables.html", _other_device),
+    Check("revoked device", f"{_GUIDE}/iot/latest/apireference/API_UpdateCertificate.html", _revoked_device),
     Check(
         "distribution",
         f"{_GUIDE}/AmazonCloudFront/latest/DeveloperGuide/private-content-restricting-access-to-s3.html",

@@ -7,10 +7,13 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from botocore.exceptions import BotoCoreError, ClientError
+
+from devtools import cameras
 from devtools.errors import DevtoolsError
 from devtools.localaws import stack
 from devtools.localaws.terraform import Root
-from thumbctl.stack import PARAMETER
+from thumbctl.stack import PARAMETER, Stack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,8 +98,16 @@ class Instance:
 
     def destroy(self, *, refresh: bool) -> None:
         """Destroy all that the state knows of, and with `refresh` look first what of it there is."""
+        # Devices are no resources of Terraform's. Where they cannot be revoked, it says what it cannot destroy.
+        with contextlib.suppress(BotoCoreError, ClientError, DevtoolsError):
+            self._revoke_devices()
         looking = f"-refresh={'true' if refresh else 'false'}"
         self.root.run("destroy", _WAIT, looking, "-input=false", "-auto-approve", "-no-color", "-parallelism=20")
+
+    def _revoke_devices(self) -> None:
+        told = self.outputs().get("pipeline")
+        if told and told.get("devices"):
+            cameras.revoke_all(Stack(self.name, told, self.place.client))
 
     def left(self) -> list[str]:
         """What the state still knows of."""

@@ -43,6 +43,7 @@ class Place:
     client        makes clients of boto3; `session_of` makes those of a role that is assumed
     override      what an instance has here otherwise than its root module says, in Terraform's JSON
     endpoint_url  of the emulator; None in an account of AWS
+    mqtt_port     where devices connect to the emulator; None in an account of AWS
     """
 
     account: str
@@ -52,6 +53,7 @@ class Place:
     archives: Path
     override: Mapping[str, Any] = field(default_factory=dict)
     endpoint_url: str | None = None
+    mqtt_port: int | None = None
 
     @property
     def emulated(self) -> bool:
@@ -101,7 +103,11 @@ def emulated(directory: Path) -> Iterator[Place]:
     _end_what_was_left(directory)
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
-    port, collector_port = processes.free_port(), processes.free_port(socket.SOCK_DGRAM)
+    port, mqtt_port, collector_port = (
+        processes.free_port(),
+        processes.free_port(),
+        processes.free_port(socket.SOCK_DGRAM),
+    )
     endpoint_url = f"http://{LOOPBACK}:{port}"
     started: list[Process] = []
 
@@ -113,7 +119,7 @@ def emulated(directory: Path) -> Iterator[Place]:
         undo.callback(lambda: _stop(started, directory))
         note(xray.start(collector_port, directory))
         with stack.step("starting the local AWS", usually=3):
-            note(emulator.start(port, directory))
+            note(emulator.start(port, directory, mqtt_port=mqtt_port))
         yield Place(
             account="000000000000",
             region=emulator.REGION,
@@ -125,6 +131,7 @@ def emulated(directory: Path) -> Iterator[Place]:
                 "module": {"pipeline": _inputs(endpoint_url, f"{LOOPBACK}:{collector_port}")},
             },
             endpoint_url=endpoint_url,
+            mqtt_port=mqtt_port,
         )
 
 
@@ -132,6 +139,7 @@ def _inputs(endpoint_url: str, xray_daemon_address: str) -> dict[str, Any]:
     """What the module is told for the emulator; terraform/environments/local says why."""
     return {
         "changes": "${null}",
+        "devices": {"provisioning": {}},
         "saved_searches": False,
         "maximum_concurrency": 2,
         "timeout_seconds": 10,

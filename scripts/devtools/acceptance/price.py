@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from thumbctl.costs import announcing, asking
+from thumbctl.costs import announcing, asking, connecting
 from thumbctl.costs.model import HOURS_A_MONTH, Line, Model, PricedStack, Workload, total
 from thumbctl.defaults import DEFAULT
 
@@ -25,6 +25,9 @@ WORKLOAD: Final = Workload(DEFAULT.renditions, batch=1, trace_rate=1)
 _METERED: Final = " a month"
 _REQUESTS: Final = 100
 _USERS: Final = 2
+_DEVICES: Final = 2
+_PICTURES: Final = 10
+_PICTURE_BYTES: Final = 95_000
 
 
 def lines() -> tuple[Line, ...]:
@@ -38,6 +41,8 @@ def lines() -> tuple[Line, ...]:
         *announcing.idle_events(),
         *announcing.idle_changes("provisioned"),
         *asking.idle_api(),
+        *connecting.idle_devices(),
+        *connecting.connected(_DEVICES),
     )
     done = (
         *model.once(IMAGES, WORKLOAD),
@@ -46,6 +51,7 @@ def lines() -> tuple[Line, ...]:
         *announcing.changes(IMAGES, "provisioned"),
         *asking.asks(_REQUESTS),
         *asking.users(_USERS),
+        *connecting.uploads(_PICTURES, picture_bytes=_PICTURE_BYTES),
     )
     charged = (*map(_share, standing), *(_share(line) if line.price.unit.endswith(_METERED) else line for line in done))
     return tuple(line for line in charged if line.dollars)

@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import sys
-import time
-import urllib.request
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from devtools.cameras import Camera, wait
 from devtools.demo.upload import Uploaded
 from devtools.errors import DevtoolsError
-from devtools.localaws import processes
-from devtools.localaws.stack import REPOSITORY
 from thumbctl.conventions import counted
-from thumbctl.devices.adding import add
-from thumbctl.devices.kit import CONFIG, Broker
-from thumbctl.devices.registry import Registry
+from thumbctl.stack import Stack
 from thumbnail_pipeline.things import key_of_thing
 
 if TYPE_CHECKING:
@@ -29,43 +23,35 @@ if TYPE_CHECKING:
     from devtools.localaws.processes import Process
     from devtools.localaws.stack import LocalStack
 
-_CLIENT: Final = REPOSITORY / "docs" / "examples" / "camera.py"
 _THING: Final = "camera"
 _TYPES: Final = frozenset({"image/jpeg", "image/png", "image/webp"})
 _LARGEST_BYTES: Final = 2**21
 _PICTURES: Final = 3
 _SECONDS: Final = 120.0
-# Sooner than a camera in the field would: on this machine, nothing is far.
-_PATIENCE: Final = "5"
 
 
 @dataclass(frozen=True)
-class Camera:
-    """One that uploads its pictures by itself."""
+class Filming:
+    """A camera that uploads its pictures by itself."""
 
     stack: LocalStack
+    camera: Camera
     process: Process
     pictures: tuple[Sample, ...]
-    log: Path
 
     def uploaded(self) -> tuple[Uploaded, ...]:
         """Its pictures, once it was told what became of each. Raises DevtoolsError where it was not."""
-        deadline = time.monotonic() + _SECONDS
-        while self.process.alive and time.monotonic() < deadline:
-            time.sleep(0.1)
-        if len(self._told()) < len(self.pictures):
-            raise DevtoolsError(f"the camera was not told of all its pictures; what it said is in {self.log}")
+        wait(self.process, seconds=_SECONDS)
+        if len(self.camera.told()) < len(self.pictures):
+            raise DevtoolsError(f"the camera was not told of all its pictures; what it said is in {self.camera.log}")
         return tuple(self._found(picture) for picture in self.pictures)
 
     @property
     def words(self) -> str:
         """What it did, in a line."""
-        outcomes = Counter(line.split()[1] for line in self._told())
+        outcomes = Counter(line.split()[1] for line in self.camera.told())
         told = ", ".join(f"{number} {outcome}" for outcome, number in outcomes.items())
         return f"a camera uploaded {counted(len(self.pictures), 'picture')} over MQTT, and was told: {told}"
-
-    def _told(self) -> list[str]:
-        return self.log.read_text(encoding="utf-8").splitlines()
 
     def _found(self, picture: Sample) -> Uploaded:
         key = self.stack.outputs["source_prefix"] + picture.key
@@ -74,24 +60,13 @@ class Camera:
 
 
 @contextlib.contextmanager
-def filming(stack: LocalStack, samples: Sequence[Sample]) -> Iterator[Camera]:
+def filming(stack: LocalStack, samples: Sequence[Sample]) -> Iterator[Filming]:
     """Add a camera to the stack and let it upload some of the samples, until it is through or the block ends."""
-    outputs, directory = stack.outputs["devices"], stack.directory / _THING
-    registry = Registry(stack.client("iot"), outputs["thing_type"], outputs["policy_name"])
-    with urllib.request.urlopen(f"{stack.endpoint_url}/_ministack/iot/ca.pem") as answer:
-        broker = Broker(processes.LOOPBACK, stack.mqtt_port, answer.read().decode())
-    add(registry, _THING, directory, broker, outputs["topic_prefix"], None)
-    folder, log = directory / "pictures", directory / "told"
-    folder.mkdir()
-    chosen = _chosen(samples)
-    for number, sample in enumerate(chosen):
-        (folder / f"{number}{Path(sample.key).suffix}").write_bytes(sample.body())
-    command = [sys.executable, str(_CLIENT), str(directory / CONFIG), str(folder), "--patience", _PATIENCE]
-    process = processes.start(command, log=log, environment={})
-    try:
-        yield Camera(stack, process, tuple(_as_its_own(sample) for sample in chosen), log)
-    finally:
-        process.stop()
+    deployment = Stack("the local stack", stack.outputs, stack.client, mqtt_port=stack.mqtt_port)
+    camera, chosen = Camera.added(deployment, _THING, stack.directory / _THING), _chosen(samples)
+    pictures = {f"{number}{Path(sample.key).suffix}": sample.body() for number, sample in enumerate(chosen)}
+    with camera.uploading(pictures) as process:
+        yield Filming(stack, camera, process, tuple(_as_its_own(sample) for sample in chosen))
 
 
 def _chosen(samples: Sequence[Sample]) -> list[Sample]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from devtools.demo.camera import Camera
+    from devtools.demo.camera import Filming
     from devtools.demo.samples import Sample
     from devtools.localaws.stack import LocalStack
     from thumbnail_pipeline.messages import ObjectEvent
@@ -82,7 +82,7 @@ class RunningPipeline:
             read_traces=lambda: xray.assemble(running.segments()),
         )
 
-    def process(self, samples: Sequence[Sample], out: Console, filming: Camera | None = None) -> Result:
+    def process(self, samples: Sequence[Sample], out: Console, filming: Filming | None = None) -> Result:
         """Upload, as a camera may do beside, wait until each upload is accounted for, and collect the evidence."""
         started = time.monotonic()
         with console.progress(out, "uploading", len(samples)) as show:

@@ -61,7 +61,8 @@ module "pipeline" {
     cors    = { origins = local.pages }
     page    = var.cdn ? {} : null
   }
-  cdn = var.cdn ? {} : null
+  cdn     = var.cdn ? {} : null
+  devices = { provisioning = {}, role_alias = true, topic_prefix = var.name } # topics are the region's
 
   # As much as an account can run that is new. https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
   maximum_concurrency = 4
