@@ -90,7 +90,61 @@ def test_acceptance_is_the_role_for_no_longer_than_it_has_to_be() -> None:
     assert "::notice::" in nowhere["steps"][0]["run"]
 
 
-@pytest.mark.parametrize("name", ["acceptance.yml", "ci.yml", "nightly.yml", "release.yml"])
+LOCKING = """#!/bin/sh
+case "$*" in *darwin_arm64*) ;; *) exit 1 ;; esac
+root=${1#-chdir=}
+[ -e "$root/.terraform.lock.hcl" ] && exit 1
+echo newest > "$root/.terraform.lock.hcl"
+"""
+
+
+def test_the_workflow_proposes_a_lock_that_is_new_and_nothing_else(tmp_path: Path) -> None:
+    """Its steps, with a forge that only notes how it was called, and a Terraform that locks what was not locked."""
+    workflow = yaml.safe_load((WORKFLOWS / "lock.yml").read_text())
+    steps = {step["name"]: step["run"] for step in workflow["jobs"]["lock"]["steps"] if "name" in step}
+    origin, checkout, tools = (tmp_path / name for name in ("origin", "checkout", "tools"))
+    for directory in (origin, tools):
+        directory.mkdir()
+    for name, script in {"terraform": LOCKING, "gh": f'#!/bin/sh\necho "$*" >> {tmp_path}/asked\n'}.items():
+        (tools / name).write_text(script)
+        (tools / name).chmod(0o755)
+    environment = {
+        "PATH": f"{tools}:{os.environ['PATH']}", "HOME": str(tmp_path),
+        "GIT_AUTHOR_NAME": "n", "GIT_AUTHOR_EMAIL": "e", "GIT_COMMITTER_NAME": "n", "GIT_COMMITTER_EMAIL": "e",
+    }  # fmt: skip
+
+    def run(command: str, where: Path) -> str:
+        done = subprocess.run(
+            ["bash", "-ec", command], cwd=where, env=environment, capture_output=True, text=True, check=True
+        )
+        return done.stdout
+
+    run("git init --quiet --bare --initial-branch main", origin)
+    run(f"git clone --quiet {origin} {checkout}", tmp_path)
+    for name in ("dev", "prod"):
+        root = checkout / "terraform" / "environments" / name
+        root.mkdir(parents=True)
+        (root / ".terraform.lock.hcl").write_text("old\n" if name == "dev" else "newest\n")
+    shutil.copy(REPOSITORY / "terraform" / ".gitignore", checkout / "terraform")
+    run(
+        "git switch --quiet -c main && git add . && git commit --quiet -m all && git push --quiet origin main", checkout
+    )
+
+    for step in steps.values():
+        run(step, checkout)
+    assert run("git diff --name-only main lock-providers", origin).split() == [
+        "terraform/environments/dev/.terraform.lock.hcl"
+    ]
+    assert (tmp_path / "asked").read_text().splitlines()[-1] == "pr create --head lock-providers --fill"
+
+    asked = (tmp_path / "asked").read_text()
+    run("git switch --quiet main && git merge --quiet lock-providers && git branch --delete lock-providers", checkout)
+    for step in steps.values():
+        run(step, checkout)
+    assert (tmp_path / "asked").read_text() == asked
+
+
+@pytest.mark.parametrize("name", ["acceptance.yml", "ci.yml", "lock.yml", "nightly.yml", "release.yml"])
 def test_the_actions_of_a_workflow_are_pinned(name: str) -> None:
     workflow = yaml.safe_load((WORKFLOWS / name).read_text())
     used = [step["uses"] for job in workflow["jobs"].values() for step in job["steps"] if "uses" in step]
