@@ -33,6 +33,7 @@ BIN := $(VENV)/bin
 RUN := $(VENV)/.run
 DEV := $(VENV)/.dev
 CHECKOV := .venv-checkov
+MOTO := .venv-moto
 PROCESSES = logical
 PYTEST = $(BIN)/pytest --numprocesses $(or $(WORKERS),$(PROCESSES)) --dist loadgroup
 FUNCTIONS := thumbnailer reconciler publisher api device_asks device_status device_admission
@@ -42,7 +43,7 @@ PACKAGE_FOR = --runtime $(RUNTIME) --architecture $(ARCHITECTURE) $(addprefix --
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo up down gameday acceptance check test lint security pure unit operators e2e every model chaos fuzz corpus arm64 mutate bench package release docs fmt lock clean
+.PHONY: help setup demo up down gameday acceptance check test lint security pure unit operators e2e every model chaos fuzz corpus arm64 moto mutate bench package release docs fmt lock clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -119,6 +120,9 @@ corpus: $(DEV) ## Hold the renderer against 2,800 pictures of other people's tes
 arm64: $(DEV) package ## Run the renderer on arm64, out of the archives to deploy, against this machine: a few minutes; apt-get
 	PYTHONPATH=tests $(BIN)/python -W ignore -m renderer.arm64 build/lambda
 
+moto: $(RUN) $(MOTO)/.ready $(LOCAL_ARCHIVES) ## Apply the module to moto's server, a second opinion, and say what that refuses: 3 minutes
+	@$(BIN)/python -m devtools.motoserver $(MOTO)/bin/python
+
 mutate: $(DEV) ## Change the ordering rule in every small way, and list the changes that no test notices
 	@scripts/mutate
 
@@ -144,7 +148,7 @@ lock: ## Resolve the requirements anew, with hashes
 	scripts/lock
 
 clean: ## Remove what make made, except a running local stack
-	rm -rf $(filter-out build/e2e,$(wildcard build/*)) .uv $(VENV) $(CHECKOV) .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	rm -rf $(filter-out build/e2e,$(wildcard build/*)) .uv $(VENV) $(CHECKOV) $(MOTO) .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
 	find terraform -name .terraform -prune -exec rm -rf {} +
 
 # One line with the remedy where the interpreter is missing or too old.
@@ -172,11 +176,11 @@ $(DEV): requirements-dev.txt $(RUN)
 	@$(UV) pip install --quiet --python $(VENV) --require-hashes --requirement requirements-dev.txt
 	@touch $@
 
-# checkov pins an AWS SDK of its own, so it has an environment of its own.
-$(CHECKOV)/.ready: requirements-checkov.txt | $(UV)
-	@echo 'setting up $(CHECKOV) (usually 5 s) …' >&2
-	@$(UV) venv --quiet --clear --python $(PYTHON) $(CHECKOV)
-	@$(UV) pip sync --quiet --python $(CHECKOV) --require-hashes requirements-checkov.txt
+# checkov pins an AWS SDK of its own, and moto's server brings a web framework, so each has an environment of its own.
+$(CHECKOV)/.ready $(MOTO)/.ready: .venv-%/.ready: requirements-%.txt | $(UV)
+	@echo 'setting up $(@D) (usually 5 s) …' >&2
+	@$(UV) venv --quiet --clear --python $(PYTHON) $(@D)
+	@$(UV) pip sync --quiet --python $(@D) --require-hashes $<
 	@touch $@
 
 # The archives that the local stack runs are built for the interpreter that runs it.

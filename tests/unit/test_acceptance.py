@@ -29,6 +29,7 @@ from devtools.acceptance.run import Run
 from devtools.errors import DevtoolsError
 from devtools.localaws.stack import REPOSITORY
 from devtools.localaws.terraform import Root
+from devtools.motoserver import __main__ as motoserver
 from thumbctl.costs.model import Model, PricedStack, total
 from thumbctl.interrupts import terminate_as_interrupt
 
@@ -426,3 +427,39 @@ def test_the_report_is_a_page_and_a_document(tmp_path: Path) -> None:
         "rule": "",
         "seconds": 60,
     }
+
+
+# ── moto's server ────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_what_moto_refuses_is_a_gap_that_is_known_or_to_be_looked_at() -> None:
+    complaints = """terraform apply failed:
+Error: creating XRay Group (acceptance): StatusCode: 404
+
+  with module.pipeline.module.observability.aws_xray_group.this["acceptance"],
+  on queries.tf line 44, in resource "aws_xray_group" "this":
+  44: resource "aws_xray_group" "this" {
+
+
+Error: creating SQS Queue: it is too large
+
+  with module.pipeline.module.ingest.aws_sqs_queue.work,
+"""
+    refused = motoserver._refused(complaints)
+    assert [*refused] == [
+        'module.pipeline.module.observability.aws_xray_group.this["acceptance"]',
+        "module.pipeline.module.ingest.aws_sqs_queue.work",
+    ]
+    gaps = {"aws_xray_group": "it has none.", "aws_kms_key": "it has none."}
+    code, lines = motoserver.report(motoserver.Opinion(9, 7, refused), gaps)
+    assert (code, lines) == (
+        1,
+        [
+            "moto's server made 7 of 9 resources, and refused 2.",
+            "A gap of moto's, aws_xray_group: it has none.",
+            "Refused: module.pipeline.module.ingest.aws_sqs_queue.work: creating SQS Queue: it is too large",
+            "No gap any more, to be taken off the list: aws_kms_key",
+        ],
+    )
+    del refused["module.pipeline.module.ingest.aws_sqs_queue.work"], gaps["aws_kms_key"]
+    assert motoserver.report(motoserver.Opinion(9, 8, refused), gaps)[0] == 0

@@ -25,14 +25,17 @@ if TYPE_CHECKING:
 
 _PROCESSES: Final = "processes.json"
 _CREDENTIALS: Final = {name.lower(): value for name, value in emulator.ROOT_CREDENTIALS.items()}
-# https://registry.terraform.io/providers/hashicorp/aws/latest/docs#argument-reference
-_OF_THE_EMULATORS_PROVIDER: Final = {
+OF_AN_EMULATOR: Final = {
     "s3_use_path_style": True,
     "skip_credentials_validation": True,
     "skip_metadata_api_check": True,
     "skip_region_validation": True,
     "max_retries": 3,
 }
+"""What Terraform's provider is told where an emulator answers.
+
+https://registry.terraform.io/providers/hashicorp/aws/latest/docs#argument-reference
+"""
 
 
 @dataclass(frozen=True)
@@ -127,7 +130,7 @@ def emulated(directory: Path) -> Iterator[Place]:
             client=stacks.clients(region_name=emulator.REGION, endpoint_url=endpoint_url, **_CREDENTIALS),
             archives=stack.ARCHIVES,
             override={
-                "provider": {"aws": _OF_THE_EMULATORS_PROVIDER},
+                "provider": {"aws": OF_AN_EMULATOR},
                 "module": {"pipeline": _inputs(endpoint_url, f"{LOOPBACK}:{collector_port}")},
             },
             endpoint_url=endpoint_url,
