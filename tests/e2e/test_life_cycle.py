@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tarfile
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
@@ -317,25 +318,56 @@ class Upgrade:
     """What it leaves as it is as well."""
     rows: Mapping[str, Mapping[str, Any]]
     """Rows of the catalog before it that are current after it: those of PNG are not, for they come out otherwise."""
+    wrong_before: Mapping[str, str]
+    """What the earlier release's doctor found wrong."""
+
+
+def doctor(deployment: Deployment, release: Path) -> dict[str, str]:
+    """What the doctor of a release, which is checked out there, finds wrong: its words by check."""
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "THUMBCTL_"))},
+        **emulator.ROOT_CREDENTIALS,
+        "AWS_DEFAULT_REGION": deployment.stack.region,
+        "AWS_ENDPOINT_URL": deployment.stack.endpoint_url,
+        "PYTHONPATH": f"{release / 'functions'}:{release / 'scripts'}",
+    }
+    command = [sys.executable, "-c", "from thumbctl.app import main; main()", "doctor", "--no-canary", "--json"]
+    told = subprocess.run([*command, "--stack", "thumbs"], env=environment, capture_output=True, text=True, check=False)
+    found = [json.loads(line) for line in told.stdout.splitlines()]
+    assert len(found) > 10, told.stderr
+    return {each["check"]: each["says"] for each in found if each["outcome"] == "fail"}
 
 
 @pytest.fixture(scope="module")
-def upgrade(begun: Life) -> Upgrade:
+def upgrade(begun: Life, earlier: Path) -> Upgrade:
     """While an image waits."""
+    wrong = doctor(begun.deployment, earlier.parents[2])
     pause(begun.deployment)
     begun.deployment.upload("photos/waits-for-the-upgrade.png", picture())
     listed = begun.root.run("state", "list").splitlines()
     there = frozenset(address for address in listed if ".data." not in address)
     rows = {key: begun.deployment.row(key) or {} for key in ("photos/kept.jpg", "photos/broken.png")}
     planned = begun.plan({})
-    return Upgrade(there, planned, begun.planned(), rows)
+    return Upgrade(there, planned, begun.planned(), rows, wrong)
 
 
 @pytest.fixture(scope="module")
-def upgraded(begun: Life, upgrade: Upgrade) -> Life:
-    """Once that is done."""
+def wrong_meanwhile(begun: Life, upgrade: Upgrade, earlier: Path) -> Mapping[str, str]:
+    """What the earlier release's doctor found wrong, again and again until the upgrade was done."""
     assert upgrade.planned
-    begun.apply()
+    wrong: dict[str, str] = {}
+    with ThreadPoolExecutor() as pool:
+        applying = pool.submit(begun.apply)
+        while not applying.done():
+            wrong |= doctor(begun.deployment, earlier.parents[2])
+        applying.result()
+    return wrong
+
+
+@pytest.fixture(scope="module")
+def upgraded(begun: Life, wrong_meanwhile: Mapping[str, str]) -> Life:
+    """Once that is done."""
+    assert wrong_meanwhile is not None
     return begun
 
 
@@ -451,6 +483,16 @@ def test_an_upgrade_loses_no_image(upgraded: Life) -> None:
     for key in ("photos/before.png", "photos/waits-for-the-upgrade.png", "photos/after.png"):
         row = deployment.row_when(key, "READY")
         assert deployment.thumbnail_keys(key) == {each["key"] for each in row["renditions"]}
+
+
+def test_the_doctor_finds_nothing_wrong_before_an_upgrade_and_after(
+    upgrade: Upgrade, wrong_meanwhile: Mapping[str, str], upgraded: Life
+) -> None:
+    """Meanwhile, the earlier one tells of what is being changed, as the upgrade notes say, and of no more."""
+    assert upgrade.wrong_before == {}
+    paused = {"mappings"}  # by us
+    assert wrong_meanwhile.keys() - paused <= {"alarms", "code", "settings"}, wrong_meanwhile
+    assert doctor(upgraded.deployment, REPOSITORY) == {}
 
 
 def test_a_running_deployment_is_changed_in_place(changed: Stage) -> None:
