@@ -65,6 +65,16 @@ mock_provider "aws" {
   }
 
   override_resource {
+    target = module.existing.module.devices["on"].aws_sqs_queue.errors
+    values = { arn = "arn:aws:sqs:eu-central-1:123456789012:existing-device-errors" }
+  }
+
+  override_resource {
+    target = module.made.module.devices["on"].aws_sqs_queue.errors
+    values = { arn = "arn:aws:sqs:eu-central-1:123456789012:made-device-errors" }
+  }
+
+  override_resource {
     target = module.eventbridge.module.ingest.aws_sqs_queue.work
     values = { arn = "arn:aws:sqs:eu-central-1:123456789012:eventbridge-work" }
   }
