@@ -9,7 +9,7 @@ import typer
 from thumbctl import stack as stacks
 from thumbctl.backfill import enqueue, manifests
 from thumbctl.backfill.enqueue import DryRunOption, ExcludeOption, IncludeOption, Manner, bounded
-from thumbctl.backfill.job import EXCLUDED, SCHEMA, Checkpoints, Wish
+from thumbctl.backfill.job import SCHEMA, Checkpoints
 from thumbctl.backfill.ranges import Listing
 from thumbctl.bulk import journal
 from thumbctl.conventions import JsonOption, StackOption, YesOption, console, write_json
@@ -17,6 +17,7 @@ from thumbctl.costs import quote
 from thumbctl.costs.estimate import Job
 from thumbctl.terminal import plain_table
 from thumbnail_pipeline.images import Image
+from thumbnail_pipeline.jobs.wish import EXCLUDED, Wish
 from thumbnail_pipeline.messages import backfill_body
 from thumbnail_pipeline.reconciliation.judgement import Verdict
 
