@@ -38,8 +38,11 @@ class QueueLook:
     """Whether nobody works on the backfill queue."""
 
 
-def allowed(job: BulkJob, seen: QueueLook) -> int:
-    """Return how many messages may be let through up to the next look. Raises JobTripped where the job has to stop."""
+def allowed(job: BulkJob, seen: QueueLook, *, sending: bool = True) -> int:
+    """Return how many messages may be let through up to the next look. Raises JobTripped where the job has to stop.
+
+    Where it is not `sending`, it may well have sent as many as it may.
+    """
     bounds = job.bounds
     if seen.paused:
         raise JobTripped("The backfill queue is paused, so nobody works on what is sent: 'thumbctl resume backfill'.")
@@ -56,7 +59,7 @@ def allowed(job: BulkJob, seen: QueueLook) -> int:
             f"{failed} of the last {decided} images that were followed failed, and at most {most:g} % may: see why with"
             " 'thumbctl failures --by-reason'; --max-failed allows more."
         )
-    if bounds.limit is not None and job.granted >= bounds.limit:
+    if sending and bounds.limit is not None and job.granted >= bounds.limit:
         raise JobTripped(
             f"It has sent {job.granted:,} messages, and at most {bounds.limit:,} may be: --limit allows more."
         )
@@ -67,12 +70,12 @@ def allowed(job: BulkJob, seen: QueueLook) -> int:
         most_granted.append(job.granted + max(1, int(bounds.rate * LOOK_SECONDS)))
     if bounds.dollars is not None:
         left = bounds.dollars - job.cost
-        affordable = int(left / job.asked.prices.message) if job.asked.prices.message else 0
-        if left <= 0 or (job.asked.prices.message and not affordable):
+        price = job.asked.prices.message
+        if left <= 0 or (sending and left < price):
             raise JobTripped(
                 f"It has cost about ${job.cost:,.2f}, and at most ${bounds.dollars:,.2f} may be spent: --budget allows"
                 " more."
             )
-        if job.asked.prices.message:
-            most_granted.append(job.granted + affordable)
+        if price:
+            most_granted.append(job.granted + int(left / price))
     return min(most_granted)

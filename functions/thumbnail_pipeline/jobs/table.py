@@ -270,10 +270,11 @@ class JobTable:
         self._transact(writes)
         return left
 
-    def release(self, found: KeyRange) -> None:
-        """Let others have a range whose turn went wrong; that counts as an attempt."""
+    def release(self, found: KeyRange, *, failed: bool) -> None:
+        """Let others have a range whose turn ended before its time; one that failed counts as an attempt."""
         values = {":me": _text(found.holder), ":zero": _number(0)}
-        self._held(lambda: self._update(_key_of(found), "SET held_until = :zero", "holder = :me", values))
+        update = "SET held_until = :zero" if failed else "SET held_until = :zero, attempts = :zero"
+        self._held(lambda: self._update(_key_of(found), update, "holder = :me", values))
 
     def pay(self, found: KeyRange) -> None:
         """The message of the range that was divided off is sent."""
