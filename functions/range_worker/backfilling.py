@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 from range_worker.queues import MESSAGES_A_CALL
 from thumbnail_pipeline import listing, telemetry
@@ -22,16 +21,17 @@ from thumbnail_pipeline.rows import KEYS_A_CALL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from concurrent.futures import Executor
 
     from mypy_boto3_s3 import S3Client
 
+    from range_worker.config import RangeWorkerConfig
     from range_worker.queues import JobQueues
     from thumbnail_pipeline.jobs.records import BulkJob, KeyRange
     from thumbnail_pipeline.jobs.table import JobTable
     from thumbnail_pipeline.listing import Listed
     from thumbnail_pipeline.reconciliation.judgement import Verdict
     from thumbnail_pipeline.rows import Row, Rows
-    from thumbnail_pipeline.settings import Settings
 
 # Most of a turn is waiting for answers, or reading them, which holds the interpreter's lock.
 _CALLS_AT_A_TIME: Final = 4
@@ -65,37 +65,67 @@ class TurnOver:
     """Of images that were followed, whether they failed."""
 
 
+class TurnShop(Protocol):
+    """What a worker lends to its turns."""
+
+    @property
+    def config(self) -> RangeWorkerConfig:
+        """What Terraform decided."""
+
+    @property
+    def table(self) -> JobTable:
+        """Jobs and ranges."""
+
+    @property
+    def queues(self) -> JobQueues:
+        """Where messages go."""
+
+    @property
+    def s3(self) -> S3Client:
+        """For listings."""
+
+    @property
+    def clock(self) -> Callable[[], float]:
+        """Seconds since 1970."""
+
+    @property
+    def executor(self) -> Callable[[int], Executor]:
+        """Makes threads, so many."""
+
+    @property
+    def keys_a_page(self) -> int:
+        """How many keys are dealt with at a time."""
+
+
 class BackfillTurn:
     """What one turn needs; `run` has it."""
 
-    def __init__(
-        self, settings: Settings, table: JobTable, queues: JobQueues, rows: Rows, clock: Callable[[], float]
-    ) -> None:
-        self._settings = settings
-        self._table = table
-        self._queues = queues
+    def __init__(self, shop: TurnShop, rows: Rows) -> None:
+        self._shop = shop
+        self._table = shop.table
+        self._queues = shop.queues
+        self._clock = shop.clock
         self._rows = rows
-        self._clock = clock
         self._outcomes: list[bool] = []
-        self._seen_running = clock()
+        self._seen_running = shop.clock()
 
-    def run(self, s3: S3Client, job: BulkJob, found: KeyRange, until: float) -> TurnOver:
+    def run(self, job: BulkJob, found: KeyRange, until: float) -> TurnOver:
         """Go through what is left of a range until it is done, has to wait, or it is `until`.
 
         Raises NotRunning, and TurnLost.
         """
-        asked = job.asked
-        if asked.settings_fingerprint != self._settings.fingerprint:
+        asked, settings = job.asked, self._shop.config.settings
+        if asked.settings_fingerprint != settings.fingerprint:
             why = "Other settings are deployed since it began: cancel it, and begin another."
             self._table.move(job.id, JobState.STOPPED, JobState.RUNNING, why=why)
             raise NotRunning
-        named = Wish(asked.include, asked.exclude, asked.sent, self._settings.watches).names()
+        named = Wish(asked.include, asked.exclude, asked.sent, settings.watches).names()
         objects = listing.objects(
-            s3, asked.bucket, prefix=asked.prefix, after=found.rest.after, until=found.keys.before
+            self._shop.s3, asked.bucket, prefix=asked.prefix, after=found.rest.after, until=found.keys.before
         )
         found = self._look_after(found)
-        with ThreadPoolExecutor(_CALLS_AT_A_TIME) as threads:
-            for page in _ahead(threads, objects):
+        with self._shop.executor(_CALLS_AT_A_TIME) as threads:
+            for page in _ahead(threads, objects, self._shop.keys_a_page):
                 verdicts = self._judged(threads, page, named, asked.settings_fingerprint)
                 found, room = self._deal_with(threads, job, found, list(zip(page, verdicts, strict=True)))
                 if not room:
@@ -113,7 +143,7 @@ class BackfillTurn:
 
     def _judged(
         self,
-        threads: ThreadPoolExecutor,
+        threads: Executor,
         page: Sequence[Listed],
         named: Callable[[str, int], bool],
         fingerprint: str,
@@ -131,7 +161,7 @@ class BackfillTurn:
         ]
 
     def _deal_with(
-        self, threads: ThreadPoolExecutor, job: BulkJob, found: KeyRange, page: Sequence[_Judged]
+        self, threads: Executor, job: BulkJob, found: KeyRange, page: Sequence[_Judged]
     ) -> tuple[KeyRange, bool]:
         """Send what is out of date as far as the guard lets it through, write that down, and say whether it was all."""
         outdated = [number for number, (_, (_, verdict)) in enumerate(page) if verdict in job.asked.sent]
@@ -208,11 +238,11 @@ class BackfillTurn:
         return replace(found, followed=tuple(still))
 
 
-def _ahead(threads: ThreadPoolExecutor, objects: Iterator[Listed]) -> Iterator[list[Listed]]:
-    """Yield pages of objects, and fetch the next one meanwhile."""
+def _ahead(threads: Executor, objects: Iterator[Listed], number: int) -> Iterator[list[Listed]]:
+    """Yield pages of so many objects, and fetch the next one meanwhile."""
 
     def fetch() -> list[Listed]:
-        return list(itertools.islice(objects, listing.KEYS_A_CALL))
+        return list(itertools.islice(objects, number))
 
     following = threads.submit(fetch)
     while page := following.result():

@@ -8,11 +8,12 @@ on the condition that the range is still this worker's.
 from __future__ import annotations
 
 import time
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from range_worker.backfilling import BackfillTurn, TurnOver
-from thumbnail_pipeline import telemetry
+from thumbnail_pipeline import listing, telemetry
 from thumbnail_pipeline.jobs.messages import WorkMessage
 from thumbnail_pipeline.jobs.ranges import halve, split
 from thumbnail_pipeline.jobs.records import JobState, KeyRange
@@ -69,6 +70,8 @@ class RangeWorker:
     rows: Callable[[str], Rows]
     """The catalog's rows of a bucket's images."""
     clock: Callable[[], float] = time.time
+    executor: Callable[[int], Executor] = ThreadPoolExecutor
+    keys_a_page: int = listing.KEYS_A_CALL
 
     def work(self, received: Received, *, holder: str, until: float) -> float | None:
         """Have one turn that is over at the moment `until`, and return in how many seconds the message is to come back.
@@ -138,7 +141,7 @@ class RangeWorker:
 
     def _divide(self, job: BulkJob) -> None:
         wanted = min(_MOST_RANGES, _RANGES_FOR_EACH * self.config.ranges_at_a_time)
-        cut = split(self.s3, job.asked.bucket, job.asked.prefix, wanted=wanted)
+        cut = split(self.s3, job.asked.bucket, job.asked.prefix, wanted=wanted, small=self.keys_a_page)
         named = [KeyRange(job.id, f"{number:05d}", keys) for number, keys in enumerate(cut)]
         ranges = self.table.plan(job.id, named)
         for each in ranges:
@@ -148,8 +151,7 @@ class RangeWorker:
 
     def _turn(self, job: BulkJob, found: KeyRange, until: float) -> float | None:
         began = self.clock()
-        turn = BackfillTurn(self.config.settings, self.table, self.queues, self.rows(job.asked.bucket), self.clock)
-        over: TurnOver = turn.run(self.s3, job, found, until)
+        over: TurnOver = BackfillTurn(self, self.rows(job.asked.bucket)).run(job, found, until)
         milliseconds = round((self.clock() - began) * 1000)
         if over.done:
             self._leave(over, milliseconds, done=True)
@@ -157,7 +159,7 @@ class RangeWorker:
             return None
         border = None
         if not over.wait and found.depth < _MOST_DEPTH and job.ranges_open < self.config.ranges_at_a_time:
-            border = halve(self.s3, job.asked.bucket, job.asked.prefix, over.found.rest)
+            border = halve(self.s3, job.asked.bucket, job.asked.prefix, over.found.rest, small=self.keys_a_page)
         self._pay(self._leave(over, milliseconds, split_at=border))
         return over.wait
 
