@@ -124,7 +124,12 @@ class JobWorld:
             if key not in self.outdated:
                 self._make(key, "READY")
         asked = Asked(UPLOADS, "", SETTINGS.fingerprint, JobPrices(0.001, 1.0))
-        self.table = JobTable(self.dynamodb, JOBS_TABLE, clock=lambda: self.now, sleep=lambda _: None)
+        self.table = JobTable(
+            self.dynamodb,  # type: ignore[arg-type]
+            JOBS_TABLE,
+            clock=lambda: self.now,
+            sleep=lambda _: None,
+        )
         self.table.create(BulkJob(JOB, asked, self.bounds))
         self.queue.append(InQueue(WorkMessage(JOB).body, self.now))
 

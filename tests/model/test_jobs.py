@@ -54,6 +54,10 @@ def come_to_an_end(world: JobWorld) -> None:
         world.resume()
 
 
+def assert_is(world: JobWorld, state: JobState) -> None:
+    assert world.job.state is state, world.notes[-40:]
+
+
 def assert_all_is_told(world: JobWorld) -> None:
     job, ranges = world.job, world.ranges
     told: Counter[str] = Counter()
@@ -93,7 +97,7 @@ def test_no_more_is_sent_than_is_allowed(events: list[Any], limit: int) -> None:
     assert len(world.sent) <= limit
     assert world.sent.total() <= limit
     if not world.mishaps:
-        assert world.job.state is JobState.STOPPED
+        assert_is(world, JobState.STOPPED)
         assert "at most" in world.job.why
 
 
@@ -119,7 +123,7 @@ def settled(world: JobWorld) -> JobWorld:
 
 def test_a_calm_job_sends_each_image_once() -> None:
     world = settled(JobWorld(KEYS, frozenset(KEYS[::2])))
-    assert world.job.state is JobState.DONE
+    assert_is(world, JobState.DONE)
     assert world.sent == Counter(KEYS[::2])
     assert_all_is_told(world)
     assert len(world.ranges) > 1
@@ -146,7 +150,7 @@ def test_too_many_failures_stop_it() -> None:
     keys = tuple(f"{number:04d}" for number in range(400))
     world = JobWorld(keys, frozenset(keys), JobBounds(in_queue=30), bad=frozenset(keys[::2]))
     world.drain()
-    assert world.job.state is JobState.STOPPED
+    assert_is(world, JobState.STOPPED)
     assert "failed" in world.job.why
     assert world.sent.total() < len(keys)
 
@@ -159,18 +163,18 @@ def test_new_dead_letters_stop_it() -> None:
         world.step(world.under_way[0])
     world.dead = 50
     world.drain()
-    assert world.job.state is JobState.STOPPED
+    assert_is(world, JobState.STOPPED)
     assert "dead letters" in world.job.why
 
 
 def test_a_paused_queue_stops_it() -> None:
     world = JobWorld(KEYS, frozenset(KEYS), paused=True)
     world.drain()
-    assert world.job.state is JobState.STOPPED
+    assert_is(world, JobState.STOPPED)
     world.paused = False
     world.resume()
     come_to_an_end(world)
-    assert world.job.state is JobState.DONE
+    assert_is(world, JobState.DONE)
 
 
 def test_what_always_fails_stops_it_and_says_why() -> None:
@@ -181,12 +185,12 @@ def test_what_always_fails_stops_it_and_says_why() -> None:
         lambda **_: (_ for _ in ()).throw(ConnectionError("gone")),
     )
     world.drain()
-    assert world.job.state is JobState.STOPPED
+    assert_is(world, JobState.STOPPED)
     assert "gone" in world.job.why
     world.s3.list_objects_v2 = real
     world.resume()
     come_to_an_end(world)
-    assert world.job.state is JobState.DONE
+    assert_is(world, JobState.DONE)
     assert world.sent == Counter(KEYS)
 
 
