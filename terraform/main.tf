@@ -119,6 +119,29 @@ module "reconciler" {
   tags                = var.tags
 }
 
+module "jobs" {
+  source   = "./modules/jobs"
+  for_each = { for choice in [var.jobs] : "on" => choice if choice != null }
+
+  function         = local.function_basics["range_worker"]
+  names            = { ranges_queue = local.names["ranges_queue"], jobs_table = local.names["jobs_table"] }
+  aws              = local.aws
+  ranges_at_a_time = each.value.ranges_at_a_time
+  settings         = module.thumbnailer.settings
+  uploads          = local.uploads
+  catalog          = local.catalog
+  backfill = {
+    queue_arn    = module.ingest.backfill_queue_arn
+    queue_url    = module.ingest.backfill_queue_url
+    mapping_arn  = module.thumbnailer.event_source_mappings["backfill"].arn
+    mapping_uuid = module.thumbnailer.event_source_mappings["backfill"].uuid
+  }
+  dead_letters = { queue_arn = module.ingest.dlq_arn, queue_url = module.ingest.dlq_url }
+  without_tls  = local.without_tls
+  kms_key_arn  = module.encryption.key_arn
+  tags         = var.tags
+}
+
 module "publisher" {
   source   = "./modules/publisher"
   for_each = local.publishers

@@ -22,6 +22,7 @@ locals {
       work_queue        = { full = "${var.name}-work", most = 80 }
       backfill_queue    = { full = "${var.name}-backfill", most = 80 }
       dead_letter_queue = { full = "${var.name}-dead-letters", most = 80 }
+      ranges_queue      = { full = "${var.name}-ranges", most = 80 }
 
       # https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutRule.html
       uploads_rule = { full = "${var.name}-uploads", most = 64 }
@@ -36,6 +37,8 @@ locals {
       reconciler  = { full = "${var.name}-reconciler", most = 64 }
       publisher   = { full = "${var.name}-publisher", most = 64 }
 
+      range_worker = { full = "${var.name}-range-worker", most = 64 }
+
       api              = { full = "${var.name}-api", most = 64 } # an API itself may have 128
       change_publisher = { full = "${var.name}-publisher-changes", most = 64 }
       schedule_role    = { full = "${var.name}-reconciler-schedule", most = 64 }
@@ -49,6 +52,8 @@ locals {
       api_logs         = { full = "/aws/lambda/${var.name}-api", most = 512 }
       access_logs      = { full = "/aws/vendedlogs/apis/${var.name}", most = 512 }
       publisher_logs   = { full = "/aws/lambda/${var.name}-publisher", most = 512 }
+
+      range_worker_logs = { full = "/aws/lambda/${var.name}-range-worker", most = 512 }
 
       change_publisher_logs = { full = "/aws/lambda/${var.name}-publisher-changes", most = 512 }
 
@@ -74,6 +79,7 @@ locals {
       catalog_table = { full = "${var.name}-catalog", most = 255 }
       asks_table    = { full = "${var.name}-asks", most = 255 }
       digests_table = { full = "${var.name}-digests", most = 255 }
+      jobs_table    = { full = "${var.name}-jobs", most = 255 }
 
       # https://docs.aws.amazon.com/sns/latest/api/API_CreateTopic.html
       failures_topic = { full = "${var.name}-alerts", most = 256 }

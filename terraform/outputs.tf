@@ -98,6 +98,11 @@ output "table_stream_arn" {
   value       = length(local.publishers) == 0 ? null : module.catalog.stream_arn
 }
 
+output "jobs" {
+  description = "Bulk jobs in the account: the table of jobs (table_name), the queue of ranges (ranges_queue_url), the function that works on them (function_name) and its log group (log_group_name), the identifier of the mapping that feeds it (event_source_mapping_uuid), and how many ranges are worked on at a time (ranges_at_a_time). Null where there are none."
+  value       = local.jobs_output
+}
+
 output "change_stream" {
   description = "The change stream: its name, its arn, and the key that it is encrypted with (kms_key_arn). Null where there is none."
   value       = local.change_stream

@@ -312,7 +312,8 @@ class _Sqs:
 
     def get_queue_attributes(self, *, QueueUrl: str, **_: Any) -> Any:  # noqa: N803 - boto3's names
         number = len(self._world.waiting) if QueueUrl == BACKFILL_URL else self._world.dead
-        return {"Attributes": {"ApproximateNumberOfMessages": str(number)}}
+        shown = dict.fromkeys(("ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed"), "0")
+        return {"Attributes": {"ApproximateNumberOfMessages": str(number), **shown, "VisibilityTimeout": "360"}}
 
 
 class _Wired:

@@ -146,6 +146,29 @@ def test_a_killed_workers_range_is_taken_up_within_the_visibility_timeout() -> N
     assert world.now - died_at <= VISIBILITY
 
 
+@pytest.mark.parametrize("about", ["SET reached", "SET told"])
+def test_who_outlived_their_turn_write_nothing_any_more(about: str) -> None:
+    world = JobWorld(KEYS, frozenset(KEYS))
+    world.drain_until_running()
+    world.deliver(world.visible[0])
+    (slow,) = world.under_way
+    while about not in (slow.strand.waits_for or "") and not (slow.strand.waits_for or "").startswith("transact"):
+        world.step(slow)
+    world.pass_time(VISIBILITY + 1)
+    world.deliver(slow.message)
+    (other,) = (each for each in world.under_way if each is not slow)
+    while not other.over:
+        world.step(other)
+    there = world.ranges
+    while not slow.over:
+        world.step(slow)
+    assert world.ranges == there
+    come_to_an_end(world)
+    assert_is(world, JobState.DONE)
+    assert_all_is_told(world)
+    assert world.sent.total() <= len(KEYS) + PAGE
+
+
 def test_too_many_failures_stop_it() -> None:
     keys = tuple(f"{number:04d}" for number in range(400))
     world = JobWorld(keys, frozenset(keys), JobBounds(in_queue=30), bad=frozenset(keys[::2]))

@@ -240,7 +240,7 @@ def _create_queue(sqs: SQSClient, name: str, sender: str) -> tuple[str, str]:
 
 def _check_prerequisites(directory: Path) -> None:
     check_version()
-    for name in ("thumbnailer.zip", "reconciler.zip", "publisher.zip", "api.zip", "layer.zip"):
+    for name in ("thumbnailer.zip", "reconciler.zip", "publisher.zip", "api.zip", "range_worker.zip", "layer.zip"):
         if not (ARCHIVES / name).exists():
             raise DevtoolsError(f"{ARCHIVES / name} is missing: build it with 'make package'")
     existing = next(parent for parent in (directory, *directory.parents) if parent.exists())
