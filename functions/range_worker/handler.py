@@ -13,6 +13,7 @@ from range_worker.config import RangeWorkerConfig
 from range_worker.queues import JobQueues
 from range_worker.turns import RangeWorker, Received
 from thumbnail_pipeline import lean, telemetry
+from thumbnail_pipeline.clients import USER_AGENT
 from thumbnail_pipeline.jobs.table import JobTable
 from thumbnail_pipeline.rows import Rows
 
@@ -35,6 +36,7 @@ def start(environment: Mapping[str, str]) -> RangeWorker:
         retries={"mode": "standard", "total_max_attempts": 5},
         connect_timeout=2,
         read_timeout=5,
+        user_agent=USER_AGENT,
         # Every request is made here, and checking each of its keys takes longer than sending it.
         parameter_validation=False,
     )

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_sqs import SQSClient
-    from mypy_boto3_sqs.literals import QueueAttributeFilterType
 
     from range_worker.config import RangeWorkerConfig
 
@@ -23,13 +22,6 @@ if TYPE_CHECKING:
 MESSAGES_A_CALL: Final = 10
 
 _ATTEMPTS: Final = 6
-
-# Seen and unseen messages. https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_GetQueueAttributes.html
-_DEPTH: Final[list[QueueAttributeFilterType]] = [
-    "ApproximateNumberOfMessages",
-    "ApproximateNumberOfMessagesNotVisible",
-    "ApproximateNumberOfMessagesDelayed",
-]
 
 
 @dataclass(frozen=True)
@@ -65,8 +57,20 @@ class JobQueues:
         )
 
     def _depth(self, url: str) -> int:
-        attributes = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=_DEPTH)["Attributes"]
-        return sum(int(attributes[name]) for name in _DEPTH)
+        """Messages, seen and unseen."""
+        attributes = self.sqs.get_queue_attributes(
+            QueueUrl=url,
+            AttributeNames=[
+                "ApproximateNumberOfMessages",
+                "ApproximateNumberOfMessagesNotVisible",
+                "ApproximateNumberOfMessagesDelayed",
+            ],
+        )["Attributes"]
+        return (
+            int(attributes["ApproximateNumberOfMessages"])
+            + int(attributes["ApproximateNumberOfMessagesNotVisible"])
+            + int(attributes["ApproximateNumberOfMessagesDelayed"])
+        )
 
     def _send(self, url: str, bodies: Sequence[str]) -> None:
         for first in range(0, len(bodies), MESSAGES_A_CALL):

@@ -155,6 +155,10 @@ class BulkJob:
         prices = self.asked.prices
         return self.granted * prices.message + self.examined / 1e6 * prices.million_examined
 
+    def overlaps(self, prefix: str) -> bool:
+        """Whether it may be about keys that begin so."""
+        return prefix.startswith(self.asked.prefix) or self.asked.prefix.startswith(prefix)
+
     def as_item(self) -> dict[str, Any]:
         """Return its row as DynamoDB writes it. Counts are there from the first time that something is counted."""
         return {
