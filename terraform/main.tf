@@ -326,6 +326,8 @@ module "operator" {
   other_kms_key_arns = local.other_kms_key_arns
   rule_arn           = local.through_eventbridge ? local.uploads_rule_arn : null
 
+  jobs = one([for jobs in module.jobs : { table_arn = jobs.table.arn, queue_arn = jobs.queue.arn }])
+
   forgetting = {
     asks_table_arn = one([for api in module.api : api.asks_table_arn])
     rows           = !var.propagate_deletions

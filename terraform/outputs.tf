@@ -218,6 +218,11 @@ output "operator_events_policy_json" {
   value       = module.operator.announcing_policy_json
 }
 
+output "operator_jobs_policy_json" {
+  description = "Policy for whoever begins bulk jobs in the account and looks after them with thumbctl, on top of operator_policy_json. It is attached to nobody. Null without jobs."
+  value       = module.operator.jobs_policy_json
+}
+
 output "operator_users_policy_json" {
   description = "Policy for whoever forgets users of the API with thumbctl users forget, on top of operator_policy_json: it deletes images for good. It is attached to nobody."
   value       = module.operator.forgetting_policy_json

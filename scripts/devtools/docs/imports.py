@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 _Edge: TypeAlias = tuple[str, str]
 
-_ROOTS: Final = ("devtools", "thumbctl", "thumbnailer", "reconciler", "publisher", "api", "thumbnail_pipeline")
+_ROOTS: Final = (
+    "devtools", "thumbctl", "thumbnailer", "reconciler", "publisher", "api", "range_worker", "thumbnail_pipeline",
+)  # fmt: skip
 
 
 def diagram() -> str:

@@ -12,3 +12,8 @@ output "announcing_policy_json" {
   description = "The policy for thumbctl events, on top of the other; null where nothing is announced."
   value       = var.announcing == null ? null : local.policies["announcing"]
 }
+
+output "jobs_policy_json" {
+  description = "The policy for bulk jobs in the account, on top of the other; null where there are none."
+  value       = var.jobs == null ? null : local.policies["jobs"]
+}
