@@ -1495,7 +1495,7 @@ variable "permissions_boundary_arn" {
 }
 
 variable "vpc" {
-  description = "Subnets and security groups that the functions work in. From there they have to reach S3, DynamoDB, SQS, SNS and X-Ray, with reconcile Systems Manager, with events EventBridge and with changes Kinesis, through endpoints or a NAT gateway; the API needs S3 and DynamoDB alone. With null, they are in no VPC."
+  description = "Subnets and security groups that the functions work in. From there they have to reach S3, DynamoDB, SQS, SNS and X-Ray, with reconcile Systems Manager, with events EventBridge, with changes Kinesis and with jobs Lambda, through endpoints or a NAT gateway; the API needs S3 and DynamoDB alone. With null, they are in no VPC."
   type = object({
     subnet_ids         = set(string)
     security_group_ids = set(string)
