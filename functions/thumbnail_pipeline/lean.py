@@ -17,6 +17,7 @@ from xml.etree.ElementTree import XMLParser
 
 import boto3
 import botocore.session
+from botocore import handlers
 from botocore.parsers import ResponseParserFactory
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = ["session"]
 
+_OF_S3: Final = "before-parse.s3.*"
+_THEIRS: Final = vars(handlers)["_handle_200_error"]
 _S3: Final = "{http://s3.amazonaws.com/doc/2006-03-01/}"
 
 
@@ -34,7 +37,16 @@ def session() -> boto3.session.Session:
     """Return a session whose clients read pages of listings and rows quickly."""
     core = botocore.session.get_session()
     core.register_component("response_parser_factory", _Factory())
+    # It parses every answer of S3 once more, for one that says 200 and is an error. Of pages, `_Parser` sees to that.
+    core.unregister(_OF_S3, _THEIRS)
+    core.register(_OF_S3, _look_for_errors)
     return boto3.session.Session(botocore_session=core)
+
+
+def _look_for_errors(**about: Any) -> None:  # noqa: ANN401 - what the SDK tells
+    shape = about["operation_model"].output_shape
+    if shape is None or shape.name not in _READ:
+        _THEIRS(**about)
 
 
 class _Factory(ResponseParserFactory):
@@ -52,22 +64,28 @@ class _Parser:
         read = _READ.get(shape.name) if shape is not None else None
         if read is None or response["status_code"] != HTTPStatus.OK:
             return self._other.parse(response, shape)
-        headers = dict(response["headers"])
-        metadata = {"HTTPStatusCode": response["status_code"], "HTTPHeaders": headers}
-        return {**read(response["body"]), "ResponseMetadata": metadata}
+        found = read(response["body"])
+        if found is None:
+            # https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+            return self._other.parse({**response, "status_code": HTTPStatus.INTERNAL_SERVER_ERROR}, shape)
+        metadata = {"HTTPStatusCode": response["status_code"], "HTTPHeaders": dict(response["headers"])}
+        return {**found, "ResponseMetadata": metadata}
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever else the SDK asks of a parser
         return getattr(self._other, name)
 
 
-def _page(body: bytes) -> dict[str, Any]:
-    """https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html."""
+def _page(body: bytes) -> dict[str, Any] | None:
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html; None where it is an error instead."""
     parser = XMLParser()  # noqa: S314 - the SDK's own way, of what S3 answers
     parser.feed(body)
+    root = parser.close()
+    if root.tag == "Error":
+        return None
     page: dict[str, Any] = {"IsTruncated": False}
     contents: list[dict[str, Any]] = []
     prefixes: list[dict[str, Any]] = []
-    for element in parser.close():
+    for element in root:
         name = element.tag.removeprefix(_S3)
         if name == "Contents":
             contents.append(_object(element))
@@ -104,7 +122,7 @@ _FIELDS: Final[Mapping[str, tuple[str, Callable[[str], Any]]]] = {
 }
 
 # DynamoDB's attributes are typed in the JSON itself. Binary values would come as base64: the catalog has none.
-_READ: Final[Mapping[str, Callable[[bytes], dict[str, Any]]]] = {
+_READ: Final[Mapping[str, Callable[[bytes], dict[str, Any] | None]]] = {
     "ListObjectsV2Output": _page,
     "BatchGetItemOutput": json.loads,
 }

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
 from xml.sax.saxutils import escape
 
 import botocore.session
 import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.config import Config
+from botocore.exceptions import ClientError
 from botocore.parsers import create_parser
 from hypothesis import given
 from hypothesis import strategies as st
@@ -73,6 +77,23 @@ def test_rows_are_read_as_the_sdk_reads_them() -> None:
     theirs, ours = both("dynamodb", "BatchGetItem", "json", body)
     assert ours["Responses"] == theirs["Responses"]
     assert ours["UnprocessedKeys"] == theirs["UnprocessedKeys"]
+
+
+@pytest.mark.parametrize("operation", ["list_objects_v2", "list_object_versions"])
+def test_an_error_that_says_200_is_an_error(operation: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    s3: Any = lean.session().client("s3", "eu-central-1", config=Config(retries={"total_max_attempts": 1}))
+    body = b"<?xml version='1.0'?>\n<Error><Code>InternalError</Code><Message>Again</Message></Error>"
+
+    def answer(request: Any, **_: Any) -> AWSResponse:
+        raw: Any = SimpleNamespace(stream=lambda *_, **__: iter([body]), headers={})
+        headers: Any = {}
+        return AWSResponse(request.url, 200, headers, raw)
+
+    s3.meta.events.register("before-send.s3.*", answer)
+    with pytest.raises(ClientError, match="InternalError"):
+        getattr(s3, operation)(Bucket="photos")
 
 
 @pytest.mark.parametrize(
