@@ -104,6 +104,8 @@ class JobWorld:
     waiting: list[str] = field(default_factory=list)
     """Keys in the backfill queue."""
     most_waiting: int = 0
+    turn_seconds: float = TIMEOUT * 0.6
+    """With 0, a turn is a page."""
     mishaps: int = 0
     """Deaths, failures and doubtful answers, of which each may cost a page that is sent twice."""
     dead: int = 0
@@ -150,7 +152,7 @@ class JobWorld:
         message.visible_at = self.now + VISIBILITY
         number = len(self.turns)
         received = Received(message.body, message.times, message.sent_at)
-        worker, until = self._worker(), self.now + TIMEOUT * 0.6
+        worker, until = self._worker(), self.now + self.turn_seconds
         turn = Turn(
             message, f"w{number}", Strand(f"w{number}", lambda: worker.work(received, holder=f"w{number}", until=until))
         )

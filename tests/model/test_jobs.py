@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from model.jobs import PAGE, TIMEOUT, VISIBILITY, JobFate, JobWorld
+from range_worker import turns
 from thumbnail_pipeline.jobs.records import EXAMINED, SENT, JobBounds, JobState
 
 KEYS = tuple(f"{folder}/{number:02d}.jpg" for folder in "abc" for number in range(7))
@@ -169,6 +170,32 @@ def test_who_outlived_their_turn_write_nothing_any_more(about: str) -> None:
     assert world.sent.total() <= len(KEYS) + PAGE
 
 
+def test_a_range_that_is_delivered_twice_is_worked_on_once() -> None:
+    world = JobWorld(KEYS, frozenset(KEYS))
+    world.drain_until_running()
+    (message, *_) = world.visible
+    world.deliver(message)
+    world.step(world.under_way[0])
+    world.deliver(message)
+    (first, second) = world.under_way
+    while not second.over:
+        world.step(second)
+    while not first.over:
+        world.step(first)
+    come_to_an_end(world)
+    assert_is(world, JobState.DONE)
+    assert world.sent == Counter(KEYS)
+
+
+def test_a_long_range_is_divided(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "_MOST_RANGES", 1)
+    world = settled(JobWorld(KEYS, frozenset(KEYS), turn_seconds=0))
+    assert_is(world, JobState.DONE)
+    assert len(world.ranges) > 1
+    assert world.sent == Counter(KEYS)
+    assert_all_is_told(world)
+
+
 def test_too_many_failures_stop_it() -> None:
     keys = tuple(f"{number:04d}" for number in range(400))
     world = JobWorld(keys, frozenset(keys), JobBounds(in_queue=30), bad=frozenset(keys[::2]))
@@ -218,10 +245,12 @@ def test_what_always_fails_stops_it_and_says_why() -> None:
 
 
 @pytest.mark.parametrize("fate", [JobFate.KILLED_BEFORE, JobFate.KILLED_AFTER, JobFate.REPEATED, JobFate.FAILED])
-def test_a_mishap_at_every_call_of_a_job(fate: JobFate) -> None:
+def test_a_mishap_at_every_call_of_a_job(fate: JobFate, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "_MOST_RANGES", 1)
     calls = 0
     while True:
-        world = JobWorld(KEYS[:12], frozenset(KEYS[:12:2]))
+        # One range is left over, and long enough to be divided.
+        world = JobWorld(KEYS[:12], frozenset(KEYS[:12:2]), turn_seconds=0)
         reached = world.drain_with(calls, fate)
         come_to_an_end(world)
         assert world.job.state is JobState.DONE, world.notes[-40:]
