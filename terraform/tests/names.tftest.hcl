@@ -27,6 +27,7 @@ variables {
   reconcile = { schedule = "rate(1 day)" }
   events    = {}
   changes   = { archive = {} }
+  jobs      = {}
   api       = { sign_in = {}, page = {} }
   cdn       = {}
   tracing   = { sampling = { service_name = "uploader", rate = 0.1 } }
