@@ -15,6 +15,7 @@ from urllib.parse import unquote_plus
 
 import boto3
 from ministack import app  # type: ignore[import-untyped]
+from ministack.core import iam_actions  # type: ignore[import-untyped]
 from ministack.core.lambda_runtime import execution_credentials  # type: ignore[import-untyped]
 from ministack.services import cloudwatch, dynamodb, lambda_svc, s3, scheduler, sqs  # type: ignore[import-untyped]
 
@@ -351,6 +352,27 @@ def _in_the_name_of(account: str, region: str, do: Callable[..., Any], *argument
         lambda_svc._request_region.reset(tokens[1])
 
 
+def ask_for_actions_as_aws_has_them() -> None:
+    """Ask policies for the action that a batch of messages needs on AWS: the one of a single message.
+
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html
+    """
+
+    def as_aws(extract: Callable[..., str | None]) -> Callable[..., str | None]:
+        def extract_iam_action(service: str, method: str, path: str, *more: Any) -> str | None:
+            action = extract(service, method, path, *more)
+            if action == "lambda:ListEventSourceMappings" and path.rstrip("/").count("/") > _OF_ALL_MAPPINGS:
+                return "lambda:GetEventSourceMapping"
+            return action.removesuffix("Batch") if action and action.startswith("sqs:") else action
+
+        return extract_iam_action
+
+    _replace(iam_actions, "extract_iam_action", as_aws)
+
+
+_OF_ALL_MAPPINGS: Final = "/2015-03-31/event-source-mappings".count("/")
+
+
 def _replace(module: Any, name: str, make: Callable[[Any], Any]) -> None:
     setattr(module, name, make(getattr(module, name)))
 
@@ -366,4 +388,5 @@ if __name__ == "__main__":
     retry_streams()
     keep_metrics_of_mappings()
     make_schedules_once()
+    ask_for_actions_as_aws_has_them()
     app.main()
