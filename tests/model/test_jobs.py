@@ -196,6 +196,23 @@ def test_a_long_range_is_divided(monkeypatch: pytest.MonkeyPatch) -> None:
     assert_all_is_told(world)
 
 
+def test_a_range_that_was_divided_off_is_worked_on_whoever_died(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "_MOST_RANGES", 1)
+    # What is left of the first range has nothing to wait for, so that its next turn is its last.
+    world = JobWorld(KEYS, frozenset(KEYS[-6:]), turn_seconds=0)
+    world.drain_until_running()
+    world.deliver(world.visible[0])
+    (turn,) = world.under_way
+    while not ("send_message_batch" in (turn.strand.waits_for or "") and "range" in (turn.strand.waits_for or "")):
+        world.step(turn)
+    world.step(turn, JobFate.KILLED_BEFORE)
+    assert any(each.owes for each in world.ranges)
+    world.turn_seconds = TIMEOUT
+    come_to_an_end(world)
+    assert_is(world, JobState.DONE)
+    assert world.sent == Counter(KEYS[-6:])
+
+
 def test_too_many_failures_stop_it() -> None:
     keys = tuple(f"{number:04d}" for number in range(400))
     world = JobWorld(keys, frozenset(keys), JobBounds(in_queue=30), bad=frozenset(keys[::2]))
