@@ -117,6 +117,21 @@ def test_nothing_is_sent_once_it_is_cancelled(events: list[Any]) -> None:
     assert not world.visible
 
 
+@pytest.mark.parametrize("end", ["pause", "cancel"])
+def test_a_worker_in_the_middle_of_its_turn_sends_nothing_any_more(end: str) -> None:
+    world = JobWorld(KEYS, frozenset(KEYS))
+    world.drain_until_running()
+    world.deliver(world.visible[0])
+    (turn,) = world.under_way
+    while not world.job.allowed or "SET granted" not in (turn.strand.waits_for or ""):
+        world.step(turn)
+    getattr(world, end)()
+    while not turn.over:
+        world.step(turn)
+    assert not world.sent
+    assert turn.message.gone
+
+
 def settled(world: JobWorld) -> JobWorld:
     world.drain()
     return world
