@@ -17,6 +17,8 @@ KEYS = tuple(f"{folder}/{number:02d}.jpg" for folder in "abc" for number in rang
 
 _FATES = st.sampled_from([JobFate.ANSWERED] * 12 + list(JobFate))
 _NUMBERS = st.integers(0, 10**6)
+# Each example is a whole job.
+_PLAYED = settings(max_examples=max(5, settings().max_examples // 4), suppress_health_check=[HealthCheck.too_slow])
 _EVENTS = st.lists(
     st.tuples(
         st.sampled_from(
@@ -71,7 +73,7 @@ def assert_all_is_told(world: JobWorld) -> None:
     assert job.ranges_open == 0
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@_PLAYED
 @given(events=_EVENTS, outdated=st.sets(st.sampled_from(KEYS)), in_queue=st.integers(1, 30))
 def test_no_key_is_left_out(events: list[Any], outdated: set[str], in_queue: int) -> None:
     world = JobWorld(KEYS, frozenset(outdated), JobBounds(in_queue=in_queue, failed_percent=None))
@@ -86,7 +88,7 @@ def test_no_key_is_left_out(events: list[Any], outdated: set[str], in_queue: int
     assert_all_is_told(world)
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@_PLAYED
 @given(events=_EVENTS, limit=st.integers(1, 20))
 def test_no_more_is_sent_than_is_allowed(events: list[Any], limit: int) -> None:
     world = JobWorld(KEYS, frozenset(KEYS), JobBounds(limit=limit, failed_percent=None))
@@ -102,7 +104,7 @@ def test_no_more_is_sent_than_is_allowed(events: list[Any], limit: int) -> None:
         assert "at most" in world.job.why
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@_PLAYED
 @given(events=_EVENTS)
 def test_nothing_is_sent_once_it_is_cancelled(events: list[Any]) -> None:
     world = JobWorld(KEYS, frozenset(KEYS), JobBounds(failed_percent=None))
