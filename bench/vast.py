@@ -224,8 +224,12 @@ class _Aws:
     # DynamoDB
 
     def _rows(self, asked: Any) -> Any:  # noqa: ANN401 - JSON
-        keys: Sequence[Any] = asked["RequestItems"][TABLE]["Keys"]
-        return {"Responses": {TABLE: [row for key in keys if (row := _row(key))]}, "UnprocessedKeys": {}}
+        request = asked["RequestItems"][TABLE]
+        keys: Sequence[Any] = request["Keys"]
+        names = {request["ExpressionAttributeNames"][each] for each in request["ProjectionExpression"].split(", ")}
+        found = [row for key in keys if (row := _row(key))]
+        shown = [{name: value for name, value in row.items() if name in names} for row in found]
+        return {"Responses": {TABLE: shown}, "UnprocessedKeys": {}}
 
     # SQS
 
@@ -301,6 +305,7 @@ def _row(key: Any) -> dict[str, Any] | None:  # noqa: ANN401 - JSON
     failed = found is Damage.FAILED
     row: dict[str, Any] = {
         "source_key": {"S": name},
+        "source_bucket": {"S": UPLOADS},
         "status": {"S": "FAILED" if failed else "READY"},
         "etag": {"S": _etag(number)},
         "settings_fingerprint": {"S": "0" * 16 if found is Damage.RESTYLED else FINGERPRINT},

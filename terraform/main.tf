@@ -120,6 +120,29 @@ module "reconciler" {
   tags                = var.tags
 }
 
+module "jobs" {
+  source   = "./modules/jobs"
+  for_each = { for choice in [var.jobs] : "on" => choice if choice != null }
+
+  function         = local.function_basics["range_worker"]
+  names            = { ranges_queue = local.names["ranges_queue"], jobs_table = local.names["jobs_table"] }
+  aws              = local.aws
+  ranges_at_a_time = each.value.ranges_at_a_time
+  settings         = module.thumbnailer.settings
+  uploads          = local.uploads
+  catalog          = local.catalog
+  backfill = {
+    queue_arn    = module.ingest.backfill_queue_arn
+    queue_url    = module.ingest.backfill_queue_url
+    mapping_arn  = module.thumbnailer.event_source_mappings["backfill"].arn
+    mapping_uuid = module.thumbnailer.event_source_mappings["backfill"].uuid
+  }
+  dead_letters = { queue_arn = module.ingest.dlq_arn, queue_url = module.ingest.dlq_url }
+  without_tls  = local.without_tls
+  kms_key_arn  = module.encryption.key_arn
+  tags         = var.tags
+}
+
 module "publisher" {
   source   = "./modules/publisher"
   for_each = local.publishers
@@ -312,6 +335,8 @@ module "operator" {
   tested_alarms      = [for name in ["catalog-throttles", "notifications-failed", "pipeline-failing"] : "${var.name}-${name}"] # see thumbctl channels
   other_kms_key_arns = local.other_kms_key_arns
   rule_arn           = local.through_eventbridge ? local.uploads_rule_arn : null
+
+  jobs = one([for jobs in module.jobs : { table_arn = jobs.table.arn, queue_arn = jobs.queue.arn }])
 
   forgetting = {
     asks_table_arn = one([for api in module.api : api.asks_table_arn])

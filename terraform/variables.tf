@@ -12,7 +12,7 @@ variable "name" {
 }
 
 variable "archives" {
-  description = "The zip files that `make package` builds for runtime and architecture. With mode folder, folder holds thumbnailer.zip, reconciler.zip, publisher.zip, api.zip, device_asks.zip, device_status.zip, device_admission.zip and layer.zip. With mode s3, they are objects of a bucket in the deployment's region: the key of each, its version, and its SHA-256 in base64, by either of which a plan sees that it is another. With layer existing, layer_arn is a version of a layer that is there already, and none is made."
+  description = "The zip files that `make package` builds for runtime and architecture. With mode folder, folder holds thumbnailer.zip, reconciler.zip, publisher.zip, api.zip, device_asks.zip, device_status.zip, device_admission.zip, range_worker.zip and layer.zip. With mode s3, they are objects of a bucket in the deployment's region: the key of each, its version, and its SHA-256 in base64, by either of which a plan sees that it is another. With layer existing, layer_arn is a version of a layer that is there already, and none is made."
   type = object({
     mode   = optional(string, "folder")
     folder = optional(string)
@@ -25,6 +25,7 @@ variable "archives" {
       device_asks = optional(object({ key = string, version = optional(string), sha256 = optional(string) }))
 
       device_status    = optional(object({ key = string, version = optional(string), sha256 = optional(string) }))
+      range_worker     = optional(object({ key = string, version = optional(string), sha256 = optional(string) }))
       device_admission = optional(object({ key = string, version = optional(string), sha256 = optional(string) }))
 
       layer = optional(object({ key = string, version = optional(string), sha256 = optional(string) }))
@@ -58,9 +59,9 @@ variable "archives" {
     condition = var.archives.s3 == null ? true : (
       (var.archives.layer == "existing" || var.archives.s3.layer != null) && (var.reconcile == null || var.archives.s3.reconciler != null) &&
       ((var.events == null && var.changes == null) || var.archives.s3.publisher != null) && (var.api == null || var.archives.s3.api != null) &&
-      alltrue([for function in local.device_functions : var.archives.s3[function] != null])
+      (var.jobs == null || var.archives.s3.range_worker != null) && alltrue([for function in local.device_functions : var.archives.s3[function] != null])
     )
-    error_message = "archives.s3 must name the layer's object, unless the layer is there already, with reconcile the reconciler's, with events or changes the publisher's, with api the API's, and with devices those of device_asks and device_status, and of device_admission with provisioning."
+    error_message = "archives.s3 must name the layer's object, unless the layer is there already, with reconcile the reconciler's, with events or changes the publisher's, with api the API's, with jobs the range worker's, and with devices those of device_asks and device_status, and of device_admission with provisioning."
   }
 }
 
@@ -599,6 +600,20 @@ variable "reserved_concurrency" {
   validation {
     condition     = var.reserved_concurrency == null ? true : var.reserved_concurrency >= sum(values(local.most_at_a_time))
     error_message = "reserved_concurrency must be at least maximum_concurrency and backfill.maximum_concurrency together, or ten times pollers.maximum in place of either: the pollers would be throttled, and every throttle uses up one of a message's receives."
+  }
+}
+
+variable "jobs" {
+  description = "Bulk jobs that run in the account, as thumbctl backfill --in-account begins them: how many ranges of keys are worked on at a time at most, each by an invocation of its own. Between jobs they cost nothing. With null, bulk jobs run where thumbctl does."
+  type = object({
+    ranges_at_a_time = optional(number, 10)
+  })
+  default = null
+
+  validation {
+    # https://docs.aws.amazon.com/lambda/latest/api/API_ScalingConfig.html
+    condition     = var.jobs == null ? true : var.jobs.ranges_at_a_time >= 2 && var.jobs.ranges_at_a_time <= 1000 && floor(var.jobs.ranges_at_a_time) == var.jobs.ranges_at_a_time
+    error_message = "jobs.ranges_at_a_time must be a whole number from 2 to 1000, as Lambda has it."
   }
 }
 
@@ -1572,7 +1587,7 @@ variable "permissions_boundary_arn" {
 }
 
 variable "vpc" {
-  description = "Subnets and security groups that the functions work in. From there they have to reach S3, DynamoDB, SQS, SNS and X-Ray, with reconcile Systems Manager, with events EventBridge, with changes Kinesis and with devices AWS IoT, through endpoints or a NAT gateway; the API needs S3 and DynamoDB alone. With null, they are in no VPC."
+  description = "Subnets and security groups that the functions work in. From there they have to reach S3, DynamoDB, SQS, SNS and X-Ray, with reconcile Systems Manager, with events EventBridge, with changes Kinesis, with devices AWS IoT and with jobs Lambda, through endpoints or a NAT gateway; the API needs S3 and DynamoDB alone. With null, they are in no VPC."
   type = object({
     subnet_ids         = set(string)
     security_group_ids = set(string)

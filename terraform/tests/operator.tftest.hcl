@@ -292,3 +292,27 @@ run "longest_names_in_the_longest_region" {
     error_message = "A managed policy may have 6144 characters, not ${length(output.policy_json)}."
   }
 }
+
+run "jobs" {
+  module {
+    source = "./modules/operator"
+  }
+
+  variables {
+    jobs = {
+      table_arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/thumbs-jobs"
+      queue_arn = "arn:aws:sqs:eu-central-1:123456789012:thumbs-ranges"
+    }
+  }
+
+  assert {
+    condition = {
+      for statement in jsondecode(output.jobs_policy_json).Statement :
+      statement.Sid => "${join(" ", statement.Action)} on ${statement.Resource}"
+      } == {
+      ReadAndSteerJobs = "dynamodb:GetItem dynamodb:PutItem dynamodb:Query dynamodb:UpdateItem on arn:aws:dynamodb:eu-central-1:123456789012:table/thumbs-jobs"
+      WakeUpWorkers    = "sqs:SendMessage on arn:aws:sqs:eu-central-1:123456789012:thumbs-ranges"
+    }
+    error_message = "Whoever looks after bulk jobs must be able to do this, and nothing else."
+  }
+}

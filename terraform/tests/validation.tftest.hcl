@@ -37,6 +37,7 @@ run "bad_values_first" {
     maximum_concurrency      = 1                                                                                    # fewer than Lambda's pollers can be
     backfill                 = { maximum_concurrency = 1 }                                                          # fewer than Lambda's pollers can be
     reconcile                = { schedule = "every day" }                                                           # no such schedule
+    jobs                     = { ranges_at_a_time = 1 }                                                             # fewer than Lambda's pollers can be
     max_receive_count        = 1                                                                                    # no second try
     retry_first_seconds      = 0                                                                                    # at once, while what failed is still down
     retry_denied_seconds     = 50000                                                                                # longer than a message can stay hidden
@@ -84,6 +85,7 @@ run "bad_values_first" {
     var.maximum_concurrency,
     var.backfill,
     var.reconcile,
+    var.jobs,
     var.max_receive_count,
     var.retry_first_seconds,
     var.retry_denied_seconds,
@@ -131,6 +133,7 @@ run "bad_values_second" {
     maximum_concurrency = 1001                                                                                                         # more than Lambda's pollers can be
     backfill            = { maximum_concurrency = 1001 }                                                                               # more than Lambda's pollers can be
     reconcile           = { schedule = "cron(0 3 * * *)" }                                                                             # no year
+    jobs                = { ranges_at_a_time = 1001 }                                                                                  # more than Lambda's pollers can be
     retention           = { queue_days = 4, dlq_days = 4 }                                                                             # dead letters would expire first
     alert_subscriptions = { ops = { protocol = "email", endpoint = "ops@example.com", filter_policy = "{" } }                          # not JSON
     alarm_thresholds    = { oldest_percent = 50, oldest_critical_percent = 25 }                                                        # critical before it is a warning
@@ -162,6 +165,7 @@ run "bad_values_second" {
     var.maximum_concurrency,
     var.backfill,
     var.reconcile,
+    var.jobs,
     var.retention,
     var.alert_subscriptions,
     var.alarm_thresholds,
@@ -192,6 +196,7 @@ run "bad_values_third" {
     parallelism         = { renders = 17 }                                                                                             # more than allowed
     backfill            = { maximum_concurrency = 2.5 }                                                                                # half an invocation
     reconcile           = { schedule = "rate(0 minutes)" }                                                                             # at once and always
+    jobs                = { ranges_at_a_time = 2.5 }                                                                                   # half an invocation
     retention           = { dlq_days = 14, tombstone_days = 14 }                                                                       # tombstones would expire first
     alert_subscriptions = { pager = { protocol = "http", endpoint = "http://events.example.com" } }                                    # for all to read
     alarm_thresholds    = { failed_percent = 50 }                                                                                      # as many as are critical by default
@@ -215,6 +220,7 @@ run "bad_values_third" {
     var.parallelism,
     var.backfill,
     var.reconcile,
+    var.jobs,
     var.retention,
     var.alert_subscriptions,
     var.alarm_thresholds,

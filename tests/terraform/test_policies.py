@@ -19,7 +19,7 @@ from policy_sentry.querying.all import get_all_actions
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from terraform.test_structure import Deployed
+    from terraform.conftest import Deployed
 
 # What is so although the tables say otherwise, and where that is written.
 DOCUMENTED_ELSEWHERE: Final = {

@@ -127,6 +127,26 @@ def test_where_deletions_are_not_propagated_only_tombstones_must_own_nothing(ima
     assert left == Counter({told: number for told, number in propagated.items() if not outlived(told[1])})
 
 
+_BORDERS = st.lists(st.one_of(st.text("a-./\0b", min_size=1, max_size=4), st.sampled_from(["a.webp", "a.q", "a-.gif"])))
+
+
+@given(images=WORLDS, borders=_BORDERS)
+@settings(deadline=None, max_examples=60)
+def test_passes_over_ranges_are_together_the_same_pass(images: dict[str, Image], borders: list[str]) -> None:
+    world = World()
+    build(world, images)
+    whole = world.pass_from()
+    ends: list[str | None] = [*sorted(set(borders)), None]
+    parts = [
+        each
+        for after, until in zip(["", *ends], ends, strict=False)
+        for each in reconcile(world.estate(), begin=after or "", until=until, grace=GRACE, clock=lambda: world.s3.now)
+    ]
+    assert found(parts) == found(whole)
+    assert Counter(each.standing for each in parts) == Counter(each.standing for each in whole)
+    assert tallied(parts) == tallied(whole)
+
+
 @given(WORLDS)
 @settings(deadline=None, max_examples=40)
 def test_a_pass_in_two_parts_is_the_same_pass(images: dict[str, Image]) -> None:

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from thumbnail_pipeline.rows import Row
 
 _ENDS = frozenset(EXTENSIONS.values())
-_LAST_END = f".{max(_ENDS)}"
+_DOT = "."
+_LAST_END = f"{_DOT}{max(_ENDS)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,22 @@ def source_key_of(thumbnail_key: str) -> str | None:
     rendition, _, position = thumbnail_key.partition("/")
     source_key, _, extension = position.rpartition(".")
     return source_key if source_key and extension in _ENDS and NAME.fullmatch(rendition) else None
+
+
+def straddling(border: str) -> Iterator[str]:
+    """Yield the source keys that are not greater than `border` and whose thumbnails may come after it.
+
+    What lies between a key and its thumbnail begins with the key, so there are no more than `border` has characters;
+    and where a character follows that is greater than a dot, the thumbnails come before it.
+    """
+    for length in range(1, len(border) + 1):
+        if border[length : length + 1] <= _DOT:
+            yield border[:length]
+
+
+def thumbnail_keys(names: Iterable[str], source_key: str) -> Iterator[str]:
+    """Yield every key at which a thumbnail of this source can lie in renditions of these names."""
+    return (f"{name}/{source_key}.{end}" for name in names for end in sorted(_ENDS))
 
 
 def align(

@@ -9,14 +9,18 @@ import typer
 from thumbctl import stack as stacks
 from thumbctl.backfill import enqueue, manifests
 from thumbctl.backfill.enqueue import DryRunOption, ExcludeOption, IncludeOption, Manner, bounded
-from thumbctl.backfill.job import EXCLUDED, SCHEMA, Checkpoints, Wish
+from thumbctl.backfill.job import SCHEMA, Checkpoints
 from thumbctl.backfill.ranges import Listing
 from thumbctl.bulk import journal
-from thumbctl.conventions import JsonOption, StackOption, YesOption, console, write_json
+from thumbctl.conventions import JsonOption, StackOption, YesOption, ask, console, write_json
 from thumbctl.costs import quote
 from thumbctl.costs.estimate import Job
+from thumbctl.errors import ThumbctlError
+from thumbctl.jobs.account import AccountJobs
 from thumbctl.terminal import plain_table
 from thumbnail_pipeline.images import Image
+from thumbnail_pipeline.jobs.records import JobBounds
+from thumbnail_pipeline.jobs.wish import EXCLUDED, Wish
 from thumbnail_pipeline.messages import backfill_body
 from thumbnail_pipeline.reconciliation.judgement import Verdict
 
@@ -73,6 +77,18 @@ def backfill(
     restart: Annotated[
         bool, typer.Option("--restart", help="Begin anew instead of where an interrupted run stopped.")
     ] = False,
+    in_account: Annotated[
+        bool,
+        typer.Option(
+            "--in-account", help="Have it done in the account, where nothing depends on this machine: thumbctl jobs."
+        ),
+    ] = False,
+    budget: Annotated[
+        float | None,
+        typer.Option(
+            "--budget", min=0.01, metavar="DOLLARS", help="Stop a job in the account when it has cost about so much."
+        ),
+    ] = None,
     yes: YesOption = False,
     stack: StackOption = None,
     as_json: JsonOption = False,
@@ -94,13 +110,20 @@ def backfill(
 
         # From an S3 Inventory, at most 100 images a second
         thumbctl backfill --inventory s3://lists/photos/manifest.json --rate 100
+
+        # A hundred million objects, in the account, for at most $2,000
+        thumbctl backfill --stack photos --in-account --budget 2000
     """
+    _require_one_way(in_account=in_account, inventory=inventory, dry_run=dry_run, restart=restart, budget=budget)
     found = stacks.find(stack)
     prefix = _prefix(found, prefix)
     found.require_own_release()
     settings = found.deployed().settings
     fingerprint = settings.fingerprint
     wish = Wish(tuple(include or ()), tuple(exclude or ()), _verdicts(failed=failed, force=force), settings.watches)
+    if in_account:
+        _begin_in_account(found, wish, prefix, manner, forced=force, budget=budget, yes=yes, as_json=as_json)
+        return
     bucket, s3 = found.outputs["source_bucket"], enqueue.patient(found, "s3")
     source: ObjectSource = Listing(s3, bucket, prefix)
     asked: dict[str, Any] = {"prefix": prefix, "include": wish.include, "exclude": wish.exclude}
@@ -141,6 +164,52 @@ def backfill(
         if not as_json and yes:
             console().print(_table(counts, wish))
     enqueue.tell(ending, {"objects": counts}, go_on="The same command goes on where this one stopped.", as_json=as_json)
+
+
+def _require_one_way(
+    *, in_account: bool, inventory: str | None, dry_run: bool, restart: bool, budget: float | None
+) -> None:
+    """Refuse options of one way together with the other."""
+    for given, name in ((inventory, "--inventory"), (dry_run, "--dry-run"), (restart, "--restart")):
+        if in_account and given:
+            raise typer.BadParameter("it is of backfills from this machine", param_hint=name)
+    if budget is not None and not in_account:
+        raise typer.BadParameter("it is of jobs in the account", param_hint="--budget")
+
+
+def _begin_in_account(
+    stack: Stack,
+    wish: Wish,
+    prefix: str,
+    manner: Manner,
+    *,
+    forced: bool,
+    budget: float | None,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    there = AccountJobs(stack)
+    going_on = next((job for job in there.table.jobs() if not job.state.is_over and job.overlaps(prefix)), None)
+    if going_on:
+        raise ThumbctlError(
+            f"{going_on.id} is {going_on.state}, and about the same keys: have it end first, with 'thumbctl jobs cancel"
+            f" {going_on.id}' or by waiting."
+        )
+    most = f"for at most ${budget:,.2f}" if budget else "whatever it costs, for there is no --budget"
+    ask(f"Begin a job over {prefix or 'all'!r} of {stack.outputs['source_bucket']} {most}?", yes=yes)
+    bounds = JobBounds(
+        in_queue=manner.bounds.in_queue,
+        rate=manner.rate,
+        failed_percent=manner.bounds.failed_percent,
+        dead=manner.bounds.dead,
+        limit=manner.limit,
+        dollars=budget,
+    )
+    job = there.begin(wish, prefix, forced=forced, bounds=bounds)
+    if as_json:
+        write_json([{"job": job.id}])
+    else:
+        console().print(f"{job.id} is begun: 'thumbctl jobs watch {job.id}' shows how far it is.", soft_wrap=True)
 
 
 def _prefix(stack: Stack, given: str | None) -> str:

@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
     from thumbctl.backfill.found import Found
-    from thumbctl.backfill.job import Checkpoints, ObjectSource, Wish
+    from thumbctl.backfill.job import Checkpoints, ObjectSource
     from thumbctl.stack import Stack
+    from thumbnail_pipeline.jobs.wish import Wish
     from thumbnail_pipeline.listing import Listed
 
 _LOOK_SECONDS: Final = 3

@@ -127,3 +127,12 @@ variable "devices" {
   })
   default = null
 }
+
+variable "jobs" {
+  description = "The table of bulk jobs that run in the account, and the queue that wakes their workers up. Null where there are none."
+  type = object({
+    table_arn = string
+    queue_arn = string
+  })
+  default = null
+}

@@ -1,0 +1,118 @@
+"""Bulk jobs of a stack that run in its account: beginning them, and having them go on, wait or end."""
+
+from __future__ import annotations
+
+import getpass
+import secrets
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from thumbctl.bulk.pace import Pace
+from thumbctl.bulk.sender import MESSAGES_A_CALL, Message, Sender
+from thumbctl.costs import quote
+from thumbctl.costs.estimate import Job
+from thumbctl.errors import ThumbctlError
+from thumbnail_pipeline.jobs.messages import WorkMessage
+from thumbnail_pipeline.jobs.records import Asked, BulkJob, JobBounds, JobPrices, JobState
+from thumbnail_pipeline.jobs.table import JobTable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from thumbctl.stack import Stack
+    from thumbnail_pipeline.jobs.wish import Wish
+
+_MILLION: Final = 1_000_000
+_BYTES_EACH: Final = 1_750_000
+"""Of the images that were measured: what a job will meet is known to nobody before it."""
+
+
+@dataclass(frozen=True)
+class AccountJobs:
+    """The jobs of one stack."""
+
+    stack: Stack
+
+    @property
+    def table(self) -> JobTable:
+        """Raises ThumbctlError where the stack has none."""
+        return JobTable(self.stack.client("dynamodb"), self._output("table_name"))
+
+    def find(self, job_id: str) -> BulkJob:
+        """Return a job. Raises ThumbctlError where there is none of this name."""
+        try:
+            return self.table.job(job_id)
+        except LookupError:
+            raise ThumbctlError(
+                f"There is no job {job_id}: 'thumbctl jobs list' shows those of the last thirty days."
+            ) from None
+
+    def begin(self, wish: Wish, prefix: str, *, forced: bool, bounds: JobBounds) -> BulkJob:
+        """Begin a backfill."""
+        now = time.time()
+        asked = Asked(
+            bucket=self.stack.outputs["source_bucket"],
+            prefix=prefix,
+            settings_fingerprint=self.stack.deployed().settings.fingerprint,
+            prices=self.prices(),
+            include=wish.include,
+            exclude=wish.exclude,
+            sent=wish.sent,
+            forced=forced,
+            by=getpass.getuser(),
+            at=now,
+        )
+        # They sort by when they were begun.
+        name = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(now))}-{secrets.token_hex(2)}"
+        job = BulkJob(name, asked, bounds)
+        self.table.create(job)
+        self._send([WorkMessage(job.id)])
+        return job
+
+    def prices(self) -> JobPrices:
+        """What a message and a look cost on this stack, by list prices."""
+        looked = Job("backfill", _MILLION, _MILLION * _BYTES_EACH, examined=_MILLION)
+        sent = Job("backfill", _MILLION, _MILLION * _BYTES_EACH, examined=0)
+        both, only_sent = (quote.of_stack(self.stack, each).dollars for each in (looked, sent))
+        return JobPrices(message=only_sent / _MILLION, million_examined=both - only_sent)
+
+    def pause(self, job: BulkJob) -> None:
+        """Have a job wait. Raises ThumbctlError where it cannot."""
+        if not self.table.move(job.id, JobState.PAUSED, JobState.RUNNING):
+            raise ThumbctlError(f"{job.id} is {self.find(job.id).state}: only a job that is running can be paused.")
+
+    def resume(self, job: BulkJob) -> None:
+        """Have a job go on that is paused or was stopped, or wake it up. Raises ThumbctlError where it is over."""
+        ranges = list(self.table.ranges(job.id))
+        to = JobState.RUNNING if job.ranges_open or any(each.is_done for each in ranges) else JobState.PLANNING
+        moved = self.table.move(job.id, to, JobState.PAUSED, JobState.STOPPED)
+        state = self.find(job.id).state
+        if state.is_over:
+            raise ThumbctlError(f"{job.id} is {state}: begin another.")
+        # A message that is there twice does no harm.
+        if state is JobState.PLANNING or (moved and to is JobState.PLANNING):
+            self._send([WorkMessage(job.id)])
+        self._send(WorkMessage(job.id, each.name) for each in ranges if not each.is_done)
+        self.table.finish(job.id)
+
+    def cancel(self, job: BulkJob) -> None:
+        """End a job. Raises ThumbctlError where it is over."""
+        changing = [state for state in JobState if not state.is_over]
+        if not self.table.move(job.id, JobState.CANCELLED, *changing):
+            raise ThumbctlError(f"{job.id} is {self.find(job.id).state} already.")
+
+    def _send(self, messages: Iterable[WorkMessage]) -> None:
+        sender = Sender(self.stack.client("sqs"), self._output("ranges_queue_url"), Pace(None))
+        bodies = [Message(each.body) for each in messages]
+        for first in range(0, len(bodies), MESSAGES_A_CALL):
+            sender.send(bodies[first : first + MESSAGES_A_CALL])
+
+    def _output(self, name: str) -> str:
+        outputs = self.stack.outputs.get("jobs")
+        if outputs is None:
+            raise ThumbctlError(
+                "This stack runs no bulk jobs in its account: set jobs = {} in its Terraform module, or leave out"
+                " --in-account."
+            )
+        return str(outputs[name])

@@ -1,0 +1,43 @@
+# Bulk jobs among the other parts: not there unless they were asked for, and then told of the right others.
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  name     = "thumbs"
+  archives = { folder = "./tests/fixtures" }
+}
+
+run "off" {
+  assert {
+    condition     = length(module.jobs) == 0 && output.jobs == null && output.operator_jobs_policy_json == null && !can(jsondecode(aws_ssm_parameter.tools.insecure_value).jobs)
+    error_message = "Nothing of bulk jobs may be there unless they were asked for."
+  }
+}
+
+run "on" {
+  variables {
+    jobs = { ranges_at_a_time = 50 }
+  }
+
+  assert {
+    condition     = jsondecode(aws_ssm_parameter.tools.insecure_value).jobs == output.jobs && output.jobs.ranges_at_a_time == 50
+    error_message = "Tools must be told of jobs what outputs say."
+  }
+
+  assert {
+    condition = (
+      output.jobs.table_name == "thumbs-jobs" && output.jobs.function_name == "thumbs-range-worker" && output.jobs.log_group_name == "/aws/lambda/thumbs-range-worker" &&
+      module.jobs["on"].function.environment["CATALOG_TABLE"] == output.table_name && module.jobs["on"].function.environment["BACKFILL_QUEUE_URL"] == output.backfill_queue_url &&
+      module.jobs["on"].function.environment["DLQ_URL"] == output.dlq_url && module.jobs["on"].function.environment["BACKFILL_MAPPING"] == output.backfill_event_source_mapping_uuid
+    )
+    error_message = "The function must be told of this deployment's table and queues."
+  }
+
+  # What is out of date depends on the settings.
+  assert {
+    condition     = module.jobs["on"].function.environment["SETTINGS"] == module.thumbnailer.settings
+    error_message = "The range worker must have the settings of the function that renders."
+  }
+}
