@@ -66,7 +66,7 @@ acceptance: $(RUN) $(if $(filter yes,$(LOCAL)),$(LOCAL_ARCHIVES)) ## Apply, try 
 	@$(BIN)/python -m devtools.acceptance --name "$(NAME)" $(if $(filter yes,$(LOCAL)),--local) $(if $(filter yes,$(CDN)),--cdn) \
 		$(if $(filter yes,$(YES)),--yes) $(if $(filter yes,$(CLEAN)),--only-clean-up)
 
-test: $(DEV) $(CHECKOV)/.ready $(LOCAL_ARCHIVES) ## Run every check and test, side by side: 20 minutes
+test: $(DEV) $(CHECKOV)/.ready $(LOCAL_ARCHIVES) ## Run every check and test, side by side: half an hour
 	@scripts/side-by-side lint security every
 
 check: $(DEV) ## Check style and types, and run the tests that need nothing but Python: 2 minutes

@@ -156,9 +156,9 @@ run "with_all_there_is" {
       ]
       provisioning = [
         "Allow iot:AttachThingPrincipal iot:CreateThing iot:DescribeThing iot:ListThingPrincipals on arn:aws:iot:eu-central-1:123456789012:thing/* if null",
-        "Allow iot:AttachPolicy iot:AttachThingPrincipal iot:DescribeCertificate iot:ListAttachedPolicies iot:UpdateCertificate on arn:aws:iot:eu-central-1:123456789012:cert/* if null",
+        "Allow iot:AttachPolicy iot:AttachThingPrincipal iot:DescribeCertificate iot:UpdateCertificate on arn:aws:iot:eu-central-1:123456789012:cert/* if null",
         "Allow iot:DescribeThingType iot:GetPolicy on arn:aws:iot:eu-central-1:123456789012:policy/thumbs-devices arn:aws:iot:eu-central-1:123456789012:thingtype/thumbs-devices if null",
-        "Allow iot:AttachPrincipalPolicy iot:ListPrincipalPolicies iot:ListPrincipalThings on * if null",
+        "Allow iot:AttachPrincipalPolicy iot:ListAttachedPolicies iot:ListPrincipalPolicies iot:ListPrincipalThings on * if null",
       ]
       rule = [
         "Allow sqs:SendMessage on arn:aws:sqs:eu-central-1:123456789012:thumbs-device-errors if null",

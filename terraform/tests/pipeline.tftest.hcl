@@ -375,6 +375,7 @@ run "tools_find_the_deployment_by_its_name" {
   assert {
     condition = aws_ssm_parameter.tools.insecure_value == jsonencode({
       release                            = output.release
+      archives                           = output.archives
       source_bucket                      = output.source_bucket
       source_prefix                      = output.source_prefix
       source_mode                        = output.source_mode

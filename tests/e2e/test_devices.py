@@ -378,6 +378,9 @@ def _storm(
 
     def is_calm() -> bool:
         let_die()
+        if all(times == DEATHS for times in deaths.values()):
+            # Dead letters are redriven, as an operator does when a storm is over.
+            deployment.redrive()
         return is_over() and all(deaths.values())
 
     running = {crowd: started(crowd) for crowd in crowds}

@@ -156,6 +156,7 @@ REPLACEMENTS: list[dict[str, dict[str, Any]]] = [
     {
         "`thumbnails_bucket`": {"thumbnails_bucket": {"name": "other-thumbnails"}},
         "`alert_topics`": {"alert_topics": {"critical": {"arn": "arn:aws:sns:us-east-1:000000000000:pages"}}},
+        "`regional_roles`": {"regional_roles": True},
     },
 ]
 

@@ -135,6 +135,7 @@ _ASKED_FOR: Final = {
 _ASKED_FOR_EVERYTHING: Final = {
     "iot:AttachPolicy": "iot:AttachPolicy",
     "iot:DetachPolicy": "iot:DetachPolicy",
+    "iot:ListTargetsForPolicy": "iot:ListTargetsForPolicy",
     "lambda:GetLayerVersion": "lambda:ListLayers",
     "sqs:ListMessageMoveTasks": "sqs:ListMessageMoveTasks",
     "ssm:GetParametersByPath": "ssm:GetParametersByPath",

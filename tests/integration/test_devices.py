@@ -280,6 +280,7 @@ def test_a_picture_that_meets_another_has_arrived_or_comes_again(cameras: Camera
 # ── what goes wrong ──────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.usefixtures("without_collector")
 @pytest.mark.parametrize(
     "payload",
     [

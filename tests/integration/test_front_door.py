@@ -151,6 +151,7 @@ def test_the_same_request_may_be_spelt_otherwise(door: Visitors, spelt: str) -> 
     assert answer.document["id"] == first["id"]
 
 
+@pytest.mark.usefixtures("without_collector")
 @pytest.mark.parametrize(
     ("body", "status"),
     [

@@ -112,11 +112,11 @@ def test_policies_say_what_aws_understands(deployment: Deployed) -> None:
         (f"{resource.address}.{attribute}", statement)
         for resource in deployment.resources
         for attribute in resource.values
-        # Whom a role trusts is no matter of resources.
-        if attribute != "assume_role_policy"
+        # Whom a role trusts is no matter of resources, and devices' policies are not IAM's.
+        if attribute != "assume_role_policy" and resource.type != "aws_iot_policy"
         for statement in resource.document(attribute).get("Statement", [])
     ]
-    assert len(statements) > 30
+    assert len(statements) > 20
     found = {(address, fault) for address, statement in statements for fault in faults(statement)}
     assert {each for each in found if not any(allowed in each[1] for allowed in DOCUMENTED_ELSEWHERE)} == set()
 

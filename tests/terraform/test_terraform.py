@@ -231,6 +231,7 @@ def test_an_example_says_what_it_is_one_of(example: Path) -> None:
 
 # Of the examples that have variables without a default, what a plan is given.
 GIVEN: dict[str, dict[str, Any]] = {
+    "cameras": {"region": "eu-central-1"},
     "complete": {
         "region": "eu-central-1",
         "kms_key_arn": "arn:aws:kms:eu-central-1:123456789012:key/11111111-2222-3333-4444-555555555555",

@@ -130,6 +130,7 @@ def test_one_bad_record_does_not_hide_the_others() -> None:
     assert third.image.key == "b.jpg"
 
 
+@pytest.mark.usefixtures("without_collector")
 @pytest.mark.parametrize(
     ("body", "reason"),
     [

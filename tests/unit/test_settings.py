@@ -80,6 +80,7 @@ def test_a_wrong_rendition_is_named(change: dict[str, Any], said: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.usefixtures("without_collector")
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -119,14 +119,8 @@ locals {
         Resource = "${local.iot}:thing/*"
       },
       {
-        Effect = "Allow"
-        Action = [
-          "iot:AttachPolicy",
-          "iot:AttachThingPrincipal",
-          "iot:DescribeCertificate",
-          "iot:ListAttachedPolicies",
-          "iot:UpdateCertificate",
-        ]
+        Effect   = "Allow"
+        Action   = ["iot:AttachPolicy", "iot:AttachThingPrincipal", "iot:DescribeCertificate", "iot:UpdateCertificate"]
         Resource = "${local.iot}:cert/*"
       },
       {
@@ -137,7 +131,7 @@ locals {
       {
         # These know no resources.
         Effect   = "Allow"
-        Action   = ["iot:AttachPrincipalPolicy", "iot:ListPrincipalPolicies", "iot:ListPrincipalThings"]
+        Action   = ["iot:AttachPrincipalPolicy", "iot:ListAttachedPolicies", "iot:ListPrincipalPolicies", "iot:ListPrincipalThings"]
         Resource = "*"
       },
     ]
