@@ -10,16 +10,6 @@ locals {
     "${local.users_prefix}${owner}/7YS2MK0Q8V5RJ3XWC4T1HZB6ND"
   ]
 
-  # By which of its globs source_keys would take or pass over one of them, as functions/thumbnail_pipeline/settings.py has it.
-  globs_of_users = { for kind, globs in var.source_keys : kind => [
-    for key in local.keys_of_users : [
-      for glob in globs : glob if can(regex(
-        "(?i)^${replace(replace(replace(replace(glob, "/[.+^$(){}|\\\\]/", "\\$0"), "*", ".*"), "?", "."), "[!", "[^")}$",
-        strcontains(glob, "/") ? key : basename(key),
-      ))
-    ]
-  ] }
-
   # Whose tokens are taken. Scopes of a user pool are called after the deployment, of which one pool may have several.
   scopes = { for scope in ["upload", "read", "delete"] : scope => "${var.name}/${scope}" }
   tokens = {

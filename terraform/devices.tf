@@ -8,16 +8,6 @@ locals {
   # Keys as the door makes them: the thing's name, and the device's own id; see functions/thumbnail_pipeline/things.py.
   keys_of_things = ["${local.things_prefix}cam-1/0001", "${local.things_prefix}cam:2/2026-11-30_07.15.jpg"]
 
-  # By which of its globs source_keys would take or pass over one of them, as functions/thumbnail_pipeline/settings.py has it.
-  globs_of_things = { for kind, globs in var.source_keys : kind => [
-    for key in local.keys_of_things : [
-      for glob in globs : glob if can(regex(
-        "(?i)^${replace(replace(replace(replace(glob, "/[.+^$(){}|\\\\]/", "\\$0"), "*", ".*"), "?", "."), "[!", "[^")}$",
-        strcontains(glob, "/") ? key : basename(key),
-      ))
-    ]
-  ] }
-
   devices_output = one([
     for devices in module.devices : {
       thing_type            = devices.thing_type

@@ -23,6 +23,19 @@ locals {
     efforts    = { webp = 6, jpeg = 2, png = 9, avif = 10, gif = 0 } # by format, how much its encoder can try
   }
 
+  # By which of its globs source_keys would take or pass over keys that the doors for users and for devices make, as
+  # functions/thumbnail_pipeline/settings.py has it.
+  globs_of = { for whose, keys in { users = local.keys_of_users, things = local.keys_of_things } : whose => {
+    for kind, globs in var.source_keys : kind => [
+      for key in keys : [
+        for glob in globs : glob if can(regex(
+          "(?i)^${replace(replace(replace(replace(glob, "/[.+^$(){}|\\\\]/", "\\$0"), "*", ".*"), "?", "."), "[!", "[^")}$",
+          strcontains(glob, "/") ? key : basename(key),
+        ))
+      ]
+    ]
+  } }
+
   uploads_bucket = {
     mode       = var.uploads_bucket.mode
     name       = coalesce(var.uploads_bucket.name, local.names["uploads_bucket"])

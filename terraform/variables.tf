@@ -1030,8 +1030,8 @@ variable "api" {
   validation {
     # Else users' images would be passed over, and be PENDING for ever.
     condition = var.api == null || (
-      (length(var.source_keys.include) == 0 || alltrue([for globs in local.globs_of_users["include"] : length(globs) > 0])) &&
-      alltrue([for globs in local.globs_of_users["exclude"] : length(globs) == 0])
+      (length(var.source_keys.include) == 0 || alltrue([for globs in local.globs_of.users["include"] : length(globs) > 0])) &&
+      alltrue([for globs in local.globs_of.users["exclude"] : length(globs) == 0])
     )
     error_message = "With api, source_keys must let through what users upload, the keys of which end in an id and have no extension: add ${local.users_prefix}* to include where there is one, and exclude nothing below it."
   }
@@ -1112,8 +1112,8 @@ variable "devices" {
   validation {
     # Else devices' images would be passed over, and no status of them would ever come.
     condition = var.devices == null || (
-      (length(var.source_keys.include) == 0 || alltrue([for globs in local.globs_of_things["include"] : length(globs) > 0])) &&
-      alltrue([for globs in local.globs_of_things["exclude"] : length(globs) == 0])
+      (length(var.source_keys.include) == 0 || alltrue([for globs in local.globs_of.things["include"] : length(globs) > 0])) &&
+      alltrue([for globs in local.globs_of.things["exclude"] : length(globs) == 0])
     )
     error_message = "With devices, source_keys must let through what devices upload, the keys of which end in an id of the device's own, with or without an extension: add ${local.things_prefix}* to include where there is one, and exclude nothing below it."
   }

@@ -48,6 +48,8 @@ def handler(event, context):
     with tries.open("a") as file:
         file.write("x")
     time.sleep(event.get("seconds", 0))
+    while "until" in event and not pathlib.Path(os.environ["TRIES"], event["until"]).exists():
+        time.sleep(0.1)
     if len(tries.read_text()) <= event.get("failures", 0):
         raise ValueError("not yet")
 """
@@ -208,23 +210,26 @@ def tries(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def function(emulated: Emulated, tries: Path) -> str:
     """Its ARN; what it gives up goes to a queue."""
+    arn = make_function(emulated, "trying", tries)
+    emulated.client("lambda").put_function_event_invoke_config(
+        FunctionName="trying", DestinationConfig={"OnFailure": {"Destination": queue_of(emulated, "given-up")[1]}}
+    )
+    return arn
+
+
+def make_function(emulated: Emulated, name: str, tries: Path) -> str:
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as code:
         code.writestr("trying.py", FUNCTION)
-    role = emulated.client("iam").create_role(RoleName="trying", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
-    functions = emulated.client("lambda")
-    arn: str = functions.create_function(
-        FunctionName="trying",
+    arn: str = emulated.client("lambda").create_function(
+        FunctionName=name,
         Runtime="python3.13",
         Handler="trying.handler",
-        Role=role,
+        Role=emulated.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument="{}")["Role"]["Arn"],
         Code={"ZipFile": archive.getvalue()},
         Timeout=20,
         Environment={"Variables": {"TRIES": str(tries)}},
     )["FunctionArn"]
-    functions.put_function_event_invoke_config(
-        FunctionName="trying", DestinationConfig={"OnFailure": {"Destination": queue_of(emulated, "given-up")[1]}}
-    )
     return arn
 
 
@@ -306,21 +311,24 @@ def test_a_rule_that_cannot_invoke_takes_its_error_action(
     assert marks(tries, "refused") == 0
 
 
-def test_who_dies_as_it_starts_takes_nobody_along(emulated: Emulated, function: str, tries: Path) -> None:
+def test_who_dies_as_it_starts_takes_nobody_along(emulated: Emulated, tries: Path) -> None:
     functions = emulated.client("lambda")
+    # A function of its own: no worker of an earlier test is there to take what should start one.
+    function = make_function(emulated, "starting", tries)
 
     def invoked(**event: Any) -> bool:
         answer = functions.invoke(FunctionName=function, Payload=json.dumps(event))
         return "FunctionError" not in answer
 
     with ThreadPoolExecutor() as pool:
-        lives = pool.submit(invoked, name="lives", seconds=3)
+        lives = pool.submit(invoked, name="lives", until="it may end")
         eventually("it is under way", lambda: marks(tries, "lives"))
         (tries / "none starts").touch()
         try:
             assert not invoked(name="dies")
         finally:
             (tries / "none starts").unlink()
+            (tries / "it may end").touch()
         assert lives.result()
     assert marks(tries, "lives") == 1
 
