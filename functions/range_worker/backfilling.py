@@ -7,8 +7,9 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
+from range_worker import telling
 from range_worker.queues import MESSAGES_A_CALL
-from thumbnail_pipeline import listing, telemetry
+from thumbnail_pipeline import listing
 from thumbnail_pipeline.images import Image
 from thumbnail_pipeline.jobs.guard import GENERATION, LOOK_SECONDS, JobTripped, allowed
 from thumbnail_pipeline.jobs.records import EXAMINED, SENT, Followed, JobState
@@ -117,7 +118,7 @@ class BackfillTurn:
         asked, settings = job.asked, self._shop.config.settings
         if asked.settings_fingerprint != settings.fingerprint:
             why = "Other settings are deployed since it began: cancel it, and begin another."
-            self._table.move(job.id, JobState.STOPPED, JobState.RUNNING, why=why)
+            telling.stop(self._table, job.id, why)
             raise NotRunning
         named = Wish(asked.include, asked.exclude, asked.sent, settings.watches).names()
         objects = listing.objects(
@@ -208,8 +209,7 @@ class BackfillTurn:
         try:
             number = allowed(now, seen, sending=sending)
         except JobTripped as tripped:
-            if self._table.move(job.id, JobState.STOPPED, JobState.RUNNING, why=str(tripped)):
-                telemetry.log("ERROR", "job stopped", job=job.id, why=str(tripped))
+            telling.stop(self._table, job.id, str(tripped))
             raise NotRunning from None
         rotate = now.decided >= GENERATION
         self._table.end_look(now, looker=looker, allowed=number, in_queue=seen.in_queue, dead=seen.dead, rotate=rotate)
