@@ -296,6 +296,14 @@ module "observability" {
       asks_table_name = devices.asks_table_name
     }
   ])
+  jobs = one([
+    for jobs in module.jobs : {
+      function_name  = jobs.function.name
+      log_group_name = jobs.function.log_group_name
+      queue_name     = jobs.queue.name
+      table_name     = jobs.table.name
+    }
+  ])
   changes        = one([for stream in local.change_stream[*] : { stream_name = stream.name, archive = local.archive }])
   topics         = module.alerting.topics
   thresholds     = var.alarm_thresholds
