@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Final
 
 from thumbctl.bulk.pace import Pace
 from thumbctl.bulk.sender import MESSAGES_A_CALL, Message, Sender
-from thumbctl.costs import quote
+from thumbctl.costs import quote, ranging
 from thumbctl.costs.estimate import Job
+from thumbctl.costs.model import total
 from thumbctl.errors import ThumbctlError
 from thumbnail_pipeline.jobs.messages import WorkMessage
 from thumbnail_pipeline.jobs.records import Asked, BulkJob, JobBounds, JobPrices, JobState
@@ -75,7 +76,8 @@ class AccountJobs:
         looked = Job("backfill", _MILLION, _MILLION * _BYTES_EACH, examined=_MILLION)
         sent = Job("backfill", _MILLION, _MILLION * _BYTES_EACH, examined=0)
         both, only_sent = (quote.of_stack(self.stack, each).dollars for each in (looked, sent))
-        return JobPrices(message=only_sent / _MILLION, million_examined=both - only_sent)
+        worker = total(ranging.in_account(_MILLION))
+        return JobPrices(message=only_sent / _MILLION, million_examined=both - only_sent + worker)
 
     def pause(self, job: BulkJob) -> None:
         """Have a job wait. Raises ThumbctlError where it cannot."""
