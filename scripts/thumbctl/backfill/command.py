@@ -193,7 +193,8 @@ def _begin_in_account(
             f" {going_on.id}' or by waiting."
         )
     most = f"for at most ${budget:,.2f}" if budget else "whatever it costs, for there is no --budget"
-    ask(f"Begin a job over {prefix or 'all'!r} of {there.stack.outputs['source_bucket']} {most}?", yes=yes)
+    keys = f"keys that begin with {prefix!r}" if prefix else "all keys"
+    ask(f"Begin a job over {keys} of {there.stack.outputs['source_bucket']} {most}?", yes=yes)
     bounds = JobBounds(
         in_queue=manner.bounds.in_queue,
         rate=manner.rate,

@@ -30,7 +30,7 @@ from thumbnail_pipeline.jobs.records import SENT, JobState
 from thumbnail_pipeline.rows import iso
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from thumbctl.jobs.progress import JobProgress, Span
     from thumbnail_pipeline.jobs.records import BulkJob
@@ -237,9 +237,10 @@ def _show(seen: JobProgress, *, as_json: bool) -> None:
     if as_json:
         write_json([_seen_as_json(seen)])
     else:
-        console().print(_table(job))
-        console().print()
+        console().print(f"{job.id}, {job.state}", style="bold")
         console().print(" ".join(_begun(job)), soft_wrap=True)
+        if found := [each for each in job.counts.most_common() if each[0] != SENT]:
+            console().print(_table(found))
         for sentence in seen.sentences():
             console().print(sentence, soft_wrap=True)
     if job.state is JobState.STOPPED:
@@ -247,11 +248,10 @@ def _show(seen: JobProgress, *, as_json: bool) -> None:
         raise typer.Exit(ExitCode.WRONG)
 
 
-def _table(job: BulkJob) -> Any:  # noqa: ANN401 - a table of Rich, which is imported where it is used
-    table = plain_table("Objects", "Found", "Meaning", right=("Objects",), title=f"{job.id}, {job.state}")
-    for what, number in job.counts.most_common():
-        if what != SENT:
-            table.add_row(f"{number:,}", what, MEANINGS.get(what, ""))
+def _table(found: Sequence[tuple[str, int]]) -> Any:  # noqa: ANN401 - a table of Rich, which is imported where it is used
+    table = plain_table("Objects", "Found", "Meaning", right=("Objects",))
+    for what, number in found:
+        table.add_row(f"{number:,}", what, MEANINGS.get(what, ""))
     return table
 
 
