@@ -12,7 +12,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from range_worker.backfilling import BackfillTurn, TurnOver
+from range_worker.backfilling import BackfillTurn
 from thumbnail_pipeline import listing, telemetry
 from thumbnail_pipeline.jobs.messages import WorkMessage
 from thumbnail_pipeline.jobs.ranges import halve, split
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
     from range_worker.config import RangeWorkerConfig
+    from range_worker.guarded import TurnOver
     from range_worker.queues import JobQueues
     from thumbnail_pipeline.jobs.records import BulkJob
     from thumbnail_pipeline.jobs.table import JobTable
@@ -151,7 +152,7 @@ class RangeWorker:
 
     def _turn(self, job: BulkJob, found: KeyRange, until: float) -> float | None:
         began = self.clock()
-        over: TurnOver = BackfillTurn(self, self.rows(job.asked.bucket)).run(job, found, until)
+        over = BackfillTurn(self, job).run(found, until)
         milliseconds = round((self.clock() - began) * 1000)
         if over.done:
             self._leave(over, milliseconds, done=True)

@@ -13,7 +13,7 @@ import pytest
 from moto import mock_aws
 from typer.testing import CliRunner
 
-from range_worker import backfilling
+from range_worker import guarded
 from range_worker.config import RangeWorkerConfig
 from range_worker.queues import JobQueues
 from range_worker.turns import RangeWorker, Received
@@ -118,7 +118,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[JobsAccount]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
-    monkeypatch.setattr(backfilling, "LOOK_SECONDS", 0)
+    monkeypatch.setattr(guarded, "LOOK_SECONDS", 0)
     monkeypatch.setattr(AccountJobs, "prices", lambda _: JobPrices(0.001, 1.0))
     with mock_aws():
         account = JobsAccount()
