@@ -62,6 +62,10 @@ class BackfillTurn:
                 guard.require_running()
         return guard.at_the_end(found)
 
+    def can_end_at(self, found: KeyRange, border: str) -> bool:  # noqa: ARG002 - as turns of the other kind have it
+        """Whether the range can be divided there: anywhere, for objects alone are listed."""
+        return True
+
     def _judged(
         self, threads: Executor, page: Sequence[Listed], named: Callable[[str, int], bool]
     ) -> list[tuple[Row | None, Verdict | None]]:

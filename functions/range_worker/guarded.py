@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from range_worker.queues import JobQueues
     from thumbnail_pipeline.jobs.records import BulkJob, KeyRange
     from thumbnail_pipeline.jobs.table import JobTable
+    from thumbnail_pipeline.reconciliation.comparison import Estate
     from thumbnail_pipeline.rows import Rows
 
 # Most of a turn is waiting for answers, or reading them, which holds the interpreter's lock.
@@ -51,6 +52,8 @@ class TurnOver:
     """Seconds until the next turn can do anything."""
     outcomes: tuple[bool, ...] = ()
     """Of images that were followed, whether they failed."""
+    border: str | None = None
+    """Where the range has to be divided, for it cannot be gone through in one turn."""
 
 
 class TurnShop(Protocol):
@@ -73,8 +76,16 @@ class TurnShop(Protocol):
         """For listings."""
 
     @property
+    def deleting(self) -> S3Client:
+        """For deletions: a client that repeats no call."""
+
+    @property
     def rows(self) -> Callable[[str], Rows]:
         """The catalog's rows of a bucket's images."""
+
+    @property
+    def estate(self) -> Callable[[str], Estate]:
+        """What is compared below a prefix."""
 
     @property
     def clock(self) -> Callable[[], float]:
@@ -128,6 +139,11 @@ class TurnGuard:
             return granted.number + self._table.grant(self._job.id, wanted - granted.number).number
         return granted.number
 
+    def give_back(self, number: int) -> None:
+        """Let others have what was granted and cannot be used."""
+        if number:
+            self._table.give_back(self._job.id, number)
+
     def send(self, threads: Executor, bodies: Sequence[str]) -> None:
         """Have images looked at by the function: no more than were granted."""
         calls = [bodies[first : first + MESSAGES_A_CALL] for first in range(0, len(bodies), MESSAGES_A_CALL)]
@@ -138,6 +154,12 @@ class TurnGuard:
         now = self._clock()
         more = [Followed(key, written, now) for key, written in sent]
         return replace(found, followed=(*found.followed, *more)[:_MOST_FOLLOWED])
+
+    def follow_keys(self, found: KeyRange, keys: Sequence[str]) -> KeyRange:
+        """Follow some of the images that are about to be sent, whose rows are not at hand."""
+        keys = keys[: _MOST_FOLLOWED - len(found.followed)]
+        rows = self._rows.of(keys)
+        return self.follow(found, [(key, row.processed_at if (row := rows.get(key)) else None) for key in keys])
 
     def look_after(self, found: KeyRange) -> KeyRange:
         """See what has become of the images that are followed."""
@@ -164,9 +186,9 @@ class TurnGuard:
             return self.over(found, wait=_SETTLE_SECONDS)
         return self.over(found, done=True)
 
-    def over(self, found: KeyRange, *, done: bool = False, wait: float = 0.0) -> TurnOver:
+    def over(self, found: KeyRange, *, done: bool = False, wait: float = 0.0, border: str | None = None) -> TurnOver:
         """End a turn."""
-        return TurnOver(found, done, wait, tuple(self._outcomes))
+        return TurnOver(found, done, wait, tuple(self._outcomes), border)
 
     def _look(self, *, sending: bool) -> bool:
         """Look at the queues, unless somebody has in the last seconds. Raises NotRunning where the job has to stop."""

@@ -13,11 +13,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from range_worker.backfilling import BackfillTurn
+from range_worker.reconciling import ReconcileTurn
 from thumbnail_pipeline import listing, telemetry
+from thumbnail_pipeline.errors import Transient
 from thumbnail_pipeline.jobs.messages import WorkMessage
 from thumbnail_pipeline.jobs.ranges import halve, split
-from thumbnail_pipeline.jobs.records import JobState, KeyRange
+from thumbnail_pipeline.jobs.records import JobKind, JobState, KeyRange
 from thumbnail_pipeline.jobs.table import HeldByAnother, NotRunning, TurnLost
+from thumbnail_pipeline.reconciliation.findings import Standing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from range_worker.queues import JobQueues
     from thumbnail_pipeline.jobs.records import BulkJob
     from thumbnail_pipeline.jobs.table import JobTable
+    from thumbnail_pipeline.reconciliation.comparison import Estate
     from thumbnail_pipeline.rows import Rows
 
 # Four times as many as are worked on at a time, so that those that turn out long are not left alone at the end.
@@ -44,6 +48,8 @@ _MOST_ATTEMPTS: Final = 5
 
 _RENEWED_SECONDS: Final = 7 * 24 * 3600
 """A message that is older is sent anew, for no queue keeps one for more than fourteen days."""
+
+_TURNS: Final = {JobKind.BACKFILL: BackfillTurn, JobKind.RECONCILE: ReconcileTurn}
 
 _PLANNING_SECONDS: Final = 5
 _ATTEMPT_SECONDS: Final = 10
@@ -68,8 +74,12 @@ class RangeWorker:
     table: JobTable
     queues: JobQueues
     s3: S3Client
+    deleting: S3Client
+    """Repeats no call; see `mending.ONCE`."""
     rows: Callable[[str], Rows]
     """The catalog's rows of a bucket's images."""
+    estate: Callable[[str], Estate]
+    """What is compared below a prefix."""
     clock: Callable[[], float] = time.time
     executor: Callable[[int], Executor] = ThreadPoolExecutor
     keys_a_page: int = listing.KEYS_A_CALL
@@ -152,15 +162,25 @@ class RangeWorker:
 
     def _turn(self, job: BulkJob, found: KeyRange, until: float) -> float | None:
         began = self.clock()
-        over = BackfillTurn(self, job).run(found, until)
+        turn = _TURNS[job.asked.kind](self, job)
+        over = turn.run(found, until)
         milliseconds = round((self.clock() - began) * 1000)
         if over.done:
             self._leave(over, milliseconds, done=True)
             self._finish(job)
             return None
-        border = None
-        if not over.wait and found.depth < _MOST_DEPTH and job.ranges_open < self.config.ranges_at_a_time:
+        border = over.border
+        if border is not None and found.depth >= _MOST_DEPTH:
+            raise Transient(f"it cannot be divided again, and what comes after {found.rest.after!r} takes too long")
+        if (
+            border is None
+            and not over.wait
+            and found.depth < _MOST_DEPTH
+            and job.ranges_open < self.config.ranges_at_a_time
+        ):
             border = halve(self.s3, job.asked.bucket, job.asked.prefix, over.found.rest, small=self.keys_a_page)
+            if border is not None and not turn.can_end_at(over.found, border):
+                border = None
         self._pay(self._leave(over, milliseconds, split_at=border))
         return over.wait
 
@@ -178,6 +198,19 @@ class RangeWorker:
     def _finish(self, job: BulkJob) -> None:
         if self.table.finish(job.id):
             telemetry.log("INFO", "job done", job=job.id)
+            self._tell_how_complete(job)
+
+    def _tell_how_complete(self, job: BulkJob) -> None:
+        """Publish what a pass over everything has found, as the scheduled reconciler does."""
+        if job.asked.kind is JobKind.RECONCILE and job.asked.prefix == self.config.source_prefix:
+            now = self.table.job(job.id)
+            values = {
+                "Completeness": now.completeness,
+                "Incomplete": now.counts[Standing.INCOMPLETE],
+                "Orphans": now.orphans,
+                "Checked": now.examined,
+            }
+            telemetry.publish(self.config.metrics_function, values)
 
     def _give_up(self, job: BulkJob, found: KeyRange, why: str) -> None:
         """Stop a job of which a range cannot be worked on; when it goes on, that is tried again."""

@@ -29,11 +29,12 @@ from thumbctl.conventions import (
     write_json,
 )
 from thumbctl.interrupts import terminate_as_interrupt
-from thumbctl.reconcile.repair import ONCE, Repair
+from thumbctl.reconcile.repair import Repair
 from thumbctl.terminal import plain_table
 from thumbnail_pipeline.reconciliation.comparison import CONNECTIONS, GRACE, Estate
 from thumbnail_pipeline.reconciliation.comparison import reconcile as examine_all
 from thumbnail_pipeline.reconciliation.findings import Kind, PassTally
+from thumbnail_pipeline.reconciliation.mending import ONCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
