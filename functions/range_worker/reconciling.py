@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 _EXAMPLES: Final = 3
 """Of each kind, a range."""
 
+_MOST_AHEAD: Final = 100
+"""Images behind the last place where a turn can go on that it may mend, a range: their keys are in its row."""
+
 _OVERTIME_SECONDS: Final = 10.0
 """So much longer a turn may look for a place where the next one can go on."""
 
@@ -53,7 +56,7 @@ class ReconcileTurn:
         page: list[Examined] = []
         with closing(self._examined(found)) as everything:
             for examined in everything:
-                page.append(examined)
+                page.append(_without(examined, found.ahead) if found.ahead else examined)
                 is_late = self._shop.clock() >= until
                 if not is_late and len(page) < self._shop.keys_a_page:
                     continue
@@ -100,32 +103,38 @@ class ReconcileTurn:
         messages = [message_about(each, bucket) for each in page] if self._asked.repair else [None] * len(page)
         wrong = [number for number, body in enumerate(messages) if body]
         granted = self._guard.grant(len(wrong))
-        end = len(page)
+        end, ahead = len(page), list[int]()
         if granted < len(wrong):
             places = (number for number in reversed(range(wrong[granted])) if _can_be_interrupted(page[number]))
             end = next(places, -1) + 1
-        # Before the first place, what is granted is sent all the same: it is mended by the time that one looks again.
-        sent = [number for number in wrong[:granted] if number < end or not end]
+            ahead = [number for number in wrong[:granted] if number >= end][:_MOST_AHEAD]
+        sent = [number for number in wrong[:granted] if number < end] + ahead
         self._guard.give_back(granted - len(sent))
-        dealt_with = page[:end]
+        dealt_with = [*page[:end], *(page[number] for number in ahead)]
         with self._shop.executor(CALLS_AT_A_TIME) as threads:
             doomed = [each for one in dealt_with for each in orphans(one)] if self._asked.repair else []
             deleting, thumbnails = self._shop.deleting, self._estate.thumbnails_bucket
             deleted = sum(threads.map(lambda each: delete(deleting, thumbnails, each), doomed))
-            followed = self._guard.follow_keys(found, [page[number].findings[0].key for number in sent])
+            keys = [page[number].findings[0].key for number in sent]
+            found = self._guard.follow_keys(found, keys)
             self._guard.send(threads, [body for number in sent if (body := messages[number])])
-        if not end and page:
-            return found, False
-        walked = walked and end == len(page)
+        is_all = end == len(page)
         found = replace(
-            followed,
-            reached=found.reached if walked else page[end - 1].place or "",
-            walked=walked,
+            found,
+            reached=page[end - 1].place or found.reached if end else found.reached,
+            walked=walked and is_all,
+            ahead=(*(() if end else found.ahead), *keys[len(keys) - len(ahead) :]),
             counts=found.counts + _counted(dealt_with) + Counter({SENT: len(sent), DELETED: deleted}),
             examples=_with_examples(found.examples, dealt_with),
         )
         self._shop.table.record(found)
-        return found, end == len(page)
+        return found, is_all
+
+
+def _without(examined: Examined, keys: Sequence[str]) -> Examined:
+    """Leave out what is dealt with."""
+    dealt_with = bool(examined.findings) and examined.findings[0].key in keys
+    return replace(examined, standing=None, findings=()) if dealt_with else examined
 
 
 def _can_be_interrupted(examined: Examined) -> bool:

@@ -110,6 +110,8 @@ class JobWorld:
     most_waiting: int = 0
     turn_seconds: float = TIMEOUT * 0.6
     """With 0, a turn is a page."""
+    look_seconds: float = 0
+    """How much later it is whenever a worker looks at the clock."""
     mishaps: int = 0
     """Deaths, failures and doubtful answers, of which each may cost a page that is sent twice."""
     dead: int = 0
@@ -279,7 +281,11 @@ class JobWorld:
             get_event_source_mapping=lambda **_: {"State": "Disabled" if self.paused else "Enabled"}
         )
         queues = JobQueues(CONFIG, sqs, functions, sleep=lambda _: None)  # type: ignore[arg-type]
-        clock = lambda: self.now  # noqa: E731
+
+        def clock() -> float:
+            self.now += self.look_seconds
+            return self.now
+
         return RangeWorker(
             CONFIG,
             JobTable(dynamodb, JOBS_TABLE, clock=clock, sleep=lambda _: None),  # type: ignore[arg-type]

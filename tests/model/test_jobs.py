@@ -23,7 +23,11 @@ KEYS = tuple(f"{folder}/{number:02d}.jpg" for folder in "abc" for number in rang
 _FATES = st.sampled_from([JobFate.ANSWERED] * 12 + list(JobFate))
 _NUMBERS = st.integers(0, 10**6)
 # Each example is a whole job.
-_PLAYED = settings(max_examples=max(5, settings().max_examples // 4), suppress_health_check=[HealthCheck.too_slow])
+_PLAYED = settings(
+    phases=[__import__("hypothesis").Phase.generate],
+    max_examples=max(5, settings().max_examples // 4),
+    suppress_health_check=[HealthCheck.too_slow],
+)
 _EVENTS = st.lists(
     st.tuples(
         st.sampled_from(
@@ -242,7 +246,7 @@ def test_what_cannot_be_interrupted_is_divided(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(reconciling, "_OVERTIME_SECONDS", 0)
     # Thumbnails of "a" would lie behind all the others.
     keys = ("a", *(f"a-{number:03d}" for number in range(60)))
-    world = settled(JobWorld(keys, frozenset(), kind=JobKind.RECONCILE, turn_seconds=0))
+    world = settled(JobWorld(keys, frozenset(), kind=JobKind.RECONCILE, look_seconds=1))
     assert_is(world, JobState.DONE)
     assert len(world.ranges) > 1
     assert_found(world, in_one_pass(world))

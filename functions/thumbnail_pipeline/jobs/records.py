@@ -276,6 +276,8 @@ class KeyRange:
     told: Counter[str] = field(default_factory=Counter)
     """What of the counts is in the job's."""
     followed: tuple[Followed, ...] = ()
+    ahead: tuple[str, ...] = ()
+    """Of a reconcile, keys of images behind `reached` that are dealt with."""
     examples: tuple[Mapping[str, Any], ...] = ()
     """Of a reconcile, some findings of each kind as `Finding.as_json` has them."""
 
@@ -312,6 +314,7 @@ class KeyRange:
             "counts": {"S": json.dumps(self.counts)},
             "told": {"S": json.dumps(self.told)},
             "followed": {"S": followed_text(self.followed)},
+            "ahead": {"S": json.dumps(self.ahead)},
             "examples": {"S": json.dumps(self.examples)},
             "walked": {"BOOL": self.walked},
         }
@@ -327,6 +330,7 @@ class KeyRange:
             counts=Counter(json.loads(values["counts"])),
             told=Counter(json.loads(values["told"])),
             followed=tuple(Followed(*each) for each in json.loads(values["followed"])),
+            ahead=tuple(json.loads(values["ahead"])),
             examples=tuple(json.loads(values["examples"])),
             **{
                 name: values[name]

@@ -209,12 +209,13 @@ class JobTable:
             ":reached": _text(found.reached),
             ":counts": _text(json.dumps(found.counts)),
             ":followed": _text(followed_text(found.followed)),
+            ":ahead": _text(json.dumps(found.ahead)),
             ":examples": _text(json.dumps(found.examples)),
             ":walked": {"BOOL": found.walked},
             ":zero": _number(0),
         }
         update = "SET reached = :reached, walked = :walked, counts = :counts, examples = :examples"
-        update += ", followed = :followed, attempts = :zero"
+        update += ", ahead = :ahead, followed = :followed, attempts = :zero"
         if self._held(lambda: self._update(_key_of(found), update, "holder = :me", values)) is None:
             raise TurnLost
 
