@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Protocol
 
+from range_worker import telling
 from range_worker.queues import MESSAGES_A_CALL
-from thumbnail_pipeline import telemetry
 from thumbnail_pipeline.jobs.guard import GENERATION, LOOK_SECONDS, JobTripped, allowed
 from thumbnail_pipeline.jobs.records import Followed, JobState
 from thumbnail_pipeline.jobs.table import NotRunning
@@ -117,7 +117,7 @@ class TurnGuard:
         """Stop a job whose settings are not those that are deployed by now. Raises NotRunning."""
         if self._job.asked.settings_fingerprint != self._fingerprint:
             why = "Other settings are deployed since it began: cancel it, and begin another."
-            self._table.move(self._job.id, JobState.STOPPED, JobState.RUNNING, why=why)
+            telling.stop(self._table, self._job.id, why)
             raise NotRunning
 
     def require_running(self) -> None:
@@ -200,8 +200,7 @@ class TurnGuard:
         try:
             number = allowed(now, seen, sending=sending)
         except JobTripped as tripped:
-            if self._table.move(self._job.id, JobState.STOPPED, JobState.RUNNING, why=str(tripped)):
-                telemetry.log("ERROR", "job stopped", job=self._job.id, why=str(tripped))
+            telling.stop(self._table, self._job.id, str(tripped))
             raise NotRunning from None
         rotate = now.decided >= GENERATION
         self._table.end_look(now, looker=looker, allowed=number, in_queue=seen.in_queue, dead=seen.dead, rotate=rotate)

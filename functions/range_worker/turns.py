@@ -12,6 +12,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from range_worker import telling
 from range_worker.backfilling import BackfillTurn
 from range_worker.reconciling import ReconcileTurn
 from thumbnail_pipeline import listing, telemetry
@@ -20,7 +21,6 @@ from thumbnail_pipeline.jobs.messages import WorkMessage
 from thumbnail_pipeline.jobs.ranges import halve, split
 from thumbnail_pipeline.jobs.records import JobKind, JobState, KeyRange
 from thumbnail_pipeline.jobs.table import HeldByAnother, NotRunning, TurnLost
-from thumbnail_pipeline.reconciliation.findings import Standing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -130,7 +130,7 @@ class RangeWorker:
         except TurnLost:
             return float(self.config.timeout_seconds)
         except Exception as error:  # noqa: BLE001 - whatever it is, it counts, and ends the job if it stays
-            telemetry.log("ERROR", "turn failed", job=job.id, range=found.name, error=repr(error))
+            telling.turn_failed({"job": job.id, "range": found.name}, error)
             if found.attempts == _MOST_ATTEMPTS:
                 self._give_up(job, found, repr(error))
                 return None
@@ -144,10 +144,10 @@ class RangeWorker:
         try:
             self._divide(job)
         except Exception as error:  # noqa: BLE001 - as for ranges
-            telemetry.log("ERROR", "planning failed", job=job.id, error=repr(error))
+            telling.turn_failed({"job": job.id}, error)
             if received.times < _MOST_ATTEMPTS:
                 return float(received.times * _ATTEMPT_SECONDS)
-            self._stop(job, f"It could not be divided into ranges: {error!r}")
+            telling.stop(self.table, job.id, f"It could not be divided into ranges: {error!r}")
         return None
 
     def _divide(self, job: BulkJob) -> None:
@@ -185,9 +185,11 @@ class RangeWorker:
         return over.wait
 
     def _leave(self, over: TurnOver, milliseconds: int, *, done: bool = False, split_at: str | None = None) -> KeyRange:
-        return self.table.leave(
+        left = self.table.leave(
             over.found, milliseconds=milliseconds, outcomes=over.outcomes, done=done, split_at=split_at
         )
+        telling.turn_over(over.found)
+        return left
 
     def _pay(self, found: KeyRange) -> None:
         """Have the range worked on that was divided off, if that is owed."""
@@ -196,27 +198,11 @@ class RangeWorker:
             self.table.pay(found)
 
     def _finish(self, job: BulkJob) -> None:
-        if self.table.finish(job.id):
-            telemetry.log("INFO", "job done", job=job.id)
-            self._tell_how_complete(job)
-
-    def _tell_how_complete(self, job: BulkJob) -> None:
-        """Publish what a pass over everything has found, as the scheduled reconciler does."""
-        if job.asked.kind is JobKind.RECONCILE and job.asked.prefix == self.config.source_prefix:
-            now = self.table.job(job.id)
-            values = {
-                "Completeness": now.completeness,
-                "Incomplete": now.counts[Standing.INCOMPLETE],
-                "Orphans": now.orphans,
-                "Checked": now.examined,
-            }
-            telemetry.publish(self.config.metrics_function, values)
+        is_done = telling.finish(self.table, job.id)
+        if is_done and job.asked.kind is JobKind.RECONCILE and job.asked.prefix == self.config.source_prefix:
+            telling.how_complete(self.config.metrics_function, self.table.job(job.id))
 
     def _give_up(self, job: BulkJob, found: KeyRange, why: str) -> None:
         """Stop a job of which a range cannot be worked on; when it goes on, that is tried again."""
         self.table.release(found, failed=False)
-        self._stop(job, f"The range {found.name} was begun {found.attempts} times in vain: {why}")
-
-    def _stop(self, job: BulkJob, why: str) -> None:
-        if self.table.move(job.id, JobState.STOPPED, JobState.RUNNING, JobState.PLANNING, why=why):
-            telemetry.log("ERROR", "job stopped", job=job.id, why=why)
+        telling.stop(self.table, job.id, f"The range {found.name} was begun {found.attempts} times in vain: {why}")

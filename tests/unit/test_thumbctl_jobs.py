@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import getpass
 import importlib.metadata
 import json
 import os
 import time
+from collections import Counter
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +25,7 @@ from thumbctl import stack as stacks
 from thumbctl.app import app
 from thumbctl.conventions import ExitCode
 from thumbctl.defaults import DEFAULT
+from thumbctl.jobs import command
 from thumbctl.jobs.account import AccountJobs
 from thumbctl.stack import Deployed, Stack
 from thumbnail_pipeline import lean
@@ -31,7 +35,7 @@ from thumbnail_pipeline.messages import ObjectEvent, parse
 from thumbnail_pipeline.rows import Rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from typer.testing import Result
 
@@ -52,7 +56,7 @@ class JobsAccount:
     def __init__(self) -> None:
         session = lean.session()
         self.clients: dict[str, Any] = {
-            name: session.client(name, region_name=REGION) for name in ("s3", "sqs", "dynamodb")
+            name: session.client(name, region_name=REGION) for name in ("s3", "sqs", "dynamodb", "cloudwatch")
         }
         self.clients["lambda"] = SimpleNamespace(get_event_source_mapping=lambda **_: {"State": "Enabled"})
         self.clients["s3"].create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
@@ -201,6 +205,88 @@ def test_a_job_that_stopped_says_why(account: JobsAccount) -> None:
     result = run("jobs", "watch", job)
     assert result.exit_code == ExitCode.WRONG
     assert "paused" in result.output
+
+
+def test_all_is_told_in_sentences(account: JobsAccount) -> None:
+    upload(account, 60)
+    begun = run(*BEGIN, "--budget", "0.02")
+    job = begun.output.split()[0]
+    assert "divided into ranges" in run("jobs", "show", job).output
+    account.work()
+    shown = run("jobs", "show", job)
+    assert f"over all of {BUCKET}" in shown.output
+    assert "no row in the catalog" in shown.output
+    assert "20 messages sent, about $0.02 of at most $0.02" in shown.output
+    assert f"'thumbctl jobs resume {job}'" in shown.output
+    listed = run("jobs", "list")
+    assert f"{job} stopped: It has cost about $0.02" in listed.output
+    assert getpass.getuser() in listed.output
+    run("jobs", "resume", job, "--budget", "5")
+    dimensions = {"BucketName": BUCKET, "StorageType": "AllStorageTypes"}
+    counted = {
+        "MetricName": "NumberOfObjects",
+        "Dimensions": [{"Name": name, "Value": value} for name, value in dimensions.items()],
+        "Timestamp": datetime.now(UTC) - timedelta(hours=30),
+        "Value": 100,
+    }
+    account.clients["cloudwatch"].put_metric_data(Namespace="AWS/S3", MetricData=[counted])
+    assert answered("jobs", "show", job)["objects_left"] == [0, 80]
+
+
+def test_a_command_stays_with_a_job_until_it_ends(account: JobsAccount, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However it ends, the exit code says so; and who leaves is told how to come back."""
+    upload(account, 4)
+
+    def wait(then: Callable[[str], object]) -> Result:
+        def sleep(_: float) -> None:
+            then(next(AccountJobs(account.stack).table.jobs()).id)
+
+        monkeypatch.setattr(command, "time", SimpleNamespace(sleep=sleep))
+        return run(*BEGIN, "--exclude", "*", "--wait")
+
+    def leave(_: str) -> None:
+        raise KeyboardInterrupt
+
+    left = wait(leave)
+    assert left.exit_code == ExitCode.INTERRUPTED
+    assert "goes on without you: 'thumbctl jobs watch" in left.output
+    (job,) = AccountJobs(account.stack).table.jobs()
+    assert job.state == "planning"
+    assert run("jobs", "cancel", job.id, "--yes").exit_code == ExitCode.FINE
+    done = wait(lambda _: account.work())
+    assert done.exit_code == ExitCode.FINE, done.output
+    assert "4 objects looked at" in done.output
+    assert wait(lambda job: run("jobs", "cancel", job, "--yes")).exit_code == ExitCode.WRONG
+
+    def stop(_: str) -> None:
+        account.clients["lambda"].get_event_source_mapping = lambda **_: {"State": "Disabled"}
+        account.work()
+
+    monkeypatch.setattr(backfilling, "_ALIVE_SECONDS", 0.0)
+    assert wait(stop).exit_code == ExitCode.WRONG
+
+
+def test_metrics_tell_what_became_of_jobs(account: JobsAccount, capsys: pytest.CaptureFixture[str]) -> None:
+    upload(account, 60)
+    job = answered(*BEGIN, "--budget", "0.02")["job"]
+    account.work()
+    told = metrics(capsys)
+    assert (told["JobsStopped"], told["JobsDone"], told["TurnsFailed"]) == (1, 0, 0)
+    assert run("jobs", "resume", job, "--budget", "5").exit_code == ExitCode.FINE
+    account.work()
+    told += metrics(capsys)
+    assert (told["ObjectsExamined"], told["MessagesSent"]) == (60, 60), "each once, in whatever turn"
+
+
+def metrics(capsys: pytest.CaptureFixture[str]) -> Counter[str]:
+    """The sums of all metrics since the last look."""
+    sums: Counter[str] = Counter()
+    for line in capsys.readouterr().out.splitlines():
+        if line.startswith('{"_aws"'):
+            document = json.loads(line)
+            (directive,) = document["_aws"]["CloudWatchMetrics"]
+            sums.update({each["Name"]: document[each["Name"]] for each in directive["Metrics"]})
+    return sums
 
 
 def test_two_jobs_over_the_same_keys_are_refused(account: JobsAccount) -> None:  # noqa: ARG001

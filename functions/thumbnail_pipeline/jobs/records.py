@@ -171,6 +171,10 @@ class BulkJob:
     """Objects that were compared with their rows."""
     milliseconds: int = 0
     """That workers have spent on it."""
+    ran_since: float = 0.0
+    """When it last began to run, or to run again."""
+    examined_then: int = 0
+    """Objects that were examined by then."""
     finished_at: float = 0.0
     counts: Counter[str] = field(default_factory=Counter)
     """Of a backfill, objects by verdict, EXCLUDED and SENT. Of a reconcile, objects by standing, findings by kind, SENT

@@ -41,6 +41,7 @@ KEPT_SECONDS: Final = 30 * 24 * 3600
 _CONDITION_FAILED: Final = frozenset({"ConditionalCheckFailedException", "ConditionalCheckFailed"})
 _ATTEMPTS: Final = 8
 _PLAN: Final = "plan"
+_BEGINS_TO_RUN: Final = ", ran_since = :now, examined_then = examined"
 
 
 class TurnLost(Exception):
@@ -116,6 +117,9 @@ class JobTable:
         values = {f":s{number}": {"S": state.value} for number, state in enumerate(since)}
         values |= {":to": {"S": to.value}, ":why": {"S": why}}
         update = "SET job_state = :to, why = :why"
+        if to is JobState.RUNNING:
+            update += _BEGINS_TO_RUN
+            values |= {":now": _number(self._clock())}
         if to.is_over:
             update += ", finished_at = :now, expires_at = :expires"
             values |= self._end()
@@ -158,10 +162,14 @@ class JobTable:
 
     def begin(self, job_id: str, ranges: int) -> None:
         """Let a job run, once its ranges are written and their messages sent."""
-        values = {":n": _number(ranges), ":from": _text(JobState.PLANNING), ":to": _text(JobState.RUNNING)}
-        self._held(
-            lambda: self._update(_job_key(job_id), "SET job_state = :to, ranges_open = :n", "job_state = :from", values)
-        )
+        values = {
+            ":n": _number(ranges),
+            ":from": _text(JobState.PLANNING),
+            ":to": _text(JobState.RUNNING),
+            ":now": _number(self._clock()),
+        }
+        update = f"SET job_state = :to, ranges_open = :n{_BEGINS_TO_RUN}"
+        self._held(lambda: self._update(_job_key(job_id), update, "job_state = :from", values))
 
     # ── ranges ───────────────────────────────────────────────────────────────────────────────────────
 

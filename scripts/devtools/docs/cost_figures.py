@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 from devtools.docs.markdown import table
-from thumbctl.costs import announcing, asking, connecting
+from thumbctl.costs import announcing, asking, connecting, ranging
 from thumbctl.costs.capacity import spoken
 from thumbctl.costs.estimate import Estimate, Job, default_workload
 from thumbctl.costs.model import (
@@ -302,6 +302,17 @@ class CostFigures:
         return (
             f"A backfill that finds nothing to do costs {_dollars(idle)} for a million objects, and"
             f" {_dollars(inventory)} where it reads an S3 Inventory."
+        )
+
+    def jobs_in_account(self) -> str:
+        """What bulk jobs in the account cost at rest, and at work on top of what they would from a machine."""
+        idle, at_work = total(ranging.idle_jobs()), total(ranging.in_account(_MILLION))
+        return (
+            f"`jobs` is off unless you ask for it. Switched on, it costs {_dollars(idle)} in a month without a job, for"
+            " its alarms and because Lambda polls its queue. A job in the account costs"
+            f" {_dollars(at_work)} for a million objects more than one from a machine, for the range worker and its"
+            " rows; and its metrics"
+            f" {_dollars(ranging.jobs_metrics().dollars)} in a month in which there is always one."
         )
 
     def capacity(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,15 +12,17 @@ from thumbctl.backfill.enqueue import DryRunOption, ExcludeOption, IncludeOption
 from thumbctl.backfill.job import SCHEMA, Checkpoints
 from thumbctl.backfill.ranges import Listing
 from thumbctl.bulk import journal
+from thumbctl.bulk.meanings import MEANINGS
 from thumbctl.conventions import JsonOption, StackOption, YesOption, ask, console, write_json
 from thumbctl.costs import quote
 from thumbctl.costs.estimate import Job
 from thumbctl.errors import ThumbctlError
 from thumbctl.jobs.account import AccountJobs
+from thumbctl.jobs.command import stay_with
 from thumbctl.terminal import plain_table
 from thumbnail_pipeline.images import Image
 from thumbnail_pipeline.jobs.records import JobBounds
-from thumbnail_pipeline.jobs.wish import EXCLUDED, Wish
+from thumbnail_pipeline.jobs.wish import Wish
 from thumbnail_pipeline.messages import backfill_body
 from thumbnail_pipeline.reconciliation.judgement import Verdict
 
@@ -33,20 +35,10 @@ if TYPE_CHECKING:
     from thumbctl.backfill.job import ObjectSource
     from thumbctl.costs.estimate import Estimate
     from thumbctl.stack import Stack
+    from thumbnail_pipeline.jobs.records import BulkJob
     from thumbnail_pipeline.listing import Listed
 
 __all__ = ["backfill"]
-
-_MEANINGS: Final[Mapping[str, str]] = {
-    Verdict.MISSING: "they have no row in the catalog, and no thumbnails",
-    Verdict.CHANGED: "their thumbnails were made from earlier objects",
-    Verdict.RESTYLED: "their thumbnails were made with other settings",
-    Verdict.FAILED: "they could not be rendered; --failed tries again",
-    Verdict.CURRENT: "their thumbnails are up to date",
-    Verdict.CLAIMED: "the function is processing them",
-    EXCLUDED: "--include, --exclude or source_keys leave them out",
-}
-"""What each verdict says of the objects that are counted under it, in the order of the table."""
 
 
 @bounded(max_failed=10)
@@ -100,6 +92,9 @@ def backfill(
     command goes on where it stopped, and begins anew after it has finished. It stops by itself when too many images
     fail or too many messages become dead letters. Exit code 1: it stopped by itself; 130: paused.
 
+    With `--in-account` a job is begun and the command ends. With `--wait` it stays until the job ends; exit code 1: the
+    job was stopped or cancelled; 130: you left, and the job goes on.
+
     Examples:
 
         # What is out of date, and what it costs to make it anew
@@ -122,7 +117,10 @@ def backfill(
     fingerprint = settings.fingerprint
     wish = Wish(tuple(include or ()), tuple(exclude or ()), _verdicts(failed=failed, force=force), settings.watches)
     if in_account:
-        _begin_in_account(found, wish, prefix, manner, forced=force, budget=budget, yes=yes, as_json=as_json)
+        there = AccountJobs(found)
+        job = _begin_in_account(there, wish, prefix, manner, forced=force, budget=budget, yes=yes, as_json=as_json)
+        if manner.wait:
+            stay_with(there, job.id, as_json=as_json)
         return
     bucket, s3 = found.outputs["source_bucket"], enqueue.patient(found, "s3")
     source: ObjectSource = Listing(s3, bucket, prefix)
@@ -174,11 +172,11 @@ def _require_one_way(
         if in_account and given:
             raise typer.BadParameter("it is of backfills from this machine", param_hint=name)
     if budget is not None and not in_account:
-        raise typer.BadParameter("it is of jobs in the account", param_hint="--budget")
+        raise typer.BadParameter("it is of jobs in the account, with --in-account", param_hint="--budget")
 
 
 def _begin_in_account(
-    stack: Stack,
+    there: AccountJobs,
     wish: Wish,
     prefix: str,
     manner: Manner,
@@ -187,8 +185,7 @@ def _begin_in_account(
     budget: float | None,
     yes: bool,
     as_json: bool,
-) -> None:
-    there = AccountJobs(stack)
+) -> BulkJob:
     going_on = next((job for job in there.table.jobs() if not job.state.is_over and job.overlaps(prefix)), None)
     if going_on:
         raise ThumbctlError(
@@ -196,7 +193,7 @@ def _begin_in_account(
             f" {going_on.id}' or by waiting."
         )
     most = f"for at most ${budget:,.2f}" if budget else "whatever it costs, for there is no --budget"
-    ask(f"Begin a job over {prefix or 'all'!r} of {stack.outputs['source_bucket']} {most}?", yes=yes)
+    ask(f"Begin a job over {prefix or 'all'!r} of {there.stack.outputs['source_bucket']} {most}?", yes=yes)
     bounds = JobBounds(
         in_queue=manner.bounds.in_queue,
         rate=manner.rate,
@@ -210,6 +207,7 @@ def _begin_in_account(
         write_json([{"job": job.id}])
     else:
         console().print(f"{job.id} is begun: 'thumbctl jobs watch {job.id}' shows how far it is.", soft_wrap=True)
+    return job
 
 
 def _prefix(stack: Stack, given: str | None) -> str:
@@ -227,7 +225,7 @@ def _verdicts(*, failed: bool, force: bool) -> frozenset[Verdict]:
 
 
 def _since(before: Mapping[str, int], now: Mapping[str, int]) -> dict[str, int]:
-    return {what: now[what] - before.get(what, 0) for what in _MEANINGS if now.get(what, 0) > before.get(what, 0)}
+    return {what: now[what] - before.get(what, 0) for what in MEANINGS if now.get(what, 0) > before.get(what, 0)}
 
 
 def _estimate(stack: Stack, would_be_sent: BackfillTally, *, examined: int, inventory: bool) -> Estimate | None:
@@ -262,5 +260,5 @@ def _show(counts: Mapping[str, int], wish: Wish, cost: Estimate | None, *, as_js
 def _table(counts: Mapping[str, int], wish: Wish) -> Table:
     table = plain_table("Objects", "Verdict", "Meaning", "Message", right=("Objects",))
     for what, number in counts.items():
-        table.add_row(f"{number:,}", what, _MEANINGS[what], "one each" if what in wish.sent else "")
+        table.add_row(f"{number:,}", what, MEANINGS[what], "one each" if what in wish.sent else "")
     return table

@@ -6,13 +6,22 @@ import getpass
 import secrets
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
+from botocore.exceptions import ClientError
+
+from thumbctl.aws_errors import is_denied
 from thumbctl.bulk.pace import Pace
 from thumbctl.bulk.sender import MESSAGES_A_CALL, Message, Sender
-from thumbctl.costs import quote
+from thumbctl.costs import quote, ranging
+from thumbctl.costs.capacity import DAY
 from thumbctl.costs.estimate import Job
+from thumbctl.costs.model import total
 from thumbctl.errors import ThumbctlError
+from thumbctl.jobs.progress import JobProgress
+from thumbctl.looking.metrics import query
 from thumbnail_pipeline.jobs.messages import WorkMessage
 from thumbnail_pipeline.jobs.records import Asked, BulkJob, JobBounds, JobPrices, JobState
 from thumbnail_pipeline.jobs.table import JobTable
@@ -20,10 +29,14 @@ from thumbnail_pipeline.jobs.table import JobTable
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from mypy_boto3_cloudwatch import CloudWatchClient
+
     from thumbctl.stack import Stack
     from thumbnail_pipeline.jobs.wish import Wish
 
 _MILLION: Final = 1_000_000
+# S3 counts once a day, and tells it up to a day later.
+_COUNTED_WITHIN: Final = timedelta(days=3)
 _BYTES_EACH: Final = 1_750_000
 """Of the images that were measured: what a job will meet is known to nobody before it."""
 
@@ -47,6 +60,33 @@ class AccountJobs:
             raise ThumbctlError(
                 f"There is no job {job_id}: 'thumbctl jobs list' shows those of the last thirty days."
             ) from None
+
+    def progress(self, job: BulkJob) -> JobProgress:
+        """Return how far a job is by now."""
+        ranges = list(self.table.ranges(job.id))
+        most = None if job.state.is_over or job.asked.prefix else self._most_objects
+        return JobProgress(job, ranges, time.time(), most)
+
+    @cached_property
+    def _most_objects(self) -> int | None:
+        """How many objects were in the bucket yesterday, with their old versions, or None where S3 has not told.
+
+        https://docs.aws.amazon.com/AmazonS3/latest/userguide/metrics-dimensions.html
+        """
+        cloudwatch: CloudWatchClient = self.stack.client("cloudwatch")
+        dimensions = {"BucketName": self.stack.outputs["source_bucket"], "StorageType": "AllStorageTypes"}
+        asked = query("objects", "AWS/S3", "NumberOfObjects", dimensions, "Average")
+        asked["MetricStat"]["Period"] = DAY
+        now = datetime.now(UTC)
+        try:
+            (found,) = cloudwatch.get_metric_data(
+                MetricDataQueries=[asked], StartTime=now - _COUNTED_WITHIN, EndTime=now
+            )["MetricDataResults"]
+        except ClientError as error:
+            if is_denied(error):
+                return None
+            raise
+        return round(found["Values"][0]) if found["Values"] else None
 
     def begin(self, wish: Wish, prefix: str, *, forced: bool, bounds: JobBounds) -> BulkJob:
         """Begin a backfill."""
@@ -75,7 +115,8 @@ class AccountJobs:
         looked = Job("backfill", _MILLION, _MILLION * _BYTES_EACH, examined=_MILLION)
         sent = Job("backfill", _MILLION, _MILLION * _BYTES_EACH, examined=0)
         both, only_sent = (quote.of_stack(self.stack, each).dollars for each in (looked, sent))
-        return JobPrices(message=only_sent / _MILLION, million_examined=both - only_sent)
+        worker = total(ranging.in_account(_MILLION))
+        return JobPrices(message=only_sent / _MILLION, million_examined=both - only_sent + worker)
 
     def pause(self, job: BulkJob) -> None:
         """Have a job wait. Raises ThumbctlError where it cannot."""
