@@ -7,6 +7,7 @@ import os
 import time
 from typing import TYPE_CHECKING, Any, Final
 
+import boto3
 from botocore.config import Config as ClientConfig
 
 from range_worker.config import RangeWorkerConfig
@@ -40,7 +41,7 @@ def start(environment: Mapping[str, str]) -> RangeWorker:
         # Every request is made here, and checking each of its keys takes longer than sending it.
         parameter_validation=False,
     )
-    session = lean.session()
+    session = boto3.session.Session(botocore_session=lean.session())
     dynamodb = session.client("dynamodb", config=patient)
     return RangeWorker(
         config=config,
