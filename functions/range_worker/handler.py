@@ -7,6 +7,7 @@ import os
 import time
 from typing import TYPE_CHECKING, Any, Final
 
+import boto3
 from botocore.config import Config as ClientConfig
 
 from range_worker import scheduled
@@ -42,7 +43,7 @@ def start(environment: Mapping[str, str]) -> RangeWorker:
         # Every request is made here, and checking each of its keys takes longer than sending it.
         parameter_validation=False,
     )
-    session = lean.session()
+    session = boto3.session.Session(botocore_session=lean.session())
     dynamodb, s3 = session.client("dynamodb", config=patient), session.client("s3", config=patient)
     return RangeWorker(
         config=config,

@@ -56,7 +56,7 @@ class JobsAccount:
     def __init__(self) -> None:
         session = lean.session()
         self.clients: dict[str, Any] = {
-            name: session.client(name, region_name=REGION) for name in ("s3", "sqs", "dynamodb", "cloudwatch")
+            name: session.create_client(name, region_name=REGION) for name in ("s3", "sqs", "dynamodb", "cloudwatch")
         }
         self.clients["lambda"] = SimpleNamespace(get_event_source_mapping=lambda **_: {"State": "Enabled"})
         self.clients["s3"].create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})

@@ -46,8 +46,13 @@ if TYPE_CHECKING:
 
 __all__ = ["reconcile"]
 
-# A throttled call is no reason to give up.
-_PATIENT: Final = Config(retries={"mode": "standard", "total_max_attempts": 10}, max_pool_connections=CONNECTIONS)
+# A throttled call is no reason to give up. Every request is made here, and checking each of its keys takes longer than
+# sending it.
+_PATIENT: Final = Config(
+    retries={"mode": "standard", "total_max_attempts": 10},
+    max_pool_connections=CONNECTIONS,
+    parameter_validation=False,
+)
 _EXAMPLES: Final = 3
 
 _MEANINGS: Final[Mapping[Kind, str]] = {
