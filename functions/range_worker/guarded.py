@@ -100,6 +100,19 @@ class TurnShop(Protocol):
         """How many keys are dealt with at a time."""
 
 
+class RangeTurn(Protocol):
+    """A turn at a range, of either kind."""
+
+    def run(self, found: KeyRange, until: float) -> TurnOver:
+        """Go through what is left of a range until it is done, has to wait, or it is `until`.
+
+        Raises NotRunning, and TurnLost.
+        """
+
+    def can_end_at(self, found: KeyRange, border: str) -> bool:
+        """Whether the range can be divided there, after what is dealt with."""
+
+
 class TurnGuard:
     """One turn's part of the guard that all workers of a job share."""
 

@@ -23,12 +23,12 @@ from thumbnail_pipeline.jobs.records import JobKind, JobState, KeyRange
 from thumbnail_pipeline.jobs.table import HeldByAnother, NotRunning, TurnLost
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from mypy_boto3_s3 import S3Client
 
     from range_worker.config import RangeWorkerConfig
-    from range_worker.guarded import TurnOver
+    from range_worker.guarded import RangeTurn, TurnOver, TurnShop
     from range_worker.queues import JobQueues
     from thumbnail_pipeline.jobs.records import BulkJob
     from thumbnail_pipeline.jobs.table import JobTable
@@ -49,7 +49,10 @@ _MOST_ATTEMPTS: Final = 5
 _RENEWED_SECONDS: Final = 7 * 24 * 3600
 """A message that is older is sent anew, for no queue keeps one for more than fourteen days."""
 
-_TURNS: Final = {JobKind.BACKFILL: BackfillTurn, JobKind.RECONCILE: ReconcileTurn}
+_TURNS: Final[Mapping[JobKind, Callable[[TurnShop, BulkJob], RangeTurn]]] = {
+    JobKind.BACKFILL: BackfillTurn,
+    JobKind.RECONCILE: ReconcileTurn,
+}
 
 _PLANNING_SECONDS: Final = 5
 _ATTEMPT_SECONDS: Final = 10

@@ -27,6 +27,7 @@ from thumbctl import stack as stacks
 from thumbctl.app import app
 from thumbnail_pipeline.errors import Systemic
 from thumbnail_pipeline.messages import ObjectEvent, parse
+from thumbnail_pipeline.reconciliation.alignment import can_go_on_at
 from thumbnail_pipeline.reconciliation.comparison import reconcile
 from thumbnail_pipeline.reconciliation.findings import PassTally
 
