@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from thumbnail_pipeline import telemetry
 from thumbnail_pipeline.jobs.records import EXAMINED, SENT, JobState
+from thumbnail_pipeline.reconciliation.findings import Standing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from thumbnail_pipeline.jobs.records import KeyRange
+    from thumbnail_pipeline.jobs.records import BulkJob, KeyRange
     from thumbnail_pipeline.jobs.table import JobTable
 
 
@@ -22,11 +23,24 @@ def stop(table: JobTable, job_id: str, why: str) -> None:
         _publish({"JobsStopped": 1})
 
 
-def finish(table: JobTable, job_id: str) -> None:
-    """End a job whose ranges are all done."""
-    if table.finish(job_id):
+def finish(table: JobTable, job_id: str) -> bool:
+    """End a job whose ranges are all done, and say whether that was now."""
+    is_done = table.finish(job_id)
+    if is_done:
         telemetry.log("INFO", "job done", job=job_id)
         _publish({"JobsDone": 1})
+    return is_done
+
+
+def how_complete(function: str, job: BulkJob) -> None:
+    """Publish what a pass over all that is watched has found, as the reconciler does, under the thumbnailer's name."""
+    values = {
+        "Completeness": job.completeness,
+        "Incomplete": job.counts[Standing.INCOMPLETE],
+        "Orphans": job.orphans,
+        "Checked": job.examined,
+    }
+    telemetry.publish(function, values)
 
 
 def turn_over(found: KeyRange) -> None:

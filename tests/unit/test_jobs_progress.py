@@ -8,11 +8,23 @@ from dataclasses import replace
 import pytest
 
 from thumbctl.jobs.progress import JobProgress, Span
-from thumbnail_pipeline.jobs.records import EXAMINED, Asked, BulkJob, Followed, JobBounds, JobPrices, JobState, KeyRange
+from thumbnail_pipeline.jobs.records import (
+    EXAMINED,
+    Asked,
+    BulkJob,
+    Followed,
+    JobBounds,
+    JobKind,
+    JobPrices,
+    JobState,
+    KeyRange,
+)
 
 BEGUN = 1_000_000.0
 NOW = BEGUN + 1_000
-ASKED = Asked("uploads", "", "settings", JobPrices(message=0.001, million_examined=1), at=BEGUN, by="alice")
+ASKED = Asked(
+    JobKind.BACKFILL, "uploads", "", "settings", JobPrices(message=0.001, million_examined=1), at=BEGUN, by="alice"
+)
 JOB = BulkJob("20260131-080000-1a2b", ASKED, JobBounds(dollars=5), JobState.RUNNING, ran_since=BEGUN, looked_at=NOW - 5)
 
 

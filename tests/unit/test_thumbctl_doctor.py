@@ -18,7 +18,7 @@ from thumbctl import stack as stacks
 from thumbctl.app import app
 from thumbctl.doctor import canary
 from thumbctl.doctor.checks import CHECKS, OUTPUTS
-from thumbnail_pipeline.jobs.records import Asked, BulkJob, JobBounds, JobPrices, JobState
+from thumbnail_pipeline.jobs.records import Asked, BulkJob, JobBounds, JobKind, JobPrices, JobState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -120,7 +120,7 @@ class Aws:
         }  # fmt: skip
         self.mappings["ranges"] = {"State": mapping}
         self.loop = loop
-        asked = Asked("uploads", "", "settings", JobPrices(0, 0))
+        asked = Asked(JobKind.BACKFILL, "uploads", "", "settings", JobPrices(0, 0))
         self.jobs = [BulkJob(f"2026-{number}", asked, JobBounds(), state) for number, state in enumerate(states, 1)]
 
     def go_through_eventbridge(self) -> None:

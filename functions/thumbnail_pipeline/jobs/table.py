@@ -211,15 +211,19 @@ class JobTable:
         return KeyRange.decoded(item)
 
     def record(self, found: KeyRange) -> None:
-        """Write down how far a range is, its counts, and what is followed. Raises TurnLost."""
+        """Write down how far a range is, its counts and examples, and what is followed. Raises TurnLost."""
         values = {
             ":me": _text(found.holder),
             ":reached": _text(found.reached),
             ":counts": _text(json.dumps(found.counts)),
             ":followed": _text(followed_text(found.followed)),
+            ":ahead": _text(json.dumps(found.ahead)),
+            ":examples": _text(json.dumps(found.examples)),
+            ":walked": {"BOOL": found.walked},
             ":zero": _number(0),
         }
-        update = "SET reached = :reached, counts = :counts, followed = :followed, attempts = :zero"
+        update = "SET reached = :reached, walked = :walked, counts = :counts, examples = :examples"
+        update += ", ahead = :ahead, followed = :followed, attempts = :zero"
         if self._held(lambda: self._update(_key_of(found), update, "holder = :me", values)) is None:
             raise TurnLost
 
@@ -316,10 +320,13 @@ class JobTable:
         excess = max(0, job.granted - job.allowed)
         if excess:
             # Whoever dies before this has let fewer through than were counted, which does no harm.
-            self._update(
-                _job_key(job_id), "SET granted = granted + :n", "attribute_exists(asked)", {":n": _number(-excess)}
-            )
+            self.give_back(job_id, excess)
         return Granted(wanted - excess, job)
+
+    def give_back(self, job_id: str, number: int) -> None:
+        """Let others have what was granted and cannot be used."""
+        values = {":n": _number(-number)}
+        self._update(_job_key(job_id), "SET granted = granted + :n", "attribute_exists(asked)", values)
 
     def begin_look(self, job_id: str, *, looker: str, seconds: float) -> BulkJob | None:
         """Be the one who looks at the queues, unless somebody has in the last so many seconds, and return the job."""

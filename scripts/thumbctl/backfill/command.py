@@ -13,15 +13,14 @@ from thumbctl.backfill.job import SCHEMA, Checkpoints
 from thumbctl.backfill.ranges import Listing
 from thumbctl.bulk import journal
 from thumbctl.bulk.meanings import MEANINGS
-from thumbctl.conventions import JsonOption, StackOption, YesOption, ask, console, write_json
+from thumbctl.conventions import JsonOption, StackOption, YesOption, console, write_json
 from thumbctl.costs import quote
 from thumbctl.costs.estimate import Job
-from thumbctl.errors import ThumbctlError
 from thumbctl.jobs.account import AccountJobs
-from thumbctl.jobs.command import stay_with
+from thumbctl.jobs.beginning import BudgetOption, InAccountOption, begin
 from thumbctl.terminal import plain_table
 from thumbnail_pipeline.images import Image
-from thumbnail_pipeline.jobs.records import JobBounds
+from thumbnail_pipeline.jobs.records import JobBounds, JobKind
 from thumbnail_pipeline.jobs.wish import Wish
 from thumbnail_pipeline.messages import backfill_body
 from thumbnail_pipeline.reconciliation.judgement import Verdict
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
     from thumbctl.backfill.job import ObjectSource
     from thumbctl.costs.estimate import Estimate
     from thumbctl.stack import Stack
-    from thumbnail_pipeline.jobs.records import BulkJob
     from thumbnail_pipeline.listing import Listed
 
 __all__ = ["backfill"]
@@ -69,18 +67,8 @@ def backfill(
     restart: Annotated[
         bool, typer.Option("--restart", help="Begin anew instead of where an interrupted run stopped.")
     ] = False,
-    in_account: Annotated[
-        bool,
-        typer.Option(
-            "--in-account", help="Have it done in the account, where nothing depends on this machine: thumbctl jobs."
-        ),
-    ] = False,
-    budget: Annotated[
-        float | None,
-        typer.Option(
-            "--budget", min=0.01, metavar="DOLLARS", help="Stop a job in the account when it has cost about so much."
-        ),
-    ] = None,
+    in_account: InAccountOption = False,
+    budget: BudgetOption = None,
     yes: YesOption = False,
     stack: StackOption = None,
     as_json: JsonOption = False,
@@ -118,9 +106,16 @@ def backfill(
     wish = Wish(tuple(include or ()), tuple(exclude or ()), _verdicts(failed=failed, force=force), settings.watches)
     if in_account:
         there = AccountJobs(found)
-        job = _begin_in_account(there, wish, prefix, manner, forced=force, budget=budget, yes=yes, as_json=as_json)
-        if manner.wait:
-            stay_with(there, job.id, as_json=as_json)
+        bounds = JobBounds(
+            in_queue=manner.bounds.in_queue,
+            rate=manner.rate,
+            failed_percent=manner.bounds.failed_percent,
+            dead=manner.bounds.dead,
+            limit=manner.limit,
+            dollars=budget,
+        )
+        in_full = there.asked(JobKind.BACKFILL, prefix, wish, forced=force)
+        begin(there, in_full, bounds, "", wait=bool(manner.wait), yes=yes, as_json=as_json)
         return
     bucket, s3 = found.outputs["source_bucket"], enqueue.patient(found, "s3")
     source: ObjectSource = Listing(s3, bucket, prefix)
@@ -173,42 +168,6 @@ def _require_one_way(
             raise typer.BadParameter("it is of backfills from this machine", param_hint=name)
     if budget is not None and not in_account:
         raise typer.BadParameter("it is of jobs in the account, with --in-account", param_hint="--budget")
-
-
-def _begin_in_account(
-    there: AccountJobs,
-    wish: Wish,
-    prefix: str,
-    manner: Manner,
-    *,
-    forced: bool,
-    budget: float | None,
-    yes: bool,
-    as_json: bool,
-) -> BulkJob:
-    going_on = next((job for job in there.table.jobs() if not job.state.is_over and job.overlaps(prefix)), None)
-    if going_on:
-        raise ThumbctlError(
-            f"{going_on.id} is {going_on.state}, and about the same keys: have it end first, with 'thumbctl jobs cancel"
-            f" {going_on.id}' or by waiting."
-        )
-    most = f"for at most ${budget:,.2f}" if budget else "whatever it costs, for there is no --budget"
-    keys = f"keys that begin with {prefix!r}" if prefix else "all keys"
-    ask(f"Begin a job over {keys} of {there.stack.outputs['source_bucket']} {most}?", yes=yes)
-    bounds = JobBounds(
-        in_queue=manner.bounds.in_queue,
-        rate=manner.rate,
-        failed_percent=manner.bounds.failed_percent,
-        dead=manner.bounds.dead,
-        limit=manner.limit,
-        dollars=budget,
-    )
-    job = there.begin(wish, prefix, forced=forced, bounds=bounds)
-    if as_json:
-        write_json([{"job": job.id}])
-    else:
-        console().print(f"{job.id} is begun: 'thumbctl jobs watch {job.id}' shows how far it is.", soft_wrap=True)
-    return job
 
 
 def _prefix(stack: Stack, given: str | None) -> str:

@@ -39,8 +39,13 @@ _LOOK_SECONDS: Final = 3
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_GetQueueAttributes.html
 _SETTLED_SECONDS: Final = 60
 
-# A throttled call is no reason to stop, and every thread has a connection of its own.
-_PATIENT: Final = Config(retries={"mode": "standard", "total_max_attempts": 10}, max_pool_connections=PARTS_AT_A_TIME)
+# A throttled call is no reason to stop, and every thread has a connection of its own. Every request is made here, and
+# checking each of its keys takes longer than sending it.
+_PATIENT: Final = Config(
+    retries={"mode": "standard", "total_max_attempts": 10},
+    max_pool_connections=PARTS_AT_A_TIME,
+    parameter_validation=False,
+)
 
 IncludeOption: TypeAlias = Annotated[
     list[str] | None,

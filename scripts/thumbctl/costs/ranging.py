@@ -20,6 +20,7 @@ _WRITES_A_PAGE: Final = 3
 # ObjectsExamined, MessagesSent, TurnsFailed; JobsStopped, JobsDone.
 _METRICS: Final = 5
 
+_S3_PRICES: Final = "https://aws.amazon.com/s3/pricing/"
 _LAMBDA_PRICES: Final = "https://aws.amazon.com/lambda/pricing/"
 _DYNAMODB_PRICES: Final = "https://aws.amazon.com/dynamodb/pricing/on-demand/"
 _CLOUDWATCH_PRICES: Final = "https://aws.amazon.com/cloudwatch/pricing/"
@@ -29,6 +30,12 @@ def idle_jobs() -> tuple[Line, ...]:
     """What it costs to be able to have jobs in the account, in a month without one: alarms, and Lambda's polling."""
     stack = PricedStack(keys=0, queues=1, alarm_metrics=JOB_ALARM_METRICS, composite_alarms=0, dashboards=0)
     return tuple(line for line in Model.load().idle(stack) if line.amount)
+
+
+def of_thumbnails(objects: float, renditions: int) -> tuple[Line, ...]:
+    """What it costs to list the thumbnails of so many objects, as a reconciliation does."""
+    pages = renditions * objects / _PAGE
+    return (Line("S3", "LIST of thumbnails", pages, Prices.load().s3_put, _S3_PRICES),)
 
 
 def in_account(objects: float) -> tuple[Line, ...]:

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
@@ -23,17 +23,18 @@ from thumbctl.errors import ThumbctlError
 from thumbctl.jobs.progress import JobProgress
 from thumbctl.looking.metrics import query
 from thumbnail_pipeline.jobs.messages import WorkMessage
-from thumbnail_pipeline.jobs.records import Asked, BulkJob, JobBounds, JobPrices, JobState
+from thumbnail_pipeline.jobs.records import Asked, BulkJob, JobBounds, JobKind, JobPrices, JobState
 from thumbnail_pipeline.jobs.table import JobTable
+from thumbnail_pipeline.jobs.wish import Wish
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from mypy_boto3_cloudwatch import CloudWatchClient
 
     from thumbctl.stack import Stack
-    from thumbnail_pipeline.jobs.wish import Wish
 
+_NO_WISH: Final = Wish()
 _MILLION: Final = 1_000_000
 # S3 counts once a day, and tells it up to a day later.
 _COUNTED_WITHIN: Final = timedelta(days=3)
@@ -88,34 +89,44 @@ class AccountJobs:
             raise
         return round(found["Values"][0]) if found["Values"] else None
 
-    def begin(self, wish: Wish, prefix: str, *, forced: bool, bounds: JobBounds) -> BulkJob:
-        """Begin a backfill."""
-        now = time.time()
-        asked = Asked(
+    def asked(
+        self, kind: JobKind, prefix: str, wish: Wish = _NO_WISH, *, forced: bool = False, repair: bool = False
+    ) -> Asked:
+        """Return what is asked for now. Raises ThumbctlError where the stack has no jobs, or none of that kind."""
+        if kind is JobKind.RECONCILE:
+            self._require_reconcile(repair=repair)
+        return Asked(
+            kind=kind,
             bucket=self.stack.outputs["source_bucket"],
             prefix=prefix,
             settings_fingerprint=self.stack.deployed().settings.fingerprint,
-            prices=self.prices(),
+            prices=self.prices(kind),
+            repair=repair,
             include=wish.include,
             exclude=wish.exclude,
             sent=wish.sent,
             forced=forced,
             by=getpass.getuser(),
-            at=now,
+            at=time.time(),
         )
+
+    def begin(self, asked: Asked, bounds: JobBounds) -> BulkJob:
+        """Begin a job."""
         # They sort by when they were begun.
-        name = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(now))}-{secrets.token_hex(2)}"
+        name = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(asked.at))}-{secrets.token_hex(2)}"
         job = BulkJob(name, asked, bounds)
         self.table.create(job)
         self._send([WorkMessage(job.id)])
         return job
 
-    def prices(self) -> JobPrices:
+    def prices(self, kind: JobKind) -> JobPrices:
         """What a message and a look cost on this stack, by list prices."""
         looked = Job("backfill", _MILLION, _MILLION * _BYTES_EACH, examined=_MILLION)
         sent = Job("backfill", _MILLION, _MILLION * _BYTES_EACH, examined=0)
         both, only_sent = (quote.of_stack(self.stack, each).dollars for each in (looked, sent))
         worker = total(ranging.in_account(_MILLION))
+        if kind is JobKind.RECONCILE:
+            worker += total(ranging.of_thumbnails(_MILLION, len(self.stack.deployed().settings.renditions)))
         return JobPrices(message=only_sent / _MILLION, million_examined=both - only_sent + worker)
 
     def pause(self, job: BulkJob) -> None:
@@ -149,11 +160,27 @@ class AccountJobs:
         for first in range(0, len(bodies), MESSAGES_A_CALL):
             sender.send(bodies[first : first + MESSAGES_A_CALL])
 
+    def _require_reconcile(self, *, repair: bool) -> None:
+        reconcile = self._outputs()["reconcile"]
+        if reconcile is None:
+            raise ThumbctlError(
+                "The range worker of this stack may not look at thumbnails: set jobs = { reconcile = {} } in its"
+                " Terraform module, or leave out --in-account."
+            )
+        if repair and not reconcile["repair"]:
+            raise ThumbctlError(
+                "The range worker of this stack may delete no thumbnails: set jobs = { reconcile = { repair = true } }"
+                " in its Terraform module, or leave out --repair or --in-account."
+            )
+
     def _output(self, name: str) -> str:
-        outputs = self.stack.outputs.get("jobs")
+        return str(self._outputs()[name])
+
+    def _outputs(self) -> Mapping[str, Any]:
+        outputs: Mapping[str, Any] | None = self.stack.outputs.get("jobs")
         if outputs is None:
             raise ThumbctlError(
                 "This stack runs no bulk jobs in its account: set jobs = {} in its Terraform module, or leave out"
                 " --in-account."
             )
-        return str(outputs[name])
+        return outputs

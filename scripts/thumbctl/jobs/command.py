@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from dataclasses import replace
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 import typer
 
 from thumbctl import stack as stacks
-from thumbctl.bulk.meanings import MEANINGS
+from thumbctl.bulk.meanings import COMPARED, MEANINGS
 from thumbctl.conventions import (
     ExitCode,
     JsonOption,
@@ -26,11 +27,11 @@ from thumbctl.conventions import (
 from thumbctl.jobs.account import AccountJobs
 from thumbctl.terminal import plain_table
 from thumbctl.words import printable
-from thumbnail_pipeline.jobs.records import SENT, JobState
+from thumbnail_pipeline.jobs.records import SENT, JobKind, JobState
 from thumbnail_pipeline.rows import iso
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from thumbctl.jobs.progress import JobProgress, Span
     from thumbnail_pipeline.jobs.records import BulkJob
@@ -75,10 +76,10 @@ def list_jobs(stack: StackOption = None, as_json: JsonOption = False) -> None:
         console().print("There are no jobs.")
         return
     numbers = ("Objects", "Messages", "Dollars")
-    table = plain_table("Job", "State", "Prefix", "By", *numbers, right=numbers)
+    table = plain_table("Job", "Kind", "State", "Prefix", "By", *numbers, right=numbers)
     for job in found:
         figures = (f"{job.examined:,}", f"{job.counts[SENT]:,}", f"{job.cost:,.2f}")
-        table.add_row(job.id, job.state, job.asked.prefix or "all", job.asked.by, *figures)
+        table.add_row(job.id, _kind(job), job.state, job.asked.prefix or "all", job.asked.by, *figures)
     console().print(table)
     for job in found:
         if job.state is JobState.STOPPED:
@@ -237,10 +238,10 @@ def _show(seen: JobProgress, *, as_json: bool) -> None:
     if as_json:
         write_json([_seen_as_json(seen)])
     else:
-        console().print(f"{job.id}, {job.state}", style="bold")
+        console().print(f"{job.id}, {_kind(job)}, {job.state}", style="bold")
         console().print(" ".join(_begun(job)), soft_wrap=True)
-        if found := [each for each in job.counts.most_common() if each[0] != SENT]:
-            console().print(_table(found))
+        if job.counts.keys() - {SENT}:
+            console().print(_table(seen))
         for sentence in seen.sentences():
             console().print(sentence, soft_wrap=True)
     if job.state is JobState.STOPPED:
@@ -248,10 +249,19 @@ def _show(seen: JobProgress, *, as_json: bool) -> None:
         raise typer.Exit(ExitCode.WRONG)
 
 
-def _table(found: Sequence[tuple[str, int]]) -> Any:  # noqa: ANN401 - a table of Rich, which is imported where it is used
-    table = plain_table("Objects", "Found", "Meaning", right=("Objects",))
-    for what, number in found:
-        table.add_row(f"{number:,}", what, MEANINGS.get(what, ""))
+def _kind(job: BulkJob) -> str:
+    return f"{job.asked.kind} --repair" if job.asked.repair else job.asked.kind
+
+
+def _table(seen: JobProgress) -> Any:  # noqa: ANN401 - a table of Rich, which is imported where it is used
+    job = seen.job
+    meanings = COMPARED if job.asked.kind is JobKind.RECONCILE else MEANINGS
+    columns = ("Objects", "Found", "Meaning", *(["For example"] if seen.examples else []))
+    table = plain_table(*columns, right=("Objects",))
+    for what, number in job.counts.most_common():
+        if what != SENT:
+            shown = (str(each.get("thumbnail", each["key"])) for each in seen.examples.get(what, ()))
+            table.add_row(f"{number:,}", what, meanings.get(what, ""), *([", ".join(shown)] if seen.examples else []))
     return table
 
 
@@ -262,6 +272,9 @@ def _begun(job: BulkJob) -> Iterator[str]:
     yield f"Begun {_moment(asked.at)}{by}, over {about}."
     if asked.forced:
         yield "It renders every image anew."
+    if asked.kind is JobKind.RECONCILE:
+        # Rounded down: what is not all of it must not look so.
+        yield f"{math.floor(job.completeness * 1000) / 1000:g} % of what is due is complete."
 
 
 def _moment(seconds: float) -> str:
@@ -271,6 +284,8 @@ def _moment(seconds: float) -> str:
 def _as_json(job: BulkJob) -> dict[str, Any]:
     return {
         "job": job.id,
+        "kind": job.asked.kind,
+        "repair": job.asked.repair,
         "state": job.state,
         "why": job.why or None,
         "prefix": job.asked.prefix,
@@ -287,6 +302,8 @@ def _as_json(job: BulkJob) -> dict[str, Any]:
 def _seen_as_json(seen: JobProgress) -> dict[str, Any]:
     return {
         **_as_json(seen.job),
+        **({"completeness": seen.job.completeness} if seen.job.asked.kind is JobKind.RECONCILE else {}),
+        "examples": [each for kind in seen.examples.values() for each in kind],
         "ranges_done": seen.ranges_done,
         "objects_a_second": seen.objects_a_second,
         "objects_left": _between(seen.objects_left),

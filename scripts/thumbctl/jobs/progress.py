@@ -11,20 +11,23 @@ import math
 from collections import Counter
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from thumbctl.conventions import counted
 from thumbctl.costs.capacity import spoken
 from thumbnail_pipeline.jobs.records import EXAMINED, SENT, JobState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from thumbnail_pipeline.jobs.records import BulkJob, KeyRange
 
 # Fewer ranges that are done, or a smaller share, say nothing of the others: the short ones are done first.
 _TELLING_RANGES: Final = 4
 _TELLING_SHARE: Final = 0.25
+_EXAMPLES: Final = 3
+"""Of each kind."""
+
 # Before, it is mostly workers that start.
 _SETTLED_SECONDS: Final = 30
 # Whoever works on a range looks at the queues at least once a minute.
@@ -50,6 +53,15 @@ class JobProgress:
     """Seconds since 1970."""
     most_objects: int | None = None
     """How many the job can be about at most; None where nobody knows."""
+
+    @cached_property
+    def examples(self) -> dict[str, list[Mapping[str, Any]]]:
+        """Of a reconcile, some findings of each kind, as `Finding.as_json` has them."""
+        found: dict[str, list[Mapping[str, Any]]] = {}
+        for each in (example for one in self.ranges for example in one.examples):
+            if len(some := found.setdefault(each["kind"], [])) < _EXAMPLES:
+                some.append(each)
+        return found
 
     @cached_property
     def job(self) -> BulkJob:
