@@ -39,7 +39,7 @@ _CALLS_AT_A_TIME: Final = 4
 _Judged: TypeAlias = "tuple[Listed, tuple[Row | None, Verdict | None]]"
 """An object, its row, and what that says of it; None for both where it was not asked for."""
 
-_ROOM_SECONDS: Final = 10.0
+ROOM_SECONDS: Final = 10.0
 """A range that has to wait for room in the queue comes back after so long."""
 
 _ALIVE_SECONDS: Final = 10.0
@@ -129,7 +129,7 @@ class BackfillTurn:
                 verdicts = self._judged(threads, page, named, asked.settings_fingerprint)
                 found, room = self._deal_with(threads, job, found, list(zip(page, verdicts, strict=True)))
                 if not room:
-                    return self._over(found, wait=_ROOM_SECONDS)
+                    return self._over(found, wait=ROOM_SECONDS)
                 if self._clock() >= until:
                     return self._over(found)
                 self._require_running(job)

@@ -12,8 +12,9 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from range_worker.backfilling import BackfillTurn, TurnOver
+from range_worker.backfilling import ROOM_SECONDS, BackfillTurn, TurnOver
 from thumbnail_pipeline import listing, telemetry
+from thumbnail_pipeline.jobs.guard import may_have_room
 from thumbnail_pipeline.jobs.messages import WorkMessage
 from thumbnail_pipeline.jobs.ranges import halve, split
 from thumbnail_pipeline.jobs.records import JobState, KeyRange
@@ -98,6 +99,8 @@ class RangeWorker:
             return _PLANNING_SECONDS
         if job.state is not JobState.RUNNING:
             return None
+        if not may_have_room(job, self.clock()):
+            return ROOM_SECONDS
         try:
             found = self.table.take(job.id, name, holder=holder, seconds=self.config.timeout_seconds)
         except HeldByAnother as held:

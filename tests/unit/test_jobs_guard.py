@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thumbnail_pipeline.jobs.guard import LOOK_SECONDS, JobTripped, QueueLook, allowed
+from thumbnail_pipeline.jobs.guard import LOOK_SECONDS, JobTripped, QueueLook, allowed, may_have_room
 from thumbnail_pipeline.jobs.ranges import Range
 from thumbnail_pipeline.jobs.records import (
     Asked,
@@ -71,6 +71,20 @@ def test_no_bound_is_overstepped(job: BulkJob, seen: QueueLook) -> None:
         assert number - job.granted <= max(1, bounds.rate * LOOK_SECONDS)
     if bounds.dollars is not None:
         assert job.cost + (number - job.granted) * ASKED.prices.message <= bounds.dollars * (1 + 1e-9)
+
+
+@pytest.mark.parametrize(
+    ("job", "since", "worth"),
+    [
+        (JOB, LOOK_SECONDS, True),
+        (replace(JOB, granted=5, allowed=6), 0, True),
+        (replace(JOB, granted=5, allowed=5), 0, False),
+        (replace(JOB, granted=5, allowed=5), LOOK_SECONDS - 0.1, False),
+        (replace(JOB, granted=5, allowed=5), LOOK_SECONDS, True),
+    ],
+)
+def test_nothing_is_listed_right_after_a_look_that_left_no_room(job: BulkJob, since: float, worth: bool) -> None:
+    assert may_have_room(replace(job, looked_at=100.0), 100.0 + since) is worth
 
 
 @pytest.mark.parametrize(

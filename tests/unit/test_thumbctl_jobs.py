@@ -6,6 +6,7 @@ import importlib.metadata
 import json
 import os
 import time
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,8 @@ from thumbctl.defaults import DEFAULT
 from thumbctl.jobs.account import AccountJobs
 from thumbctl.stack import Deployed, Stack
 from thumbnail_pipeline import lean
+from thumbnail_pipeline.jobs import guard
+from thumbnail_pipeline.jobs.messages import WorkMessage
 from thumbnail_pipeline.jobs.records import EXAMINED, SENT, JobPrices
 from thumbnail_pipeline.jobs.table import JobTable
 from thumbnail_pipeline.messages import ObjectEvent, parse
@@ -118,7 +121,8 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[JobsAccount]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
-    monkeypatch.setattr(backfilling, "LOOK_SECONDS", 0)
+    for module in (backfilling, guard):
+        monkeypatch.setattr(module, "LOOK_SECONDS", 0)
     monkeypatch.setattr(AccountJobs, "prices", lambda _: JobPrices(0.001, 1.0))
     with mock_aws():
         account = JobsAccount()
@@ -191,6 +195,21 @@ def test_a_job_is_paused_goes_on_and_is_cancelled(account: JobsAccount) -> None:
         result = run("jobs", again, job, *(["--yes"] if again == "cancel" else []))
         assert result.exit_code == ExitCode.IMPOSSIBLE
         assert "cancelled" in result.output
+
+
+def test_a_range_that_finds_no_room_lists_nothing_until_somebody_looks_again(
+    account: JobsAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload(account, 60)
+    job = answered(*BEGIN, "--in-queue", "10")["job"]
+    account.work()
+    assert len(account.sent()) == 10
+    monkeypatch.setattr(guard, "LOOK_SECONDS", 60)
+    # Whatever it would ask for, it could not.
+    idle: Any = replace(account.worker, s3=None, queues=None)  # type: ignore[arg-type]
+    received = Received(WorkMessage(job, "00000").body, 2, time.time())
+    assert idle.work(received, holder="another", until=time.time() + 9) == backfilling.ROOM_SECONDS
+    assert "another" not in {each.holder for each in account.worker.table.ranges(job)}
 
 
 def test_a_job_that_stopped_says_why(account: JobsAccount) -> None:
