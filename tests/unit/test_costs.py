@@ -20,7 +20,7 @@ from devtools.localaws.stack import REPOSITORY
 from thumbctl.costs import announcing, asking, connecting, measured
 from thumbctl.costs.estimate import Estimate, Job, default_workload
 from thumbctl.costs.limits import AwsLimits
-from thumbctl.costs.measured import AtMemory, Encoding, Encodings, Measured, MemorySettings, PerImage, Phones
+from thumbctl.costs.measured import AtMemory, Encoding, Encodings, Measured, MemorySettings, PerImage, PerObject, Phones
 from thumbctl.costs.model import Line, Model, PricedStack, Workload, by_service, total
 from thumbctl.costs.prices import Prices
 from thumbctl.defaults import DEFAULT
@@ -54,6 +54,7 @@ ROUND = Measured(
         ),
     ),
     Phones("2026-01-02", "hand", heic_ms=150, jpeg_ms=50),
+    PerObject("2026-01-02", "hand", backfill_us=100, reconcile_us=400),
 )
 MODEL = Model(PRICES, ROUND, (BOX,))
 PLAIN = Workload((BOX,))
@@ -414,7 +415,7 @@ def test_a_million_phone_pictures_cost_what_heic_takes_longer() -> None:
 
 def test_nothing_to_publish_is_one_sentence(tmp_path: Path, published: Path) -> None:
     with pytest.raises(
-        ThumbctlError, match=r"neither throughput\.json nor memory\.json nor phones\.json in .*: run the benches first"
+        ThumbctlError, match=r"neither throughput\.json nor memory\.json nor jobs\.json nor phones\.json in .*: run"
     ):
         measured.publish(tmp_path, published)
 

@@ -74,17 +74,18 @@ def test_no_bound_is_overstepped(job: BulkJob, seen: QueueLook) -> None:
 
 
 @pytest.mark.parametrize(
-    ("job", "since", "worth"),
+    ("granted", "since", "says"),
     [
-        (JOB, LOOK_SECONDS, True),
-        (replace(JOB, granted=5, allowed=6), 0, True),
-        (replace(JOB, granted=5, allowed=5), 0, False),
-        (replace(JOB, granted=5, allowed=5), LOOK_SECONDS - 0.1, False),
-        (replace(JOB, granted=5, allowed=5), LOOK_SECONDS, True),
+        (0, LOOK_SECONDS, "room"),
+        (4, 0, "room"),
+        (5, 0, "none"),
+        (5, LOOK_SECONDS - 0.1, "none"),
+        (5, LOOK_SECONDS, "room"),
     ],
 )
-def test_nothing_is_listed_right_after_a_look_that_left_no_room(job: BulkJob, since: float, worth: bool) -> None:
-    assert may_have_room(replace(job, looked_at=100.0), 100.0 + since) is worth
+def test_nothing_is_listed_right_after_a_look_that_left_no_room(granted: int, since: float, says: str) -> None:
+    job = replace(JOB, granted=granted, allowed=5, looked_at=100.0)
+    assert may_have_room(job, 100.0 + since) is (says == "room")
 
 
 @pytest.mark.parametrize(
