@@ -53,18 +53,31 @@ def estimate(
     backfill: Annotated[bool, typer.Option("--backfill", help="With --objects: a backfill of them.")] = False,
     reconcile: Annotated[
         bool,
-        typer.Option("--reconcile", help="With --objects: a reconcile of them in the account, which mends nothing."),
+        typer.Option("--reconcile", help="With --objects: a reconcile of them in the account."),
     ] = False,
     in_account: Annotated[
-        bool, typer.Option("--in-account", help="Estimate a backfill in the account, as `thumbctl jobs` shows it.")
+        bool,
+        typer.Option(
+            "--in-account", help="A backfill that is done in the account, as with `thumbctl backfill --in-account`."
+        ),
     ] = False,
     out_of_date: Annotated[
         int | None,
-        typer.Option("--out-of-date", min=0, metavar="N", help="Of a backfill: so many thumbnails are made. [all]"),
+        typer.Option(
+            "--out-of-date",
+            min=0,
+            metavar="N",
+            help="Of a backfill: of so many images thumbnails are made; without it, of all.",
+        ),
     ] = None,
     ranges: Annotated[
         int | None,
-        typer.Option("--ranges", min=1, metavar="N", help="In the account: so many ranges of keys at a time. [10]"),
+        typer.Option(
+            "--ranges",
+            min=1,
+            metavar="N",
+            help="In the account: go through so many ranges of keys at a time. Without it: as deployed.",
+        ),
     ] = None,
     stack: Annotated[
         str | None,

@@ -19,7 +19,7 @@ from thumbctl.app import app
 from thumbctl.costs import ranges
 from thumbctl.costs.estimate import Estimate, Job, default_workload
 from thumbctl.costs.measured import PerObject
-from thumbctl.costs.model import Model
+from thumbctl.costs.model import MEASURED_MEMORY_MB, Model
 from thumbctl.costs.ranges import DEFAULT_RANGES, Ranges
 from thumbnail_pipeline import listing
 
@@ -67,7 +67,7 @@ def test_a_worker_waits_for_the_slower_of_listing_and_comparing() -> None:
 
 
 def test_a_hundred_million_objects_by_hand() -> None:
-    # Ten ranges would do 50,000 a second, at half a unit each. A new table has 12,000, and twice that after half an hour.
+    # Ten ranges would do 50,000 a second, at half a unit each: a new table has 12,000, and twice that in half an hour.
     seconds = looking(nothing_to_do(100 * MILLION)).seconds
     assert seconds == pytest.approx(1800 + (100 * MILLION - 1800 * 24_000) / 48_000, rel=1e-3)
 
@@ -159,7 +159,7 @@ def test_the_worker_goes_by_the_same() -> None:
     (memory,) = re.findall(r"memory_mb = (\d+)", text["terraform/modules/jobs/main.tf"])
     (default,) = re.findall(r"ranges_at_a_time = optional\(number, (\d+)\)", text["terraform/variables.tf"])
     assert float(share) * int(timeout) == ranges._TURN_SECONDS
-    assert int(memory) == ranges.MEASURED_MEMORY_MB
+    assert int(memory) == MEASURED_MEMORY_MB
     assert int(default) == DEFAULT_RANGES
     assert backfilling.ROOM_SECONDS == ranges._WAIT_SECONDS
     assert (turns._RANGES_FOR_EACH, turns._MOST_RANGES) == (ranges._RANGES_A_WORKER, ranges._MOST_RANGES)
