@@ -159,7 +159,7 @@ run "reconciliations_on_a_schedule" {
   }
 
   assert {
-    condition     = [for statement in jsondecode(module.function.role.policies["delete"]).Statement : "${join(" ", statement.Action)} on ${statement.Resource}"] == ["s3:DeleteObject on arn:aws:s3:::thumbnails/*"]
+    condition     = [for statement in jsondecode(module.function.role.policies["delete"]).Statement : "${join(" ", statement.Action)} on ${statement.Resource}"] == ["s3:DeleteObject s3:GetObject on arn:aws:s3:::thumbnails/*"]
     error_message = "Who repairs must be able to delete thumbnails, and nothing else."
   }
 

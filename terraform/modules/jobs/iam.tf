@@ -4,10 +4,11 @@
 locals {
   capabilities = merge(local.always, local.repairing)
 
-  # Orphans, of the very bytes that were seen: https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-deletes.html
+  # An orphan is deleted while it is the very one that was found (If-Match), and S3 counts that as reading.
+  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-delete-enforce.html
   repairing = {
     for name, resource in { delete = "${var.thumbnails.bucket_arn}/*" } : name => [
-      { Effect = "Allow", Action = ["s3:DeleteObject"], Resource = resource },
+      { Effect = "Allow", Action = ["s3:DeleteObject", "s3:GetObject"], Resource = resource },
     ] if try(var.reconcile.repair, false)
   }
 
