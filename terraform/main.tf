@@ -296,6 +296,14 @@ module "observability" {
       asks_table_name = devices.asks_table_name
     }
   ])
+  jobs = one([
+    for jobs in module.jobs : {
+      function_name  = jobs.function.name
+      log_group_name = jobs.function.log_group_name
+      queue_name     = jobs.queue.name
+      table_name     = jobs.table.name
+    }
+  ])
   changes        = one([for stream in local.change_stream[*] : { stream_name = stream.name, archive = local.archive }])
   topics         = module.alerting.topics
   thresholds     = var.alarm_thresholds
@@ -336,7 +344,15 @@ module "operator" {
   other_kms_key_arns = local.other_kms_key_arns
   rule_arn           = local.through_eventbridge ? local.uploads_rule_arn : null
 
-  jobs = one([for jobs in module.jobs : { table_arn = jobs.table.arn, queue_arn = jobs.queue.arn }])
+  jobs = one([
+    for jobs in module.jobs : {
+      table_arn     = jobs.table.arn
+      queue_arn     = jobs.queue.arn
+      mapping_arn   = jobs.mapping.arn
+      function_arn  = jobs.function.arn
+      log_group_arn = local.log_group_arns["range_worker"]
+    }
+  ])
 
   forgetting = {
     asks_table_arn = one([for api in module.api : api.asks_table_arn])

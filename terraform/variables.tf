@@ -604,7 +604,7 @@ variable "reserved_concurrency" {
 }
 
 variable "jobs" {
-  description = "Bulk jobs that run in the account, as thumbctl backfill --in-account begins them: how many ranges of keys are worked on at a time at most, each by an invocation of its own. Between jobs they cost nothing. With null, bulk jobs run where thumbctl does."
+  description = "Bulk jobs that run in the account, as thumbctl backfill --in-account begins them: how many ranges of keys are worked on at a time at most, each by an invocation of its own. Between jobs they cost less than a dollar a month, for alarms and polling. With null, bulk jobs run where thumbctl does."
   type = object({
     ranges_at_a_time = optional(number, 10)
   })

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from devtools.docs import costs as command
 from devtools.docs.cost_figures import FIGURES, CostFigures
 from devtools.localaws.stack import REPOSITORY
-from thumbctl.costs import announcing, asking, connecting, measured
+from thumbctl.costs import announcing, asking, connecting, measured, ranging
 from thumbctl.costs.estimate import Estimate, Job, default_workload
 from thumbctl.costs.limits import AwsLimits
 from thumbctl.costs.measured import AtMemory, Encoding, Encodings, Measured, MemorySettings, PerImage, PerObject, Phones
@@ -204,6 +204,12 @@ def test_a_front_door_by_hand() -> None:
     assert writes == pytest.approx(3 * 2 * 0.625)
     assert logs == pytest.approx(1e6 * 1300 / 2**30 * 0.5)
     assert total(asking.users(10_000)) == pytest.approx(55)
+
+
+def test_jobs_in_the_account_by_hand() -> None:
+    # Five pollers, each of which waits for twenty seconds.
+    assert total(ranging.idle_jobs()) == pytest.approx(6 * 0.1 + 5 * 730 * 3600 / 20 * 0.4 / 1e6)
+    assert ranging.jobs_metrics().dollars == pytest.approx(5 * 0.3)
 
 
 def test_a_door_for_devices_by_hand() -> None:

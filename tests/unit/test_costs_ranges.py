@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from devtools.localaws.stack import REPOSITORY
-from range_worker import backfilling, turns
+from range_worker import guarded, turns
 from thumbctl import estimate as command
 from thumbctl.app import app
 from thumbctl.costs import ranges
@@ -161,7 +161,7 @@ def test_the_worker_goes_by_the_same() -> None:
     assert float(share) * int(timeout) == ranges._TURN_SECONDS
     assert int(memory) == MEASURED_MEMORY_MB
     assert int(default) == DEFAULT_RANGES
-    assert backfilling.ROOM_SECONDS == ranges._WAIT_SECONDS
+    assert guarded.ROOM_SECONDS == ranges._WAIT_SECONDS
     assert (turns._RANGES_FOR_EACH, turns._MOST_RANGES) == (ranges._RANGES_A_WORKER, ranges._MOST_RANGES)
     assert listing.KEYS_A_CALL == ranges._KEYS_A_PAGE
 

@@ -16,13 +16,14 @@ from thumbnail_pipeline.jobs.records import (
     BulkJob,
     Followed,
     JobBounds,
+    JobKind,
     JobPrices,
     JobState,
     KeyRange,
 )
 from thumbnail_pipeline.reconciliation.judgement import Verdict
 
-ASKED = Asked("uploads", "", "0123", JobPrices(message=0.001, million_examined=1.0))
+ASKED = Asked(JobKind.BACKFILL, "uploads", "", "0123", JobPrices(message=0.001, million_examined=1.0))
 JOB = BulkJob("j", ASKED, JobBounds(), JobState.RUNNING, dead_before=5)
 CALM = QueueLook(in_queue=0, dead=5, paused=False)
 

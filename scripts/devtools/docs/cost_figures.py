@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 from devtools.docs.markdown import table
-from thumbctl.costs import announcing, asking, connecting
+from thumbctl.costs import announcing, asking, connecting, ranging
 from thumbctl.costs.capacity import spoken
 from thumbctl.costs.estimate import Estimate, Job, default_workload
 from thumbctl.costs.model import (
@@ -305,6 +305,14 @@ class CostFigures:
         return (
             f"A backfill that finds nothing to do costs {_dollars(idle)} for a million objects, and"
             f" {_dollars(inventory)} where it reads an S3 Inventory."
+        )
+
+    def jobs_idle(self) -> str:
+        """What it costs to be able to have bulk jobs in the account, and to have one all the time."""
+        return (
+            "`jobs` is off unless you ask for it. Switched on, it costs"
+            f" {_dollars(total(ranging.idle_jobs()))} in a month without a job, for its alarms and because Lambda polls its"
+            f" queue; its metrics cost {_dollars(ranging.jobs_metrics().dollars)} in a month in which there is always one."
         )
 
     def capacity(self) -> str:

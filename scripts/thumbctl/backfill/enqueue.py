@@ -82,7 +82,8 @@ class Manner:
     limit: int | None = None
     rate: float | None = None
     bounds: Bounds = field(default_factory=Bounds)
-    wait: bool = True
+    wait: bool | None = None
+    """Until what was sent is processed; None is the command's own habit."""
 
 
 def _manner(
@@ -117,8 +118,13 @@ def _manner(
         ),
     ] = Bounds.dead,
     wait: Annotated[
-        bool, typer.Option("--wait/--no-wait", help="Whether to wait until the function has processed what was sent.")
-    ] = True,
+        bool | None,
+        typer.Option(
+            "--wait/--no-wait",
+            help="Whether to wait until the function has processed what was sent; a job in the account is waited for if"
+            " you say so.",
+        ),
+    ] = None,
 ) -> Manner:
     return Manner(limit, rate, Bounds(in_queue, max_failed, max_dead), wait)
 
@@ -261,7 +267,7 @@ def send(
 
             Backfill(source, rows, wish, settings_fingerprint, checkpoints, deliver, valve).run(watch)
             state = RunState.LIMITED if checkpoints.remaining() else RunState.FINISHED
-            if manner.wait and valve.taken:
+            if manner.wait is not False and valve.taken:
                 bar.update(task, completed=valve.taken)
                 for seen in _until_settled(guard):
                     bar.update(task, description=_doing(seen))

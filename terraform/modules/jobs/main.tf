@@ -1,5 +1,5 @@
 # Bulk jobs that run in the account: the function that works on ranges of keys, the queue that wakes it up, and the table of
-# what is asked and how far it is. At rest, none of it costs anything.
+# what is asked and how far it is. At rest, the polling of an empty queue costs cents.
 
 locals {
   timeout_seconds = 60
