@@ -394,7 +394,12 @@ class _Aws:
             "maximum_concurrency": 20,
             "propagate_deletions": True,
             "backfill_maximum_concurrency": 10,
-            "jobs": {"table_name": JOBS, "ranges_queue_url": queue_url(self._url, RANGES)},
+            "jobs": {
+                "table_name": JOBS,
+                "ranges_queue_url": queue_url(self._url, RANGES),
+                "ranges_at_a_time": 10,
+                "reconcile": {"repair": False},
+            },
         }
         return {"Parameter": {"Name": asked["Name"], "Type": "String", "Value": json.dumps(outputs)}}
 
