@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 # Most of a turn is waiting for answers, or reading them, which holds the interpreter's lock.
 CALLS_AT_A_TIME: Final = 4
 
-_ROOM_SECONDS: Final = 10.0
+ROOM_SECONDS: Final = 10.0
 """A range that has to wait for room in the queue comes back after so long."""
 
 _ALIVE_SECONDS: Final = 10.0
@@ -190,7 +190,7 @@ class TurnGuard:
 
     def without_room(self, found: KeyRange) -> TurnOver:
         """End a turn that has to wait until more may be sent."""
-        return self.over(found, wait=_ROOM_SECONDS)
+        return self.over(found, wait=ROOM_SECONDS)
 
     def at_the_end(self, found: KeyRange) -> TurnOver:
         """End a turn after which nothing is left of the range but, maybe, images that are followed."""

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Final
 
 from range_worker import telling
 from range_worker.backfilling import BackfillTurn
+from range_worker.guarded import ROOM_SECONDS
 from range_worker.reconciling import ReconcileTurn
 from thumbnail_pipeline import listing, telemetry
 from thumbnail_pipeline.errors import Transient
+from thumbnail_pipeline.jobs.guard import may_have_room
 from thumbnail_pipeline.jobs.messages import WorkMessage
 from thumbnail_pipeline.jobs.ranges import halve, split
 from thumbnail_pipeline.jobs.records import JobKind, JobState, KeyRange
@@ -112,6 +114,8 @@ class RangeWorker:
             return _PLANNING_SECONDS
         if job.state is not JobState.RUNNING:
             return None
+        if job.asked.kind is JobKind.BACKFILL and not may_have_room(job, self.clock()):
+            return ROOM_SECONDS
         try:
             found = self.table.take(job.id, name, holder=holder, seconds=self.config.timeout_seconds)
         except HeldByAnother as held:

@@ -86,6 +86,11 @@ def test_what_is_left_is_told_from_and_to_or_not_at_all(
     assert seen(of=of, most=most).objects_left == left
 
 
+def test_less_than_a_cent_is_not_nothing() -> None:
+    assert "about $0.00 of" in said(seen(of=[]))
+    assert "less than $0.01 of" in said(seen(replace(JOB, examined=5), of=[]))
+
+
 def test_a_duration_is_a_guess_and_says_so() -> None:
     progress = seen(of=ranges(100, 200, 300, 400, open_ones=(50, 300)))
     left = progress.seconds_left
@@ -110,15 +115,24 @@ def test_the_pace_is_that_since_it_last_began_to_run() -> None:
         (replace(JOB, state=JobState.PLANNING), [], "being divided"),
         (replace(JOB, state=JobState.PLANNING), [], "Nobody has worked on it for 17 minutes"),
         (replace(JOB, looked_at=NOW - 600), ranges(open_ones=(5,)), "Nobody has worked on it for 10 minutes"),
-        (replace(JOB, in_queue=10_000), ranges(open_ones=(5,)), "waits for room: there are 10,000"),
+        (
+            replace(JOB, in_queue=10_000, granted=9, allowed=9),
+            ranges(open_ones=(5,)),
+            "until more may be sent: 10,000 messages are in the backfill queue",
+        ),
+        (
+            replace(JOB, bounds=JobBounds(rate=5), granted=9, allowed=9),
+            ranges(open_ones=(5,)),
+            "until more may be sent: --rate is 5 a second",
+        ),
         (replace(JOB, state=JobState.PAUSED), ranges(open_ones=(5,)), f"'thumbctl jobs resume {JOB.id}'"),
         (replace(JOB, state=JobState.STOPPED, why="No."), ranges(open_ones=(5,)), f"'thumbctl jobs cancel {JOB.id}'"),
         (replace(JOB, state=JobState.DONE, finished_at=BEGUN + 300), ranges(5), "It took 5.0 minutes"),
-        (replace(JOB, granted=2_000), ranges(5, open_ones=(5,)), "about $2.00 of at most $5.00"),
+        (replace(JOB, granted=2_000, allowed=3_000), ranges(5, open_ones=(5,)), "about $2.00 of at most $5.00"),
         (
             JOB,
             [replace(ranges(open_ones=(5,))[0], held_until=0.0, followed=(Followed("key", None, NOW),))],
-            "waits for what becomes of the last images",
+            "waits for what becomes of the images that it follows",
         ),
     ],
 )

@@ -8,6 +8,7 @@ import json
 import os
 import time
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -24,15 +25,15 @@ from support.operated import create_catalog
 from thumbctl import stack as stacks
 from thumbctl.app import app
 from thumbctl.conventions import ExitCode
-from thumbctl.costs import ranging
 from thumbctl.costs.estimate import Estimate, Job, default_workload
-from thumbctl.costs.model import total
 from thumbctl.defaults import DEFAULT
 from thumbctl.jobs import command
 from thumbctl.jobs.account import AccountJobs
 from thumbctl.stack import Deployed, Stack
 from thumbnail_pipeline import lean
 from thumbnail_pipeline.errors import Systemic
+from thumbnail_pipeline.jobs import guard
+from thumbnail_pipeline.jobs.messages import WorkMessage
 from thumbnail_pipeline.jobs.records import EXAMINED, SENT, JobPrices
 from thumbnail_pipeline.jobs.table import JobTable
 from thumbnail_pipeline.messages import ObjectEvent, parse
@@ -146,7 +147,8 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[JobsAccount]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
-    monkeypatch.setattr(guarded, "LOOK_SECONDS", 0)
+    for module in (guarded, guard):
+        monkeypatch.setattr(module, "LOOK_SECONDS", 0)
     monkeypatch.setattr(AccountJobs, "prices", lambda *_: JobPrices(0.001, 1.0))
     with mock_aws():
         account = JobsAccount()
@@ -219,6 +221,21 @@ def test_a_job_is_paused_goes_on_and_is_cancelled(account: JobsAccount) -> None:
         result = run("jobs", again, job, *(["--yes"] if again == "cancel" else []))
         assert result.exit_code == ExitCode.IMPOSSIBLE
         assert "cancelled" in result.output
+
+
+def test_a_range_that_finds_no_room_lists_nothing_until_somebody_looks_again(
+    account: JobsAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload(account, 60)
+    job = answered(*BEGIN, "--in-queue", "10")["job"]
+    account.work()
+    assert len(account.sent()) == 10
+    monkeypatch.setattr(guard, "LOOK_SECONDS", 60)
+    # Whatever it would ask for, it could not.
+    idle: Any = replace(account.worker, s3=None, queues=None)  # type: ignore[arg-type]
+    received = Received(WorkMessage(job, "00000").body, 2, time.time())
+    assert idle.work(received, holder="another", until=time.time() + 9) == guarded.ROOM_SECONDS
+    assert "another" not in {each.holder for each in account.worker.table.ranges(job)}
 
 
 def test_a_job_that_stopped_says_why(account: JobsAccount) -> None:
@@ -503,12 +520,9 @@ def test_what_is_no_schedules_event_is_refused(account: JobsAccount, event: dict
 
 
 def test_a_scheduled_job_reckons_with_list_prices_rounded_up() -> None:
-    renditions = len(DEFAULT.renditions)
-    looked, sent = (
-        Estimate.of(Job("backfill", 10**6, 1_750_000 * 10**6, examined=examined), default_workload("backfill"))
-        for examined in (10**6, 0)
-    )
+    sent = Job("backfill", 10**6, 1_750_000 * 10**6, examined=0)
+    looked = Job("reconcile", 0, 0, examined=10**6, ranges=10)
+    message, million = (Estimate.of(each, default_workload(each.kind)).dollars for each in (sent, looked))
     prices = scheduled.list_prices(DEFAULT)
-    assert 1 <= prices.message * 10**6 / sent.dollars <= 1.3
-    worker = total((*ranging.in_account(10**6), *ranging.of_thumbnails(10**6, renditions)))
-    assert 1 <= prices.million_examined / (looked.dollars - sent.dollars + worker) <= 1.3
+    assert 1 <= prices.message * 10**6 / message <= 1.3
+    assert 1 <= prices.million_examined / million <= 1.3

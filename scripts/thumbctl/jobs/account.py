@@ -15,10 +15,9 @@ from botocore.exceptions import ClientError
 from thumbctl.aws_errors import is_denied
 from thumbctl.bulk.pace import Pace
 from thumbctl.bulk.sender import MESSAGES_A_CALL, Message, Sender
-from thumbctl.costs import quote, ranging
+from thumbctl.costs import quote
 from thumbctl.costs.capacity import DAY
 from thumbctl.costs.estimate import Job
-from thumbctl.costs.model import total
 from thumbctl.errors import ThumbctlError
 from thumbctl.jobs.progress import JobProgress
 from thumbctl.looking.metrics import query
@@ -121,13 +120,11 @@ class AccountJobs:
 
     def prices(self, kind: JobKind) -> JobPrices:
         """What a message and a look cost on this stack, by list prices."""
-        looked = Job("backfill", _MILLION, _MILLION * _BYTES_EACH, examined=_MILLION)
         sent = Job("backfill", _MILLION, _MILLION * _BYTES_EACH, examined=0)
-        both, only_sent = (quote.of_stack(self.stack, each).dollars for each in (looked, sent))
-        worker = total(ranging.in_account(_MILLION))
-        if kind is JobKind.RECONCILE:
-            worker += total(ranging.of_thumbnails(_MILLION, len(self.stack.deployed().settings.renditions)))
-        return JobPrices(message=only_sent / _MILLION, million_examined=both - only_sent + worker)
+        at_a_time = int(self._output("ranges_at_a_time"))
+        looked = Job(kind.value, 0, 0, examined=_MILLION, ranges=at_a_time)
+        message, million = (quote.of_stack(self.stack, each).dollars for each in (sent, looked))
+        return JobPrices(message=message / _MILLION, million_examined=million)
 
     def pause(self, job: BulkJob) -> None:
         """Have a job wait. Raises ThumbctlError where it cannot."""

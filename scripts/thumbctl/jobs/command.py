@@ -238,9 +238,10 @@ def _show(seen: JobProgress, *, as_json: bool) -> None:
     if as_json:
         write_json([_seen_as_json(seen)])
     else:
-        console().print(_table(seen))
-        console().print()
+        console().print(f"{job.id}, {_kind(job)}, {job.state}", style="bold")
         console().print(" ".join(_begun(job)), soft_wrap=True)
+        if job.counts.keys() - {SENT}:
+            console().print(_table(seen))
         for sentence in seen.sentences():
             console().print(sentence, soft_wrap=True)
     if job.state is JobState.STOPPED:
@@ -254,10 +255,9 @@ def _kind(job: BulkJob) -> str:
 
 def _table(seen: JobProgress) -> Any:  # noqa: ANN401 - a table of Rich, which is imported where it is used
     job = seen.job
-    title = f"{job.id}, {_kind(job)}, {job.state}"
     meanings = COMPARED if job.asked.kind is JobKind.RECONCILE else MEANINGS
     columns = ("Objects", "Found", "Meaning", *(["For example"] if seen.examples else []))
-    table = plain_table(*columns, right=("Objects",), title=title)
+    table = plain_table(*columns, right=("Objects",))
     for what, number in job.counts.most_common():
         if what != SENT:
             shown = (str(each.get("thumbnail", each["key"])) for each in seen.examples.get(what, ()))

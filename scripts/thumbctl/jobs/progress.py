@@ -115,10 +115,10 @@ class JobProgress:
         budget = f" of at most ${job.bounds.dollars:,.2f}" if job.bounds.dollars is not None else ""
         yield (
             f"{counted(job.examined, 'object')} looked at{speed}, {counted(job.counts[SENT], 'message')} sent,"
-            f" about ${job.cost:,.2f}{budget}."
+            f" {_dollars(job.cost)}{budget}."
         )
         if self.ranges and not job.state.is_over:
-            yield f"{self.ranges_done:,} of {counted(len(self.ranges), 'range')} of keys are done."
+            yield f"Ranges of keys that are done: {self.ranges_done:,} of {len(self.ranges):,}."
         match job.state:
             case JobState.PLANNING:
                 yield "Its keys are being divided into ranges, which takes a minute at most."
@@ -140,13 +140,19 @@ class JobProgress:
     def _running(self) -> Iterator[str]:
         job = self.job
         open_ones = [each for each in self.ranges if not each.is_done]
-        if job.in_queue >= job.bounds.in_queue:
-            yield f"It waits for room: there are {job.in_queue:,} messages in the backfill queue."
+        if job.granted and job.granted >= job.allowed:
+            yield f"It waits until more may be sent: {self._bound()}."
         elif all(each.followed and each.held_until < self.now for each in open_ones):
-            yield "All keys may be looked at: it waits for what becomes of the last images that it follows."
+            yield "All keys are looked at, it seems: it waits for what becomes of the images that it follows."
         else:
             yield self._left()
         yield from self._silence(max(job.looked_at, job.ran_since))
+
+    def _bound(self) -> str:
+        bounds = self.job.bounds
+        if bounds.rate is not None and self.job.in_queue < bounds.in_queue:
+            return f"--rate is {bounds.rate:g} a second"
+        return f"{self.job.in_queue:,} messages are in the backfill queue, and --in-queue is {bounds.in_queue:,}"
 
     def _left(self) -> str:
         left = self.seconds_left
@@ -161,3 +167,7 @@ class JobProgress:
     def _silence(self, since: float) -> Iterator[str]:
         if self.now - since > _SILENT_SECONDS:
             yield f"Nobody has worked on it for {spoken(self.now - since)}: 'thumbctl doctor' may say why."
+
+
+def _dollars(dollars: float) -> str:
+    return "less than $0.01" if 0 < dollars < 0.01 else f"about ${dollars:,.2f}"  # noqa: PLR2004 - a cent
