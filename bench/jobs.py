@@ -39,10 +39,11 @@ WORKERS: Final = (1, 2, 4)
 OBJECTS: Final = 100_000
 
 _COMMANDS: Final[Mapping[Literal["backfill", "reconcile"], tuple[str, ...]]] = {
-    "backfill": ("backfill", "--in-account", "--yes")
+    "backfill": ("backfill", "--in-account", "--yes"),
+    "reconcile": ("reconcile", "--in-account", "--yes"),
 }
 # Microseconds of processor that a worker may take for an object.
-_MOST_US: Final[Mapping[str, float]] = {"backfill": 150}
+_MOST_US: Final[Mapping[str, float]] = {"backfill": 150, "reconcile": 300}
 
 # A turn ends after six tenths of it.
 _INVOCATION_MS: Final = 20_000

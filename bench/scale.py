@@ -34,7 +34,11 @@ _COMMANDS: Final = {
     "estimate": ("estimate", f"s3://{vast.UPLOADS}"),
     "backfill": ("backfill", "--yes", "--no-wait"),
     "reconcile": ("reconcile",),
+    "import": ("import", "--yes"),
 }
+# Of one file, for as many as a file system lets have one name each: https://man7.org/linux/man-pages/man2/link.2.html
+_LINKS: Final = 10_000
+_BYTES: Final = 2_000
 
 
 @dataclass(frozen=True)
@@ -49,26 +53,19 @@ class ScaleRun:
     exit_code: int
     calls: dict[str, int]
     messages: int
-    """Objects that came as a message."""
+    """Objects that came as a message, or were uploaded."""
     twice: int
     """Those that came as more than one."""
 
     @property
     def expected_messages(self) -> int:
-        """How many objects are out of date, if that is what the command looks for."""
-        if self.command != "backfill":
-            return 0
-        return vast.out_of_date(self.objects)
+        """How many objects have to come: those that are out of date, or all that are uploaded."""
+        return {"backfill": vast.out_of_date(self.objects), "import": self.objects}.get(self.command, 0)
 
 
-def measured(rounds: int, objects: Sequence[int] = OBJECTS) -> list[dict[str, Any]]:
-    """Every command over each number of objects; of several rounds the last, for the counts are the same in each."""
-    return [
-        asdict(run)
-        for number in objects
-        for command in _COMMANDS
-        for run in [_run(command, number) for _ in range(rounds)][-1:]
-    ]
+def measured(commands: Sequence[str], objects: Sequence[int] = OBJECTS) -> list[dict[str, Any]]:
+    """Every command over each number of objects."""
+    return [asdict(_run(command, number)) for number in objects for command in commands]
 
 
 def tables(document: list[dict[str, Any]]) -> list[Figures]:
@@ -93,7 +90,7 @@ def tables(document: list[dict[str, Any]]) -> list[Figures]:
 def verdicts(document: list[dict[str, Any]]) -> list[Goal]:
     """Memory within a tenth, time in proportion within a half, and nothing left out or twice."""
     found = []
-    for command in _COMMANDS:
+    for command in dict.fromkeys(each.command for each in _runs(document)):
         runs = sorted((each for each in _runs(document) if each.command == command), key=lambda run: run.objects)
         memory = runs[-1].peak_mb / runs[0].peak_mb
         goal, held = "0.90 to 1.10", 0.9 <= memory <= 1.1
@@ -114,11 +111,13 @@ def _runs(document: list[dict[str, Any]]) -> list[ScaleRun]:
 
 
 def _run(command: str, objects: int) -> ScaleRun:
-    with vast.running(objects) as url, tempfile.TemporaryDirectory() as home:
+    there, more = (0, objects) if command == "import" else (objects, 0)
+    with tempfile.TemporaryDirectory() as home, vast.running(there, more) as url:
+        files = [_files(Path(home) / "photos", more)] if more else []
         environment = {**vast.environment(url, "operator"), "XDG_STATE_HOME": home}
         begun = time.monotonic()
         process = subprocess.Popen(
-            [Path(sys.executable).with_name("thumbctl"), *_COMMANDS[command], "--json"],
+            [Path(sys.executable).with_name("thumbctl"), *_COMMANDS[command], *files, "--json"],
             env=environment,
             cwd=home,
             stdout=subprocess.DEVNULL,
@@ -143,16 +142,30 @@ def _run(command: str, objects: int) -> ScaleRun:
     return run
 
 
+def _files(folder: Path, number: int) -> Path:
+    """A folder with so many small files, under the keys that the deployment knows; many are the same on disk."""
+    for index in range(number):
+        file = folder / vast.key_of(index)
+        if index % _LINKS == 0:
+            file.parent.mkdir(parents=True)
+            file.write_bytes(os.urandom(_BYTES))
+            same = file
+        else:
+            os.link(same, file)
+    return folder
+
+
 def main() -> int:
     """Measure, write build/bench/scale.json, print the table and the goals."""
     parser = argparse.ArgumentParser(prog="bench.scale", description=__doc__)
     parser.add_argument("--objects", type=int, nargs="*", default=OBJECTS, help="for each command; may be none")
+    parser.add_argument("--only", nargs="*", choices=_COMMANDS, default=[*_COMMANDS], help="of the commands")
     parser.add_argument("--job-objects", type=int, default=jobs.OBJECTS, help="for each job in the account")
     parser.add_argument("--workers", type=int, nargs="*", default=jobs.WORKERS, help="of such a job; may be none")
     arguments = parser.parse_args()
 
-    def measure(rounds: int) -> list[dict[str, Any]]:
-        document = measured(rounds, arguments.objects)
+    def measure(_: int) -> list[dict[str, Any]]:
+        document = measured(arguments.only, arguments.objects)
         (ROOT / "scale.json").write_text(json.dumps(document, indent=1))
         return document
 

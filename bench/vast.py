@@ -1,9 +1,10 @@
-"""A deployment with as many objects as one likes, on a loopback address: `python -m bench.vast PORT OBJECTS`.
+"""A deployment with as many objects as one likes, on a loopback address: `python -m bench.vast PORT OBJECTS [MORE]`.
 
 Nothing of it is stored. What a bucket holds and a row says follows from an object's number, so a million objects take
 no more memory than ten: keys are `07/42/IMG_0042.jpg`, in the order of their numbers, and every key can be found again
-by halving. S3 answers listings and HEAD, DynamoDB BatchGetItem and GetItem, SQS takes messages, SSM and Lambda say what
-`thumbctl` asks of a stack. The table of bulk jobs and the queue of their ranges do have to be stored: they are moto's.
+by halving. S3 answers listings and HEAD, and takes MORE objects, of which it keeps nothing; DynamoDB answers
+BatchGetItem and GetItem, SQS takes messages, SSM and Lambda say what `thumbctl` asks of a stack. The table of bulk jobs
+and the queue of their ranges do have to be stored: they are moto's.
 
 Some objects are damaged, by their numbers: see `Damage`. One that came as a message has a row as it should be from then
 on. `GET /_stats` is what was called and by whom, and how often each of the objects came as a message.
@@ -91,11 +92,12 @@ def out_of_date(objects: int) -> int:
 
 
 @contextlib.contextmanager
-def running(objects: int) -> Iterator[str]:
-    """A deployment with so many objects, for the block: its address."""
+def running(objects: int, more: int = 0) -> Iterator[str]:
+    """A deployment with so many objects, and room for more, for the block: its address."""
     port, log = processes.free_port(), ROOT / "vast.log"
     ROOT.mkdir(parents=True, exist_ok=True)
-    process = processes.start([sys.executable, "-m", "bench.vast", str(port), str(objects)], log=log, environment={})
+    command = [sys.executable, "-m", "bench.vast", *map(str, (port, objects, more))]
+    process = processes.start(command, log=log, environment={})
     url = f"http://{processes.LOOPBACK}:{port}"
 
     def ask() -> None:
@@ -117,7 +119,7 @@ def stats(url: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Sent:
-    """What of the objects came as a message."""
+    """What of the objects came as a message, or came at all."""
 
     objects: int
     twice: int
@@ -240,13 +242,12 @@ def _contents(key: str, etag: str, size: int) -> str:
 class _Aws:
     """Every service that is asked."""
 
-    def __init__(self, objects: int, url: str) -> None:
-        self._objects = objects
+    def __init__(self, objects: int, more: int, url: str) -> None:
         self._url = url
         self._series = {UPLOADS: _Series(objects), THUMBNAILS: _Thumbnails(objects)}
         self._calls: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self._kept = _Kept()
-        self._sent = bytearray(objects)
+        self._sent = bytearray(objects + more)
         self._forced = 0
         self._actions: Mapping[str, Callable[[Any], Any]] = {
             "GetParameter": self._parameter,
@@ -283,15 +284,15 @@ class _Aws:
         if request.path.startswith("/2015-03-31/event-source-mappings/"):
             calls["GetEventSourceMapping"] += 1
             return web.json_response({"State": "Enabled", "BatchSize": 10, "FunctionArn": _FUNCTION["FunctionArn"]})
-        return self._s3(request, calls)
+        return self._s3(request, calls, body)
 
     # S3
 
-    def _s3(self, request: web.Request, calls: Counter[str]) -> web.Response:
+    def _s3(self, request: web.Request, calls: Counter[str], body: bytes) -> web.Response:
         bucket, _, key = request.path.removeprefix("/").partition("/")
         if key:
             calls[f"{request.method} object"] += 1
-            return self._head(bucket, key)
+            return self._put(key, body) if request.method == "PUT" else self._head(bucket, key)
         calls["ListObjectsV2"] += 1
         query = request.query
         after = query.get("continuation-token") or query.get("start-after", "")
@@ -302,6 +303,11 @@ class _Aws:
             f"<EncodingType>url</EncodingType>{listed}</ListBucketResult>",
             content_type="application/xml",
         )
+
+    def _put(self, key: str, body: bytes) -> web.Response:
+        number = number_of(key)
+        self._sent[number] = min(255, self._sent[number] + 1)
+        return web.Response(headers={"ETag": f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"'})
 
     def _listed(self, series: _Series, prefix: str, after: str, delimiter: str | None, most: int) -> str:
         """A page of keys that begin with `prefix`, or of what they begin with up to the next `delimiter`."""
@@ -388,7 +394,12 @@ class _Aws:
             "maximum_concurrency": 20,
             "propagate_deletions": True,
             "backfill_maximum_concurrency": 10,
-            "jobs": {"table_name": JOBS, "ranges_queue_url": queue_url(self._url, RANGES)},
+            "jobs": {
+                "table_name": JOBS,
+                "ranges_queue_url": queue_url(self._url, RANGES),
+                "ranges_at_a_time": 10,
+                "reconcile": {"repair": False},
+            },
         }
         return {"Parameter": {"Name": asked["Name"], "Type": "String", "Value": json.dumps(outputs)}}
 
@@ -490,9 +501,9 @@ def _row(name: str, number: int, found: Damage | None, *, made: bool) -> dict[st
 
 def main() -> None:
     """Serve until killed."""
-    port, objects = int(sys.argv[1]), int(sys.argv[2])
+    port, objects, more = map(int, sys.argv[1:])
     service = web.Application(client_max_size=2**24)
-    service.router.add_route("*", "/{path:.*}", _Aws(objects, f"http://{processes.LOOPBACK}:{port}").answer)
+    service.router.add_route("*", "/{path:.*}", _Aws(objects, more, f"http://{processes.LOOPBACK}:{port}").answer)
     web.run_app(service, host=processes.LOOPBACK, port=port, access_log=None, print=None)
 
 
