@@ -1,7 +1,10 @@
 # What the functions have in common: the layer that they import from, and what each is given.
 
 locals {
-  functions = concat(["thumbnailer"], var.reconcile == null ? [] : ["reconciler"], keys(local.publishers), var.api == null ? [] : ["api"], local.device_functions)
+  functions = concat(
+    ["thumbnailer"], var.reconcile == null ? [] : ["reconciler"], keys(local.publishers), var.api == null ? [] : ["api"],
+    local.device_functions, var.jobs == null ? [] : ["range_worker"],
+  )
 
   # A file, or an object in S3.
   archives = {

@@ -85,6 +85,18 @@ locals {
   # https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/DownloadDistValuesCacheBehavior.html#DownloadDistValuesPathPattern
   withheld_keys = var.api == null ? null : "*/${local.users_prefix}*"
 
+  jobs_output = one([
+    for jobs in module.jobs : {
+      table_name                = jobs.table.name
+      ranges_queue_url          = jobs.queue.url
+      function_name             = jobs.function.name
+      log_group_name            = jobs.function.log_group_name
+      event_source_mapping_uuid = jobs.mapping.uuid
+      ranges_at_a_time          = var.jobs.ranges_at_a_time
+      reconcile                 = var.jobs.reconcile
+    }
+  ])
+
   distribution_arns = concat(var.distribution_arns, [for cdn in module.cdn : cdn.arn])
 
   alarm_names = {

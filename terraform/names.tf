@@ -17,6 +17,7 @@ locals {
     device_asks      = "${var.name}-device-asks"
     device_status    = "${var.name}-device-status"
     device_admission = "${var.name}-device-admission"
+    range_worker     = "${var.name}-range-worker"
   }
 
   # Roles know no regions. Those of functions are called like them, unless the region has to tell them apart.
@@ -37,6 +38,7 @@ locals {
       backfill_queue    = { full = "${var.name}-backfill", most = 80 }
       dead_letter_queue = { full = "${var.name}-dead-letters", most = 80 }
       device_errors     = { full = "${var.name}-device-errors", most = 80 }
+      ranges_queue      = { full = "${var.name}-ranges", most = 80 }
 
       # https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutRule.html
       uploads_rule       = { full = "${var.name}-uploads", most = 64 }
@@ -47,6 +49,7 @@ locals {
 
       # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
       schedule_role     = { full = "${var.name}-reconciler-schedule${local.role_suffix}", most = 64 }
+      jobs_schedule     = { full = "${var.name}-range-worker-schedule${local.role_suffix}", most = 64 }
       archive_role      = { full = "${var.name}-archive${local.role_suffix}", most = 64 }
       device_rule_role  = { full = "${var.name}-device-rule${local.role_suffix}", most = 64 }
       provisioning_role = { full = "${var.name}-device-provisioning${local.role_suffix}", most = 64 }
@@ -80,6 +83,7 @@ locals {
       catalog_table = { full = "${var.name}-catalog", most = 255 }
       asks_table    = { full = "${var.name}-asks", most = 255 }
       digests_table = { full = "${var.name}-digests", most = 255 }
+      jobs_table    = { full = "${var.name}-jobs", most = 255 }
 
       device_asks_table = { full = "${var.name}-asks-of-devices", most = 255 }
 

@@ -101,6 +101,16 @@ output "table_stream_arn" {
   value       = length(local.publishers) == 0 ? null : module.catalog.stream_arn
 }
 
+output "jobs" {
+  description = "Bulk jobs in the account: the table of jobs (table_name), the queue of ranges (ranges_queue_url), the function that works on them (function_name) and its log group (log_group_name), the identifier of the mapping that feeds it (event_source_mapping_uuid), how many ranges are worked on at a time (ranges_at_a_time), and what reconciliations may do (reconcile, null where there are none). Null where there are none."
+  value       = local.jobs_output
+
+  precondition {
+    condition     = var.reconcile == null || try(var.jobs.reconcile.schedule, null) == null
+    error_message = "reconcile and jobs.reconcile.schedule must not be set both: each compares all that is watched, and the second would cost money for the same news. Leave out reconcile where a pass takes more than a day, and the schedule of jobs otherwise."
+  }
+}
+
 output "change_stream" {
   description = "The change stream: its name, its arn, and the key that it is encrypted with (kms_key_arn). Null where there is none."
   value       = local.change_stream
@@ -239,6 +249,11 @@ output "operator_policy_json" {
 output "operator_events_policy_json" {
   description = "Policy for whoever operates it with thumbctl events, on top of operator_policy_json. It is attached to nobody. Null where nothing is announced."
   value       = module.operator.announcing_policy_json
+}
+
+output "operator_jobs_policy_json" {
+  description = "Policy for whoever begins bulk jobs in the account and looks after them with thumbctl, on top of operator_policy_json. It is attached to nobody. Null without jobs."
+  value       = module.operator.jobs_policy_json
 }
 
 output "operator_users_policy_json" {

@@ -41,7 +41,7 @@ locals {
           Principal = { AWS = local.account_arn }
           Action    = ["s3:ListBucket", "s3:ListBucketVersions"]
           Resource  = local.uploads_bucket_arn
-          Condition = { ArnEquals = { "aws:PrincipalArn" = [for function, arn in local.role_arns : arn if contains(["thumbnailer", "reconciler"], function)] } }
+          Condition = { ArnEquals = { "aws:PrincipalArn" = [for function, arn in local.role_arns : arn if contains(["thumbnailer", "reconciler", "range_worker"], function)] } }
         },
       ],
       # Whoever applies the module writes the bucket's notifications.

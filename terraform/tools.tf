@@ -5,7 +5,7 @@ locals {
   # tool is told here is an output too, of the same name and value, and thumbctl doctor misses it where it is not told.
   # The outputs are not taken from here: each would wait for all, and a caller who makes something of one of them that the
   # module is given in turn, such as a distribution of a bucket, would wait for ever.
-  tools = merge(local.tools_always, local.tools_of_events, local.tools_of_api, local.tools_of_devices)
+  tools = merge(local.tools_always, local.tools_of_events, local.tools_of_api, local.tools_of_devices, local.tools_of_jobs)
   tools_of_events = { for name, value in {
     event_bus_arn    = local.event_bus_arn
     publishers       = local.publisher_outputs
@@ -18,6 +18,7 @@ locals {
     users_prefix = local.users_prefix
   } : name => value if var.api != null }
   tools_of_devices = { for name, value in { devices = local.devices_output } : name => value if var.devices != null }
+  tools_of_jobs    = { for name, value in { jobs = local.jobs_output } : name => value if var.jobs != null }
   tools_always = {
     release                            = local.release
     archives                           = local.archives_output
@@ -58,9 +59,9 @@ resource "aws_ssm_parameter" "tools" {
   type        = "String"
   tags        = var.tags
 
-  # With publishers or a front door, there is more to tell than 4 KB hold, the most of what costs nothing, if names are long.
+  # With publishers, a front door or jobs, there is more to tell than 4 KB hold, the most of what costs nothing, if names are long.
   # https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-advanced-parameters.html
-  tier = length(local.publishers) > 0 || var.api != null ? "Advanced" : "Standard"
+  tier = length(local.publishers) > 0 || var.api != null || var.jobs != null ? "Advanced" : "Standard"
 
   # Not `value`, which plans would hide.
   insecure_value = jsonencode(local.tools)

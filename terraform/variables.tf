@@ -12,7 +12,7 @@ variable "name" {
 }
 
 variable "archives" {
-  description = "The zip files that `make package` builds for runtime and architecture. With mode folder, folder holds thumbnailer.zip, reconciler.zip, publisher.zip, api.zip, device_asks.zip, device_status.zip, device_admission.zip and layer.zip. With mode s3, they are objects of a bucket in the deployment's region: the key of each, its version, and its SHA-256 in base64, by either of which a plan sees that it is another. With layer existing, layer_arn is a version of a layer that is there already, and none is made."
+  description = "The zip files that `make package` builds for runtime and architecture. With mode folder, folder holds thumbnailer.zip, reconciler.zip, publisher.zip, api.zip, device_asks.zip, device_status.zip, device_admission.zip, range_worker.zip and layer.zip. With mode s3, they are objects of a bucket in the deployment's region: the key of each, its version, and its SHA-256 in base64, by either of which a plan sees that it is another. With layer existing, layer_arn is a version of a layer that is there already, and none is made."
   type = object({
     mode   = optional(string, "folder")
     folder = optional(string)
@@ -25,6 +25,7 @@ variable "archives" {
       device_asks = optional(object({ key = string, version = optional(string), sha256 = optional(string) }))
 
       device_status    = optional(object({ key = string, version = optional(string), sha256 = optional(string) }))
+      range_worker     = optional(object({ key = string, version = optional(string), sha256 = optional(string) }))
       device_admission = optional(object({ key = string, version = optional(string), sha256 = optional(string) }))
 
       layer = optional(object({ key = string, version = optional(string), sha256 = optional(string) }))
@@ -58,9 +59,9 @@ variable "archives" {
     condition = var.archives.s3 == null ? true : (
       (var.archives.layer == "existing" || var.archives.s3.layer != null) && (var.reconcile == null || var.archives.s3.reconciler != null) &&
       ((var.events == null && var.changes == null) || var.archives.s3.publisher != null) && (var.api == null || var.archives.s3.api != null) &&
-      alltrue([for function in local.device_functions : var.archives.s3[function] != null])
+      (var.jobs == null || var.archives.s3.range_worker != null) && alltrue([for function in local.device_functions : var.archives.s3[function] != null])
     )
-    error_message = "archives.s3 must name the layer's object, unless the layer is there already, with reconcile the reconciler's, with events or changes the publisher's, with api the API's, and with devices those of device_asks and device_status, and of device_admission with provisioning."
+    error_message = "archives.s3 must name the layer's object, unless the layer is there already, with reconcile the reconciler's, with events or changes the publisher's, with api the API's, with jobs the range worker's, and with devices those of device_asks and device_status, and of device_admission with provisioning."
   }
 }
 
@@ -599,6 +600,41 @@ variable "reserved_concurrency" {
   validation {
     condition     = var.reserved_concurrency == null ? true : var.reserved_concurrency >= sum(values(local.most_at_a_time))
     error_message = "reserved_concurrency must be at least maximum_concurrency and backfill.maximum_concurrency together, or ten times pollers.maximum in place of either: the pollers would be throttled, and every throttle uses up one of a message's receives."
+  }
+}
+
+variable "jobs" {
+  description = "Bulk jobs that run in the account, as thumbctl backfill --in-account begins them: how many ranges of keys are worked on at a time at most, each by an invocation of its own. With reconcile = {}, thumbctl reconcile --in-account begins others, and with repair = true they may delete thumbnails that no row lists. With reconcile.schedule, rate(…) or cron(…) as EventBridge Scheduler has it, in UTC, such a job is begun by itself unless one is open, over all that is watched, and repairs where it may; reconcile.dollars is what each may cost by list prices, which is the approval of its cost. Between jobs they cost less than a dollar a month, for alarms and polling. With null, bulk jobs run where thumbctl does."
+  type = object({
+    ranges_at_a_time = optional(number, 10)
+    reconcile = optional(object({
+      schedule = optional(string)
+      dollars  = optional(number)
+      repair   = optional(bool, false)
+    }))
+  })
+  default = null
+
+  validation {
+    # https://docs.aws.amazon.com/lambda/latest/api/API_ScalingConfig.html
+    condition     = var.jobs == null ? true : var.jobs.ranges_at_a_time >= 2 && var.jobs.ranges_at_a_time <= 1000 && floor(var.jobs.ranges_at_a_time) == var.jobs.ranges_at_a_time
+    error_message = "jobs.ranges_at_a_time must be a whole number from 2 to 1000, as Lambda has it."
+  }
+
+  validation {
+    # https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
+    condition     = can(regex("^(rate\\(([1-9][0-9]* (hour|day)s?)\\)|cron\\([^ ()]+( [^ ()]+){5}\\))$", coalesce(try(var.jobs.reconcile.schedule, null), "rate(1 day)")))
+    error_message = "jobs.reconcile.schedule must be a rate of hours or days such as rate(1 day), or a cron expression of six fields such as cron(0 3 * * ? *)."
+  }
+
+  validation {
+    condition     = (try(var.jobs.reconcile.schedule, null) == null) == (try(var.jobs.reconcile.dollars, null) == null)
+    error_message = "jobs.reconcile.schedule and jobs.reconcile.dollars must be set both or neither: nobody is asked whether a job that a schedule begins may cost what it does, and for a command there is --budget."
+  }
+
+  validation {
+    condition     = try(var.jobs.reconcile.dollars, null) == null ? true : var.jobs.reconcile.dollars >= 1 && floor(var.jobs.reconcile.dollars) == var.jobs.reconcile.dollars
+    error_message = "jobs.reconcile.dollars must be a whole number of dollars from 1."
   }
 }
 
@@ -1352,6 +1388,7 @@ variable "function_environment" {
       "CURSOR_PARAMETER", "METRICS_FUNCTION", "PROPAGATE_DELETIONS", "CACHE_CONTROL", "RETRY_DENIED_SECONDS",
       "MAX_RECEIVE_COUNT", "KEY_IDS", "DESTINATION", "DEPLOYMENT", "EVENT_BUS_NAME", "STREAM_ARN",
       "UPLOADS_BUCKET", "ASKS_TABLE", "LIMITS", "OWN_ISSUER", "TOPIC_PREFIX", "IOT_ENDPOINT", "SOURCE_KEYS", "THING_TYPE",
+      "JOBS_TABLE", "RANGES_AT_A_TIME", "RECONCILE_DOLLARS", "RECONCILE_REPAIRS",
     ])) == 0
     error_message = "function_environment must not set what the module sets itself: use the input for it."
   }
@@ -1572,7 +1609,7 @@ variable "permissions_boundary_arn" {
 }
 
 variable "vpc" {
-  description = "Subnets and security groups that the functions work in. From there they have to reach S3, DynamoDB, SQS, SNS and X-Ray, with reconcile Systems Manager, with events EventBridge, with changes Kinesis and with devices AWS IoT, through endpoints or a NAT gateway; the API needs S3 and DynamoDB alone. With null, they are in no VPC."
+  description = "Subnets and security groups that the functions work in. From there they have to reach S3, DynamoDB, SQS, SNS and X-Ray, with reconcile Systems Manager, with events EventBridge, with changes Kinesis, with devices AWS IoT and with jobs Lambda, through endpoints or a NAT gateway; the API needs S3 and DynamoDB alone. With null, they are in no VPC."
   type = object({
     subnet_ids         = set(string)
     security_group_ids = set(string)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _ATTEMPTS = 3
 _CONNECT_SECONDS = 1
 # What CloudTrail shows of a call. The SDK would put its own together anew, twice a call: a tenth of what a call takes.
-_USER_AGENT = f"thumbnail-pipeline Botocore/{botocore.__version__}"
+USER_AGENT = f"thumbnail-pipeline Botocore/{botocore.__version__}"
 
 
 def client_config(deadline: float, connections: int) -> ClientConfig:
@@ -39,7 +39,7 @@ def client_config(deadline: float, connections: int) -> ClientConfig:
         read_timeout=max(1.0, deadline / _ATTEMPTS - _CONNECT_SECONDS),
         retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
         max_pool_connections=connections,
-        user_agent=_USER_AGENT,
+        user_agent=USER_AGENT,
     )
 
 

@@ -139,7 +139,8 @@ def plain(item: Mapping[str, Any]) -> dict[str, Any]:
 
     https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_AttributeValue.html
     """
-    return {name: _plain(attribute) for name, attribute in item.items()}
+    # Text is what most attributes are, and most of what bulk work does is reading them.
+    return {name: each["S"] if "S" in each else _plain(each) for name, each in item.items()}
 
 
 def _plain(attribute: Mapping[str, Any]) -> Any:  # noqa: ANN401 - whatever a row can hold

@@ -45,6 +45,11 @@ _COMMANDS: Final = {
         _IMPORT,
         "Have thumbnails made of objects that are there already, as far as they are missing or out of date.",
     ),
+    "jobs": (
+        "thumbctl.jobs.command:app",
+        _IMPORT,
+        "Look at the bulk jobs that run in the account, and have them wait, go on or end.",
+    ),
     "status": (
         "thumbctl.looking.status:status",
         _LOOK,

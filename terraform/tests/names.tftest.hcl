@@ -32,6 +32,7 @@ variables {
   reconcile = { schedule = "rate(1 day)" }
   events    = {}
   changes   = { archive = {} }
+  jobs      = {}
   api       = { sign_in = {}, page = {} }
   devices   = { provisioning = {}, role_alias = true }
   cdn       = {}

@@ -37,6 +37,7 @@ run "bad_values_first" {
     maximum_concurrency      = 1                                                                                    # fewer than Lambda's pollers can be
     backfill                 = { maximum_concurrency = 1 }                                                          # fewer than Lambda's pollers can be
     reconcile                = { schedule = "every day" }                                                           # no such schedule
+    jobs                     = { ranges_at_a_time = 1 }                                                             # fewer than Lambda's pollers can be
     max_receive_count        = 1                                                                                    # no second try
     retry_first_seconds      = 0                                                                                    # at once, while what failed is still down
     retry_denied_seconds     = 50000                                                                                # longer than a message can stay hidden
@@ -84,6 +85,7 @@ run "bad_values_first" {
     var.maximum_concurrency,
     var.backfill,
     var.reconcile,
+    var.jobs,
     var.max_receive_count,
     var.retry_first_seconds,
     var.retry_denied_seconds,
@@ -131,6 +133,7 @@ run "bad_values_second" {
     maximum_concurrency = 1001                                                                                                         # more than Lambda's pollers can be
     backfill            = { maximum_concurrency = 1001 }                                                                               # more than Lambda's pollers can be
     reconcile           = { schedule = "cron(0 3 * * *)" }                                                                             # no year
+    jobs                = { ranges_at_a_time = 1001 }                                                                                  # more than Lambda's pollers can be
     retention           = { queue_days = 4, dlq_days = 4 }                                                                             # dead letters would expire first
     alert_subscriptions = { ops = { protocol = "email", endpoint = "ops@example.com", filter_policy = "{" } }                          # not JSON
     alarm_thresholds    = { oldest_percent = 50, oldest_critical_percent = 25 }                                                        # critical before it is a warning
@@ -162,6 +165,7 @@ run "bad_values_second" {
     var.maximum_concurrency,
     var.backfill,
     var.reconcile,
+    var.jobs,
     var.retention,
     var.alert_subscriptions,
     var.alarm_thresholds,
@@ -192,6 +196,7 @@ run "bad_values_third" {
     parallelism         = { renders = 17 }                                                                                             # more than allowed
     backfill            = { maximum_concurrency = 2.5 }                                                                                # half an invocation
     reconcile           = { schedule = "rate(0 minutes)" }                                                                             # at once and always
+    jobs                = { ranges_at_a_time = 2.5 }                                                                                   # half an invocation
     retention           = { dlq_days = 14, tombstone_days = 14 }                                                                       # tombstones would expire first
     alert_subscriptions = { pager = { protocol = "http", endpoint = "http://events.example.com" } }                                    # for all to read
     alarm_thresholds    = { failed_percent = 50 }                                                                                      # as many as are critical by default
@@ -215,6 +220,7 @@ run "bad_values_third" {
     var.parallelism,
     var.backfill,
     var.reconcile,
+    var.jobs,
     var.retention,
     var.alert_subscriptions,
     var.alarm_thresholds,
@@ -250,10 +256,12 @@ run "bad_values_fourth" {
     reconcile           = { schedule = "rate(14 minutes)" }                                  # before the last run is over
     encryption          = { key = "theirs" }                                                 # no such mode
     events              = { record_age_hours = 19 }                                          # the stream forgets soon after
+    jobs                = { reconcile = { schedule = "rate(30 minutes)", dollars = 1 } }     # before the last one can be over
     changes             = { capacity = { mode = "provisioned" } }                            # of how many shards?
   }
 
   expect_failures = [
+    var.jobs,
     var.name,
     var.renditions,
     var.uploads_bucket,
@@ -291,10 +299,12 @@ run "bad_values_fifth" {
     alarm_thresholds    = { error_percent = 101 }                                                               # more than all
     tracing             = { sampling = { service_name = "", rate = 0.5 } }                                      # of nobody
     encryption          = { made_key = "keep" }                                                                 # it is in use
+    jobs                = { reconcile = { schedule = "rate(1 day)" } }                                          # nobody has approved of what it costs
     devices             = {}                                                                                    # who would tell them?
   }
 
   expect_failures = [
+    var.jobs,
     var.renditions,
     var.uploads_bucket,
     var.thumbnails_bucket,
@@ -324,11 +334,13 @@ run "bad_values_sixth" {
     alarm_thresholds    = { late_seconds = 0.5 }                                                                             # half a second
     encryption          = { former_key_arns = ["alias/old"] }                                                                # a key by its alias
     changes             = { retention_hours = 23 }                                                                           # less than Kinesis keeps
+    jobs                = { reconcile = { schedule = "rate(1 day)", dollars = 0 } }                                          # nothing could be done
     events              = { bus = { mode = "existing", arn = "arn:aws:events:eu-central-1:210987654321:event-bus/theirs" } } # no rule of ours
     devices             = {}
   }
 
   expect_failures = [
+    var.jobs,
     var.renditions,
     var.uploads_bucket,
     var.cdn,
@@ -379,6 +391,7 @@ run "bad_values_eighth" {
   command = plan
 
   variables {
+    jobs                = { reconcile = { dollars = 20 } }                                           # of a command, --budget says so
     renditions          = [{ name = "a", width = 1, height = 1, fit = "stretch" }]                   # no such fit
     uploads_transition  = { days = 29, storage_class = "ONEZONE_IA" }                                # S3 wants a month
     cors                = { origins = ["https://www.example.com/gallery"] }                          # a path
@@ -391,6 +404,7 @@ run "bad_values_eighth" {
   }
 
   expect_failures = [
+    var.jobs,
     var.renditions,
     var.uploads_transition,
     var.cors,
@@ -791,6 +805,7 @@ run "verges_pass" {
     parallelism            = { images = 100, renders = 1, writes = 200 }
     digest_window_seconds  = 86400
     reconcile              = { schedule = "cron(0/30 3 ? * MON-FRI *)" }
+    jobs                   = { reconcile = { repair = true } }
     debug_sample_rate      = 1
     alarm_thresholds       = { silent_minutes = 60, failed_percent = 49, oldest_critical_percent = 100, dead_letters_critical = 2 }
     alert_subscriptions = {

@@ -172,3 +172,16 @@ def test_uploads_have_a_queue_of_their_own(deployment: Deployment) -> None:
         deployment.row_when("apart/old.png", "READY")
     finally:
         run("resume", "work")
+
+
+def test_a_job_in_the_account(deployment: Deployment) -> None:
+    """Nobody but the deployed functions works on it."""
+    keys = ["inside/plain.png", "inside/a b+c%.png", "inside/ü/日本.png"]
+    untold(deployment, *keys)
+    job = run("backfill", "--in-account", "--yes", "--prefix", "inside/", "--budget", "1")["job"]
+    for key in keys:
+        deployment.row_when(key, "READY")
+    eventually("the job is done", lambda: run("jobs", "show", job)["state"] == "done")
+    told = run("jobs", "show", job)
+    assert (told["examined"], told["objects"]) == (3, {"missing": 3, "sent": 3})
+    assert 0 < told["dollars"] < 1

@@ -106,6 +106,7 @@ NEEDED: Final = {
     "Things": "devices show",
     "Certificates": "devices add",
     "FindCertificates": "doctor",
+    "InspectWorkers": "doctor",
     "AttachThings": "devices add",
     "ReadAsks": "devices show",
     "ForgetUploads": "users forget",
@@ -120,7 +121,7 @@ UNENFORCED: Final = {
     "UseTheKeyThroughServices": "its services do not ask for the key on behalf of who calls them",
 }
 # What the commands of the runbook need, and no command of ours: tests/e2e/test_runbook.py runs them.
-OF_THE_RUNBOOK: Final = frozenset({"DeviceErrors", "ReadDeviceFunctions", "ReadDeviceLogs"})
+OF_THE_RUNBOOK: Final = frozenset({"DeviceErrors", "ReadDeviceFunctions", "ReadDeviceLogs", "ReadWorkersLog"})
 # Nothing fails without it: the shell offers no names.
 COMPLETION: Final = "ListStacks"
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import contextlib
 import enum
-import threading
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from support.memory_aws import Lock, MemoryDynamoDB, MemoryEvents, MemoryS3, Version, refusal
 from support.pipeline import TABLE, THUMBNAILS, UPLOADS, environment
+from support.strands import Strand, current_strand
 from thumbnail_pipeline import ordering
 from thumbnail_pipeline.errors import Permanent, Systemic, Transient, Withheld
 from thumbnail_pipeline.images import Image, thumbnail_key
@@ -131,61 +131,6 @@ class _Killed(BaseException):
     """A worker's end: nothing in the function may catch it."""
 
 
-class _Strand:
-    """A thread that runs only while it is told to."""
-
-    def __init__(self, name: str, work: Callable[[], Any]) -> None:
-        self.waits_for: str | None = None
-        """What it is about to do; None when it is over."""
-        self._work = work
-        self._result: Any = None
-        self._error: BaseException | None = None
-        self._fate = Fate.ANSWERED
-        self._go, self._stopped = threading.Semaphore(0), threading.Semaphore(0)
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-
-    def start(self) -> None:
-        """Run to where it waits first, or to the end."""
-        self._thread.start()
-        self._stopped.acquire()
-
-    def go_on(self, fate: Fate) -> None:
-        """Let it do what it waits for, and run to where it waits next, or to the end."""
-        self._fate = fate
-        self._go.release()
-        self._stopped.acquire()
-
-    def wait(self, what: str) -> Fate:
-        """Called within the thread: stop until it may do `what`, and learn what becomes of that."""
-        self.waits_for = what
-        self._stopped.release()
-        self._go.acquire()
-        return self._fate
-
-    def result(self) -> Any:
-        """What the work returned; raises what it raised."""
-        if self._error:
-            raise self._error
-        return self._result
-
-    def _run(self) -> None:
-        _STRAND.current = self
-        try:
-            self._result = self._work()
-        except BaseException as error:  # noqa: BLE001 - it must not end in this thread unseen
-            self._error = error
-        self.waits_for = None
-        self._stopped.release()
-
-
-_STRAND = threading.local()
-
-
-def _strand() -> _Strand:
-    strand: _Strand = _STRAND.current
-    return strand
-
-
 @dataclass(eq=False)
 class Message:
     """One SQS message: it stays until it is acknowledged."""
@@ -219,13 +164,13 @@ class Delivery:
         self.name = f"worker {number}"
         self._world = world
         self._skew_ms = _SKEWS_MS[number % len(_SKEWS_MS)]
-        self._main = _Strand(self.name, self._process)
-        self._strands: list[_Strand] = []
+        self._main = Strand(self.name, self._process)
+        self._strands: list[Strand] = []
         """Those that the pipeline waits for, as long as it does."""
         self._main.start()
 
     @property
-    def waiting(self) -> list[_Strand]:
+    def waiting(self) -> list[Strand]:
         """The threads that are about to make a call; none once the worker has none to make any more."""
         return [each for each in self._strands or [self._main] if each.waits_for is not None]
 
@@ -303,7 +248,7 @@ class Delivery:
 
     def side_by_side(self, work: Callable[[_Item], _Done], items: Sequence[_Item]) -> list[_Done]:
         """Every item in a thread of its own; the pipeline's waits until all are over."""
-        strands = [_Strand(f"{self.name}, {number}", partial(work, item)) for number, item in enumerate(items)]
+        strands = [Strand(f"{self.name}, {number}", partial(work, item)) for number, item in enumerate(items)]
         for strand in strands:
             strand.start()
         if any(strand.waits_for for strand in strands):
@@ -320,7 +265,7 @@ class Delivery:
     def call(self, name: str, effect: Callable[[], Any], request: dict[str, Any]) -> Any:
         """One call of the function to AWS, in one of the worker's threads."""
         while True:
-            fate = _strand().wait(name)
+            fate: Fate = current_strand().wait(name)
             if fate is Fate.KILLED_BEFORE:
                 raise _Killed
             if fate is Fate.REFUSED:

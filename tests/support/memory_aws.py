@@ -326,16 +326,23 @@ _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
 
 
 class MemoryDynamoDB:
-    """The DynamoDB client, for tables whose key is `source_key` and `source_bucket`."""
+    """The DynamoDB client, for tables whose key is two texts."""
 
     def __init__(self) -> None:
         self.tables: dict[str, dict[tuple[str, str], _Item]] = {}
+        self._keys: dict[str, tuple[str, str]] = {}
         self.streams: dict[str, list[dict[str, Any]]] = {}
         """What each table's stream holds, as a function gets it: with new and old images, in order."""
 
-    def create_table(self, *, TableName: str) -> None:  # noqa: N803 - boto3's names
+    def create_table(
+        self,
+        *,
+        TableName: str,  # noqa: N803 - boto3's names
+        key: tuple[str, str] = ("source_key", "source_bucket"),
+    ) -> None:
         """Make an empty table with a stream."""
         self.tables[TableName] = {}
+        self._keys[TableName] = key
         self.streams[TableName] = []
 
     def expire(self, table: str, now: float) -> None:
@@ -368,7 +375,7 @@ class MemoryDynamoDB:
                 "eventName": "REMOVE" if after is None else "INSERT" if before is None else "MODIFY",
                 "eventSource": "aws:dynamodb",
                 "dynamodb": {
-                    "Keys": {"source_key": {"S": key[0]}, "source_bucket": {"S": key[1]}},
+                    "Keys": {name: {"S": value} for name, value in zip(self._keys[table], key, strict=True)},
                     **{name: image for name, image in images.items() if image is not None},
                     "SequenceNumber": f"{number:021d}",
                     "StreamViewType": "NEW_AND_OLD_IMAGES",
@@ -381,7 +388,7 @@ class MemoryDynamoDB:
         if not request.get("ConsistentRead"):
             raise NotImplementedError("an eventually consistent read may answer with any earlier row")
         table = self._table("GetItem", {"TableName", "Key", "ConsistentRead"}, request)
-        item = table.get(_primary_key("GetItem", request["Key"]))
+        item = table.get(self._primary_key("GetItem", request["TableName"], request["Key"]))
         return {} if item is None else {"Item": dict(item)}
 
     def batch_get_item(self, **request: Any) -> dict[str, Any]:
@@ -389,7 +396,7 @@ class MemoryDynamoDB:
         ((name, asked),) = request["RequestItems"].items()
         known = {"Keys", "ConsistentRead", "ProjectionExpression", "ExpressionAttributeNames"}
         table = self._table("BatchGetItem", known, {**asked, "TableName": name})
-        keys = [_primary_key("BatchGetItem", key) for key in asked["Keys"]]
+        keys = [self._primary_key("BatchGetItem", name, key) for key in asked["Keys"]]
         if not 0 < len(keys) == len(set(keys)) <= _MOST_KEYS_A_CALL:
             raise refusal("BatchGetItem", "ValidationException", 400)
         names = [asked["ExpressionAttributeNames"][each] for each in asked["ProjectionExpression"].split(", ")]
@@ -401,32 +408,59 @@ class MemoryDynamoDB:
 
     def put_item(self, **request: Any) -> dict[str, Any]:
         """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_PutItem.html."""
+        self._write(request["TableName"], *self._to_put(request))
+        return {}
+
+    def _to_put(self, request: dict[str, Any]) -> tuple[tuple[str, str], _Item]:
         table = self._table("PutItem", {"TableName", "Item", *_CONDITIONAL}, request)
-        key = _primary_key("PutItem", request["Item"])
+        key = self._primary_key("PutItem", request["TableName"], request["Item"])
         expressions = _Expressions("PutItem", request)
         expressions.check(table.get(key))
-        self._write(request["TableName"], key, dict(request["Item"]))
-        return {}
+        return key, dict(request["Item"])
 
     def update_item(self, **request: Any) -> dict[str, Any]:
         """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateItem.html."""
-        known = {"TableName", "Key", "UpdateExpression", "ReturnValues", *_CONDITIONAL}
-        table = self._table("UpdateItem", known, request)
-        key = _primary_key("UpdateItem", request["Key"])
-        expressions = _Expressions("UpdateItem", request)
-        before = table.get(key)
-        expressions.check(before)
-        after = expressions.updated(before if before is not None else request["Key"])
+        key, after = self._to_update(request)
         self._write(request["TableName"], key, after)
         returned = request.get("ReturnValues", "NONE")
         if returned not in ("NONE", "ALL_NEW"):
             raise NotImplementedError(returned)
         return {"Attributes": dict(after)} if returned == "ALL_NEW" else {}
 
+    def _to_update(self, request: dict[str, Any]) -> tuple[tuple[str, str], _Item]:
+        known = {"TableName", "Key", "UpdateExpression", "ReturnValues", *_CONDITIONAL}
+        table = self._table("UpdateItem", known, request)
+        key = self._primary_key("UpdateItem", request["TableName"], request["Key"])
+        expressions = _Expressions("UpdateItem", request)
+        before = table.get(key)
+        expressions.check(before)
+        return key, expressions.updated(before if before is not None else request["Key"])
+
+    def transact_write_items(self, *, TransactItems: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803 - boto3's names
+        """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html."""
+        ways = {"Put": self._to_put, "Update": self._to_update}
+        written: list[tuple[str, tuple[str, str], _Item]] = []
+        reasons: list[dict[str, Any]] = []
+        for ((way, request),) in (each.items() for each in TransactItems):
+            try:
+                written.append((request["TableName"], *ways[way](request)))
+                reasons.append({"Code": "None"})
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                    raise
+                reasons.append({"Code": "ConditionalCheckFailed"})
+        if len(written) < len(reasons):
+            raise refusal("TransactWriteItems", "TransactionCanceledException", 400, CancellationReasons=reasons)
+        if len({(table, key) for table, key, _ in written}) < len(written):
+            raise refusal("TransactWriteItems", "ValidationException", 400, "multiple operations on one item")
+        for each in written:
+            self._write(*each)
+        return {}
+
     def delete_item(self, **request: Any) -> dict[str, Any]:
         """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_DeleteItem.html."""
         table = self._table("DeleteItem", {"TableName", "Key"}, request)
-        key = _primary_key("DeleteItem", request["Key"])
+        key = self._primary_key("DeleteItem", request["TableName"], request["Key"])
         if key in table:
             self._write(request["TableName"], key, None)
         return {}
@@ -438,15 +472,14 @@ class MemoryDynamoDB:
             raise refusal(operation, "ResourceNotFoundException", 400)
         return self.tables[request["TableName"]]
 
+    def _primary_key(self, operation: str, table: str, attributes: _Item) -> tuple[str, str]:
+        first, second = (attributes.get(name, {}).get("S") for name in self._keys.get(table, ("", "")))
+        if not first or not second:
+            raise refusal(operation, "ValidationException", 400, "One or more parameter values were invalid")
+        return first, second
+
 
 _CONDITIONAL = ("ConditionExpression", "ExpressionAttributeValues", "ReturnValuesOnConditionCheckFailure")
-
-
-def _primary_key(operation: str, attributes: _Item) -> tuple[str, str]:
-    key, bucket = (attributes.get(name, {}).get("S") for name in ("source_key", "source_bucket"))
-    if not key or not bucket:
-        raise refusal(operation, "ValidationException", 400, "One or more parameter values were invalid")
-    return key, bucket
 
 
 class _Expressions:

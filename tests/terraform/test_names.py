@@ -78,6 +78,7 @@ PARTS: Final = (
     "aws_kms_key",  # has an identifier, and a name by its alias
     "aws_kms_key_policy",
     "aws_lambda_event_source_mapping",
+    "aws_lambda_function_recursion_config",
     "aws_lambda_function_event_invoke_config",
     "aws_s3_bucket_",
     "aws_s3_object",

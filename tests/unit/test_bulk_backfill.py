@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from support.rows import row
 from thumbctl.backfill import job
 from thumbctl.backfill.guard import Valve
-from thumbctl.backfill.job import EXCLUDED, PARTS_AT_A_TIME, Backfill, Checkpoints, Wish
+from thumbctl.backfill.job import PARTS_AT_A_TIME, Backfill, Checkpoints
+from thumbnail_pipeline.jobs.wish import EXCLUDED, Wish
 from thumbnail_pipeline.listing import Listed
 from thumbnail_pipeline.reconciliation.judgement import Verdict, judge
 

@@ -11,7 +11,8 @@ import pytest
 from support.rows import row
 from thumbctl.backfill.found import Found
 from thumbctl.backfill.guard import Bounds, Guard, Tripped, Valve
-from thumbctl.backfill.job import Backfill, Checkpoints, Wish
+from thumbctl.backfill.job import Backfill, Checkpoints
+from thumbnail_pipeline.jobs.wish import Wish
 from thumbnail_pipeline.listing import Listed
 from thumbnail_pipeline.reconciliation.judgement import Verdict
 

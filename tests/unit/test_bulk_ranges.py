@@ -10,12 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.memory_aws import MemoryS3
-from thumbctl.backfill.ranges import Listing, split
+from thumbctl.backfill.ranges import Listing
+from thumbnail_pipeline.jobs.ranges import Range, halve, split
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-
-    from thumbctl.backfill.ranges import Range
 
 BUCKET = "uploads"
 
@@ -56,6 +55,24 @@ def test_every_key_is_in_one_range(keys: set[str], prefix: str, wanted: int, sma
     assert len(ranges) <= 2 * wanted
 
 
+@given(
+    keys=st.sets(_KEYS, max_size=60),
+    prefix=st.just("") | _KEYS,
+    ends=st.tuples(st.just("") | _KEYS, st.none() | _KEYS),
+    wanted=st.integers(1, 20),
+)
+def test_a_range_is_divided_like_a_bucket(
+    keys: set[str], prefix: str, ends: tuple[str, str | None], wanted: int
+) -> None:
+    within = Range(ends[0], max(ends[0] + "a", ends[1]) if ends[1] else None)
+    s3: Any = CountingS3(keys)
+    ranges = split(s3, BUCKET, prefix, wanted=wanted, small=2, within=within)
+    found = [key for part in listed(s3, prefix, ranges) for key in part]
+    assert found == sorted(key for key in keys if key.startswith(prefix) and within.holds(key))
+    border = halve(s3, BUCKET, prefix, within, small=2)
+    assert border is None or within.after < border < (within.until or "\U0010ffff" * 9)
+
+
 @given(keys=st.sets(_KEYS, max_size=30), data=st.data())
 def test_a_range_goes_on_behind_a_position(keys: set[str], data: st.DataObject) -> None:
     s3: Any = CountingS3(keys)
@@ -90,3 +107,16 @@ def test_few_keys_are_asked_for_once() -> None:
     s3: Any = CountingS3(f"{number}.jpg" for number in range(1000))
     assert len(Listing(s3, BUCKET, "").parts()) == 1
     assert s3.calls == 1
+
+
+@pytest.mark.parametrize("done", [0, 500, 1500])
+@pytest.mark.parametrize("ends", [1999, 2500, None])
+def test_what_is_left_of_a_range_is_halved(done: int, ends: int | None) -> None:
+    keys = [f"2026/{number:06d}.jpg" for number in range(4000)]
+    s3: Any = CountingS3(keys)
+    rest = Range(keys[done], None if ends is None else keys[ends])
+    border = halve(s3, BUCKET, "2026/", rest, small=10)
+    assert border
+    left = sum(rest.holds(key) for key in keys)
+    assert left / 4 <= sum(Range(keys[done], border).holds(key) for key in keys) <= left * 3 / 4
+    assert s3.calls <= 80

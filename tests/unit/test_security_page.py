@@ -103,9 +103,10 @@ SERVICES: Final = {
     "ssm": "Systems Manager",
     "events": "EventBridge",
     "kinesis": "Kinesis",
+    "lambda": "Lambda",
 }
 TRACED: Final = "X-Ray"  # by Lambda's daemon beside the function
-OTHERS: Final = ("KMS", "Logs", "CloudWatch", "Lambda")
+OTHERS: Final = ("KMS", "Logs", "CloudWatch")
 
 
 @pytest.mark.parametrize(

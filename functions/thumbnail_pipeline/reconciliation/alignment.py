@@ -11,7 +11,7 @@ from __future__ import annotations
 import heapq
 from dataclasses import dataclass, field
 from operator import itemgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from thumbnail_pipeline.settings import EXTENSIONS, NAME
 
@@ -22,8 +22,11 @@ if TYPE_CHECKING:
     from thumbnail_pipeline.listing import Listed
     from thumbnail_pipeline.rows import Row
 
+_LONGEST_PLACE_BYTES: Final = 900
+
 _ENDS = frozenset(EXTENSIONS.values())
-_LAST_END = f".{max(_ENDS)}"
+_DOT = "."
+_LAST_END = f"{_DOT}{max(_ENDS)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +54,35 @@ class Foreign:
     key: str
 
 
+def can_go_on_at(place: str) -> bool:
+    """Return whether a walk can begin at a text, for listings go on after `<rendition>/<text>`, which must be a key's.
+
+    There are many places at which a walk can be interrupted, so that it does without the long ones.
+    """
+    return len(place.encode()) <= _LONGEST_PLACE_BYTES
+
+
 def source_key_of(thumbnail_key: str) -> str | None:
     """Return the key of the source whose thumbnail lies at this key, or None where it can be no thumbnail."""
     rendition, _, position = thumbnail_key.partition("/")
     source_key, _, extension = position.rpartition(".")
     return source_key if source_key and extension in _ENDS and NAME.fullmatch(rendition) else None
+
+
+def straddling(border: str) -> Iterator[str]:
+    """Yield the source keys that are not greater than `border` and whose thumbnails may come after it.
+
+    What lies between a key and its thumbnail begins with the key, so there are no more than `border` has characters;
+    and where a character follows that is greater than a dot, the thumbnails come before it.
+    """
+    for length in range(1, len(border) + 1):
+        if border[length : length + 1] <= _DOT:
+            yield border[:length]
+
+
+def thumbnail_keys(names: Iterable[str], source_key: str) -> Iterator[str]:
+    """Yield every key at which a thumbnail of this source can lie in renditions of these names."""
+    return (f"{name}/{source_key}.{end}" for name in names for end in sorted(_ENDS))
 
 
 def align(

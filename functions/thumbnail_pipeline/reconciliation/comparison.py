@@ -13,18 +13,19 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from thumbnail_pipeline import listing
-from thumbnail_pipeline.reconciliation.alignment import Foreign, Sight, align
+from thumbnail_pipeline.reconciliation.alignment import Foreign, Sight, align, straddling, thumbnail_keys
 from thumbnail_pipeline.reconciliation.findings import Examined, Finding, Kind, examine
 from thumbnail_pipeline.reconciliation.judgement import Verdict, judge
 from thumbnail_pipeline.rows import KEYS_A_CALL, Rows, survey
 from thumbnail_pipeline.settings import NAME
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
 
+    from thumbnail_pipeline.listing import Listed
     from thumbnail_pipeline.rows import Row
     from thumbnail_pipeline.settings import Settings
 
@@ -78,15 +79,19 @@ def reconcile(
     estate: Estate,
     *,
     after: str = "",
+    begin: str = "",
+    until: str | None = None,
     grace: timedelta = GRACE,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-) -> Iterator[Examined]:
+) -> Generator[Examined]:
     """Examine everything under the estate's prefix, from the place `after` on.
 
+    With `begin` and `until`, only source keys behind the one and not behind the other: passes that begin where others
+    end find together what one pass finds, each thing once, whatever texts those are.
     What seems wrong has been looked at again when it is yielded. Memory is that of a few pages of each listing.
     """
     with ThreadPoolExecutor(_LOOKS_AT_ONCE) as threads:
-        sights = _sights(estate, after)
+        sights = _sights(estate, threads, max(after, begin), begin, until)
         while page := list(itertools.islice(sights, _SIGHTS_AT_ONCE)):
             young_since = clock() - grace
             first = [_examined(estate, sight, young_since) for sight in page]
@@ -103,6 +108,20 @@ def reconcile(
                 yield _examined(estate, second, young_since) if second else examined
 
 
+def can_end(estate: Estate, border: str, *, begin: str, place: str, until: str | None) -> bool:
+    """Return whether a pass that has come to `place`, and was to end at `until`, can end at `border` instead.
+
+    What straddles its end is looked at there, and must not be among what it has dealt with.
+    """
+    more = set(straddling(border)).difference(straddling(until or ""))
+    keys = sorted(key for key in more if begin < key <= place and key.startswith(estate.prefix))
+    if not keys:
+        return True
+    names = {*(each.name for each in estate.settings.renditions), *estate.retired()}
+    with ThreadPoolExecutor(_LOOKS_AT_ONCE) as threads:
+        return next(_one_by_one(estate, threads, keys, sorted(names)), None) is None
+
+
 def _examined(estate: Estate, sight: Sight | Foreign, young_since: datetime) -> Examined:
     if isinstance(sight, Sight):
         fingerprint = estate.settings.fingerprint
@@ -113,14 +132,18 @@ def _examined(estate: Estate, sight: Sight | Foreign, young_since: datetime) -> 
 # ── the first look ───────────────────────────────────────────────────────────────────────────────────
 
 
-def _sights(estate: Estate, after: str) -> Iterator[Sight | Foreign]:
+def _sights(
+    estate: Estate, threads: ThreadPoolExecutor, after: str, begin: str, until: str | None
+) -> Iterator[Sight | Foreign]:
     names = {each.name for each in estate.settings.renditions}
     for found in _top_level(estate):
         if isinstance(found, str):
             names.add(found)
         elif not after:
             yield found
-    listed = listing.objects(estate.s3, estate.source_bucket, prefix=estate.prefix, after=after)
+    # What comes right after a key is the key and the first of all characters.
+    before = None if until is None else f"{until}\0"
+    listed = listing.objects(estate.s3, estate.source_bucket, prefix=estate.prefix, after=after, until=before)
     sources = _page_ahead(each for each in listed if estate.settings.watches(each.key, each.size))
     listings = [
         _page_ahead(
@@ -129,11 +152,35 @@ def _sights(estate: Estate, after: str) -> Iterator[Sight | Foreign]:
                 estate.thumbnails_bucket,
                 prefix=f"{name}/{estate.prefix}",
                 after=f"{name}/{after}" if after else "",
+                until=None if before is None else f"{name}/{before}",
             )
         )
         for name in sorted(names)
     ]
-    yield from align(survey(sources, estate.rows, at_once=_ROWS_AT_ONCE), listings, prefix=estate.prefix)
+    # The thumbnails of some sources lie on the other side of a border. Those are looked at one by one by the pass that
+    # ends there, and left out by the one that begins there.
+    apart = {key for key in straddling(until or "") if key > begin and key.startswith(estate.prefix)}
+    for sight in align(survey(sources, estate.rows, at_once=_ROWS_AT_ONCE), listings, prefix=estate.prefix):
+        if isinstance(sight, Foreign) or (sight.key > begin and sight.key not in apart):
+            yield sight
+    yield from _one_by_one(estate, threads, sorted(apart), sorted(names))
+
+
+def _one_by_one(
+    estate: Estate, threads: ThreadPoolExecutor, keys: Sequence[str], names: Sequence[str]
+) -> Iterator[Sight]:
+    """Look at sources of these keys by themselves, and at every key that could be a thumbnail's of theirs."""
+    sources = {key: listing.find(estate.s3, estate.source_bucket, key) for key in keys}
+    watched = [each for each in sources.values() if each and estate.settings.watches(each.key, each.size)]
+    rows = {each.key: row for each, row in survey(watched, estate.rows, at_once=_ROWS_AT_ONCE)}
+
+    def find(key: str) -> Listed | None:
+        return listing.find(estate.s3, estate.thumbnails_bucket, key)
+
+    for key in keys:
+        there = {each.key: each for each in threads.map(find, thumbnail_keys(names, key)) if each}
+        if there or key in rows:
+            yield Sight(key, sources[key] if key in rows else None, rows.get(key), there)
 
 
 def _top_level(estate: Estate) -> Iterator[str | Foreign]:

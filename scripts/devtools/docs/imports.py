@@ -27,6 +27,7 @@ _ROOTS: Final = (
     "device_asks",
     "device_status",
     "device_admission",
+    "range_worker",
     "thumbnail_pipeline",
 )
 

@@ -19,7 +19,7 @@ from xml.etree import ElementTree
 
 import boto3
 from ministack import app  # type: ignore[import-untyped]
-from ministack.core import lambda_runtime  # type: ignore[import-untyped]
+from ministack.core import iam_actions, lambda_runtime  # type: ignore[import-untyped]
 from ministack.services import cloudwatch, dynamodb, eventbridge, lambda_svc, s3, scheduler, sqs  # type: ignore[import-untyped]
 
 from devtools.localaws import stream_batches
@@ -466,6 +466,27 @@ def _in_the_name_of(account: str, region: str, do: Callable[..., Any], *argument
         lambda_svc._request_region.reset(tokens[1])
 
 
+def ask_for_actions_as_aws_has_them() -> None:
+    """Ask policies for the action that a batch of messages needs on AWS: the one of a single message.
+
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html
+    """
+
+    def as_aws(extract: Callable[..., str | None]) -> Callable[..., str | None]:
+        def extract_iam_action(service: str, method: str, path: str, *more: Any) -> str | None:
+            action = extract(service, method, path, *more)
+            if action == "lambda:ListEventSourceMappings" and path.rstrip("/").count("/") > _OF_ALL_MAPPINGS:
+                return "lambda:GetEventSourceMapping"
+            return action.removesuffix("Batch") if action and action.startswith("sqs:") else action
+
+        return extract_iam_action
+
+    replace(iam_actions, "extract_iam_action", as_aws)
+
+
+_OF_ALL_MAPPINGS: Final = "/2015-03-31/event-source-mappings".count("/")
+
+
 if __name__ == "__main__":
     leave_alarms_to_their_evaluator()
     keep_metric_math()
@@ -481,6 +502,7 @@ if __name__ == "__main__":
     invoke_targets_asynchronously()
     let_throttled_events_wait()
     let_others_live()
+    ask_for_actions_as_aws_has_them()
     if os.environ["IOT_MTLS_ENABLED"] == "true":
         # MiniStack takes a second to load what it has of IoT.
         from devtools.localaws import iot_process

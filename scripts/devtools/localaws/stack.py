@@ -32,7 +32,10 @@ if TYPE_CHECKING:
 REPOSITORY = Path(__file__).parents[3]
 ARCHIVES = REPOSITORY / "build" / "local"
 LOCAL_ENVIRONMENT = REPOSITORY / "terraform" / "environments" / "local"
-_PARTS = ("thumbnailer", "reconciler", "publisher", "api", "device_asks", "device_status", "device_admission", "layer")
+_PARTS = (
+    *("thumbnailer", "reconciler", "publisher", "api"),
+    *("device_asks", "device_status", "device_admission", "range_worker", "layer"),
+)
 _ACCOUNT = "000000000000"
 _DISK_NEEDED = 2 * 2**30
 

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from thumbctl import stack as stacks
 from thumbctl.backfill import enqueue, manifests
 from thumbctl.backfill.enqueue import DryRunOption, ExcludeOption, IncludeOption, Manner, bounded
-from thumbctl.backfill.job import EXCLUDED, SCHEMA, Checkpoints, Wish
+from thumbctl.backfill.job import SCHEMA, Checkpoints
 from thumbctl.backfill.ranges import Listing
 from thumbctl.bulk import journal
+from thumbctl.bulk.meanings import MEANINGS
 from thumbctl.conventions import JsonOption, StackOption, YesOption, console, write_json
 from thumbctl.costs import quote
 from thumbctl.costs.estimate import Job
+from thumbctl.jobs.account import AccountJobs
+from thumbctl.jobs.beginning import BudgetOption, InAccountOption, begin
 from thumbctl.terminal import plain_table
 from thumbnail_pipeline.images import Image
+from thumbnail_pipeline.jobs.records import JobBounds, JobKind
+from thumbnail_pipeline.jobs.wish import Wish
 from thumbnail_pipeline.messages import backfill_body
 from thumbnail_pipeline.reconciliation.judgement import Verdict
 
@@ -32,17 +37,6 @@ if TYPE_CHECKING:
     from thumbnail_pipeline.listing import Listed
 
 __all__ = ["backfill"]
-
-_MEANINGS: Final[Mapping[str, str]] = {
-    Verdict.MISSING: "they have no row in the catalog, and no thumbnails",
-    Verdict.CHANGED: "their thumbnails were made from earlier objects",
-    Verdict.RESTYLED: "their thumbnails were made with other settings",
-    Verdict.FAILED: "they could not be rendered; --failed tries again",
-    Verdict.CURRENT: "their thumbnails are up to date",
-    Verdict.CLAIMED: "the function is processing them",
-    EXCLUDED: "--include, --exclude or source_keys leave them out",
-}
-"""What each verdict says of the objects that are counted under it, in the order of the table."""
 
 
 @bounded(max_failed=10)
@@ -73,6 +67,8 @@ def backfill(
     restart: Annotated[
         bool, typer.Option("--restart", help="Begin anew instead of where an interrupted run stopped.")
     ] = False,
+    in_account: InAccountOption = False,
+    budget: BudgetOption = None,
     yes: YesOption = False,
     stack: StackOption = None,
     as_json: JsonOption = False,
@@ -84,6 +80,9 @@ def backfill(
     command goes on where it stopped, and begins anew after it has finished. It stops by itself when too many images
     fail or too many messages become dead letters. Exit code 1: it stopped by itself; 130: paused.
 
+    With `--in-account` a job is begun and the command ends. With `--wait` it stays until the job ends; exit code 1: the
+    job was stopped or cancelled; 130: you left, and the job goes on.
+
     Examples:
 
         # What is out of date, and what it costs to make it anew
@@ -94,13 +93,30 @@ def backfill(
 
         # From an S3 Inventory, at most 100 images a second
         thumbctl backfill --inventory s3://lists/photos/manifest.json --rate 100
+
+        # A hundred million objects, in the account, for at most $2,000
+        thumbctl backfill --stack photos --in-account --budget 2000
     """
+    _require_one_way(in_account=in_account, inventory=inventory, dry_run=dry_run, restart=restart, budget=budget)
     found = stacks.find(stack)
     prefix = _prefix(found, prefix)
     found.require_own_release()
     settings = found.deployed().settings
     fingerprint = settings.fingerprint
     wish = Wish(tuple(include or ()), tuple(exclude or ()), _verdicts(failed=failed, force=force), settings.watches)
+    if in_account:
+        there = AccountJobs(found)
+        bounds = JobBounds(
+            in_queue=manner.bounds.in_queue,
+            rate=manner.rate,
+            failed_percent=manner.bounds.failed_percent,
+            dead=manner.bounds.dead,
+            limit=manner.limit,
+            dollars=budget,
+        )
+        in_full = there.asked(JobKind.BACKFILL, prefix, wish, forced=force)
+        begin(there, in_full, bounds, "", wait=bool(manner.wait), yes=yes, as_json=as_json)
+        return
     bucket, s3 = found.outputs["source_bucket"], enqueue.patient(found, "s3")
     source: ObjectSource = Listing(s3, bucket, prefix)
     asked: dict[str, Any] = {"prefix": prefix, "include": wish.include, "exclude": wish.exclude}
@@ -143,6 +159,17 @@ def backfill(
     enqueue.tell(ending, {"objects": counts}, go_on="The same command goes on where this one stopped.", as_json=as_json)
 
 
+def _require_one_way(
+    *, in_account: bool, inventory: str | None, dry_run: bool, restart: bool, budget: float | None
+) -> None:
+    """Refuse options of one way together with the other."""
+    for given, name in ((inventory, "--inventory"), (dry_run, "--dry-run"), (restart, "--restart")):
+        if in_account and given:
+            raise typer.BadParameter("it is of backfills from this machine", param_hint=name)
+    if budget is not None and not in_account:
+        raise typer.BadParameter("it is of jobs in the account, with --in-account", param_hint="--budget")
+
+
 def _prefix(stack: Stack, given: str | None) -> str:
     watched: str = stack.outputs["source_prefix"]
     if given is not None and not given.startswith(watched):
@@ -158,7 +185,7 @@ def _verdicts(*, failed: bool, force: bool) -> frozenset[Verdict]:
 
 
 def _since(before: Mapping[str, int], now: Mapping[str, int]) -> dict[str, int]:
-    return {what: now[what] - before.get(what, 0) for what in _MEANINGS if now.get(what, 0) > before.get(what, 0)}
+    return {what: now[what] - before.get(what, 0) for what in MEANINGS if now.get(what, 0) > before.get(what, 0)}
 
 
 def _estimate(stack: Stack, would_be_sent: BackfillTally, *, examined: int, inventory: bool) -> Estimate | None:
@@ -193,5 +220,5 @@ def _show(counts: Mapping[str, int], wish: Wish, cost: Estimate | None, *, as_js
 def _table(counts: Mapping[str, int], wish: Wish) -> Table:
     table = plain_table("Objects", "Verdict", "Meaning", "Message", right=("Objects",))
     for what, number in counts.items():
-        table.add_row(f"{number:,}", what, _MEANINGS[what], "one each" if what in wish.sent else "")
+        table.add_row(f"{number:,}", what, MEANINGS[what], "one each" if what in wish.sent else "")
     return table

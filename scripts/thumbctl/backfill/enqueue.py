@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
     from thumbctl.backfill.found import Found
-    from thumbctl.backfill.job import Checkpoints, ObjectSource, Wish
+    from thumbctl.backfill.job import Checkpoints, ObjectSource
     from thumbctl.stack import Stack
+    from thumbnail_pipeline.jobs.wish import Wish
     from thumbnail_pipeline.listing import Listed
 
 _LOOK_SECONDS: Final = 3
@@ -38,8 +39,13 @@ _LOOK_SECONDS: Final = 3
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_GetQueueAttributes.html
 _SETTLED_SECONDS: Final = 60
 
-# A throttled call is no reason to stop, and every thread has a connection of its own.
-_PATIENT: Final = Config(retries={"mode": "standard", "total_max_attempts": 10}, max_pool_connections=PARTS_AT_A_TIME)
+# A throttled call is no reason to stop, and every thread has a connection of its own. Every request is made here, and
+# checking each of its keys takes longer than sending it.
+_PATIENT: Final = Config(
+    retries={"mode": "standard", "total_max_attempts": 10},
+    max_pool_connections=PARTS_AT_A_TIME,
+    parameter_validation=False,
+)
 
 IncludeOption: TypeAlias = Annotated[
     list[str] | None,
@@ -76,7 +82,8 @@ class Manner:
     limit: int | None = None
     rate: float | None = None
     bounds: Bounds = field(default_factory=Bounds)
-    wait: bool = True
+    wait: bool | None = None
+    """Until what was sent is processed; None is the command's own habit."""
 
 
 def _manner(
@@ -111,8 +118,13 @@ def _manner(
         ),
     ] = Bounds.dead,
     wait: Annotated[
-        bool, typer.Option("--wait/--no-wait", help="Whether to wait until the function has processed what was sent.")
-    ] = True,
+        bool | None,
+        typer.Option(
+            "--wait/--no-wait",
+            help="Whether to wait until the function has processed what was sent; a job in the account is waited for if"
+            " you say so.",
+        ),
+    ] = None,
 ) -> Manner:
     return Manner(limit, rate, Bounds(in_queue, max_failed, max_dead), wait)
 
@@ -255,7 +267,7 @@ def send(
 
             Backfill(source, rows, wish, settings_fingerprint, checkpoints, deliver, valve).run(watch)
             state = RunState.LIMITED if checkpoints.remaining() else RunState.FINISHED
-            if manner.wait and valve.taken:
+            if manner.wait is not False and valve.taken:
                 bar.update(task, completed=valve.taken)
                 for seen in _until_settled(guard):
                     bar.update(task, description=_doing(seen))

@@ -8,33 +8,29 @@ messages again, ten a thread at most; the function finds them done.
 from __future__ import annotations
 
 import contextlib
-import fnmatch
 import itertools
-import re
 import sqlite3
 import threading
 from collections import Counter
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 from thumbctl.backfill.found import Found
 from thumbctl.bulk.sender import MESSAGES_A_CALL
-from thumbnail_pipeline.reconciliation.judgement import Verdict, judge
+from thumbnail_pipeline.jobs.wish import EXCLUDED
+from thumbnail_pipeline.reconciliation.judgement import judge
 from thumbnail_pipeline.rows import KEYS_A_CALL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from thumbctl.backfill.guard import Valve
+    from thumbnail_pipeline.jobs.wish import Wish
     from thumbnail_pipeline.listing import Listed
     from thumbnail_pipeline.rows import Row, Rows
 
 # The interpreter has one lock, and most of a part's time is reading what AWS answered: more would hold more pages.
 PARTS_AT_A_TIME: Final = 4
-
-EXCLUDED: Final = "excluded"
-"""What is counted beside the verdicts: objects whose keys were not asked for."""
 
 SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS parts (
@@ -58,33 +54,6 @@ class ObjectSource(Protocol):
 
     def objects(self, part: str, position: str) -> Iterator[tuple[str, Listed]]:
         """Yield a part's objects behind `position`, empty for all, each with the position that it is at."""
-
-
-@dataclass(frozen=True)
-class Wish:
-    """Which objects are to be looked at by the function."""
-
-    include: tuple[str, ...] = ()
-    """Globs, of which a key must match one; `*` matches slashes too. Empty matches every key."""
-    exclude: tuple[str, ...] = ()
-    sent: frozenset[Verdict] = frozenset({Verdict.MISSING, Verdict.CHANGED, Verdict.RESTYLED})
-    watches: Callable[[str, int], bool] = lambda _key, _size: True
-    """Whether the function looks at an object of that key and size at all; see `Settings.watches`."""
-
-    def names(self) -> Callable[[str, int], bool]:
-        """Return what tells whether an object is among them, by its key and size."""
-        included, excluded = _any_of(self.include), _any_of(self.exclude)
-
-        def named(key: str, size: int) -> bool:
-            is_named = (not included or bool(included.match(key))) and not (excluded and excluded.match(key))
-            return is_named and self.watches(key, size)
-
-        return named
-
-
-def _any_of(globs: Iterable[str]) -> re.Pattern[str] | None:
-    expression = "|".join(map(fnmatch.translate, globs))
-    return re.compile(expression) if expression else None
 
 
 class Checkpoints:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from thumbctl import stack as stacks
 from thumbctl.backfill import enqueue
 from thumbctl.backfill.enqueue import DryRunOption, Manner, bounded
-from thumbctl.backfill.job import Checkpoints, Wish
+from thumbctl.backfill.job import Checkpoints
 from thumbctl.conventions import (
     JsonOption,
     KeysOption,
@@ -24,6 +24,7 @@ from thumbctl.conventions import (
 from thumbctl.looking.failed import failures
 from thumbctl.terminal import plain_table
 from thumbnail_pipeline.images import Image
+from thumbnail_pipeline.jobs.wish import Wish
 from thumbnail_pipeline.listing import Listed
 from thumbnail_pipeline.messages import backfill_body
 from thumbnail_pipeline.reconciliation.judgement import Verdict

@@ -8,8 +8,8 @@ from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from thumbctl.backfill.job import Wish
 from thumbnail_pipeline.images import Image
+from thumbnail_pipeline.jobs.wish import Wish
 from thumbnail_pipeline.rows import decoded, key_of
 
 if TYPE_CHECKING:

@@ -30,7 +30,7 @@ variable "permissions_boundary_arn" {
 }
 
 variable "subnet_ids" {
-  description = "Private subnets that reach S3, DynamoDB, SQS, SNS, X-Ray, Systems Manager, EventBridge and Kinesis."
+  description = "Private subnets that reach S3, DynamoDB, SQS, SNS, X-Ray, Systems Manager, EventBridge, Kinesis and Lambda."
   type        = set(string)
 }
 

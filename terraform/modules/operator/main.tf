@@ -208,6 +208,32 @@ locals {
     ])
   ])
 
+  # Apart, since a managed policy has no room for more.
+  jobs = flatten([
+    for jobs in var.jobs[*] : [
+      {
+        Sid      = "ReadAndSteerJobs"
+        Action   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"]
+        Resource = jobs.table_arn
+      },
+      {
+        Sid      = "WakeUpWorkers"
+        Action   = ["sqs:GetQueueAttributes", "sqs:SendMessage"]
+        Resource = jobs.queue_arn
+      },
+      {
+        Sid      = "InspectWorkers"
+        Action   = ["lambda:GetEventSourceMapping", "lambda:GetFunctionRecursionConfig"]
+        Resource = [jobs.function_arn, jobs.mapping_arn]
+      },
+      {
+        Sid      = "ReadWorkersLog"
+        Action   = ["logs:FilterLogEvents"]
+        Resource = [jobs.log_group_arn, "${jobs.log_group_arn}:*"]
+      },
+    ]
+  ])
+
   # Apart, since it deletes for good, and not everybody who operates should. It is there without an API too: that may be gone
   # before its users are forgotten.
   forgetting = concat([
@@ -309,7 +335,7 @@ locals {
   sources = "${var.uploads.bucket_arn}/${var.uploads.prefix}"
 
   policies = {
-    for name, statements in { operating = local.statements, announcing = local.announcing, forgetting = local.forgetting, devices = local.devices } : name => jsonencode({
+    for name, statements in { operating = local.statements, announcing = local.announcing, forgetting = local.forgetting, devices = local.devices, jobs = local.jobs } : name => jsonencode({
       Version   = "2012-10-17"
       Statement = [for statement in statements : merge({ Effect = "Allow" }, statement)]
     })

@@ -17,3 +17,8 @@ output "devices_policy_json" {
   description = "The policy for thumbctl devices, on top of the other; null where there is no door for devices."
   value       = var.devices == null ? null : local.policies["devices"]
 }
+
+output "jobs_policy_json" {
+  description = "The policy for bulk jobs in the account, on top of the other; null where there are none."
+  value       = var.jobs == null ? null : local.policies["jobs"]
+}

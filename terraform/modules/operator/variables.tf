@@ -127,3 +127,15 @@ variable "devices" {
   })
   default = null
 }
+
+variable "jobs" {
+  description = "The table of bulk jobs that run in the account, the queue that wakes their workers up and the mapping from it, the workers' function and its log group. Null where there are none."
+  type = object({
+    table_arn     = string
+    queue_arn     = string
+    mapping_arn   = string
+    function_arn  = string
+    log_group_arn = string
+  })
+  default = null
+}

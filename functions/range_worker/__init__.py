@@ -1,0 +1,1 @@
+"""The function that works on bulk jobs, a range of keys at a time."""

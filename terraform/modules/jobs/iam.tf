@@ -1,0 +1,93 @@
+# What the function may do: list, read rows, send messages about images; and its own table and queue. What reconciliations
+# need on top is there only where they are asked for, and what repairs and a schedule do where those are.
+
+locals {
+  capabilities = merge(local.always, local.repairing)
+
+  # An orphan is deleted while it is the very one that was found (If-Match), and S3 counts that as reading.
+  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-delete-enforce.html
+  repairing = {
+    for name, resource in { delete = "${var.thumbnails.bucket_arn}/*" } : name => [
+      { Effect = "Allow", Action = ["s3:DeleteObject", "s3:GetObject"], Resource = resource },
+    ] if try(var.reconcile.repair, false)
+  }
+
+  # Versions tell when an object was deleted.
+  reconciling = [
+    { Effect = "Allow", Action = ["s3:ListBucketVersions"], Resource = var.uploads.bucket_arn },
+    { Effect = "Allow", Action = ["s3:ListBucket"], Resource = var.thumbnails.bucket_arn },
+  ]
+
+  always = {
+    list = concat([
+      {
+        Effect   = "Allow"
+        Action   = ["s3:ListBucket"]
+        Resource = var.uploads.bucket_arn
+      },
+    ], [for statement in local.reconciling : statement if var.reconcile != null])
+
+    catalog = [
+      {
+        Effect   = "Allow"
+        Action   = ["dynamodb:BatchGetItem"]
+        Resource = var.catalog.table_arn
+      },
+    ]
+
+    jobs = [
+      {
+        # A transaction needs what each of its writes needs, and a schedule's job that no other one is open.
+        # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html
+        Effect   = "Allow"
+        Action   = concat(["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], local.is_scheduled ? ["dynamodb:Query"] : [])
+        Resource = aws_dynamodb_table.jobs.arn
+      },
+    ]
+
+    ranges = [
+      {
+        Effect = "Allow"
+        Action = [
+          "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:SendMessage", "sqs:GetQueueAttributes",
+        ]
+        Resource = aws_sqs_queue.ranges.arn
+      },
+    ]
+
+    backfill = [
+      {
+        Effect   = "Allow"
+        Action   = ["sqs:SendMessage", "sqs:GetQueueAttributes"]
+        Resource = var.backfill.queue_arn
+      },
+    ]
+
+    guard = [
+      {
+        Effect   = "Allow"
+        Action   = ["sqs:GetQueueAttributes"]
+        Resource = var.dead_letters.queue_arn
+      },
+      {
+        Effect   = "Allow"
+        Action   = ["lambda:GetEventSourceMapping"]
+        Resource = var.backfill.mapping_arn
+      },
+    ]
+
+    encryption = [
+      {
+        # Of both tables and queues: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
+        Effect   = "Allow"
+        Action   = ["kms:Decrypt", "kms:GenerateDataKey"]
+        Resource = var.kms_key_arn
+        Condition = {
+          StringEquals = {
+            "kms:ViaService" = [for service in ["dynamodb", "sqs"] : "${service}.${var.aws.region}.${var.aws.dns_suffix}"]
+          }
+        }
+      },
+    ]
+  }
+}
