@@ -30,7 +30,7 @@ BAD = b"this is no image"
 _SHADES_OFF = 10
 _HANDS = 4
 _CALM_SECONDS = 240
-_STILL = 12
+_STILL = 15
 """Images that nobody changes, so that a job's counts of them are known."""
 # Beside that of the queue: one who waits asks every two seconds or so, and a cold start takes its time.
 _TAKEN_UP_SECONDS = VISIBILITY_SECONDS + 15
@@ -195,7 +195,8 @@ class BulkStorm:
         self._prefixes = (f"{name}/", f"{name}-still/")
         self._books = books
         self._jobs: list[str] = []
-        self._made: dict[str, str] = {}
+        etags = {key: deployment.upload(key, picture(), "image/png") for key in self.still}
+        self._made = {key: deployment.row_when(key, "READY", etag=etags[key])["processed_at"] for key in self.still}
         self._met: set[tuple[str, str]] = set()
         # Of ranges whose workers were killed and that are nobody else's yet: who held them, and when that ended.
         self._orphans: dict[tuple[str, str], tuple[str, float]] = {}
@@ -203,11 +204,8 @@ class BulkStorm:
     @contextlib.contextmanager
     def under_way(self) -> Iterator[None]:
         """Begin the jobs, and kill whoever is the first to work on a range of theirs, in the middle of a turn."""
-        for key in self.still:
-            self._deployment.upload(key, picture(), "image/png")
-        self._made = {key: self._deployment.row_when(key, "READY")["processed_at"] for key in self.still}
         # What the storm ruins is no reason to stop, and there is not room for all messages at once.
-        bounds = ("--max-failed", "100", "--max-dead", "100000", "--in-queue", "8")
+        bounds = ("--max-failed", "100", "--max-dead", "100000", "--in-queue", "10")
         self._jobs = [self.there.begin(prefix, *bounds) for prefix in self._prefixes]
         over = threading.Event()
 
