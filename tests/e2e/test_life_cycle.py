@@ -487,7 +487,7 @@ def test_jobs_run_where_they_are_switched_on(changed: Stage, monkeypatch: pytest
 
     job = said("backfill", "--in-account", "--yes")["job"]
     eventually("the job is done", lambda: said("jobs", "show", job)["state"] == "done")
-    row = changed.life.deployment.row_when("photos/after.png", "READY")
+    row = changed.life.deployment.row_when("photos/before.png", "READY")
     assert [each["name"] for each in row["renditions"]] == ["tiny"]
 
 
