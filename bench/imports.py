@@ -1,15 +1,16 @@
 """An import of many small images to a local stack of its own, killed and resumed: `python -m bench.imports [NUMBER]`.
 
-Prints how many a second were uploaded and became thumbnails, a line for each thousand from the first to the last, how
-long the capacity model says that the thumbnails take, and whether every image is accounted for. The rate is that of
-this machine, which also plays AWS; what counts is that the last thousand goes as fast as the first, that the model is
-right, and that nothing is lost or done twice.
+Prints how many a second were uploaded and became thumbnails, a line for each tenth from the first to the last, how long
+the capacity model says that the thumbnails take, and whether every image is accounted for. The rate is that of this
+machine, which also plays AWS; what counts is that the last tenth goes as fast as the first, that the model is right,
+and that nothing is lost or done twice.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
 import json
 import os
 import random
@@ -29,6 +30,7 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
+from bench.figures import Goal, verdict_figures
 from devtools.localaws import emulator, stack
 from thumbctl.costs.capacity import Ramp, Step, seconds
 from thumbnail_pipeline.rows import plain
@@ -39,7 +41,9 @@ if TYPE_CHECKING:
     from devtools.localaws.stack import LocalStack
 
 _CORRUPT_EVERY: Final = 50
-_BLOCK: Final = 1000
+_TENTHS: Final = 10
+_LEAST: Final = 0.9
+"""What the last tenth's rate may come to of the first one's."""
 _LOOK_SECONDS: Final = 0.2
 
 
@@ -105,8 +109,12 @@ class Importer:
     def kill_when(self, uploaded: int, *arguments: object) -> int:
         """Import, and kill -9 as soon as `uploaded` objects are there; returns how many there are then."""
         process = self.start(*arguments)
-        while process.poll() is None and len(self.objects()) < uploaded:
-            time.sleep(_LOOK_SECONDS)
+        while process.poll() is None:
+            begun = time.monotonic()
+            if len(self.objects()) >= uploaded:
+                break
+            # Looking takes as much of the machine as uploading does, and longer each time.
+            time.sleep(max(_LOOK_SECONDS, 5 * (time.monotonic() - begun)))
         if process.poll() is not None:
             raise SystemExit(f"error: the import ended before it could be killed: {process.communicate()}")
         process.send_signal(signal.SIGKILL)
@@ -163,9 +171,10 @@ def accounted(imported: Importer, prefix: str, expected: Mapping[str, bool]) -> 
 
 
 def _rates(moments: Sequence[float]) -> list[float]:
-    """How many a second, for each block of those moments."""
+    """How many a second, for each tenth of those moments."""
     ordered = sorted(moments)
-    blocks = [ordered[begin : begin + _BLOCK] for begin in range(0, len(ordered), _BLOCK)]
+    ends = [len(ordered) * tenth // _TENTHS for tenth in range(_TENTHS + 1)]
+    blocks = [ordered[begin:end] for begin, end in itertools.pairwise(ends)]
     return [len(block) / max(block[-1] - block[0], 1e-3) for block in blocks]
 
 
@@ -187,8 +196,8 @@ def _modelled(applied: LocalStack) -> float:
     return seconds(work, Ramp(at_a_time, 1), [Step(0, at_a_time)])
 
 
-def main() -> None:
-    """Import, kill, resume, and count."""
+def main() -> int:
+    """Import, kill, resume, and count; the exit code is 1 where it gets slower."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("number", type=int, nargs="?", default=10_000)
     parser.add_argument("--kills", type=int, default=3)
@@ -212,8 +221,9 @@ def main() -> None:
         out.print(documents[-1])
         uploaded = [each["LastModified"].timestamp() for each in imported.objects().values()]
         decided = [datetime.fromisoformat(row["processed_at"]).timestamp() for row in imported.rows().values()]
-        table = Table("thousand", "uploads a second", "thumbnails a second", box=None, pad_edge=False)
-        for index, rates in enumerate(zip(_rates(uploaded), _rates(decided), strict=True), start=1):
+        tenths = {"uploads": _rates(uploaded), "thumbnails": _rates(decided)}
+        table = Table("tenth", "uploads a second", "thumbnails a second", box=None, pad_edge=False)
+        for index, rates in enumerate(zip(*tenths.values(), strict=True), start=1):
             table.add_row(str(index), *(f"{rate:,.0f}" for rate in rates))
         out.print(table)
         out.print(f"thumbnails took {max(decided) - min(decided):.0f} s, by the model {_modelled(applied):.0f} s")
@@ -225,7 +235,14 @@ def main() -> None:
         if problems or code != int(any(expected.values())):
             raise SystemExit(f"error: exit code {code}, {len(problems)} images are not accounted for")
         out.print("every image is there once, and READY or FAILED as it has to be")
+        slower = {what: rates[-1] / rates[0] for what, rates in tenths.items()}
+        goals = [
+            Goal(f"{what}: last tenth over first", f"{share:.2f}", f"at least {_LEAST}", share >= _LEAST)
+            for what, share in slower.items()
+        ]
+        out.print(verdict_figures(goals).rich())
+        return int(any(each.held is False for each in goals))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

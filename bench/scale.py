@@ -3,43 +3,42 @@
 Every command runs as people run it, in a process of its own, against `bench.vast`: a deployment on a loopback address
 with as many objects as one likes, none of them stored. Memory has to stay where it is, time to grow in proportion, and
 every object that is out of date has to come as one message: what the process took, and what the deployment counted.
+Then jobs in the account, with so many `--workers`: `bench.jobs`, into build/bench/jobs.json.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from bench import vast
+from bench import jobs, vast
 from bench.corpus import ROOT
 from bench.figures import Figures, Goal, told
-from bench.vast import Damage, damage
-from devtools.localaws import processes
+from bench.vast import Sent
 from thumbctl.conventions import ExitCode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
 OBJECTS: Final = (10_000, 100_000, 1_000_000)
-_START_SECONDS = 20
 
 _COMMANDS: Final = {
     "estimate": ("estimate", f"s3://{vast.UPLOADS}"),
     "backfill": ("backfill", "--yes", "--no-wait"),
     "reconcile": ("reconcile",),
+    "import": ("import", "--yes"),
 }
-# What each is to make of an object that is damaged: a message, for a backfill.
-_OUT_OF_DATE: Final = frozenset({Damage.MISSING, Damage.RESTYLED})
+# Of one file, for as many as a file system lets have one name each: https://man7.org/linux/man-pages/man2/link.2.html
+_LINKS: Final = 10_000
+_BYTES: Final = 2_000
 
 
 @dataclass(frozen=True)
@@ -54,26 +53,19 @@ class ScaleRun:
     exit_code: int
     calls: dict[str, int]
     messages: int
-    """Objects that came as a message."""
+    """Objects that came as a message, or were uploaded."""
     twice: int
     """Those that came as more than one."""
 
     @property
     def expected_messages(self) -> int:
-        """How many objects are out of date, if that is what the command looks for."""
-        if self.command != "backfill":
-            return 0
-        return sum(damage(number) in _OUT_OF_DATE for number in range(self.objects))
+        """How many objects have to come: those that are out of date, or all that are uploaded."""
+        return {"backfill": vast.out_of_date(self.objects), "import": self.objects}.get(self.command, 0)
 
 
-def measured(rounds: int, objects: Sequence[int] = OBJECTS) -> list[dict[str, Any]]:
-    """Every command over each number of objects; of several rounds the last, for the counts are the same in each."""
-    return [
-        asdict(run)
-        for number in objects
-        for command in _COMMANDS
-        for run in [_run(command, number) for _ in range(rounds)][-1:]
-    ]
+def measured(commands: Sequence[str], objects: Sequence[int] = OBJECTS) -> list[dict[str, Any]]:
+    """Every command over each number of objects."""
+    return [asdict(_run(command, number)) for number in objects for command in commands]
 
 
 def tables(document: list[dict[str, Any]]) -> list[Figures]:
@@ -98,7 +90,7 @@ def tables(document: list[dict[str, Any]]) -> list[Figures]:
 def verdicts(document: list[dict[str, Any]]) -> list[Goal]:
     """Memory within a tenth, time in proportion within a half, and nothing left out or twice."""
     found = []
-    for command in _COMMANDS:
+    for command in dict.fromkeys(each.command for each in _runs(document)):
         runs = sorted((each for each in _runs(document) if each.command == command), key=lambda run: run.objects)
         memory = runs[-1].peak_mb / runs[0].peak_mb
         goal, held = "0.90 to 1.10", 0.9 <= memory <= 1.1
@@ -119,19 +111,13 @@ def _runs(document: list[dict[str, Any]]) -> list[ScaleRun]:
 
 
 def _run(command: str, objects: int) -> ScaleRun:
-    with _deployment(objects) as url, tempfile.TemporaryDirectory() as home:
-        environment = {
-            **processes.environment_without_aws(),
-            "AWS_ACCESS_KEY_ID": "bench",
-            "AWS_SECRET_ACCESS_KEY": "bench",
-            "AWS_DEFAULT_REGION": vast.REGION,
-            "AWS_ENDPOINT_URL": url,
-            "THUMBCTL_STACK": vast.NAME,
-            "XDG_STATE_HOME": home,
-        }
+    there, more = (0, objects) if command == "import" else (objects, 0)
+    with tempfile.TemporaryDirectory() as home, vast.running(there, more) as url:
+        files = [_files(Path(home) / "photos", more)] if more else []
+        environment = {**vast.environment(url, "operator"), "XDG_STATE_HOME": home}
         begun = time.monotonic()
         process = subprocess.Popen(
-            [Path(sys.executable).with_name("thumbctl"), *_COMMANDS[command], "--json"],
+            [Path(sys.executable).with_name("thumbctl"), *_COMMANDS[command], *files, "--json"],
             env=environment,
             cwd=home,
             stdout=subprocess.DEVNULL,
@@ -139,8 +125,8 @@ def _run(command: str, objects: int) -> ScaleRun:
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         seconds = time.monotonic() - begun
-        stats = _stats(url)
-    sent = {int(times): number for times, number in stats["sent"].items() if times != "0"}
+        stats = vast.stats(url)
+    sent = Sent.of(stats)
     run = ScaleRun(
         command=command,
         objects=objects,
@@ -149,50 +135,47 @@ def _run(command: str, objects: int) -> ScaleRun:
         peak_mb=usage.ru_maxrss / 1024,
         exit_code=process.returncode,
         calls=stats["calls"],
-        messages=sum(sent.values()),
-        twice=sum(number for times, number in sent.items() if times > 1),
+        messages=sent.objects,
+        twice=sent.twice,
     )
     sys.stderr.write(f"{command} over {objects:,}: {seconds:.1f} s, {run.peak_mb:.0f} MB, exit code {run.exit_code}\n")
     return run
 
 
-@contextlib.contextmanager
-def _deployment(objects: int) -> Iterator[str]:
-    """A deployment with so many objects, for the block: its address."""
-    port, log = processes.free_port(), ROOT / "vast.log"
-    ROOT.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "bench.vast", str(port), str(objects)]
-    process = processes.start(command, log=log, environment={})
-    url = f"http://{processes.LOOPBACK}:{port}"
-
-    def ask() -> None:
-        _stats(url)
-
-    processes.wait_until_it_answers(process, ask, within=_START_SECONDS, name="the vast deployment", log=log)
-    try:
-        yield url
-    finally:
-        process.stop()
-
-
-def _stats(url: str) -> dict[str, Any]:
-    with urllib.request.urlopen(f"{url}/_stats") as answer:
-        stats: dict[str, Any] = json.load(answer)
-        return stats
+def _files(folder: Path, number: int) -> Path:
+    """A folder with so many small files, under the keys that the deployment knows; many are the same on disk."""
+    for index in range(number):
+        file = folder / vast.key_of(index)
+        if index % _LINKS == 0:
+            file.parent.mkdir(parents=True)
+            file.write_bytes(os.urandom(_BYTES))
+            same = file
+        else:
+            os.link(same, file)
+    return folder
 
 
 def main() -> int:
     """Measure, write build/bench/scale.json, print the table and the goals."""
     parser = argparse.ArgumentParser(prog="bench.scale", description=__doc__)
-    parser.add_argument("--objects", type=int, nargs="+", default=OBJECTS)
+    parser.add_argument("--objects", type=int, nargs="*", default=OBJECTS, help="for each command; may be none")
+    parser.add_argument("--only", nargs="*", choices=_COMMANDS, default=[*_COMMANDS], help="of the commands")
+    parser.add_argument("--job-objects", type=int, default=jobs.OBJECTS, help="for each job in the account")
+    parser.add_argument("--workers", type=int, nargs="*", default=jobs.WORKERS, help="of such a job; may be none")
     arguments = parser.parse_args()
 
-    def measure(rounds: int) -> list[dict[str, Any]]:
-        document = measured(rounds, arguments.objects)
+    def measure(_: int) -> list[dict[str, Any]]:
+        document = measured(arguments.only, arguments.objects)
         (ROOT / "scale.json").write_text(json.dumps(document, indent=1))
         return document
 
-    return told(1, measure, tables, verdicts)
+    def measure_jobs(_: int) -> list[dict[str, Any]]:
+        document = jobs.measured(arguments.job_objects, arguments.workers)
+        (ROOT / "jobs.json").write_text(json.dumps(document, indent=1))
+        return document
+
+    missed = told(1, measure, tables, verdicts) if arguments.objects else 0
+    return told(1, measure_jobs, jobs.tables, jobs.verdicts) | missed if arguments.workers else missed
 
 
 if __name__ == "__main__":

@@ -124,13 +124,22 @@ module "jobs" {
   source   = "./modules/jobs"
   for_each = { for choice in [var.jobs] : "on" => choice if choice != null }
 
-  function         = local.function_basics["range_worker"]
-  names            = { ranges_queue = local.names["ranges_queue"], jobs_table = local.names["jobs_table"] }
-  aws              = local.aws
-  ranges_at_a_time = each.value.ranges_at_a_time
-  settings         = module.thumbnailer.settings
-  uploads          = local.uploads
-  catalog          = local.catalog
+  function = local.function_basics["range_worker"]
+  names = {
+    ranges_queue   = local.names["ranges_queue"]
+    jobs_table     = local.names["jobs_table"]
+    schedule_group = local.names["schedule_group"]
+    schedule_role  = local.names["jobs_schedule"]
+  }
+  aws                 = local.aws
+  ranges_at_a_time    = each.value.ranges_at_a_time
+  settings            = module.thumbnailer.settings
+  uploads             = local.uploads
+  thumbnails          = local.thumbnails
+  catalog             = local.catalog
+  propagate_deletions = var.propagate_deletions
+  metrics_function    = module.thumbnailer.function.name
+  reconcile           = each.value.reconcile
   backfill = {
     queue_arn    = module.ingest.backfill_queue_arn
     queue_url    = module.ingest.backfill_queue_url
@@ -258,9 +267,11 @@ module "observability" {
     renditions          = length(var.renditions)
   }
   log_group_name = module.thumbnailer.function.log_group_name
-  reconciler = one([
-    for reconciler in module.reconciler : { name = reconciler.function.name, schedule_group_name = reconciler.schedule_group_name }
-  ])
+  # One of the two is scheduled at most: both would say the same of the whole bucket.
+  reconciler = one(concat(
+    [for reconciler in module.reconciler : { name = reconciler.function.name, schedule_group_name = reconciler.schedule_group_name }],
+    [for jobs in module.jobs : { name = jobs.function.name, schedule_group_name = jobs.schedule.group_name } if try(var.jobs.reconcile.schedule, null) != null],
+  ))
   catalog = {
     table_name          = module.catalog.table_name
     failures_index_name = module.catalog.failures_index_name
@@ -294,6 +305,14 @@ module "observability" {
       log_group_names = { for name, function in devices.functions : name => function.log_group_name }
       errors          = { name = devices.errors.name, url = devices.errors.url }
       asks_table_name = devices.asks_table_name
+    }
+  ])
+  jobs = one([
+    for jobs in module.jobs : {
+      function_name  = jobs.function.name
+      log_group_name = jobs.function.log_group_name
+      queue_name     = jobs.queue.name
+      table_name     = jobs.table.name
     }
   ])
   changes        = one([for stream in local.change_stream[*] : { stream_name = stream.name, archive = local.archive }])
@@ -336,7 +355,15 @@ module "operator" {
   other_kms_key_arns = local.other_kms_key_arns
   rule_arn           = local.through_eventbridge ? local.uploads_rule_arn : null
 
-  jobs = one([for jobs in module.jobs : { table_arn = jobs.table.arn, queue_arn = jobs.queue.arn }])
+  jobs = one([
+    for jobs in module.jobs : {
+      table_arn     = jobs.table.arn
+      queue_arn     = jobs.queue.arn
+      mapping_arn   = jobs.mapping.arn
+      function_arn  = jobs.function.arn
+      log_group_arn = local.log_group_arns["range_worker"]
+    }
+  ])
 
   forgetting = {
     asks_table_arn = one([for api in module.api : api.asks_table_arn])

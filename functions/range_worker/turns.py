@@ -12,22 +12,29 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from range_worker.backfilling import BackfillTurn, TurnOver
+from range_worker import telling
+from range_worker.backfilling import BackfillTurn
+from range_worker.guarded import ROOM_SECONDS
+from range_worker.reconciling import ReconcileTurn
 from thumbnail_pipeline import listing, telemetry
+from thumbnail_pipeline.errors import Transient
+from thumbnail_pipeline.jobs.guard import may_have_room
 from thumbnail_pipeline.jobs.messages import WorkMessage
 from thumbnail_pipeline.jobs.ranges import halve, split
-from thumbnail_pipeline.jobs.records import JobState, KeyRange
+from thumbnail_pipeline.jobs.records import JobKind, JobState, KeyRange
 from thumbnail_pipeline.jobs.table import HeldByAnother, NotRunning, TurnLost
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from mypy_boto3_s3 import S3Client
 
     from range_worker.config import RangeWorkerConfig
+    from range_worker.guarded import RangeTurn, TurnOver, TurnShop
     from range_worker.queues import JobQueues
     from thumbnail_pipeline.jobs.records import BulkJob
     from thumbnail_pipeline.jobs.table import JobTable
+    from thumbnail_pipeline.reconciliation.comparison import Estate
     from thumbnail_pipeline.rows import Rows
 
 # Four times as many as are worked on at a time, so that those that turn out long are not left alone at the end.
@@ -43,6 +50,11 @@ _MOST_ATTEMPTS: Final = 5
 
 _RENEWED_SECONDS: Final = 7 * 24 * 3600
 """A message that is older is sent anew, for no queue keeps one for more than fourteen days."""
+
+_TURNS: Final[Mapping[JobKind, Callable[[TurnShop, BulkJob], RangeTurn]]] = {
+    JobKind.BACKFILL: BackfillTurn,
+    JobKind.RECONCILE: ReconcileTurn,
+}
 
 _PLANNING_SECONDS: Final = 5
 _ATTEMPT_SECONDS: Final = 10
@@ -67,8 +79,12 @@ class RangeWorker:
     table: JobTable
     queues: JobQueues
     s3: S3Client
+    deleting: S3Client
+    """Repeats no call; see `mending.ONCE`."""
     rows: Callable[[str], Rows]
     """The catalog's rows of a bucket's images."""
+    estate: Callable[[str], Estate]
+    """What is compared below a prefix."""
     clock: Callable[[], float] = time.time
     executor: Callable[[int], Executor] = ThreadPoolExecutor
     keys_a_page: int = listing.KEYS_A_CALL
@@ -98,6 +114,8 @@ class RangeWorker:
             return _PLANNING_SECONDS
         if job.state is not JobState.RUNNING:
             return None
+        if job.asked.kind is JobKind.BACKFILL and not may_have_room(job, self.clock()):
+            return ROOM_SECONDS
         try:
             found = self.table.take(job.id, name, holder=holder, seconds=self.config.timeout_seconds)
         except HeldByAnother as held:
@@ -119,7 +137,7 @@ class RangeWorker:
         except TurnLost:
             return float(self.config.timeout_seconds)
         except Exception as error:  # noqa: BLE001 - whatever it is, it counts, and ends the job if it stays
-            telemetry.log("ERROR", "turn failed", job=job.id, range=found.name, error=repr(error))
+            telling.turn_failed({"job": job.id, "range": found.name}, error)
             if found.attempts == _MOST_ATTEMPTS:
                 self._give_up(job, found, repr(error))
                 return None
@@ -133,10 +151,10 @@ class RangeWorker:
         try:
             self._divide(job)
         except Exception as error:  # noqa: BLE001 - as for ranges
-            telemetry.log("ERROR", "planning failed", job=job.id, error=repr(error))
+            telling.turn_failed({"job": job.id}, error)
             if received.times < _MOST_ATTEMPTS:
                 return float(received.times * _ATTEMPT_SECONDS)
-            self._stop(job, f"It could not be divided into ranges: {error!r}")
+            telling.stop(self.table, job.id, f"It could not be divided into ranges: {error!r}")
         return None
 
     def _divide(self, job: BulkJob) -> None:
@@ -151,22 +169,34 @@ class RangeWorker:
 
     def _turn(self, job: BulkJob, found: KeyRange, until: float) -> float | None:
         began = self.clock()
-        over: TurnOver = BackfillTurn(self, self.rows(job.asked.bucket)).run(job, found, until)
+        turn = _TURNS[job.asked.kind](self, job)
+        over = turn.run(found, until)
         milliseconds = round((self.clock() - began) * 1000)
         if over.done:
             self._leave(over, milliseconds, done=True)
             self._finish(job)
             return None
-        border = None
-        if not over.wait and found.depth < _MOST_DEPTH and job.ranges_open < self.config.ranges_at_a_time:
+        border = over.border
+        if border is not None and found.depth >= _MOST_DEPTH:
+            raise Transient(f"it cannot be divided again, and what comes after {found.rest.after!r} takes too long")
+        if (
+            border is None
+            and not over.wait
+            and found.depth < _MOST_DEPTH
+            and job.ranges_open < self.config.ranges_at_a_time
+        ):
             border = halve(self.s3, job.asked.bucket, job.asked.prefix, over.found.rest, small=self.keys_a_page)
+            if border is not None and not turn.can_end_at(over.found, border):
+                border = None
         self._pay(self._leave(over, milliseconds, split_at=border))
         return over.wait
 
     def _leave(self, over: TurnOver, milliseconds: int, *, done: bool = False, split_at: str | None = None) -> KeyRange:
-        return self.table.leave(
+        left = self.table.leave(
             over.found, milliseconds=milliseconds, outcomes=over.outcomes, done=done, split_at=split_at
         )
+        telling.turn_over(over.found)
+        return left
 
     def _pay(self, found: KeyRange) -> None:
         """Have the range worked on that was divided off, if that is owed."""
@@ -175,14 +205,11 @@ class RangeWorker:
             self.table.pay(found)
 
     def _finish(self, job: BulkJob) -> None:
-        if self.table.finish(job.id):
-            telemetry.log("INFO", "job done", job=job.id)
+        is_done = telling.finish(self.table, job.id)
+        if is_done and job.asked.kind is JobKind.RECONCILE and job.asked.prefix == self.config.source_prefix:
+            telling.how_complete(self.config.metrics_function, self.table.job(job.id))
 
     def _give_up(self, job: BulkJob, found: KeyRange, why: str) -> None:
         """Stop a job of which a range cannot be worked on; when it goes on, that is tried again."""
         self.table.release(found, failed=False)
-        self._stop(job, f"The range {found.name} was begun {found.attempts} times in vain: {why}")
-
-    def _stop(self, job: BulkJob, why: str) -> None:
-        if self.table.move(job.id, JobState.STOPPED, JobState.RUNNING, JobState.PLANNING, why=why):
-            telemetry.log("ERROR", "job stopped", job=job.id, why=why)
+        telling.stop(self.table, job.id, f"The range {found.name} was begun {found.attempts} times in vain: {why}")

@@ -15,16 +15,6 @@ if TYPE_CHECKING:
 
 _NOWHERE = "{}"
 
-# A parameter holds 4 KB, and `<rendition>/<place>` must be short enough for a key, since a listing goes on after it. A
-# pass can be interrupted at many places, so it leaves out the long ones.
-# https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html
-_LONGEST_PLACE_BYTES = 900
-
-
-def can_hold(place: str) -> bool:
-    """Return whether a pass can be interrupted at `place`."""
-    return len(place.encode()) <= _LONGEST_PLACE_BYTES
-
 
 @dataclass(frozen=True)
 class Cursor:
@@ -37,6 +27,9 @@ class Cursor:
 
 class CursorParameter:
     """The parameter that holds the cursor. Terraform makes it with `{}`; one invocation at a time may use it.
+
+    Its 4 KB hold any place at which a walk can go on, three bytes for each of it at most.
+    https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html
 
     parameter = CursorParameter(ssm, name, settings.fingerprint, prefix="photos/")
     parameter.write(Cursor("photos/m.jpg", tally))

@@ -9,8 +9,9 @@ import boto3
 from botocore.config import Config as ClientConfig
 
 from reconciler.config import ReconcilerConfig
-from reconciler.cursor import Cursor, CursorParameter, can_hold
-from thumbnail_pipeline import telemetry
+from reconciler.cursor import Cursor, CursorParameter
+from thumbnail_pipeline import lean, telemetry
+from thumbnail_pipeline.reconciliation.alignment import can_go_on_at
 from thumbnail_pipeline.reconciliation.comparison import CONNECTIONS, Estate, reconcile
 
 if TYPE_CHECKING:
@@ -36,8 +37,13 @@ class Scheduled:
     def start(cls, environment: Mapping[str, str]) -> Scheduled:
         """Read the environment and make the clients; nothing goes over the network."""
         config = ReconcilerConfig.from_environment(environment)
-        session = boto3.session.Session()
-        several = ClientConfig(max_pool_connections=CONNECTIONS, retries={"mode": "standard", "total_max_attempts": 5})
+        session = boto3.session.Session(botocore_session=lean.session())
+        several = ClientConfig(
+            max_pool_connections=CONNECTIONS,
+            retries={"mode": "standard", "total_max_attempts": 5},
+            # Every request is made here, and checking each of its keys takes longer than sending it.
+            parameter_validation=False,
+        )
         estate = Estate(
             s3=session.client("s3", config=several),
             dynamodb=session.client("dynamodb", config=several),
@@ -65,7 +71,7 @@ class Scheduled:
             tally.add(examined)
             if examined.is_wrong and logged < _MOST_FINDINGS_LOGGED:
                 logged += _log(examined)
-            if examined.place and can_hold(examined.place) and _is_nearly_over(context):
+            if examined.place and can_go_on_at(examined.place) and _is_nearly_over(context):
                 self.cursor.write(Cursor(examined.place, tally))
                 return _told("The pass goes on with the next invocation", tally, after=examined.place)
         self.cursor.clear()

@@ -3,7 +3,7 @@
 The SDK compares every element of an answer with the model of its service, which takes ten times as long as reading the
 XML or JSON it came as. Everything else, such as retries, signatures, and what an error says, stays the SDK's.
 
-    s3 = session().client("s3")
+    s3 = boto3.session.Session(botocore_session=session()).client("s3")
     s3.list_objects_v2(Bucket="photos")["Contents"]
 """
 
@@ -15,7 +15,6 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 from xml.etree.ElementTree import XMLParser
 
-import boto3
 import botocore.session
 from botocore import handlers
 from botocore.parsers import ResponseParserFactory
@@ -33,14 +32,14 @@ _THEIRS: Final = vars(handlers)["_handle_200_error"]
 _S3: Final = "{http://s3.amazonaws.com/doc/2006-03-01/}"
 
 
-def session() -> boto3.session.Session:
-    """Return a session whose clients read pages of listings and rows quickly."""
+def session() -> botocore.session.Session:
+    """Return a session of botocore whose clients read pages of listings and rows quickly."""
     core = botocore.session.get_session()
     core.register_component("response_parser_factory", _Factory())
     # It parses every answer of S3 once more, for one that says 200 and is an error. Of pages, `_Parser` sees to that.
     core.unregister(_OF_S3, _THEIRS)
     core.register(_OF_S3, _look_for_errors)
-    return boto3.session.Session(botocore_session=core)
+    return core
 
 
 def _look_for_errors(**about: Any) -> None:  # noqa: ANN401 - what the SDK tells

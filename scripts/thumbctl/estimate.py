@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from itertools import chain
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import typer
 from rich import filesize
@@ -15,6 +15,7 @@ from thumbctl import stack as stacks
 from thumbctl.conventions import JsonOption, console
 from thumbctl.costs.estimate import Estimate, Job, default_workload
 from thumbctl.costs.quote import of_stack, show
+from thumbctl.costs.ranges import DEFAULT_RANGES
 from thumbctl.defaults import DEFAULT
 from thumbctl.errors import ThumbctlError
 from thumbctl.importing import files
@@ -50,6 +51,34 @@ def estimate(
         int | None, typer.Option("--bytes-each", min=1, metavar="BYTES", help="With --objects: how large each is.")
     ] = None,
     backfill: Annotated[bool, typer.Option("--backfill", help="With --objects: a backfill of them.")] = False,
+    reconcile: Annotated[
+        bool,
+        typer.Option("--reconcile", help="With --objects: a reconcile of them in the account."),
+    ] = False,
+    in_account: Annotated[
+        bool,
+        typer.Option(
+            "--in-account", help="A backfill that is done in the account, as with `thumbctl backfill --in-account`."
+        ),
+    ] = False,
+    out_of_date: Annotated[
+        int | None,
+        typer.Option(
+            "--out-of-date",
+            min=0,
+            metavar="N",
+            help="Of a backfill: of so many images thumbnails are made; without it, of all.",
+        ),
+    ] = None,
+    ranges: Annotated[
+        int | None,
+        typer.Option(
+            "--ranges",
+            min=1,
+            metavar="N",
+            help="In the account: go through so many ranges of keys at a time. Without it: as deployed.",
+        ),
+    ] = None,
     stack: Annotated[
         str | None,
         typer.Option(
@@ -76,17 +105,31 @@ def estimate(
 
         # A backfill of what is in a bucket, through a deployed stack
         thumbctl estimate s3://my-uploads/2026/ --stack photos
+
+        # A job in the account over a billion objects, of which a million are out of date
+        thumbctl estimate --objects 1000000000 --bytes-each 3000000 --in-account --out-of-date 1000000
     """
-    numbers = (objects, bytes_each)
-    if (named and any((*numbers, backfill))) or (not named and not all(numbers)):
+    needs_bytes = not reconcile and out_of_date != 0
+    numbers = (objects, bytes_each) if needs_bytes else (objects,)
+    of_numbers = any((objects, bytes_each, backfill, reconcile))
+    if (named and of_numbers) or (not named and not all(numbers)):
         raise typer.BadParameter("name files, folders or one s3://BUCKET/PREFIX, or give --objects and --bytes-each.")
     found = stacks.find(stack) if stack else None
-    if objects and bytes_each:
-        job = Job("backfill" if backfill else "import", objects, objects * bytes_each)
-    else:
-        job = _job(named or (), found)
-    if job.kind == "backfill":
-        job = replace(job, rewritten=job.objects)
+    kind: Literal["import", "backfill", "reconcile"] = "import"
+    if reconcile:
+        kind = "reconcile"
+    elif backfill or in_account:
+        kind = "backfill"
+    job = Job(kind, objects, objects * (bytes_each or 0)) if objects else _job(named or (), found)
+    if job.kind == "import" and (in_account or out_of_date is not None):
+        raise typer.BadParameter("files have to be uploaded before anything in the account can deal with them.")
+    if job.kind != "import":
+        made = 0 if reconcile else min(job.objects, job.objects if out_of_date is None else out_of_date)
+        size = job.bytes * made // job.objects
+        job = replace(job, objects=made, bytes=size, examined=job.objects, rewritten=made)
+    if in_account or reconcile:
+        deployed: Any = found.outputs.get("jobs") if found else None
+        job = replace(job, ranges=ranges or (deployed or {}).get("ranges_at_a_time", DEFAULT_RANGES))
     show(of_stack(found, job) if found else Estimate.of(job, default_workload(job.kind)), as_json=as_json)
 
 

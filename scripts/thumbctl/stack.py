@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-import botocore.session
 from botocore.exceptions import ClientError
 from botocore.loaders import JSONFileLoader
 
 from thumbctl import local
 from thumbctl.errors import ThumbctlError
+from thumbnail_pipeline import lean
 from thumbnail_pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def clients(**place: Any) -> ClientFactory:  # noqa: ANN401 - boto3's own
 
     The same client is made once, for that takes longer than most calls; any number of threads may ask.
     """
-    session = botocore.session.get_session()
+    session = lean.session()
     session.get_component("data_loader").file_loader = _Models()
     lock = threading.Lock()
 

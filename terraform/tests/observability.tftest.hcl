@@ -480,6 +480,84 @@ run "devices" {
   }
 }
 
+run "jobs" {
+  module {
+    source = "./modules/observability"
+  }
+
+  variables {
+    jobs = {
+      function_name  = "thumbs-range-worker"
+      log_group_name = "/aws/lambda/thumbs-range-worker"
+      queue_name     = "thumbs-ranges"
+      table_name     = "thumbs-jobs"
+    }
+  }
+
+  assert {
+    condition = { for name, alarm in output.alarms : name => alarm.tier if startswith(name, "thumbs-jobs-") } == {
+      thumbs-jobs-failing = "warning"
+      thumbs-jobs-stalled = "warning"
+      thumbs-jobs-stopped = "warning"
+    } && length(output.alarms) == 21
+    error_message = "What goes wrong with bulk jobs must be warnings: nothing is lost by it, and uploads do not wait for them."
+  }
+
+  assert {
+    condition = {
+      for short_name, alarm in aws_cloudwatch_metric_alarm.this : short_name => join(", ", concat(
+        [
+          for query in alarm.metric_query :
+          "${query.id} = ${query.metric[0].stat} of ${query.metric[0].namespace} ${query.metric[0].metric_name} by ${join(",", values(query.metric[0].dimensions))}" if length(query.metric) > 0
+        ],
+        [
+          one([for query in alarm.metric_query : query.expression if query.return_data == true]),
+          "at ${alarm.threshold}, ${alarm.datapoints_to_alarm} of ${alarm.evaluation_periods}, ${join(" ", distinct([for query in alarm.metric_query : query.metric[0].period if length(query.metric) > 0]))} s, ${alarm.treat_missing_data}",
+        ],
+      )) if startswith(short_name, "jobs-")
+      } == {
+      jobs-failing = "errors = Sum of AWS/Lambda Errors by thumbs-range-worker, turns = Sum of ThumbnailPipeline TurnsFailed by thumbs-range-worker, FILL(errors, 0) + FILL(turns, 0), at 1, 2 of 3, 300 s, notBreaching"
+      jobs-stalled = "invocations = Sum of AWS/Lambda Invocations by thumbs-range-worker, throttles = Sum of AWS/Lambda Throttles by thumbs-range-worker, waiting = Maximum of AWS/SQS ApproximateNumberOfMessagesVisible by thumbs-ranges, FILL(throttles, 0) + IF(FILL(waiting, 0) > 0 AND FILL(invocations, 0) == 0, 1, 0), at 1, 3 of 3, 300 s, notBreaching"
+      jobs-stopped = "stopped = Sum of ThumbnailPipeline JobsStopped by thumbs-range-worker, stopped, at 1, 1 of 1, 300 s, notBreaching"
+    }
+    error_message = "An alarm must go off for a single job that stopped, for turns that go on failing, and where nobody takes up what waits."
+  }
+
+  # As docs/cost.md reckons: JOB_ALARM_METRICS.
+  assert {
+    condition     = sum([for name, alarm in aws_cloudwatch_metric_alarm.this : length([for query in alarm.metric_query : query if length(query.metric) > 0]) if startswith(name, "jobs-")]) == 6
+    error_message = "Every metric of an alarm is paid for."
+  }
+
+  assert {
+    condition     = alltrue([for name, alarm in aws_cloudwatch_metric_alarm.this : length(alarm.alarm_description) <= 1024 && strcontains(alarm.alarm_description, var.name) if startswith(name, "jobs-")])
+    error_message = "CloudWatch takes no longer descriptions, and whoever is told must be told of which deployment."
+  }
+
+  assert {
+    condition = toset(flatten([
+      for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : [
+        for metric in try(widget.properties.metrics, []) : "${metric[1]} by ${metric[2]}" if contains([var.jobs.function_name, var.jobs.queue_name], try(metric[3], ""))
+      ]
+      ])) == toset([
+      "ObjectsExamined by Function", "MessagesSent by Function", "TurnsFailed by Function", "JobsStopped by Function", "JobsDone by Function",
+      "ApproximateNumberOfMessagesVisible by QueueName", "ApproximateNumberOfMessagesNotVisible by QueueName",
+      "ConcurrentExecutions by FunctionName", "Errors by FunctionName", "Throttles by FunctionName",
+    ]) && length(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets) == 26
+    error_message = "The dashboard must have a row for jobs."
+  }
+
+  assert {
+    condition = {
+      for name, query in aws_cloudwatch_query_definition.this : query.name => join(" ", query.log_group_names) if !contains(query.log_group_names, var.log_group_name)
+      } == {
+      "thumbs/jobs-turns-failed" = "/aws/lambda/thumbs-range-worker"
+      "thumbs/story-of-one-job"  = "/aws/lambda/thumbs-range-worker"
+    }
+    error_message = "Queries about jobs must look where the range worker logs."
+  }
+}
+
 run "change_stream" {
   module {
     source = "./modules/observability"

@@ -300,18 +300,23 @@ run "jobs" {
 
   variables {
     jobs = {
-      table_arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/thumbs-jobs"
-      queue_arn = "arn:aws:sqs:eu-central-1:123456789012:thumbs-ranges"
+      table_arn     = "arn:aws:dynamodb:eu-central-1:123456789012:table/thumbs-jobs"
+      queue_arn     = "arn:aws:sqs:eu-central-1:123456789012:thumbs-ranges"
+      mapping_arn   = "arn:aws:lambda:eu-central-1:123456789012:event-source-mapping:14e0db71"
+      function_arn  = "arn:aws:lambda:eu-central-1:123456789012:function:thumbs-range-worker"
+      log_group_arn = "arn:aws:logs:eu-central-1:123456789012:log-group:/aws/lambda/thumbs-range-worker"
     }
   }
 
   assert {
     condition = {
       for statement in jsondecode(output.jobs_policy_json).Statement :
-      statement.Sid => "${join(" ", statement.Action)} on ${statement.Resource}"
+      statement.Sid => "${join(" ", statement.Action)} on ${join(" ", flatten([statement.Resource]))}"
       } == {
+      InspectWorkers   = "lambda:GetEventSourceMapping lambda:GetFunctionRecursionConfig on arn:aws:lambda:eu-central-1:123456789012:function:thumbs-range-worker arn:aws:lambda:eu-central-1:123456789012:event-source-mapping:14e0db71"
+      ReadWorkersLog   = "logs:FilterLogEvents on arn:aws:logs:eu-central-1:123456789012:log-group:/aws/lambda/thumbs-range-worker arn:aws:logs:eu-central-1:123456789012:log-group:/aws/lambda/thumbs-range-worker:*"
       ReadAndSteerJobs = "dynamodb:GetItem dynamodb:PutItem dynamodb:Query dynamodb:UpdateItem on arn:aws:dynamodb:eu-central-1:123456789012:table/thumbs-jobs"
-      WakeUpWorkers    = "sqs:SendMessage on arn:aws:sqs:eu-central-1:123456789012:thumbs-ranges"
+      WakeUpWorkers    = "sqs:GetQueueAttributes sqs:SendMessage on arn:aws:sqs:eu-central-1:123456789012:thumbs-ranges"
     }
     error_message = "Whoever looks after bulk jobs must be able to do this, and nothing else."
   }

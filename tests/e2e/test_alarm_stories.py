@@ -74,6 +74,15 @@ IMPORT = {
 # All that a backfill may have, and it has been at it for long.
 BACKFILLING = {"backfill NotVisible": throughout(200), "backfill AgeOfOldestMessage": throughout(20 * 3_600)}
 BACKFILL = ORDINARY | BACKFILLING | {"ConcurrentExecutions": throughout(3)}
+# It comes back after each turn, and its message is days old.
+JOB = {
+    "ranges Visible": at(3, 9, 21, 30, 44, 59, value=2),
+    "ranges AgeOfOldestMessage": throughout(3 * 24 * 3_600),
+    "range-worker Invocations": throughout(10),
+    "range-worker Errors": throughout(0),
+    "range-worker Throttles": throughout(0),
+    "TurnsFailed": throughout(0),
+}
 STORIES = {
     "a quiet night": (QUIET, set()),
     "an ordinary day": (ORDINARY, set()),
@@ -266,6 +275,20 @@ STORIES = {
         ORDINARY | {"Requests": throughout(60), "Refused": throughout(60)},
         {"device-refusals"},
     ),
+    "a bulk job that goes through its ranges": (ORDINARY | JOB, set()),
+    "a bulk job that stopped itself": (ORDINARY | JOB | {"JobsStopped": at(58)}, {"jobs-stopped"}),
+    "a bulk job that somebody had go on since": (ORDINARY | JOB | {"JobsStopped": at(20)}, set()),
+    "a turn that failed once": (ORDINARY | JOB | {"TurnsFailed": at(58)}, set()),
+    "turns that go on failing": (ORDINARY | JOB | {"TurnsFailed": at(45, 51, 58)}, {"jobs-failing"}),
+    "range workers that cannot start": (ORDINARY | JOB | {"range-worker Errors": throughout(2)}, {"jobs-failing"}),
+    "ranges that nobody takes up": (
+        ORDINARY | JOB | {"ranges Visible": throughout(40), "range-worker Invocations": NOTHING},
+        {"jobs-stalled"},
+    ),
+    "range workers without concurrency": (
+        ORDINARY | JOB | {"range-worker Throttles": throughout(9)},
+        {"jobs-stalled"},
+    ),
     "a subscriber that is gone": (ORDINARY | {"NumberOfNotificationsFailed": at(58)}, {"notifications-failed"}),
 }
 
@@ -274,6 +297,7 @@ _QUEUES = {
     "thumbs-dead-letters": "dead letters",
     "thumbs-backfill": "backfill",
     "thumbs-device-errors": "device errors",
+    "thumbs-ranges": "ranges",
 }
 
 
@@ -296,7 +320,7 @@ class Story(MetricStore):
         for queue, called in _QUEUES.items():
             if ("QueueName", queue) in stat.metric.dimensions:
                 name = f"{called} {name.removeprefix('Approximate').removeprefix('NumberOfMessages')}"
-        for function in ("reconciler", "publisher", "api", "device-asks", "device-status"):
+        for function in ("reconciler", "publisher", "api", "device-asks", "device-status", "range-worker"):
             if ("FunctionName", f"thumbs-{function}") in stat.metric.dimensions:
                 name = f"{function} {name}"
         latest = self._minutes.get(name, NOTHING)[window.start // 60 : window.end // 60]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.e2e
 
-# Of reconciler, publisher, API and devices, which the shared stack has and the floor has not.
+# Of reconciler, publisher, API, devices and jobs, which the shared stack has and the floor has not.
 OPTIONAL = {
     "thumbs-api-errors",
     "thumbs-api-failing",
@@ -27,6 +27,9 @@ OPTIONAL = {
     "thumbs-device-throttles",
     "thumbs-incomplete",
     "thumbs-reconciler-errors",
+    "thumbs-jobs-failing",
+    "thumbs-jobs-stalled",
+    "thumbs-jobs-stopped",
     "thumbs-events-failing",
     "thumbs-events-late",
     "thumbs-events-late-critical",
@@ -66,5 +69,6 @@ def test_the_pollers_are_as_many_as_are_reckoned_with(deployment: Deployment) ->
         for mapping in applied(deployment, "aws_lambda_event_source_mapping")
         if ":sqs:" in mapping["event_source_arn"]
     ]
-    assert len(mappings) == FIGURES.stack.queues
+    # And that of ranges, see ranging.
+    assert len(mappings) == FIGURES.stack.queues + 1
     assert all(mapping["scaling_config"] for mapping in mappings)

@@ -26,7 +26,7 @@ from support.pictures import picture
 from thumbctl.app import Deferred, app
 from thumbctl.aws_errors import is_denied
 from thumbctl.conventions import complete_stack
-from thumbnail_pipeline.jobs.records import Asked, BulkJob, JobBounds, JobPrices, JobState
+from thumbnail_pipeline.jobs.records import Asked, BulkJob, JobBounds, JobKind, JobPrices, JobState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -115,6 +115,7 @@ NEEDED: Final = {
     "Things": "devices show",
     "Certificates": "devices add",
     "FindCertificates": "doctor",
+    "InspectWorkers": "doctor",
     "AttachThings": "devices add",
     "ReadAsks": "devices show",
     "ForgetUploads": "users forget",
@@ -131,7 +132,7 @@ UNENFORCED: Final = {
     "UseTheKeyThroughServices": "its services do not ask for the key on behalf of who calls them",
 }
 # What the commands of the runbook need, and no command of ours: tests/e2e/test_runbook.py runs them.
-OF_THE_RUNBOOK: Final = frozenset({"DeviceErrors", "ReadDeviceFunctions", "ReadDeviceLogs"})
+OF_THE_RUNBOOK: Final = frozenset({"DeviceErrors", "ReadDeviceFunctions", "ReadDeviceLogs", "ReadWorkersLog"})
 # Nothing fails without it: the shell offers no names.
 COMPLETION: Final = "ListStacks"
 
@@ -229,7 +230,7 @@ class Operator:
 
     def _have_a_job(self, state: JobState) -> None:
         """Have a job over no keys in some state, whatever has become of the last one."""
-        asked = Asked(self.outputs["source_bucket"], "operators/none/", "", JobPrices(0.001, 1.0))
+        asked = Asked(JobKind.BACKFILL, self.outputs["source_bucket"], "operators/none/", "", JobPrices(0.001, 1.0))
         job = BulkJob(JOB, asked, JobBounds(), state)
         self.deployment.dynamodb.put_item(TableName=self.outputs["jobs"]["table_name"], Item=job.as_item())
 

@@ -49,7 +49,7 @@ case " $* " in
     set -- "$@" --generate-cli-skeleton input
     ;;
   # Where nothing has gone wrong, and the emulator's gateway logs nothing.
-  *" filter-log-events "*"-api "*|*" filter-log-events "*"-device-"*|*"/apis/"*)
+  *" filter-log-events "*"-api "*|*" filter-log-events "*"-device-"*|*" filter-log-events "*"-range-worker"*|*"/apis/"*)
     set -- "$@" --generate-cli-skeleton output
     ;;
   *"-message-move-task"*|*" cloudtrail "*|*" cancel-key-deletion "*|*"-reconciler"*|*"-changes"*|*[-_]"archive"*)

@@ -126,6 +126,30 @@ def test_story_of_one_device() -> None:
     assert story[2]["why"] == "nobody has announced it"
 
 
+def test_turns_of_jobs_that_failed() -> None:
+    lines = [
+        *(line(message="turn failed", job="j1", range=f"0000{each}", error="AccessDenied") for each in range(3)),
+        line(message="turn failed", job="j2", error="SlowDown"),
+        line(message="turn", about='{"job": "j1", "range": "00000"}'),
+    ]
+    first, second = ask("jobs/jobs-turns-failed", lines)
+    assert (first["error"], first["turns"], first["last_job"]) == ("AccessDenied", 3, "j1")
+    assert (second["error"], second["last_job"]) == ("SlowDown", "j2")
+
+
+def test_story_of_one_job() -> None:
+    job = "20260131-080000-1a2b"
+    lines = [
+        line(message="turn", about=json.dumps({"job": job, "range": "00000"}), comes_back_in=10),
+        line(message="turn", about=json.dumps({"job": "20260131-080000-ffff", "range": "00000"})),
+        line(level="ERROR", message="turn failed", job=job, range="00000", error="SlowDown"),
+        line(level="ERROR", message="job stopped", job=job, why="too dear"),
+    ]
+    story = ask("jobs/story-of-one-job", lines)
+    assert [row["message"] for row in story] == ["turn", "turn failed", "job stopped"]
+    assert story[2]["why"] == "too dear"
+
+
 # https://docs.aws.amazon.com/lambda/latest/dg/troubleshooting-invocation.html
 @pytest.mark.parametrize(
     ("message", "is_one"),

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from reconciler import scheduled
 from reconciler.config import ReconcilerConfig
-from reconciler.cursor import Cursor, CursorParameter, can_hold
+from reconciler.cursor import Cursor, CursorParameter
 from support.operations import Operations
 from support.pictures import picture
 from support.pipeline import RENDITIONS, TABLE, THUMBNAILS, UPLOADS, FakeContext, client
@@ -27,6 +27,7 @@ from thumbctl import stack as stacks
 from thumbctl.app import app
 from thumbnail_pipeline.errors import Systemic
 from thumbnail_pipeline.messages import ObjectEvent, parse
+from thumbnail_pipeline.reconciliation.alignment import can_go_on_at
 from thumbnail_pipeline.reconciliation.comparison import reconcile
 from thumbnail_pipeline.reconciliation.findings import PassTally
 
@@ -362,18 +363,18 @@ def test_new_settings_begin_anew(estate: Estate, invoke: Invoke, monkeypatch: py
 
 def test_a_place_that_no_cursor_holds_is_passed_over(estate: Estate, invoke: Invoke) -> None:
     long = "a" * 950
-    assert not can_hold(long)
+    assert not can_go_on_at(long)
     estate.upload(long)
     told = []
     while "after" in (outcome := invoke(FakeContext(remaining=[0]))):
         told.append(outcome["after"])
-    assert all(can_hold(place) for place in told)
+    assert all(can_go_on_at(place) for place in told)
     assert outcome["checked"] == len(KEYS) + 1
 
 
 @pytest.mark.parametrize("place", ["{{ssm:x}}.png", "ü+% é/{{.jpg", "é" * 450])
 def test_a_cursor_holds_any_key(estate: Estate, place: str) -> None:  # noqa: ARG001
-    assert can_hold(place)
+    assert can_go_on_at(place)
     cursor = CursorParameter(client("ssm"), CURSOR, "f", "{{prefix}}")
     cursor.write(Cursor(place, PassTally(checked=3)))
     value = client("ssm").get_parameter(Name=CURSOR)["Parameter"]["Value"]

@@ -20,23 +20,25 @@ from range_worker.turns import RangeWorker, Received
 from support.memory_aws import MemoryDynamoDB, MemoryS3
 from support.strands import Strand, current_strand
 from thumbnail_pipeline.jobs.messages import WorkMessage
-from thumbnail_pipeline.jobs.records import Asked, BulkJob, JobBounds, JobPrices, JobState, KeyRange
+from thumbnail_pipeline.jobs.records import Asked, BulkJob, JobBounds, JobKind, JobPrices, JobState, KeyRange
 from thumbnail_pipeline.jobs.table import JobTable
 from thumbnail_pipeline.messages import ObjectEvent, parse
+from thumbnail_pipeline.reconciliation.comparison import Estate
 from thumbnail_pipeline.rows import Rows
 from thumbnail_pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-UPLOADS, CATALOG, JOBS_TABLE, JOB = "uploads", "catalog", "jobs", "job-1"
+UPLOADS, THUMBNAILS, CATALOG, JOBS_TABLE, JOB = "uploads", "thumbnails", "catalog", "jobs", "job-1"
 RANGES_URL, BACKFILL_URL, DEAD_URL = "ranges", "backfill", "dead"
 SETTINGS = Settings.from_json('{"renditions": [{"name": "small", "width": 8, "height": 8}]}')
 PAGE = 3
 TIMEOUT, VISIBILITY = 60, 90
 CONFIG = RangeWorkerConfig(
-    SETTINGS, JOBS_TABLE, CATALOG, RANGES_URL, BACKFILL_URL, DEAD_URL, "mapping", ranges_at_a_time=2,
-    timeout_seconds=TIMEOUT,
+    SETTINGS, UPLOADS, "", THUMBNAILS, propagates_deletions=True, jobs_table=JOBS_TABLE, catalog_table=CATALOG,
+    ranges_queue=RANGES_URL, backfill_queue=BACKFILL_URL, dead_letter_queue=DEAD_URL, backfill_mapping="mapping",
+    ranges_at_a_time=2, timeout_seconds=TIMEOUT, metrics_function="thumbnailer",
 )  # fmt: skip
 
 
@@ -87,7 +89,7 @@ class Turn:
     over: bool = False
 
 
-_WRITES = ("update_item", "put_item", "transact_write_items", "send_message_batch")
+_WRITES = ("update_item", "put_item", "transact_write_items", "send_message_batch", "delete_object")
 
 
 @dataclass
@@ -97,6 +99,8 @@ class JobWorld:
     keys: tuple[str, ...]
     outdated: frozenset[str]
     bounds: JobBounds = field(default_factory=JobBounds)
+    kind: JobKind = JobKind.BACKFILL
+    repair: bool = False
     now: float = 1_796_000_000.0
     queue: list[InQueue] = field(default_factory=list)
     turns: list[Turn] = field(default_factory=list)
@@ -106,6 +110,8 @@ class JobWorld:
     most_waiting: int = 0
     turn_seconds: float = TIMEOUT * 0.6
     """With 0, a turn is a page."""
+    look_seconds: float = 0
+    """How much later it is whenever a worker looks at the clock."""
     mishaps: int = 0
     """Deaths, failures and doubtful answers, of which each may cost a page that is sent twice."""
     dead: int = 0
@@ -117,6 +123,7 @@ class JobWorld:
     def __post_init__(self) -> None:
         self.s3: Any = MemoryS3()
         self.s3.create_bucket(Bucket=UPLOADS)
+        self.s3.create_bucket(Bucket=THUMBNAILS)
         self.s3.keys_a_page = PAGE
         self.dynamodb: Any = MemoryDynamoDB()
         self.dynamodb.create_table(TableName=CATALOG)
@@ -125,7 +132,7 @@ class JobWorld:
             self.s3.put_object(Bucket=UPLOADS, Key=key, Body=key.encode(), ContentType="")
             if key not in self.outdated:
                 self._make(key, "READY")
-        asked = Asked(UPLOADS, "", SETTINGS.fingerprint, JobPrices(0.001, 1.0))
+        asked = Asked(self.kind, UPLOADS, "", SETTINGS.fingerprint, JobPrices(0.001, 1.0), repair=self.repair)
         self.table = JobTable(
             self.dynamodb,  # type: ignore[arg-type]
             JOBS_TABLE,
@@ -264,19 +271,29 @@ class JobWorld:
         else:
             turn.message.visible_at = self.now + wait
 
+    def estate(self, prefix: str = "") -> Estate:
+        """What is compared."""
+        return Estate(self.s3, self.dynamodb, UPLOADS, THUMBNAILS, CATALOG, SETTINGS, prefix)
+
     def _worker(self) -> RangeWorker:
         dynamodb, sqs = _Wired(self.dynamodb, self), _Wired(_Sqs(self), self)
         functions = SimpleNamespace(
             get_event_source_mapping=lambda **_: {"State": "Disabled" if self.paused else "Enabled"}
         )
         queues = JobQueues(CONFIG, sqs, functions, sleep=lambda _: None)  # type: ignore[arg-type]
-        clock = lambda: self.now  # noqa: E731
+
+        def clock() -> float:
+            self.now += self.look_seconds
+            return self.now
+
         return RangeWorker(
             CONFIG,
             JobTable(dynamodb, JOBS_TABLE, clock=clock, sleep=lambda _: None),  # type: ignore[arg-type]
             queues,
             self.s3,
+            _Wired(self.s3, self),  # type: ignore[arg-type]
             lambda bucket: Rows(self.dynamodb, CATALOG, bucket, thumbnails=False),
+            self.estate,
             clock,
             lambda _: _Serially(),
             PAGE,

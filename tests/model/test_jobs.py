@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from model.jobs import PAGE, TIMEOUT, UPLOADS, VISIBILITY, JobFate, JobWorld, Turn
-from range_worker import turns
+from model.jobs import PAGE, THUMBNAILS, TIMEOUT, UPLOADS, VISIBILITY, JobFate, JobWorld, Turn
+from range_worker import reconciling, turns
 from thumbnail_pipeline.jobs.guard import LOOK_SECONDS
-from thumbnail_pipeline.jobs.records import EXAMINED, SENT, JobBounds, JobState
+from thumbnail_pipeline.jobs.records import DELETED, EXAMINED, SENT, JobBounds, JobKind, JobState
+from thumbnail_pipeline.reconciliation.comparison import reconcile
+from thumbnail_pipeline.reconciliation.findings import Kind, PassTally, Standing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 KEYS = tuple(f"{folder}/{number:02d}.jpg" for folder in "abc" for number in range(7))
 
 _FATES = st.sampled_from([JobFate.ANSWERED] * 12 + list(JobFate))
 _NUMBERS = st.integers(0, 10**6)
 # Each example is a whole job.
-_PLAYED = settings(max_examples=max(5, settings().max_examples // 4), suppress_health_check=[HealthCheck.too_slow])
+_PLAYED = settings(
+    phases=[__import__("hypothesis").Phase.generate],
+    max_examples=max(5, settings().max_examples // 4),
+    suppress_health_check=[HealthCheck.too_slow],
+)
 _EVENTS = st.lists(
     st.tuples(
         st.sampled_from(
@@ -133,6 +142,129 @@ def test_a_worker_in_the_middle_of_its_turn_sends_nothing_any_more(end: str) -> 
         world.step(turn)
     assert not world.sent
     assert turn.message.gone
+
+
+# Keys that begin others, so that thumbnails lie behind other sources, and behind any border.
+TANGLED = ("a", "a-1", "a-2", "a-2.webp", "a.jpg", "a.x", "a.x-1", "b", "b,1", "b-1", "b/1", "b/1.webp", "c", "c-1")
+_WITHOUT_SOURCE = ("a-0", "a-", "a.", "b-", "c-1.", "c.y", "d")
+
+
+def tangled(
+    *, outdated: Iterable[str] = (), orphans: Iterable[str] = (), repair: bool = False, **more: Any
+) -> JobWorld:
+    """A world to be compared, in which somebody has left thumbnails that no row lists."""
+    world = JobWorld(TANGLED, frozenset(outdated), kind=JobKind.RECONCILE, repair=repair, **more)
+    for key in orphans:
+        world.s3.put_object(Bucket=THUMBNAILS, Key=f"small/{key}.webp", Body=b"", ContentType="")
+    return world
+
+
+def in_one_pass(world: JobWorld) -> PassTally:
+    """What a pass in one process finds."""
+    tally = PassTally()
+    for each in reconcile(world.estate()):
+        tally.add(each)
+    return tally
+
+
+def assert_found(world: JobWorld, tally: PassTally) -> None:
+    """The job has counted the same, each thing once."""
+    counts = world.job.counts
+    assert world.job.examined == tally.checked
+    assert {kind: counts[kind] for kind in Kind if counts[kind]} == +tally.found, world.notes
+    assert counts[Standing.CURRENT] == tally.current
+    assert counts[Standing.INCOMPLETE] == tally.incomplete
+    assert world.job.completeness == pytest.approx(tally.completeness)
+    for kind, number in tally.found.items():
+        shown = [each for one in world.ranges for each in one.examples if each["kind"] == kind]
+        assert min(3, number) <= len(shown) <= min(number, 3 * len(world.ranges))
+
+
+_TANGLES = st.tuples(st.sets(st.sampled_from(TANGLED)), st.sets(st.sampled_from((*TANGLED, *_WITHOUT_SOURCE))))
+
+
+@_PLAYED
+@given(events=_EVENTS, tangle=_TANGLES, ranges=st.sampled_from([1, 4]), turn_seconds=st.sampled_from([0.0, 36.0]))
+def test_ranges_find_what_one_pass_finds(
+    events: list[Any], tangle: tuple[set[str], set[str]], ranges: int, turn_seconds: float
+) -> None:
+    outdated, orphans = tangle
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(turns, "_MOST_RANGES", ranges)
+        world = tangled(outdated=outdated, orphans=orphans, turn_seconds=turn_seconds)
+        play(world, events)
+        come_to_an_end(world)
+    assert_is(world, JobState.DONE)
+    assert_found(world, in_one_pass(world))
+    assert not world.sent
+    assert world.job.counts[DELETED] == 0
+    assert all(each.told == each.counts for each in world.ranges)
+
+
+@_PLAYED
+@given(events=_EVENTS, tangle=_TANGLES, in_queue=st.integers(1, 5), turn_seconds=st.sampled_from([0.0, 36.0]))
+def test_whatever_is_wrong_is_mended(
+    events: list[Any], tangle: tuple[set[str], set[str]], in_queue: int, turn_seconds: float
+) -> None:
+    outdated, orphans = tangle
+    bounds = JobBounds(in_queue=in_queue, failed_percent=None)
+    world = tangled(outdated=outdated, orphans=orphans, repair=True, bounds=bounds, turn_seconds=turn_seconds)
+    tally = in_one_pass(world)
+    play(world, events)
+    come_to_an_end(world)
+    assert_is(world, JobState.DONE)
+    assert world.sent.keys() == outdated
+    # Whose thumbnails those are can be told only once the row is up to date.
+    left = {f"small/{key}.webp" for key in orphans & outdated}
+    assert set(world.s3.buckets[THUMBNAILS].keys) <= left
+    if world.sent.total() == len(outdated) and not world.mishaps and not any(each[0] == "wait" for each in events):
+        assert_found(world, tally)
+        assert world.job.counts[SENT] == len(outdated)
+        assert world.job.counts[DELETED] == tally.found[Kind.ORPHAN]
+
+
+@pytest.mark.parametrize("fate", [JobFate.KILLED_BEFORE, JobFate.KILLED_AFTER, JobFate.REPEATED, JobFate.FAILED])
+def test_a_mishap_at_every_call_of_a_repair(fate: JobFate, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "_MOST_RANGES", 1)
+    outdated, orphans = frozenset(TANGLED[::3]), frozenset(["a-1", "a-", "b-", "d"])
+    calls = 0
+    while True:
+        world = tangled(outdated=outdated, orphans=orphans, repair=True, turn_seconds=0)
+        reached = world.drain_with(calls, fate)
+        come_to_an_end(world)
+        assert_is(world, JobState.DONE)
+        assert world.sent.keys() == outdated
+        assert world.sent.total() <= len(outdated) + PAGE
+        assert not world.s3.buckets[THUMBNAILS].keys
+        assert world.job.examined == len(TANGLED)
+        if not reached:
+            return
+        calls += 1
+
+
+def test_what_cannot_be_interrupted_is_divided(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "_MOST_RANGES", 1)
+    monkeypatch.setattr(reconciling, "_OVERTIME_SECONDS", 0)
+    # Thumbnails of "a" would lie behind all the others.
+    keys = ("a", *(f"a-{number:03d}" for number in range(60)))
+    world = settled(JobWorld(keys, frozenset(), kind=JobKind.RECONCILE, look_seconds=1))
+    assert_is(world, JobState.DONE)
+    assert len(world.ranges) > 1
+    assert_found(world, in_one_pass(world))
+
+
+def test_a_thumbnail_that_changed_since_it_was_seen_is_kept() -> None:
+    world = tangled(orphans=["d"], repair=True)
+    world.drain_until_running()
+    world.deliver(world.visible[-1])
+    (turn,) = world.under_way
+    while not (turn.strand.waits_for or "").startswith("delete_object"):
+        world.step(turn)
+    world.s3.put_object(Bucket=THUMBNAILS, Key="small/d.webp", Body=b"of a new image", ContentType="")
+    world.drain()
+    assert_is(world, JobState.DONE)
+    assert world.s3.buckets[THUMBNAILS].keys
+    assert (world.job.counts[Kind.ORPHAN], world.job.counts[DELETED]) == (1, 0)
 
 
 def settled(world: JobWorld) -> JobWorld:

@@ -183,7 +183,7 @@ def test_a_table_gets_ready_for_twice_as_much_in_half_an_hour() -> None:
         ("GET", 500 / 5500),
         ("writes, in a new table", 500 * 1.5 / 4000),
         ("writes to a shard", 500 * 0.5 / 16 / 1000),
-        ("reads", 500 * 2 / 12_000),
+        ("reads, in a new table", 500 * 2 / 12_000),
         ("messages in flight", 100 * 10 / 120_000),
         ("requests, at best", 500 * 4 / 100 / 10_000),
         ("requests, without", 500 * 4 / 10_000),

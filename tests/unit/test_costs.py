@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from devtools.docs import costs as command
 from devtools.docs.cost_figures import FIGURES, CostFigures
 from devtools.localaws.stack import REPOSITORY
-from thumbctl.costs import announcing, asking, connecting, measured
+from thumbctl.costs import announcing, asking, connecting, measured, ranging
 from thumbctl.costs.estimate import Estimate, Job, default_workload
 from thumbctl.costs.limits import AwsLimits
-from thumbctl.costs.measured import AtMemory, Encoding, Encodings, Measured, MemorySettings, PerImage, Phones
+from thumbctl.costs.measured import AtMemory, Encoding, Encodings, Measured, MemorySettings, PerImage, PerObject, Phones
 from thumbctl.costs.model import Line, Model, PricedStack, Workload, by_service, total
 from thumbctl.costs.prices import Prices
 from thumbctl.defaults import DEFAULT
@@ -54,6 +54,7 @@ ROUND = Measured(
         ),
     ),
     Phones("2026-01-02", "hand", heic_ms=150, jpeg_ms=50),
+    PerObject("2026-01-02", "hand", backfill_us=100, reconcile_us=400),
 )
 MODEL = Model(PRICES, ROUND, (BOX,))
 PLAIN = Workload((BOX,))
@@ -203,6 +204,12 @@ def test_a_front_door_by_hand() -> None:
     assert writes == pytest.approx(3 * 2 * 0.625)
     assert logs == pytest.approx(1e6 * 1300 / 2**30 * 0.5)
     assert total(asking.users(10_000)) == pytest.approx(55)
+
+
+def test_jobs_in_the_account_by_hand() -> None:
+    # Five pollers, each of which waits for twenty seconds.
+    assert total(ranging.idle_jobs()) == pytest.approx(6 * 0.1 + 5 * 730 * 3600 / 20 * 0.4 / 1e6)
+    assert ranging.jobs_metrics().dollars == pytest.approx(5 * 0.3)
 
 
 def test_a_door_for_devices_by_hand() -> None:
@@ -414,7 +421,7 @@ def test_a_million_phone_pictures_cost_what_heic_takes_longer() -> None:
 
 def test_nothing_to_publish_is_one_sentence(tmp_path: Path, published: Path) -> None:
     with pytest.raises(
-        ThumbctlError, match=r"neither throughput\.json nor memory\.json nor phones\.json in .*: run the benches first"
+        ThumbctlError, match=r"neither throughput\.json nor memory\.json nor jobs\.json nor phones\.json in .*: run"
     ):
         measured.publish(tmp_path, published)
 

@@ -9,20 +9,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thumbnail_pipeline.jobs.guard import LOOK_SECONDS, JobTripped, QueueLook, allowed
+from thumbnail_pipeline.jobs.guard import LOOK_SECONDS, JobTripped, QueueLook, allowed, may_have_room
 from thumbnail_pipeline.jobs.ranges import Range
 from thumbnail_pipeline.jobs.records import (
     Asked,
     BulkJob,
     Followed,
     JobBounds,
+    JobKind,
     JobPrices,
     JobState,
     KeyRange,
 )
 from thumbnail_pipeline.reconciliation.judgement import Verdict
 
-ASKED = Asked("uploads", "", "0123", JobPrices(message=0.001, million_examined=1.0))
+ASKED = Asked(JobKind.BACKFILL, "uploads", "", "0123", JobPrices(message=0.001, million_examined=1.0))
 JOB = BulkJob("j", ASKED, JobBounds(), JobState.RUNNING, dead_before=5)
 CALM = QueueLook(in_queue=0, dead=5, paused=False)
 
@@ -71,6 +72,21 @@ def test_no_bound_is_overstepped(job: BulkJob, seen: QueueLook) -> None:
         assert number - job.granted <= max(1, bounds.rate * LOOK_SECONDS)
     if bounds.dollars is not None:
         assert job.cost + (number - job.granted) * ASKED.prices.message <= bounds.dollars * (1 + 1e-9)
+
+
+@pytest.mark.parametrize(
+    ("granted", "since", "says"),
+    [
+        (0, LOOK_SECONDS, "room"),
+        (4, 0, "room"),
+        (5, 0, "none"),
+        (5, LOOK_SECONDS - 0.1, "none"),
+        (5, LOOK_SECONDS, "room"),
+    ],
+)
+def test_nothing_is_listed_right_after_a_look_that_left_no_room(granted: int, since: float, says: str) -> None:
+    job = replace(JOB, granted=granted, allowed=5, looked_at=100.0)
+    assert may_have_room(job, 100.0 + since) is (says == "room")
 
 
 @pytest.mark.parametrize(

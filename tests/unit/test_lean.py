@@ -27,7 +27,7 @@ def both(service: str, operation: str, protocol: str, body: str, status: int = 2
     """What the SDK reads, and what is read here."""
     shape: Any = _MODELS[service].operation_model(operation).output_shape
     response: Any = {"body": body.encode(), "headers": {"x-amz-request-id": "r"}, "status_code": status, "context": {}}
-    core = lean.session()._session
+    core = lean.session()
     theirs = create_parser(protocol).parse(response, shape)
     ours = core.get_component("response_parser_factory").create_parser(protocol).parse(response, shape)
     return theirs, ours
@@ -83,7 +83,7 @@ def test_rows_are_read_as_the_sdk_reads_them() -> None:
 def test_an_error_that_says_200_is_an_error(operation: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
-    s3: Any = lean.session().client("s3", "eu-central-1", config=Config(retries={"total_max_attempts": 1}))
+    s3: Any = lean.session().create_client("s3", "eu-central-1", config=Config(retries={"total_max_attempts": 1}))
     body = b"<?xml version='1.0'?>\n<Error><Code>InternalError</Code><Message>Again</Message></Error>"
 
     def answer(request: Any, **_: Any) -> AWSResponse:

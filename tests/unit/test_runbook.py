@@ -25,7 +25,8 @@ FUNCTIONS: Final = REPOSITORY / "functions"
 # What changes something, in the words of the AWS CLI, Terraform and thumbctl.
 CHANGING: Final = re.compile(
     r"aws \S+ (?:cancel|create|delete|enable|publish|purge|put|send|set|start|update)-?|terraform (?:apply|init)"
-    r"|thumbctl (?:backfill|channels test|dlq (?:purge|re)|devices (?:add|revoke)|pause|resume|retry)|--repair"
+    r"|thumbctl (?:backfill|channels test|dlq (?:purge|re)|devices (?:add|revoke)|jobs (?:cancel|pause|resume)"
+    r"|pause|resume|retry)|--repair"
 )
 
 
@@ -72,7 +73,8 @@ def test_saved_queries_graphs_and_facts_that_are_named_exist() -> None:
     queries = {file.stem for file in (observability / "queries").rglob("*.query")}
     assert set(re.findall(r"saved query `([a-z-]+)`", TEXT)) <= queries
     dashboard = "".join(
-        (observability / f"{name}.tf").read_text() for name in ("dashboard", "publishers", "changes", "api", "devices")
+        (observability / f"{name}.tf").read_text()
+        for name in ("dashboard", "publishers", "changes", "api", "devices", "jobs")
     )
     titles = re.findall(r'title +=.*"([^"]+?)(?:, (?:ms|MB|s|%))? \(good', dashboard)
     graphs = re.findall(r'graphs?\s+"([^"]+)"(?:\s+and\s+"([^"]+)")?', TEXT)

@@ -18,6 +18,7 @@ from thumbctl import stack as stacks
 from thumbctl.app import app
 from thumbctl.doctor import canary
 from thumbctl.doctor.checks import CHECKS, OUTPUTS
+from thumbnail_pipeline.jobs.records import Asked, BulkJob, JobBounds, JobKind, JobPrices, JobState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -71,7 +72,7 @@ class Aws:
             "Resource": WORK,
             "Condition": {"ArnEquals": {"aws:SourceArn": "arn:aws:s3:::uploads"}},
         }
-        none = {"ApproximateNumberOfMessages": "0", "ApproximateNumberOfMessagesNotVisible": "0"}
+        none = dict.fromkeys((f"ApproximateNumberOfMessages{which}" for which in ("", "NotVisible", "Delayed")), "0")
         feeding = {
             "VisibilityTimeout": "361",
             "MessageRetentionPeriod": str(4 * DAY),
@@ -111,6 +112,17 @@ class Aws:
         """Have a device, which has no certificate and nothing to wait for."""
         self.outputs["devices"] = {"thing_type": "photos", "policy_name": "photos", "provisioning_template": None}
 
+    def have_jobs(self, *states: JobState, mapping: str = "Enabled", loop: str = "Allow") -> None:
+        """Have bulk jobs in these states."""
+        self.outputs["jobs"] = {
+            "table_name": "photos-jobs", "ranges_queue_url": BACKFILL, "function_name": "photos-range-worker",
+            "event_source_mapping_uuid": "ranges",
+        }  # fmt: skip
+        self.mappings["ranges"] = {"State": mapping}
+        self.loop = loop
+        asked = Asked(JobKind.BACKFILL, "uploads", "", "settings", JobPrices(0, 0))
+        self.jobs = [BulkJob(f"2026-{number}", asked, JobBounds(), state) for number, state in enumerate(states, 1)]
+
     def go_through_eventbridge(self) -> None:
         """What AWS says where the bucket notifies nobody, and a rule feeds the queue."""
         self.outputs.update(source_mode="eventbridge", source_rule_name="photos-uploads")
@@ -130,6 +142,7 @@ class Aws:
                 "get_function_configuration": lambda **_: self.function,
                 "get_event_source_mapping": lambda UUID: self.mappings[UUID],  # noqa: N803 - AWS's name
                 "get_layer_version_by_arn": lambda **_: self.layer,
+                "get_function_recursion_config": lambda **_: {"RecursiveLoop": self.loop},
                 "get_account_settings": lambda: {"AccountLimit": self.account},
             },
             "sqs": {"get_queue_attributes": lambda QueueUrl, **_: {"Attributes": self._queue(QueueUrl)}},  # noqa: N803
@@ -145,6 +158,7 @@ class Aws:
             },
             "kms": {"describe_key": lambda **_: {"KeyMetadata": self.key}},
             "dynamodb": {
+                "query": lambda **_: {"Items": [job.as_item() for job in self.jobs]},
                 "describe_table": lambda **_: {"Table": self.table},
                 "describe_time_to_live": lambda **_: {"TimeToLiveDescription": self.expiry},
                 "describe_continuous_backups": lambda **_: {
@@ -406,6 +420,9 @@ BROKEN: Final[list[tuple[str, str, Callable[[Aws], Any], str]]] = [
         lambda aws: aws.alarms["photos-failing"].update(StateValue="ALARM"),
         "Now in alarm: photos-failing",
     ),
+    ("jobs", "fail", lambda aws: aws.have_jobs(mapping="Disabled"), "Nothing feeds photos-range-worker"),
+    ("jobs", "fail", lambda aws: aws.have_jobs(loop="Terminate"), "for a loop after some sixteen rounds"),
+    ("jobs", "warn", lambda aws: aws.have_jobs(JobState.STOPPED), "Stopped by themselves: 2026-1"),
     ("devices", "warn", lambda aws: aws.take_devices(), "Of 1 device, without a certificate: camera-7"),
     (
         "topics",
@@ -427,6 +444,16 @@ def test_what_is_broken_is_found_and_nothing_else(
     assert words in found[check]["says"]
     assert found[check]["remedy"] or check == "settings"
     assert code == (outcome == "fail")
+
+
+def test_a_stack_that_runs_jobs(aws: Aws) -> None:
+    aws.have_jobs(JobState.RUNNING, JobState.DONE)
+    code, found = run("--no-canary")
+    assert (code, found["jobs"]["outcome"]) == (0, "ok")
+    assert "1 bulk job not over" in found["jobs"]["says"]
+    aws.denied = {"get_function_recursion_config"}
+    _, found = run("--no-canary")
+    assert found["jobs"]["outcome"] == "warn"
 
 
 @pytest.fixture

@@ -65,7 +65,8 @@ def answered(*arguments: object) -> dict[str, Any]:
 def test_numbers_alone_are_enough() -> None:
     told = answered("--objects", 1000, "--bytes-each", 2000)
     assert told["job"] == {
-        "kind": "import", "objects": 1000, "bytes": 2_000_000, "examined": None, "rewritten": 0, "inventory": False
+        "kind": "import", "objects": 1000, "bytes": 2_000_000, "examined": None, "rewritten": 0, "inventory": False,
+        "ranges": None,
     }  # fmt: skip
     job = Job("import", 1000, 2_000_000)
     assert told["dollars"] == pytest.approx(Estimate.of(job, default_workload("import")).dollars)

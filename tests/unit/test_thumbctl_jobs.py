@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import getpass
 import importlib.metadata
 import json
 import os
 import time
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -13,29 +17,35 @@ import pytest
 from moto import mock_aws
 from typer.testing import CliRunner
 
-from range_worker import backfilling
-from range_worker.config import RangeWorkerConfig
+from range_worker import guarded, scheduled
+from range_worker.config import RangeWorkerConfig, ScheduledReconcile
 from range_worker.queues import JobQueues
 from range_worker.turns import RangeWorker, Received
 from support.operated import create_catalog
 from thumbctl import stack as stacks
 from thumbctl.app import app
 from thumbctl.conventions import ExitCode
+from thumbctl.costs.estimate import Estimate, Job, default_workload
 from thumbctl.defaults import DEFAULT
+from thumbctl.jobs import command
 from thumbctl.jobs.account import AccountJobs
 from thumbctl.stack import Deployed, Stack
 from thumbnail_pipeline import lean
+from thumbnail_pipeline.errors import Systemic
+from thumbnail_pipeline.jobs import guard
+from thumbnail_pipeline.jobs.messages import WorkMessage
 from thumbnail_pipeline.jobs.records import EXAMINED, SENT, JobPrices
 from thumbnail_pipeline.jobs.table import JobTable
 from thumbnail_pipeline.messages import ObjectEvent, parse
+from thumbnail_pipeline.reconciliation.comparison import Estate
 from thumbnail_pipeline.rows import Rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from typer.testing import Result
 
-BUCKET, CATALOG, JOBS = "uploads", "catalog", "jobs"
+BUCKET, THUMBNAILS, CATALOG, JOBS = "uploads", "thumbnails", "catalog", "jobs"
 REGION = "eu-central-1"
 
 
@@ -49,13 +59,17 @@ class JobsStack(Stack):
 class JobsAccount:
     """A stack without a thumbnailer, whose range worker works when it is told to."""
 
+    later = 0
+    """By so many seconds the worker's clock is ahead."""
+
     def __init__(self) -> None:
         session = lean.session()
         self.clients: dict[str, Any] = {
-            name: session.client(name, region_name=REGION) for name in ("s3", "sqs", "dynamodb")
+            name: session.create_client(name, region_name=REGION) for name in ("s3", "sqs", "dynamodb", "cloudwatch")
         }
         self.clients["lambda"] = SimpleNamespace(get_event_source_mapping=lambda **_: {"State": "Enabled"})
-        self.clients["s3"].create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+        for bucket in (BUCKET, THUMBNAILS):
+            self.clients["s3"].create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
         create_catalog(self.clients["dynamodb"], CATALOG)
         self.clients["dynamodb"].create_table(
             TableName=JOBS,
@@ -72,18 +86,31 @@ class JobsAccount:
             "source_bucket": BUCKET,
             "source_prefix": "",
             "table_name": CATALOG,
-            "jobs": {"table_name": JOBS, "ranges_queue_url": self.urls["ranges"]},
+            "jobs": {
+                "table_name": JOBS,
+                "ranges_queue_url": self.urls["ranges"],
+                "reconcile": {"repair": True, "schedule": None},
+            },
+            "thumbnails_bucket": THUMBNAILS,
+            "propagate_deletions": True,
         }
         self.stack = JobsStack("photos", outputs, lambda service, config=None: self.clients[service])  # noqa: ARG005
         config = RangeWorkerConfig(
-            DEFAULT, JOBS, CATALOG, self.urls["ranges"], self.urls["backfill"], self.urls["dead"], "mapping", 2, 60
-        )
+            DEFAULT, BUCKET, "", THUMBNAILS, propagates_deletions=True, jobs_table=JOBS, catalog_table=CATALOG,
+            ranges_queue=self.urls["ranges"], backfill_queue=self.urls["backfill"],
+            dead_letter_queue=self.urls["dead"], backfill_mapping="mapping", ranges_at_a_time=2, timeout_seconds=60,
+            metrics_function="thumbs-thumbnailer", scheduled=ScheduledReconcile(25, repairs=True),
+        )  # fmt: skip
+        s3, dynamodb = self.clients["s3"], self.clients["dynamodb"]
         self.worker = RangeWorker(
             config,
-            JobTable(self.clients["dynamodb"], JOBS),
+            JobTable(dynamodb, JOBS),
             JobQueues(config, self.clients["sqs"], self.clients["lambda"]),
-            self.clients["s3"],
-            lambda bucket: Rows(self.clients["dynamodb"], CATALOG, bucket, thumbnails=False),
+            s3,
+            s3,
+            lambda bucket: Rows(dynamodb, CATALOG, bucket, thumbnails=False),
+            lambda prefix: Estate(s3, dynamodb, BUCKET, THUMBNAILS, CATALOG, DEFAULT, prefix),
+            clock=lambda: time.time() + self.later,
             keys_a_page=10,
         )
 
@@ -93,7 +120,9 @@ class JobsAccount:
         while messages := sqs.receive_message(QueueUrl=url, VisibilityTimeout=90).get("Messages"):
             for message in messages:
                 wait = self.worker.work(
-                    Received(message["Body"], 1, time.time()), holder=message["ReceiptHandle"], until=time.time() + 9
+                    Received(message["Body"], 1, time.time()),
+                    holder=message["ReceiptHandle"],
+                    until=self.worker.clock() + 9,
                 )
                 if wait is None:
                     sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
@@ -118,8 +147,9 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[JobsAccount]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
-    monkeypatch.setattr(backfilling, "LOOK_SECONDS", 0)
-    monkeypatch.setattr(AccountJobs, "prices", lambda _: JobPrices(0.001, 1.0))
+    for module in (guarded, guard):
+        monkeypatch.setattr(module, "LOOK_SECONDS", 0)
+    monkeypatch.setattr(AccountJobs, "prices", lambda *_: JobPrices(0.001, 1.0))
     with mock_aws():
         account = JobsAccount()
         monkeypatch.setattr(stacks, "find", lambda _: account.stack)
@@ -193,6 +223,21 @@ def test_a_job_is_paused_goes_on_and_is_cancelled(account: JobsAccount) -> None:
         assert "cancelled" in result.output
 
 
+def test_a_range_that_finds_no_room_lists_nothing_until_somebody_looks_again(
+    account: JobsAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload(account, 60)
+    job = answered(*BEGIN, "--in-queue", "10")["job"]
+    account.work()
+    assert len(account.sent()) == 10
+    monkeypatch.setattr(guard, "LOOK_SECONDS", 60)
+    # Whatever it would ask for, it could not.
+    idle: Any = replace(account.worker, s3=None, queues=None)  # type: ignore[arg-type]
+    received = Received(WorkMessage(job, "00000").body, 2, time.time())
+    assert idle.work(received, holder="another", until=time.time() + 9) == guarded.ROOM_SECONDS
+    assert "another" not in {each.holder for each in account.worker.table.ranges(job)}
+
+
 def test_a_job_that_stopped_says_why(account: JobsAccount) -> None:
     upload(account, 4)
     job = answered(*BEGIN)["job"]
@@ -201,6 +246,92 @@ def test_a_job_that_stopped_says_why(account: JobsAccount) -> None:
     result = run("jobs", "watch", job)
     assert result.exit_code == ExitCode.WRONG
     assert "paused" in result.output
+
+
+def test_all_is_told_in_sentences(account: JobsAccount) -> None:
+    upload(account, 60)
+    begun = run(*BEGIN, "--budget", "0.02")
+    job = begun.output.split()[0]
+    assert "divided into ranges" in run("jobs", "show", job).output
+    account.work()
+    shown = run("jobs", "show", job)
+    assert f"over all of {BUCKET}" in shown.output
+    assert "no row in the catalog" in shown.output
+    assert "20 messages sent, about $0.02 of at most $0.02" in shown.output
+    assert f"'thumbctl jobs resume {job}'" in shown.output
+    listed = run("jobs", "list")
+    assert f"{job} stopped: It has cost about $0.02" in listed.output
+    assert getpass.getuser() in listed.output
+    before = AccountJobs(account.stack).find(job)
+    run("jobs", "resume", job, "--budget", "5")
+    again = AccountJobs(account.stack).find(job)
+    assert again.ran_since > before.ran_since > 0 == before.examined_then, "the pace is that since then"
+    assert again.examined_then == before.examined > 0
+    dimensions = {"BucketName": BUCKET, "StorageType": "AllStorageTypes"}
+    counted = {
+        "MetricName": "NumberOfObjects",
+        "Dimensions": [{"Name": name, "Value": value} for name, value in dimensions.items()],
+        "Timestamp": datetime.now(UTC) - timedelta(hours=30),
+        "Value": 100,
+    }
+    account.clients["cloudwatch"].put_metric_data(Namespace="AWS/S3", MetricData=[counted])
+    assert answered("jobs", "show", job)["objects_left"] == [0, 80]
+
+
+def test_a_command_stays_with_a_job_until_it_ends(account: JobsAccount, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However it ends, the exit code says so; and who leaves is told how to come back."""
+    upload(account, 4)
+
+    def wait(then: Callable[[str], object]) -> Result:
+        def sleep(_: float) -> None:
+            then(next(AccountJobs(account.stack).table.jobs()).id)
+
+        monkeypatch.setattr(command, "time", SimpleNamespace(sleep=sleep))
+        return run(*BEGIN, "--exclude", "*", "--wait")
+
+    def leave(_: str) -> None:
+        raise KeyboardInterrupt
+
+    left = wait(leave)
+    assert left.exit_code == ExitCode.INTERRUPTED
+    assert "goes on without you: 'thumbctl jobs watch" in left.output
+    (job,) = AccountJobs(account.stack).table.jobs()
+    assert job.state == "planning"
+    assert run("jobs", "cancel", job.id, "--yes").exit_code == ExitCode.FINE
+    done = wait(lambda _: account.work())
+    assert done.exit_code == ExitCode.FINE, done.output
+    assert "4 objects looked at" in done.output
+    assert wait(lambda job: run("jobs", "cancel", job, "--yes")).exit_code == ExitCode.WRONG
+
+    def stop(_: str) -> None:
+        account.clients["lambda"].get_event_source_mapping = lambda **_: {"State": "Disabled"}
+        account.work()
+
+    monkeypatch.setattr(guarded, "_ALIVE_SECONDS", 0.0)
+    assert wait(stop).exit_code == ExitCode.WRONG
+
+
+def test_metrics_tell_what_became_of_jobs(account: JobsAccount, capsys: pytest.CaptureFixture[str]) -> None:
+    upload(account, 60)
+    job = answered(*BEGIN, "--budget", "0.02")["job"]
+    account.work()
+    told = metrics(capsys)
+    assert (told["JobsStopped"], told["JobsDone"], told["TurnsFailed"]) == (1, 0, 0)
+    assert run("jobs", "resume", job, "--budget", "5").exit_code == ExitCode.FINE
+    account.work()
+    told += metrics(capsys)
+    assert (told["ObjectsExamined"], told["MessagesSent"]) == (60, 60), "each once, in whatever turn"
+
+
+def metrics(capsys: pytest.CaptureFixture[str]) -> Counter[str]:
+    """The sums of all metrics since the last look."""
+    sums: Counter[str] = Counter()
+    for line in capsys.readouterr().out.splitlines():
+        if line.startswith('{"_aws"'):
+            document = json.loads(line)
+            (directive,) = document["_aws"]["CloudWatchMetrics"]
+            sums.update({each["Name"]: document[each["Name"]] for each in directive["Metrics"]})
+    return sums
 
 
 def test_two_jobs_over_the_same_keys_are_refused(account: JobsAccount) -> None:  # noqa: ARG001
@@ -230,3 +361,172 @@ def test_a_stack_without_jobs_says_what_to_do(account: JobsAccount) -> None:
     result = run("jobs", "list")
     assert result.exit_code == ExitCode.IMPOSSIBLE
     assert "jobs = {}" in result.output
+
+
+# ── reconcile ────────────────────────────────────────────────────────────────────────────────────────
+
+RECONCILE = ("reconcile", "--in-account", "--yes")
+
+
+@pytest.fixture
+def estate(account: JobsAccount) -> JobsAccount:
+    """Twelve objects whose events were lost, and two thumbnails of objects that are gone; all of them an hour ago."""
+    upload(account, 12)
+    for number in range(2):
+        account.clients["s3"].put_object(Bucket=THUMBNAILS, Key=f"small/c/{number}.jpg.webp", Body=b"thumbnail")
+    account.later = 3600
+    return account
+
+
+def thumbnails(account: JobsAccount) -> int:
+    return len(account.clients["s3"].list_objects_v2(Bucket=THUMBNAILS).get("Contents", ()))
+
+
+def test_a_reconciliation_tells_what_is_wrong_and_leaves_it(
+    estate: JobsAccount, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job = answered(*RECONCILE, "--budget", "5")["job"]
+    estate.work()
+    told = answered("jobs", "show", job)
+    assert (told["kind"], told["state"], told["examined"]) == ("reconcile", "done", 12)
+    assert told["objects"] == {"missing": 12, "incomplete": 12, "orphan": 2}
+    assert told["completeness"] == 0
+    shown = [(each["kind"], each["key"]) for each in told["examples"]]
+    assert Counter(kind for kind, _ in shown) == {"missing": 3, "orphan": 2}
+    assert not estate.sent()
+    assert thumbnails(estate) == 2
+    assert "c/0.jpg" in run("jobs", "show", job).output
+    assert "reconcile" in run("jobs", "list").output
+    (published,) = [line for line in capsys.readouterr().out.splitlines() if '"Completeness":' in line]
+    assert '"Function":"thumbs-thumbnailer","Completeness":0.0,"Incomplete":12,"Orphans":2,"Checked":12' in published
+
+
+def test_a_part_of_the_bucket_says_nothing_of_how_complete_it_is(
+    estate: JobsAccount, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job = answered(*RECONCILE, "--prefix", "a/")["job"]
+    estate.work()
+    assert answered("jobs", "show", job)["examined"] == 6
+    assert '"Completeness":' not in capsys.readouterr().out
+
+
+def test_a_reconciliation_mends_what_is_wrong(estate: JobsAccount) -> None:
+    job = answered(*RECONCILE, "--repair")["job"]
+    estate.work()
+    told = answered("jobs", "show", job)
+    assert told["state"] == "running", "it waits for what becomes of the images that it follows"
+    assert (told["objects"][SENT], told["objects"]["deleted"]) == (12, 2)
+    assert len(estate.sent()) == 12
+    assert thumbnails(estate) == 0
+
+
+def test_a_repair_spends_no_more_than_it_may(estate: JobsAccount) -> None:
+    job = answered(*RECONCILE, "--repair", "--budget", "0.01")["job"]
+    estate.work()
+    assert answered("jobs", "show", job, code=ExitCode.WRONG)["state"] == "stopped"
+    assert len(estate.sent()) == 10
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "is_refused"),
+    [
+        (BEGIN, BEGIN, True),
+        (RECONCILE, RECONCILE, True),
+        (RECONCILE, (*RECONCILE, "--repair"), True),
+        (BEGIN, RECONCILE, False),
+        (RECONCILE, BEGIN, False),
+        (BEGIN, (*RECONCILE, "--repair"), True),
+        ((*RECONCILE, "--repair"), BEGIN, True),
+    ],
+)
+def test_two_jobs_that_would_do_the_same_are_refused(
+    account: JobsAccount,  # noqa: ARG001
+    first: tuple[str, ...],
+    second: tuple[str, ...],
+    is_refused: bool,  # noqa: FBT001 - what is expected
+) -> None:
+    name = answered(*first)["job"]
+    result = run(*second)
+    assert (result.exit_code == ExitCode.IMPOSSIBLE) == is_refused
+    assert (name in result.output) == is_refused
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--in-account", "--limit", "1"], "--limit"),
+        (["--in-account", "--after", "a"], "--after"),
+        (["--in-account", "--grace", "1"], "--grace"),
+        (["--budget", "5"], "--budget"),
+        (["--wait"], "--wait"),
+    ],
+)
+def test_options_of_another_way_to_reconcile_are_refused(account: JobsAccount, options: list[str], says: str) -> None:  # noqa: ARG001
+    result = run("reconcile", *options, "--yes")
+    assert result.exit_code == ExitCode.IMPOSSIBLE
+    assert says in result.output
+
+
+@pytest.mark.parametrize(
+    ("may", "options", "says"),
+    [(None, [], "reconcile = {}"), ({"repair": False, "schedule": None}, ["--repair"], "repair = true")],
+)
+def test_a_worker_that_may_not_says_what_to_do(
+    account: JobsAccount, may: dict[str, Any] | None, options: list[str], says: str
+) -> None:
+    account.stack.outputs["jobs"]["reconcile"] = may
+    result = run(*RECONCILE, *options)
+    assert result.exit_code == ExitCode.IMPOSSIBLE
+    assert says in " ".join(result.output.split())
+
+
+# ── the schedule ─────────────────────────────────────────────────────────────────────────────────────
+
+EVENT = {"begin": "reconcile", "at": "2026-01-31T08:00:00Z"}
+
+
+def test_a_schedule_begins_a_job_with_the_budget_that_was_configured(estate: JobsAccount) -> None:
+    name = scheduled.begin(estate.worker, EVENT)
+    assert name == "20260131-080000-reconcile"
+    job = estate.worker.table.job(name)
+    assert (job.bounds.dollars, job.asked.repair, job.asked.by) == (25, True, "schedule")
+    estate.work()
+    assert len(estate.sent()) == 12
+
+
+def test_a_schedule_that_invokes_twice_begins_one_job(estate: JobsAccount) -> None:
+    # The second one finds the first one's job, whose message may not have been sent.
+    assert scheduled.begin(estate.worker, EVENT) == scheduled.begin(estate.worker, EVENT)
+    assert len(list(estate.worker.table.jobs())) == 1
+    estate.work()
+    assert len(estate.sent()) == 12
+
+
+@pytest.mark.parametrize("command", [RECONCILE, BEGIN])
+def test_a_schedule_begins_nothing_while_a_job_is_open(estate: JobsAccount, command: tuple[str, ...]) -> None:
+    answered(*command)
+    assert scheduled.begin(estate.worker, EVENT) is None
+    assert len(list(estate.worker.table.jobs())) == 1
+
+
+def test_a_job_that_is_over_is_followed_by_the_next(estate: JobsAccount) -> None:
+    first = scheduled.begin(estate.worker, EVENT)
+    assert first
+    assert run("jobs", "cancel", first, "--yes").exit_code == ExitCode.FINE
+    second = scheduled.begin(estate.worker, {**EVENT, "at": "2026-02-01T08:00:00Z"})
+    assert second == "20260201-080000-reconcile"
+
+
+@pytest.mark.parametrize("event", [{}, {"begin": "backfill"}])
+def test_what_is_no_schedules_event_is_refused(account: JobsAccount, event: dict[str, Any]) -> None:
+    with pytest.raises(Systemic, match="invoked"):
+        scheduled.begin(account.worker, event)
+
+
+def test_a_scheduled_job_reckons_with_list_prices_rounded_up() -> None:
+    sent = Job("backfill", 10**6, 1_750_000 * 10**6, examined=0)
+    looked = Job("reconcile", 0, 0, examined=10**6, ranges=10)
+    message, million = (Estimate.of(each, default_workload(each.kind)).dollars for each in (sent, looked))
+    prices = scheduled.list_prices(DEFAULT)
+    assert 1 <= prices.message * 10**6 / message <= 1.3
+    assert 1 <= prices.million_examined / million <= 1.3

@@ -38,6 +38,14 @@ class QueueLook:
     """Whether nobody works on the backfill queue."""
 
 
+def may_have_room(job: BulkJob, now: float) -> bool:
+    """Whether a turn may get leave to send anything: not where nothing was left at a look that somebody has just had.
+
+    To list a page and read its rows only to find that out costs more than all else of a job that waits for weeks.
+    """
+    return job.granted < job.allowed or now - job.looked_at >= LOOK_SECONDS
+
+
 def allowed(job: BulkJob, seen: QueueLook, *, sending: bool = True) -> int:
     """Return how many messages may be let through up to the next look. Raises JobTripped where the job has to stop.
 

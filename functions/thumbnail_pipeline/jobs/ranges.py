@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from thumbnail_pipeline import listing
+from thumbnail_pipeline.reconciliation.alignment import can_go_on_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -68,7 +69,8 @@ def split(
             undivided += [each for each, those in zip(beginnings, longer, strict=True) if not those]
             beginnings = list(itertools.chain.from_iterable(longer))
     divided = sorted([*undivided, *beginnings])
-    borders = [each for each in divided[:: max(1, len(divided) // wanted)][1:] if within.holds(each)]
+    chosen = divided[:: max(1, len(divided) // wanted)][1:]
+    borders = [each for each in chosen if within.holds(each) and can_go_on_at(each)]
     return [Range(*each) for each in zip([within.after, *borders], [*borders, within.until], strict=True)]
 
 

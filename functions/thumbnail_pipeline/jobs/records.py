@@ -4,7 +4,7 @@ job      what                attributes
 ───────  ──────────────────  ──────────────────────────────────────────────────────────────────────────────────
 jobs     <id>                what was asked and how far it is, one row a job, so that all are listed with one query
 <id>     plan                borders: the texts that divide its keys, written once
-<id>     range#<name>        begins, ends, reached; who works on it until when; what it has counted
+<id>     range#<name>        begins, ends, reached; who works on it until when; what it has counted, and examples
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from thumbnail_pipeline.jobs.ranges import Range
 from thumbnail_pipeline.jobs.wish import Wish
+from thumbnail_pipeline.reconciliation.findings import Kind, Standing
 from thumbnail_pipeline.reconciliation.judgement import Verdict
 from thumbnail_pipeline.rows import plain
 
@@ -27,12 +28,24 @@ JOBS: Final = "jobs"
 """The partition of all jobs."""
 
 SENT: Final = "sent"
-"""What is counted of messages that are in the queue, beside verdicts."""
+"""What is counted of messages that are in the queue, beside what was found."""
+
+DELETED: Final = "deleted"
+"""What is counted of thumbnails that no row listed, and that were deleted."""
 
 EXAMINED: Final = "examined"
 """What is counted of all objects, whatever was found."""
 
 _COUNT: Final = "n_"
+
+
+class JobKind(StrEnum):
+    """What a job does."""
+
+    BACKFILL = "backfill"
+    """Sends messages about objects whose rows are missing or out of date."""
+    RECONCILE = "reconcile"
+    """Compares both buckets with the catalog, and mends what is wrong where that was asked for."""
 
 
 class JobState(StrEnum):
@@ -86,11 +99,14 @@ class JobPrices:
 class Asked:
     """What somebody asked for; it never changes."""
 
+    kind: JobKind
     bucket: str
     prefix: str
     settings_fingerprint: str
     """Of the settings by which objects are out of date."""
     prices: JobPrices
+    repair: bool = False
+    """Of a reconcile, whether what is wrong is mended."""
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     sent: frozenset[Verdict] = Wish().sent
@@ -100,6 +116,16 @@ class Asked:
     at: float = 0.0
     """When, in seconds since 1970."""
 
+    @property
+    def changes(self) -> bool:
+        """Whether it has anything done about what it finds."""
+        return self.kind is JobKind.BACKFILL or self.repair
+
+    def conflicts_with(self, other: Asked) -> bool:
+        """Whether both may be about the same keys, and would find the same, or have the same done."""
+        overlap = self.prefix.startswith(other.prefix) or other.prefix.startswith(self.prefix)
+        return overlap and (self.kind is other.kind or (self.changes and other.changes))
+
     def as_json(self) -> str:
         """Return what `from_json` reads."""
         return json.dumps({**asdict(self), "sent": sorted(self.sent)})
@@ -108,9 +134,9 @@ class Asked:
     def from_json(cls, text: str) -> Asked:
         """Raises LookupError, TypeError or ValueError for what `as_json` has not written."""
         given = json.loads(text)
-        of = {"include": tuple(given["include"]), "exclude": tuple(given["exclude"])}
-        sent = frozenset(map(Verdict, given["sent"]))
-        return cls(**{**given, **of, "sent": sent, "prices": JobPrices(**given["prices"])})
+        of: dict[str, Any] = {"include": tuple(given["include"]), "exclude": tuple(given["exclude"])}
+        of |= {"kind": JobKind(given["kind"]), "prices": JobPrices(**given["prices"])}
+        return cls(**{**given, **of, "sent": frozenset(map(Verdict, given["sent"]))})
 
 
 @dataclass(frozen=True)
@@ -145,9 +171,14 @@ class BulkJob:
     """Objects that were compared with their rows."""
     milliseconds: int = 0
     """That workers have spent on it."""
+    ran_since: float = 0.0
+    """When it last began to run, or to run again."""
+    examined_then: int = 0
+    """Objects that were examined by then."""
     finished_at: float = 0.0
     counts: Counter[str] = field(default_factory=Counter)
-    """Objects by what was found, and SENT."""
+    """Of a backfill, objects by verdict, EXCLUDED and SENT. Of a reconcile, objects by standing, findings by kind, SENT
+    and DELETED; both have some that are pending, of which the findings are counted."""
 
     @property
     def cost(self) -> float:
@@ -155,9 +186,17 @@ class BulkJob:
         prices = self.asked.prices
         return self.granted * prices.message + self.examined / 1e6 * prices.million_examined
 
-    def overlaps(self, prefix: str) -> bool:
-        """Whether it may be about keys that begin so."""
-        return prefix.startswith(self.asked.prefix) or self.asked.prefix.startswith(prefix)
+    @property
+    def orphans(self) -> int:
+        """Of a reconcile, what has outlived its source."""
+        return self.counts[Kind.ORPHAN] + self.counts[Kind.VANISHED]
+
+    @property
+    def completeness(self) -> float:
+        """Of a reconcile, percent of the objects that are due which are current, or failed for a reason on record."""
+        good = self.counts[Standing.CURRENT] + self.counts[Standing.FAILED]
+        due = good + self.counts[Standing.INCOMPLETE]
+        return 100 * good / due if due else 100.0
 
     def as_item(self) -> dict[str, Any]:
         """Return its row as DynamoDB writes it. Counts are there from the first time that something is counted."""
@@ -183,7 +222,11 @@ class BulkJob:
             state=JobState(values["job_state"]),
             why=values["why"],
             counts=Counter(
-                {name.removeprefix(_COUNT): number for name, number in values.items() if name.startswith(_COUNT)}
+                {
+                    name.removeprefix(_COUNT).replace("_", "-"): number
+                    for name, number in values.items()
+                    if name.startswith(_COUNT)
+                }
             ),
             **{name: values[name] for name in _NUMBERS},
         )
@@ -195,7 +238,7 @@ _NUMBERS: Final = tuple(
 
 
 def count_name(what: str) -> str:
-    """Return the attribute of a job's row that counts this; names of verdicts have hyphens."""
+    """Return the attribute of a job's row that counts this; names of what is found may have hyphens."""
     return f"{_COUNT}{what.replace('-', '_')}"
 
 
@@ -218,7 +261,9 @@ class KeyRange:
     name: str
     keys: Range
     reached: str = ""
-    """Up to this key everything is dealt with; empty at the beginning."""
+    """Everything up to it is dealt with: a key, or of a reconcile a place (see `Sight`); empty at the beginning."""
+    walked: bool = False
+    """Whether everything is, and only images that are followed are waited for."""
     depth: int = 0
     """How often ranges were divided to come to this one."""
     holder: str = ""
@@ -235,6 +280,10 @@ class KeyRange:
     told: Counter[str] = field(default_factory=Counter)
     """What of the counts is in the job's."""
     followed: tuple[Followed, ...] = ()
+    ahead: tuple[str, ...] = ()
+    """Of a reconcile, keys of images behind `reached` that are dealt with."""
+    examples: tuple[Mapping[str, Any], ...] = ()
+    """Of a reconcile, some findings of each kind as `Finding.as_json` has them."""
 
     @classmethod
     def new(cls, job: str, name: str, after: str, until: str | None) -> KeyRange:
@@ -269,6 +318,9 @@ class KeyRange:
             "counts": {"S": json.dumps(self.counts)},
             "told": {"S": json.dumps(self.told)},
             "followed": {"S": followed_text(self.followed)},
+            "ahead": {"S": json.dumps(self.ahead)},
+            "examples": {"S": json.dumps(self.examples)},
+            "walked": {"BOOL": self.walked},
         }
 
     @classmethod
@@ -282,9 +334,11 @@ class KeyRange:
             counts=Counter(json.loads(values["counts"])),
             told=Counter(json.loads(values["told"])),
             followed=tuple(Followed(*each) for each in json.loads(values["followed"])),
+            ahead=tuple(json.loads(values["ahead"])),
+            examples=tuple(json.loads(values["examples"])),
             **{
                 name: values[name]
-                for name in ("reached", "holder", "owes", "depth", "held_until", "attempts", "finished_at")
+                for name in ("reached", "walked", "holder", "owes", "depth", "held_until", "attempts", "finished_at")
             },
         )
 

@@ -41,6 +41,7 @@ KEPT_SECONDS: Final = 30 * 24 * 3600
 _CONDITION_FAILED: Final = frozenset({"ConditionalCheckFailedException", "ConditionalCheckFailed"})
 _ATTEMPTS: Final = 8
 _PLAN: Final = "plan"
+_BEGINS_TO_RUN: Final = ", ran_since = :now, examined_then = examined"
 
 
 class TurnLost(Exception):
@@ -116,6 +117,9 @@ class JobTable:
         values = {f":s{number}": {"S": state.value} for number, state in enumerate(since)}
         values |= {":to": {"S": to.value}, ":why": {"S": why}}
         update = "SET job_state = :to, why = :why"
+        if to is JobState.RUNNING:
+            update += _BEGINS_TO_RUN
+            values |= {":now": _number(self._clock())}
         if to.is_over:
             update += ", finished_at = :now, expires_at = :expires"
             values |= self._end()
@@ -158,10 +162,14 @@ class JobTable:
 
     def begin(self, job_id: str, ranges: int) -> None:
         """Let a job run, once its ranges are written and their messages sent."""
-        values = {":n": _number(ranges), ":from": _text(JobState.PLANNING), ":to": _text(JobState.RUNNING)}
-        self._held(
-            lambda: self._update(_job_key(job_id), "SET job_state = :to, ranges_open = :n", "job_state = :from", values)
-        )
+        values = {
+            ":n": _number(ranges),
+            ":from": _text(JobState.PLANNING),
+            ":to": _text(JobState.RUNNING),
+            ":now": _number(self._clock()),
+        }
+        update = f"SET job_state = :to, ranges_open = :n{_BEGINS_TO_RUN}"
+        self._held(lambda: self._update(_job_key(job_id), update, "job_state = :from", values))
 
     # ── ranges ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -203,15 +211,19 @@ class JobTable:
         return KeyRange.decoded(item)
 
     def record(self, found: KeyRange) -> None:
-        """Write down how far a range is, its counts, and what is followed. Raises TurnLost."""
+        """Write down how far a range is, its counts and examples, and what is followed. Raises TurnLost."""
         values = {
             ":me": _text(found.holder),
             ":reached": _text(found.reached),
             ":counts": _text(json.dumps(found.counts)),
             ":followed": _text(followed_text(found.followed)),
+            ":ahead": _text(json.dumps(found.ahead)),
+            ":examples": _text(json.dumps(found.examples)),
+            ":walked": {"BOOL": found.walked},
             ":zero": _number(0),
         }
-        update = "SET reached = :reached, counts = :counts, followed = :followed, attempts = :zero"
+        update = "SET reached = :reached, walked = :walked, counts = :counts, examples = :examples"
+        update += ", ahead = :ahead, followed = :followed, attempts = :zero"
         if self._held(lambda: self._update(_key_of(found), update, "holder = :me", values)) is None:
             raise TurnLost
 
@@ -308,10 +320,13 @@ class JobTable:
         excess = max(0, job.granted - job.allowed)
         if excess:
             # Whoever dies before this has let fewer through than were counted, which does no harm.
-            self._update(
-                _job_key(job_id), "SET granted = granted + :n", "attribute_exists(asked)", {":n": _number(-excess)}
-            )
+            self.give_back(job_id, excess)
         return Granted(wanted - excess, job)
+
+    def give_back(self, job_id: str, number: int) -> None:
+        """Let others have what was granted and cannot be used."""
+        values = {":n": _number(-number)}
+        self._update(_job_key(job_id), "SET granted = granted + :n", "attribute_exists(asked)", values)
 
     def begin_look(self, job_id: str, *, looker: str, seconds: float) -> BulkJob | None:
         """Be the one who looks at the queues, unless somebody has in the last so many seconds, and return the job."""

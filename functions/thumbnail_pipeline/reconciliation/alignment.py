@@ -11,7 +11,7 @@ from __future__ import annotations
 import heapq
 from dataclasses import dataclass, field
 from operator import itemgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from thumbnail_pipeline.settings import EXTENSIONS, NAME
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from thumbnail_pipeline.listing import Listed
     from thumbnail_pipeline.rows import Row
+
+_LONGEST_PLACE_BYTES: Final = 900
 
 _ENDS = frozenset(EXTENSIONS.values())
 _DOT = "."
@@ -50,6 +52,14 @@ class Foreign:
     """What lies in the thumbnails bucket and cannot be a thumbnail of ours: a key, or the prefix of several."""
 
     key: str
+
+
+def can_go_on_at(place: str) -> bool:
+    """Return whether a walk can begin at a text, for listings go on after `<rendition>/<text>`, which must be a key's.
+
+    There are many places at which a walk can be interrupted, so that it does without the long ones.
+    """
+    return len(place.encode()) <= _LONGEST_PLACE_BYTES
 
 
 def source_key_of(thumbnail_key: str) -> str | None:

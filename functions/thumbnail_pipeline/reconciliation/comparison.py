@@ -20,7 +20,7 @@ from thumbnail_pipeline.rows import KEYS_A_CALL, Rows, survey
 from thumbnail_pipeline.settings import NAME
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
@@ -83,7 +83,7 @@ def reconcile(
     until: str | None = None,
     grace: timedelta = GRACE,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-) -> Iterator[Examined]:
+) -> Generator[Examined]:
     """Examine everything under the estate's prefix, from the place `after` on.
 
     With `begin` and `until`, only source keys behind the one and not behind the other: passes that begin where others
@@ -106,6 +106,20 @@ def reconcile(
                 if second and second.object and not estate.settings.watches(second.key, second.object.size):
                     continue  # thumbnails from before its key was excluded: they stay for as long as it does
                 yield _examined(estate, second, young_since) if second else examined
+
+
+def can_end(estate: Estate, border: str, *, begin: str, place: str, until: str | None) -> bool:
+    """Return whether a pass that has come to `place`, and was to end at `until`, can end at `border` instead.
+
+    What straddles its end is looked at there, and must not be among what it has dealt with.
+    """
+    more = set(straddling(border)).difference(straddling(until or ""))
+    keys = sorted(key for key in more if begin < key <= place and key.startswith(estate.prefix))
+    if not keys:
+        return True
+    names = {*(each.name for each in estate.settings.renditions), *estate.retired()}
+    with ThreadPoolExecutor(_LOOKS_AT_ONCE) as threads:
+        return next(_one_by_one(estate, threads, keys, sorted(names)), None) is None
 
 
 def _examined(estate: Estate, sight: Sight | Foreign, young_since: datetime) -> Examined:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 from devtools.docs.markdown import table
-from thumbctl.costs import announcing, asking, connecting
+from thumbctl.costs import announcing, asking, connecting, ranging
 from thumbctl.costs.capacity import spoken
 from thumbctl.costs.estimate import Estimate, Job, default_workload
 from thumbctl.costs.model import (
@@ -23,17 +23,20 @@ from thumbctl.costs.model import (
     by_service,
     total,
 )
+from thumbctl.costs.ranges import DEFAULT_RANGES
 from thumbctl.defaults import DEFAULT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from thumbctl.costs.capacity import JobCapacity
     from thumbnail_pipeline.settings import Rendition
 
 _MILLION = 1_000_000
 _FEW = 10
 _BODIES_KB = (10, 50, 90)  # a message holds 128 KB of base64 and what is around it
 _MOST_CONCURRENCY = 1000
+_RANGES_SHOWN = (4, DEFAULT_RANGES)
 _SIZES = (_MILLION, 100 * _MILLION, 1000 * _MILLION)
 _TEXTS = frozenset(
     {"service", "what", "with", "that come", "one image", "price", "of", "figure", "job", "saturates first", "limit"}
@@ -304,9 +307,21 @@ class CostFigures:
             f" {_dollars(inventory)} where it reads an S3 Inventory."
         )
 
+    def jobs_idle(self) -> str:
+        """What it costs to be able to have bulk jobs in the account, and to have one all the time."""
+        idle, metrics = total(ranging.idle_jobs()), ranging.jobs_metrics().dollars
+        return (
+            f"`jobs` is off unless you ask for it. Switched on, it costs {_dollars(idle)} in a month without a job, for"
+            f" its alarms and because Lambda polls its queue; its metrics cost {_dollars(metrics)} in a month in which"
+            " there is always one."
+        )
+
     def capacity(self) -> str:
         """How much of each limit of AWS a job uses."""
-        usages = self._estimate(self._jobs(_MILLION)[0], _MOST_CONCURRENCY).capacity.usages
+        return self._usages(self._estimate(self._jobs(_MILLION)[0], _MOST_CONCURRENCY).capacity)
+
+    @staticmethod
+    def _usages(capacity: JobCapacity) -> str:
         rows = [
             [
                 each.service,
@@ -316,7 +331,7 @@ class CostFigures:
                 f"{each.share:.0%}",
                 f"{each.saturates_at:,.0f}" if each.saturates_at else "",
             ]
-            for each in usages
+            for each in capacity.usages
         ]
         return table(["service", "what", "this job", "allowed", "used", "full at"], rows, texts=_TEXTS)
 
@@ -343,6 +358,53 @@ class CostFigures:
             capacity = self._estimate(self._jobs(images)[0], concurrency).capacity
             verdicts.append(f"- **{images:,} images, {concurrency:,} at a time.** {' '.join(capacity.verdict)}")
         return "\n".join(verdicts)
+
+    def in_account(self) -> str:
+        """How long bulk jobs in the account take by the number of ranges at a time, and what is full first."""
+        good = self._good_concurrency(self._jobs(_MILLION)[2])
+        few, many = _RANGES_SHOWN
+        cases = [
+            *((name, each, None) for name in ("backfill, nothing to do", "reconcile") for each in (few, many)),
+            *(("backfill, everything to do", few, concurrency) for concurrency in (None, good)),
+        ]
+        rows = []
+        for name, ranges, concurrency in cases:
+            of_each = [self._in_account(name, objects, ranges, concurrency) for objects in _SIZES]
+            slowest = max(of_each[-1].capacities.values(), key=lambda capacity: capacity.seconds)
+            first = slowest.first
+            saturates = f"{first.service}: {first.what}, at {first.saturates_at:,.0f}" if first else "nothing"
+            at_a_time = [f"{each.setting} = {each.concurrency:,}" for each in of_each[-1].capacities.values()]
+            rate = f"{slowest.demand.images / slowest.seconds:,.0f}"
+            rows.append([name, ", ".join(at_a_time), rate, *(spoken(each.seconds) for each in of_each), saturates])
+        headings = ["job", "with", "objects a second", *(f"{objects:,}" for objects in _SIZES), "saturates first"]
+        return table(headings, rows, texts=_TEXTS)
+
+    def in_account_limits(self) -> str:
+        """How much of each limit of AWS a backfill in the account uses that finds nothing to do."""
+        return self._usages(
+            self._in_account("backfill, nothing to do", _SIZES[-1], DEFAULT_RANGES).capacities["objects"]
+        )
+
+    def in_account_verdicts(self) -> str:
+        """What holds up a job in the account, in words."""
+        verdicts = []
+        for ranges in _RANGES_SHOWN:
+            found = self._in_account("reconcile", _SIZES[-1], ranges)
+            verdicts.append(f"- **{_SIZES[-1]:,} objects, {ranges:,} ranges at a time.** {' '.join(found.verdict)}")
+        return "\n".join(verdicts)
+
+    def in_account_dollars(self) -> str:
+        """What bulk jobs in the account cost by size."""
+        rows = [
+            [name, *(_dollars(self._in_account(name, objects, DEFAULT_RANGES).dollars) for objects in _SIZES)]
+            for name in ("backfill, nothing to do", "reconcile", "backfill, everything to do")
+        ]
+        return table(["job", *(f"{objects:,}" for objects in _SIZES)], rows, texts=_TEXTS)
+
+    def in_account_lines(self) -> str:
+        """What it costs to look at a million objects in the account."""
+        found = self._in_account("backfill, nothing to do", _MILLION, DEFAULT_RANGES)
+        return self._lines([each for each in found.once if each.amount])
 
     def ramp(self) -> str:
         """What a job loses while Lambda's pollers ramp up."""
@@ -388,6 +450,13 @@ class CostFigures:
         if concurrency is not None:
             workload = replace(workload, maximum_concurrency=concurrency)
         return Estimate.of(job, workload, model=self.model)
+
+    def _in_account(self, name: str, objects: int, ranges: int, concurrency: int | None = None) -> Estimate:
+        """A job over so many objects, all of which have to be made anew or none."""
+        made = objects if name == "backfill, everything to do" else 0
+        kind: Literal["backfill", "reconcile"] = "reconcile" if name == "reconcile" else "backfill"
+        job = Job(kind, made, self._bytes(made), examined=objects, rewritten=made, ranges=ranges)
+        return self._estimate(job, concurrency)
 
     def _good_concurrency(self, job: Job) -> int:
         return self._estimate(job).capacity.good

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,15 +12,16 @@ from thumbctl.backfill.enqueue import DryRunOption, ExcludeOption, IncludeOption
 from thumbctl.backfill.job import SCHEMA, Checkpoints
 from thumbctl.backfill.ranges import Listing
 from thumbctl.bulk import journal
-from thumbctl.conventions import JsonOption, StackOption, YesOption, ask, console, write_json
+from thumbctl.bulk.meanings import MEANINGS
+from thumbctl.conventions import JsonOption, StackOption, YesOption, console, write_json
 from thumbctl.costs import quote
 from thumbctl.costs.estimate import Job
-from thumbctl.errors import ThumbctlError
 from thumbctl.jobs.account import AccountJobs
+from thumbctl.jobs.beginning import BudgetOption, InAccountOption, begin
 from thumbctl.terminal import plain_table
 from thumbnail_pipeline.images import Image
-from thumbnail_pipeline.jobs.records import JobBounds
-from thumbnail_pipeline.jobs.wish import EXCLUDED, Wish
+from thumbnail_pipeline.jobs.records import JobBounds, JobKind
+from thumbnail_pipeline.jobs.wish import Wish
 from thumbnail_pipeline.messages import backfill_body
 from thumbnail_pipeline.reconciliation.judgement import Verdict
 
@@ -36,17 +37,6 @@ if TYPE_CHECKING:
     from thumbnail_pipeline.listing import Listed
 
 __all__ = ["backfill"]
-
-_MEANINGS: Final[Mapping[str, str]] = {
-    Verdict.MISSING: "they have no row in the catalog, and no thumbnails",
-    Verdict.CHANGED: "their thumbnails were made from earlier objects",
-    Verdict.RESTYLED: "their thumbnails were made with other settings",
-    Verdict.FAILED: "they could not be rendered; --failed tries again",
-    Verdict.CURRENT: "their thumbnails are up to date",
-    Verdict.CLAIMED: "the function is processing them",
-    EXCLUDED: "--include, --exclude or source_keys leave them out",
-}
-"""What each verdict says of the objects that are counted under it, in the order of the table."""
 
 
 @bounded(max_failed=10)
@@ -77,18 +67,8 @@ def backfill(
     restart: Annotated[
         bool, typer.Option("--restart", help="Begin anew instead of where an interrupted run stopped.")
     ] = False,
-    in_account: Annotated[
-        bool,
-        typer.Option(
-            "--in-account", help="Have it done in the account, where nothing depends on this machine: thumbctl jobs."
-        ),
-    ] = False,
-    budget: Annotated[
-        float | None,
-        typer.Option(
-            "--budget", min=0.01, metavar="DOLLARS", help="Stop a job in the account when it has cost about so much."
-        ),
-    ] = None,
+    in_account: InAccountOption = False,
+    budget: BudgetOption = None,
     yes: YesOption = False,
     stack: StackOption = None,
     as_json: JsonOption = False,
@@ -99,6 +79,9 @@ def backfill(
     `--yes` it sends while it lists. Uploads do not wait for it: they have a queue of their own. Ctrl-C pauses; the same
     command goes on where it stopped, and begins anew after it has finished. It stops by itself when too many images
     fail or too many messages become dead letters. Exit code 1: it stopped by itself; 130: paused.
+
+    With `--in-account` a job is begun and the command ends. With `--wait` it stays until the job ends; exit code 1: the
+    job was stopped or cancelled; 130: you left, and the job goes on.
 
     Examples:
 
@@ -122,7 +105,17 @@ def backfill(
     fingerprint = settings.fingerprint
     wish = Wish(tuple(include or ()), tuple(exclude or ()), _verdicts(failed=failed, force=force), settings.watches)
     if in_account:
-        _begin_in_account(found, wish, prefix, manner, forced=force, budget=budget, yes=yes, as_json=as_json)
+        there = AccountJobs(found)
+        bounds = JobBounds(
+            in_queue=manner.bounds.in_queue,
+            rate=manner.rate,
+            failed_percent=manner.bounds.failed_percent,
+            dead=manner.bounds.dead,
+            limit=manner.limit,
+            dollars=budget,
+        )
+        in_full = there.asked(JobKind.BACKFILL, prefix, wish, forced=force)
+        begin(there, in_full, bounds, "", wait=bool(manner.wait), yes=yes, as_json=as_json)
         return
     bucket, s3 = found.outputs["source_bucket"], enqueue.patient(found, "s3")
     source: ObjectSource = Listing(s3, bucket, prefix)
@@ -174,42 +167,7 @@ def _require_one_way(
         if in_account and given:
             raise typer.BadParameter("it is of backfills from this machine", param_hint=name)
     if budget is not None and not in_account:
-        raise typer.BadParameter("it is of jobs in the account", param_hint="--budget")
-
-
-def _begin_in_account(
-    stack: Stack,
-    wish: Wish,
-    prefix: str,
-    manner: Manner,
-    *,
-    forced: bool,
-    budget: float | None,
-    yes: bool,
-    as_json: bool,
-) -> None:
-    there = AccountJobs(stack)
-    going_on = next((job for job in there.table.jobs() if not job.state.is_over and job.overlaps(prefix)), None)
-    if going_on:
-        raise ThumbctlError(
-            f"{going_on.id} is {going_on.state}, and about the same keys: have it end first, with 'thumbctl jobs cancel"
-            f" {going_on.id}' or by waiting."
-        )
-    most = f"for at most ${budget:,.2f}" if budget else "whatever it costs, for there is no --budget"
-    ask(f"Begin a job over {prefix or 'all'!r} of {stack.outputs['source_bucket']} {most}?", yes=yes)
-    bounds = JobBounds(
-        in_queue=manner.bounds.in_queue,
-        rate=manner.rate,
-        failed_percent=manner.bounds.failed_percent,
-        dead=manner.bounds.dead,
-        limit=manner.limit,
-        dollars=budget,
-    )
-    job = there.begin(wish, prefix, forced=forced, bounds=bounds)
-    if as_json:
-        write_json([{"job": job.id}])
-    else:
-        console().print(f"{job.id} is begun: 'thumbctl jobs watch {job.id}' shows how far it is.", soft_wrap=True)
+        raise typer.BadParameter("it is of jobs in the account, with --in-account", param_hint="--budget")
 
 
 def _prefix(stack: Stack, given: str | None) -> str:
@@ -227,7 +185,7 @@ def _verdicts(*, failed: bool, force: bool) -> frozenset[Verdict]:
 
 
 def _since(before: Mapping[str, int], now: Mapping[str, int]) -> dict[str, int]:
-    return {what: now[what] - before.get(what, 0) for what in _MEANINGS if now.get(what, 0) > before.get(what, 0)}
+    return {what: now[what] - before.get(what, 0) for what in MEANINGS if now.get(what, 0) > before.get(what, 0)}
 
 
 def _estimate(stack: Stack, would_be_sent: BackfillTally, *, examined: int, inventory: bool) -> Estimate | None:
@@ -262,5 +220,5 @@ def _show(counts: Mapping[str, int], wish: Wish, cost: Estimate | None, *, as_js
 def _table(counts: Mapping[str, int], wish: Wish) -> Table:
     table = plain_table("Objects", "Verdict", "Meaning", "Message", right=("Objects",))
     for what, number in counts.items():
-        table.add_row(f"{number:,}", what, _MEANINGS[what], "one each" if what in wish.sent else "")
+        table.add_row(f"{number:,}", what, MEANINGS[what], "one each" if what in wish.sent else "")
     return table

@@ -39,8 +39,13 @@ _LOOK_SECONDS: Final = 3
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_GetQueueAttributes.html
 _SETTLED_SECONDS: Final = 60
 
-# A throttled call is no reason to stop, and every thread has a connection of its own.
-_PATIENT: Final = Config(retries={"mode": "standard", "total_max_attempts": 10}, max_pool_connections=PARTS_AT_A_TIME)
+# A throttled call is no reason to stop, and every thread has a connection of its own. Every request is made here, and
+# checking each of its keys takes longer than sending it.
+_PATIENT: Final = Config(
+    retries={"mode": "standard", "total_max_attempts": 10},
+    max_pool_connections=PARTS_AT_A_TIME,
+    parameter_validation=False,
+)
 
 IncludeOption: TypeAlias = Annotated[
     list[str] | None,
@@ -77,7 +82,8 @@ class Manner:
     limit: int | None = None
     rate: float | None = None
     bounds: Bounds = field(default_factory=Bounds)
-    wait: bool = True
+    wait: bool | None = None
+    """Until what was sent is processed; None is the command's own habit."""
 
 
 def _manner(
@@ -112,8 +118,13 @@ def _manner(
         ),
     ] = Bounds.dead,
     wait: Annotated[
-        bool, typer.Option("--wait/--no-wait", help="Whether to wait until the function has processed what was sent.")
-    ] = True,
+        bool | None,
+        typer.Option(
+            "--wait/--no-wait",
+            help="Whether to wait until the function has processed what was sent; a job in the account is waited for if"
+            " you say so.",
+        ),
+    ] = None,
 ) -> Manner:
     return Manner(limit, rate, Bounds(in_queue, max_failed, max_dead), wait)
 
@@ -256,7 +267,7 @@ def send(
 
             Backfill(source, rows, wish, settings_fingerprint, checkpoints, deliver, valve).run(watch)
             state = RunState.LIMITED if checkpoints.remaining() else RunState.FINISHED
-            if manner.wait and valve.taken:
+            if manner.wait is not False and valve.taken:
                 bar.update(task, completed=valve.taken)
                 for seen in _until_settled(guard):
                     bar.update(task, description=_doing(seen))

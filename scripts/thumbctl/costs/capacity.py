@@ -129,6 +129,19 @@ class Usage:
 
 
 @dataclass(frozen=True)
+class Growing:
+    """What an image takes of a table that is ready for more once it is asked for more than ever."""
+
+    units: float
+    first: Limit
+    most: Limit
+
+    def ready(self, doublings: int) -> float:
+        """Units a second."""
+        return min(self.first.value * float(2**doublings), self.most.value)
+
+
+@dataclass(frozen=True)
 class JobCapacity:
     """A job and the stack that it is to go through.
 
@@ -215,7 +228,7 @@ class JobCapacity:
             self._usage("S3", "GET under the prefix of the sources", self._rate(demand.gets), limits.s3_get_prefix),
             self._usage("DynamoDB", "writes, in a new table", self._rate(demand.writes), limits.dynamodb_first_write),
             self._usage("DynamoDB", "writes", self._rate(demand.writes), limits.dynamodb_table_write),
-            self._usage("DynamoDB", "reads, in a new table", self._rate(demand.reads), limits.dynamodb_first_read),
+            *self._reads,
             self._usage(
                 "DynamoDB",
                 "writes to a shard of the index of failures",
@@ -225,6 +238,24 @@ class JobCapacity:
             self._usage("SQS", "messages in flight", concurrency * demand.batch, limits.sqs_in_flight),
             self._usage("KMS", "requests, at best", with_bucket_keys, limits.kms_requests),
             self._usage("CloudWatch", "PutLogEvents, at most", self._rate(1 / demand.batch), limits.logs_put),
+        )
+
+    @property
+    def _reads(self) -> tuple[Usage, ...]:
+        """Of the catalog, which is a new table and later is none."""
+        rate = self._rate(self.demand.reads)
+        return (
+            self._usage("DynamoDB", "reads, in a new table", rate, self.limits.dynamodb_first_read),
+            self._usage("DynamoDB", "reads", rate, self.limits.dynamodb_table_read),
+        )
+
+    @property
+    def _growing(self) -> tuple[Growing, ...]:
+        """What is asked of the catalog, which gets ready for more."""
+        limits, demand = self.limits, self.demand
+        return (
+            Growing(demand.writes, limits.dynamodb_first_write, limits.dynamodb_table_write),
+            Growing(demand.reads, limits.dynamodb_first_read, limits.dynamodb_table_read),
         )
 
     @property
@@ -301,20 +332,18 @@ class JobCapacity:
 
     def _steps(self) -> Iterator[Step]:
         """What is allowed, from when on: a table that is asked for more than ever gets ready for it, by doubling."""
-        limits = self.limits
-        others = self._most(limits.dynamodb_first_write)
-        ready, begin = limits.dynamodb_first_write.value, 0.0
-        while True:
-            ready = min(ready, limits.dynamodb_table_write.value)
-            written = ready * self.demand.seconds / self.demand.writes
-            yield Step(begin, min(others, written))
-            if written >= others or ready >= limits.dynamodb_table_write.value:
+        growing = [each for each in self._growing if each.units]
+        others = self._most([each.first for each in growing])
+        for doublings in itertools.count():
+            ready = [each.ready(doublings) * self.demand.seconds / each.units for each in growing]
+            allowed = min([others, *ready])
+            yield Step(doublings * self.limits.dynamodb_doubling.value, allowed)
+            if allowed >= others or all(each.ready(doublings) >= each.most.value for each in growing):
                 return
-            ready, begin = 2 * ready, begin + limits.dynamodb_doubling.value
 
-    def _most(self, but: Limit) -> float:
-        """Invocations at a time that are allowed by everything else than the limit `but`."""
-        allowed = (each.saturates_at for each in self._paced if each.limit is not but and each.saturates_at)
+    def _most(self, but: Sequence[Limit]) -> float:
+        """Invocations at a time that are allowed by everything else than the limits `but`."""
+        allowed = (each.saturates_at for each in self._paced if each.limit not in but and each.saturates_at)
         return min(self.concurrency, *allowed)
 
     def _rate(self, per_image: float) -> float:
@@ -324,6 +353,34 @@ class JobCapacity:
         """Of what grows with the invocations at a time."""
         saturates_at = self.concurrency * limit.value / demand if demand else None
         return Usage(service, what, demand, limit, saturates_at=saturates_at)
+
+
+class RangesCapacity(JobCapacity):
+    """A job in the account that goes through so many ranges of keys at a time: its images are objects, looked at."""
+
+    @property
+    def usages(self) -> tuple[Usage, ...]:
+        """Every limit and what the job asks of it."""
+        begun = Usage("Lambda", "new invocations a second", self._ramp.a_second, self.limits.lambda_environments)
+        return (begun, *self._paced)
+
+    @property
+    def _paced(self) -> tuple[Usage, ...]:
+        limits, demand, ranges = self.limits, self.demand, self.concurrency
+        row = self._rate(demand.writes)
+        # A listing is a GET of the bucket: https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
+        return (
+            self._usage("Lambda", "invocations of the mapping", ranges, self._mapping),
+            self._usage("Lambda", "invocations of the account", ranges, limits.lambda_account),
+            self._usage("S3", "LIST under a prefix", self._rate(demand.gets), limits.s3_get_prefix),
+            *self._reads,
+            self._usage("DynamoDB", "writes to the job's row", row, limits.dynamodb_partition_write),
+        )
+
+    @property
+    def _growing(self) -> tuple[Growing, ...]:
+        limits = self.limits
+        return (Growing(self.demand.reads, limits.dynamodb_first_read, limits.dynamodb_table_read),)
 
 
 def spoken(seconds: float) -> str:

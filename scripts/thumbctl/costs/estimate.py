@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
@@ -10,18 +11,22 @@ from thumbctl.bulk.queues import INVOCATIONS_A_POLLER, MESSAGES_AT_A_TIME
 from thumbctl.costs.capacity import Demand, JobCapacity
 from thumbctl.costs.limits import AwsLimits
 from thumbctl.costs.model import BUCKET_KEY_MISSES, MESSAGES_A_REQUEST, Line, Model, Workload, by_service, total
+from thumbctl.costs.ranges import UNITS_A_LOOK, Ranges
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import date
 
+    from thumbctl.costs.capacity import RangesCapacity, Usage
+
 _KEYS_A_LISTING = 1000
-# An eventually consistent read of a row of up to 4 KB; one that is not there costs as much.
-_UNITS_A_LOOK = 0.5
 _GB = 2**30
 _GIGABIT = 1e9
 # What was measured on an imitation of Lambda may take half or twice as long on Lambda.
 _OFF = 2
+
+# What Lambda is paid for by time.
+_COMPUTE = frozenset({"compute", "compute of range workers"})
 
 _PROTOCOL = "guarantees.md#2-it-converges"
 _S3_PRICES = "https://aws.amazon.com/s3/pricing/"
@@ -50,25 +55,32 @@ class Job:
                backfill, how many are listed and have their row looked up, as many as objects where it is None
     rewritten  how many of the objects have thumbnails already: uploads that replace others, rows out of date or forced
     inventory  whether a backfill reads an inventory instead of listing the bucket
+    ranges     how many ranges of keys are gone through at a time in the account; None where a machine does that
     """
 
-    kind: Literal["import", "backfill"]
+    kind: Literal["import", "backfill", "reconcile"]
     objects: int
     bytes: int
     examined: int | None = None
     rewritten: int = 0
     inventory: bool = False
+    ranges: int | None = None
+
+    @property
+    def lane(self) -> Literal["import", "backfill"]:
+        """Whose queue its messages come from: what a reconciliation mends, a backfill would have mended."""
+        return "import" if self.kind == "import" else "backfill"
 
     @property
     def looks(self) -> int:
         """How many objects are examined."""
-        everything = self.objects if self.kind == "backfill" else 0
+        everything = self.objects if self.kind != "import" else 0
         return everything if self.examined is None else self.examined
 
     @property
     def queued(self) -> int:
         """How many messages are in the queue at a time at most: S3 sends all, a backfill waits for room."""
-        return min(self.objects, MESSAGES_AT_A_TIME) if self.kind == "backfill" else self.objects
+        return min(self.objects, MESSAGES_AT_A_TIME) if self.kind != "import" else self.objects
 
 
 @dataclass(frozen=True)
@@ -80,6 +92,9 @@ class Estimate:
     once: tuple[Line, ...]
     monthly: tuple[Line, ...]
     capacity: JobCapacity
+    """Of what makes the thumbnails."""
+    looking: RangesCapacity | None
+    """Of what looks for them in the account."""
     prices_date: date
     region: str
 
@@ -100,23 +115,28 @@ class Estimate:
         """
         model = model or Model.load()
         workload = replace(workload, source_bytes=job.bytes / job.objects if job.objects else None)
-        setting, _ = _SETTINGS[job.kind]
+        setting, _ = _SETTINGS[job.lane]
         if pollers:
-            setting = f"{INVOCATIONS_A_POLLER} * {_POLLERS[job.kind]}"
+            setting = f"{INVOCATIONS_A_POLLER} * {_POLLERS[job.lane]}"
+        capacity = JobCapacity(
+            demand=_demand(model, job, workload),
+            limits=AwsLimits.load(),
+            setting=setting,
+            concurrency=workload.maximum_concurrency,
+            queued=job.queued,
+            retention_days=retention_days,
+            pollers=pollers,
+        )
+        ranges = _ranges(job, workload)
+        looking = ranges.capacity(model) if ranges else None
+        waiting = max(0.0, capacity.seconds - looking.seconds) if looking else 0
         return cls(
             job,
             workload,
-            _once(model, job, workload),
+            (*_once(model, job, workload), *(ranges.lines(model, workload, waiting) if ranges else ())),
             _monthly(model, job, workload),
-            JobCapacity(
-                demand=_demand(model, job, workload),
-                limits=AwsLimits.load(),
-                setting=setting,
-                concurrency=workload.maximum_concurrency,
-                queued=job.queued,
-                retention_days=retention_days,
-                pollers=pollers,
-            ),
+            capacity,
+            looking,
             model.prices.date,
             model.prices.region,
         )
@@ -133,8 +153,8 @@ class Estimate:
 
     @property
     def seconds(self) -> float:
-        """From the first message to the last image."""
-        return self.capacity.seconds
+        """From the first message to the last image; where it is looked for them in the account, to the last look."""
+        return max(each.seconds for each in self.capacities.values())
 
     @property
     def upload_seconds(self) -> float:
@@ -144,15 +164,25 @@ class Estimate:
     @property
     def dollars_between(self) -> tuple[float, float]:
         """What it costs where Lambda takes half as long as reckoned, and twice as long."""
-        compute = sum(line.dollars for line in self.once if line.what == "compute")
+        compute = sum(line.dollars for line in self.once if line.what in _COMPUTE)
         return self.dollars - compute + compute / _OFF, self.dollars - compute + compute * _OFF
 
     @property
     def seconds_between(self) -> tuple[float, float]:
         """How long it takes then."""
-        demand = self.capacity.demand
-        faster, slower = (replace(demand, seconds=each) for each in (demand.seconds / _OFF, demand.seconds * _OFF))
-        return replace(self.capacity, demand=faster).seconds, replace(self.capacity, demand=slower).seconds
+        soon, late = (max(_taking(factor, each) for each in self.capacities.values()) for factor in (1 / _OFF, _OFF))
+        return soon, late
+
+    @property
+    def verdict(self) -> tuple[str, ...]:
+        """What bounds the job and what to set, in sentences."""
+        return tuple(itertools.chain.from_iterable(each.verdict for each in self.capacities.values()))
+
+    @property
+    def capacities(self) -> Mapping[str, JobCapacity]:
+        """Of those that have something to do, by what they deal with: objects are looked at while images are made."""
+        looking = {} if self.looking is None else {"objects": self.looking}
+        return {"images": self.capacity, **looking} if self.job.objects or not looking else looking
 
     def as_json(self) -> dict[str, Any]:
         """For scripts: dollars and seconds, by what."""
@@ -169,27 +199,23 @@ class Estimate:
             "images_a_second": capacity.images_a_second,
             "concurrency": {capacity.setting: capacity.concurrency, "good": capacity.good},
             "lines": [_line_as_json(each) for each in self.once],
-            "limits": [
-                {
-                    "service": each.service,
-                    "what": each.what,
-                    "demand": each.demand,
-                    "limit": each.most,
-                    "share": each.share,
-                    "saturates_at": each.saturates_at,
-                    "page": each.limit.page,
-                }
-                for each in capacity.usages
-            ],
-            "verdict": capacity.verdict,
+            "limits": [_usage_as_json(each) for each in capacity.usages],
+            "ranges": self.looking
+            and {
+                "seconds": self.looking.seconds,
+                "objects_a_second": self.looking.images_a_second,
+                "concurrency": {self.looking.setting: self.looking.concurrency, "good": self.looking.good},
+                "limits": [_usage_as_json(each) for each in self.looking.usages],
+            },
+            "verdict": self.verdict,
             "prices": {"date": self.prices_date.isoformat(), "region": self.region},
             "limits_date": capacity.limits.date.isoformat(),
         }
 
 
-def default_workload(kind: Literal["import", "backfill"]) -> Workload:
+def default_workload(kind: Literal["import", "backfill", "reconcile"]) -> Workload:
     """What the Terraform module makes of a job of that kind where nobody says otherwise."""
-    _, concurrency = _SETTINGS[kind]
+    _, concurrency = _SETTINGS["import" if kind == "import" else "backfill"]
     return Workload(Model.load().renditions, maximum_concurrency=concurrency)
 
 
@@ -202,6 +228,30 @@ def _line_as_json(line: Line) -> dict[str, Any]:
         "dollars": line.dollars,
         "rule": line.rule,
     }
+
+
+def _usage_as_json(usage: Usage) -> dict[str, Any]:
+    return {
+        "service": usage.service,
+        "what": usage.what,
+        "demand": usage.demand,
+        "limit": usage.most,
+        "share": usage.share,
+        "saturates_at": usage.saturates_at,
+        "page": usage.limit.page,
+    }
+
+
+def _taking(factor: float, capacity: JobCapacity) -> float:
+    """Seconds, where Lambda takes `factor` times as long as reckoned."""
+    return replace(capacity, demand=replace(capacity.demand, seconds=factor * capacity.demand.seconds)).seconds
+
+
+def _ranges(job: Job, workload: Workload) -> Ranges | None:
+    if job.ranges is None or job.kind == "import":
+        return None
+    listings = 1 + (len(workload.renditions) if job.kind == "reconcile" else 0)
+    return Ranges(job.kind, job.looks, job.objects, job.ranges, listings)
 
 
 def _once(model: Model, job: Job, workload: Workload) -> tuple[Line, ...]:
@@ -233,15 +283,20 @@ def _uploads(model: Model, job: Job, workload: Workload) -> tuple[Line, ...]:
 def _looks(model: Model, job: Job, workload: Workload) -> tuple[Line, ...]:
     """What comes on top of making the thumbnails in a backfill: the operator's look at all, the function's at each."""
     prices = model.prices
+    read = (
+        Line("DynamoDB", "rows read by the function", job.objects, prices.dynamodb_read, _PROTOCOL),
+        _claims(model, job, workload),
+    )
+    if job.ranges is not None:
+        return read
     if job.inventory:
         listed = Line("S3", "listed in an inventory", job.looks, prices.s3_inventory, _S3_PRICES)
     else:
         listed = Line("S3", "LIST of what is there", _listings(job.looks), prices.s3_put, _LISTING)
     return (
         listed,
-        Line("DynamoDB", "rows looked up", job.looks * _UNITS_A_LOOK, prices.dynamodb_read, _UNITS),
-        Line("DynamoDB", "rows read by the function", job.objects, prices.dynamodb_read, _PROTOCOL),
-        _claims(model, job, workload),
+        Line("DynamoDB", "rows looked up", job.looks * UNITS_A_LOOK, prices.dynamodb_read, _UNITS),
+        *read,
     )
 
 
@@ -256,7 +311,7 @@ def _claims(model: Model, job: Job, workload: Workload) -> Line:
 
 def _monthly(model: Model, job: Job, workload: Workload) -> tuple[Line, ...]:
     kept = model.kept(job.objects - job.rewritten, workload)
-    if job.kind == "backfill":
+    if job.kind != "import":
         return kept
     return (Line("S3", "sources", job.bytes / _GB, model.prices.s3_storage, _S3_PRICES), *kept)
 

@@ -43,6 +43,7 @@ class AwsLimits:
     dynamodb_first_read: Limit
     dynamodb_doubling: Limit
     dynamodb_table_write: Limit
+    dynamodb_table_read: Limit
     dynamodb_partition_write: Limit
     sqs_in_flight: Limit
     sqs_retention_days: Limit

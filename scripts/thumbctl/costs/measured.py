@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import statistics
+from collections import defaultdict
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from thumbctl.errors import ThumbctlError
 
@@ -86,6 +88,20 @@ class Phones:
 
 
 @dataclass(frozen=True)
+class PerObject:
+    """Microseconds of a processor that a worker in the account takes to look at an object, by the kind of the job."""
+
+    date: str
+    by: str
+    backfill_us: float
+    reconcile_us: float
+
+    def seconds(self, kind: Literal["backfill", "reconcile"]) -> float:
+        """Of a job of that kind."""
+        return (self.backfill_us if kind == "backfill" else self.reconcile_us) / 1e6
+
+
+@dataclass(frozen=True)
 class Measured:
     """All that was measured. `date` and `by` of each part say when, and what did it."""
 
@@ -93,6 +109,7 @@ class Measured:
     memory: MemorySettings
     encoders: Encodings
     phones: Phones
+    per_object: PerObject
 
     @classmethod
     def load(cls) -> Measured:
@@ -106,6 +123,7 @@ class Measured:
                 encoders["date"], encoders["by"], tuple(Encoding(**each) for each in encoders["encodings"])
             ),
             phones=Phones(**document["phones"]),
+            per_object=PerObject(**document["per_object"]),
         )
 
 
@@ -118,6 +136,7 @@ def publish(bench: Path, target: Path = _FILE) -> list[str]:
     parts: dict[str, tuple[str, Callable[[Any], dict[str, Any]]]] = {
         "throughput.json": ("per_image", _per_image),
         "memory.json": ("memory", _memory),
+        "jobs.json": ("per_object", _per_object),
         "phones.json": ("phones", lambda found: {name: found[name] for name in ("heic_ms", "jpeg_ms")}),
     }
     found = {name: part for name, part in parts.items() if (bench / name).exists()}
@@ -138,6 +157,15 @@ def publish(bench: Path, target: Path = _FILE) -> list[str]:
 def _per_image(document: Any) -> dict[str, Any]:  # noqa: ANN401 - parsed JSON
     names = [field.name for field in fields(PerImage) if field.name not in {"date", "by"}]
     return {name: document["per_image"][name] for name in names}
+
+
+def _per_object(document: Any) -> dict[str, Any]:  # noqa: ANN401 - parsed JSON
+    """Of several runs of a kind, which differ in the number of workers, the median."""
+    took: defaultdict[str, list[float]] = defaultdict(list)
+    for run in document:
+        seconds = sum(worker["cpu_seconds"] for worker in run["workers"])
+        took[run["kind"]].append(1e6 * seconds / run["objects"])
+    return {f"{kind}_us": round(statistics.median(took[kind]), 1) for kind in took}
 
 
 def _memory(document: Any) -> dict[str, Any]:  # noqa: ANN401 - parsed JSON

@@ -166,9 +166,7 @@ class Model:
         return (
             Line("S3", "PUT, one a rendition", puts, prices.s3_put, _PROTOCOL),
             Line("S3", "GET of the source", gets, prices.s3_get, _PROTOCOL),
-            Line(
-                "Lambda", "compute", images * self.gb_seconds(workload), self._compute_price(workload), _LAMBDA_PRICES
-            ),
+            Line("Lambda", "compute", images * self.gb_seconds(workload), self.compute_price(workload), _LAMBDA_PRICES),
             Line("Lambda", "invocations", invocations, prices.lambda_request, _BATCHES),
             Line(
                 "DynamoDB",
@@ -317,7 +315,7 @@ class Model:
         # Above INFO nothing is told of an image that is well; the metrics, which stay, are left out here.
         return self.measured.per_image.log_bytes if workload.log_level in {"DEBUG", "INFO"} else 0
 
-    def _compute_price(self, workload: Workload) -> Price:
+    def compute_price(self, workload: Workload) -> Price:
         return self.prices.lambda_arm64 if workload.architecture == "arm64" else self.prices.lambda_x86_64
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_sqs import SQSClient
 
+    from thumbctl.costs.capacity import JobCapacity
     from thumbctl.stack import Stack
 
 # The outputs of a stack that tell how each kind of job goes through it.
@@ -35,10 +36,10 @@ def of_stack(stack: Stack, job: Job) -> Estimate:
     """The estimate of a job that goes through `stack` as it is deployed."""
     deployed = stack.deployed()
     functions: LambdaClient = stack.client("lambda")
-    mapping = functions.get_event_source_mapping(UUID=stack.outputs[_MAPPINGS[job.kind]])
+    mapping = functions.get_event_source_mapping(UUID=stack.outputs[_MAPPINGS[job.lane]])
     sqs: SQSClient = stack.client("sqs")
     queue = sqs.get_queue_attributes(
-        QueueUrl=stack.outputs[_QUEUES[job.kind]], AttributeNames=["MessageRetentionPeriod"]
+        QueueUrl=stack.outputs[_QUEUES[job.lane]], AttributeNames=["MessageRetentionPeriod"]
     )
     workload = replace(
         default_workload(job.kind),
@@ -46,7 +47,7 @@ def of_stack(stack: Stack, job: Job) -> Estimate:
         memory_mb=deployed.memory_mb,
         architecture="arm64" if deployed.architecture == "arm64" else "x86_64",
         batch=mapping["BatchSize"],
-        maximum_concurrency=int(stack.outputs[_CONCURRENCIES[job.kind]]),
+        maximum_concurrency=int(stack.outputs[_CONCURRENCIES[job.lane]]),
     )
     return Estimate.of(
         job,
@@ -64,8 +65,9 @@ def show(estimate: Estimate, *, as_json: bool = False) -> None:
     out = console()
     out.print(_costs(estimate))
     out.print()
-    out.print(_limits(estimate))
-    out.print()
+    for title, capacity in estimate.capacities.items():
+        out.print(_limits(title, capacity))
+        out.print()
     for sentence in _sentences(estimate):
         out.print(sentence, soft_wrap=True)
 
@@ -86,7 +88,11 @@ def ask(estimate: Estimate, *, yes: bool) -> None:
 
 
 def _title(job: Job) -> str:
-    return f"{job.kind.capitalize()} of {counted(job.objects, 'image')}, {filesize.decimal(job.bytes)}"
+    kind = job.kind.capitalize()
+    if job.ranges is None:
+        return f"{kind} of {counted(job.objects, 'image')}, {filesize.decimal(job.bytes)}"
+    made = f", of which {counted(job.objects, 'image')} are made" if job.objects else ""
+    return f"{kind} in the account of {counted(job.looks, 'object')}{made}"
 
 
 def _costs_by_service(estimate: Estimate) -> Table:
@@ -111,10 +117,9 @@ def _costs(estimate: Estimate) -> Table:
     return table
 
 
-def _limits(estimate: Estimate) -> Table:
-    capacity = estimate.capacity
+def _limits(title: str, capacity: JobCapacity) -> Table:
     numbers = ("This job", "Allowed", "Used", "Full at")
-    table = plain_table("Service", "What", *numbers, title="Limits of AWS", right=numbers)
+    table = plain_table("Service", "What", *numbers, title=f"Limits of AWS: {title}", right=numbers)
     for each in capacity.usages:
         full_at = f"{each.saturates_at:,.0f} at a time" if each.saturates_at else ""
         figures = (_figure(each.demand), _figure(each.most), f"{each.share:.0%}", full_at)
@@ -123,21 +128,22 @@ def _limits(estimate: Estimate) -> Table:
 
 
 def _sentences(estimate: Estimate) -> Iterator[str]:
-    capacity = estimate.capacity
     cheap, dear = estimate.dollars_between
     soon, late = estimate.seconds_between
-    yield (
-        f"${estimate.dollars:,.2f} once, and ${estimate.monthly_dollars:,.2f} a month for as long as it is kept."
-        f" {spoken(estimate.seconds).capitalize()} at {capacity.setting} = {capacity.concurrency:,}, which is"
-        f" {capacity.images_a_second:,.0f} images a second."
-    )
+    yield f"${estimate.dollars:,.2f} once, and ${estimate.monthly_dollars:,.2f} a month for as long as it is kept."
+    for what, capacity in estimate.capacities.items():
+        yield (
+            f"{spoken(capacity.seconds).capitalize()} at {capacity.setting} = {capacity.concurrency:,}, which is"
+            f" {capacity.images_a_second:,.0f} {what} a second."
+        )
     if estimate.upload_seconds:
         yield f"Uploading them takes {spoken(estimate.upload_seconds)} at a gigabit a second, and longer over less."
-    yield from capacity.verdict
+    yield from estimate.verdict
+    limits_date = estimate.capacity.limits.date
     yield (
-        f"List prices of {estimate.region} on {estimate.prices_date}, limits of {capacity.limits.date}. The time that"
-        f" Lambda takes can be half or twice as long: then it is ${cheap:,.2f} to ${dear:,.2f}, and {spoken(soon)} to"
-        f" {spoken(late)}. Not in it: failures, retries, and what comes in meanwhile."
+        f"List prices of {estimate.region} on {estimate.prices_date}, limits of {limits_date}. The time"
+        f" that Lambda takes can be half or twice as long: then it is ${cheap:,.2f} to ${dear:,.2f}, and {spoken(soon)}"
+        f" to {spoken(late)}. Not in it: failures, retries, and what comes in meanwhile."
     )
 
 

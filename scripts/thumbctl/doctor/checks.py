@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from urllib.parse import unquote_plus
 
 from thumbctl import channels
+from thumbctl.bulk.queues import depth
 from thumbctl.conventions import counted
 from thumbctl.devices.audit import audit
 from thumbctl.devices.registry import named, registry_of
+from thumbctl.jobs.account import AccountJobs
 from thumbctl.looking.health import MAPPINGS, most_at_a_time
+from thumbnail_pipeline.jobs.records import JobState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -494,6 +497,35 @@ def _devices(seen: Evidence) -> CheckResult:
     return _ok(f"The certificates of {looked} fit the policy{waiting}.")
 
 
+def _jobs(seen: Evidence) -> CheckResult:
+    """The range worker is fed, Lambda does not take it for a loop, and no job waits for somebody."""
+    if (output := seen.stack.outputs.get("jobs")) is None:
+        return _ok("The stack runs no bulk jobs in its account.")
+    functions: LambdaClient = seen.stack.client("lambda")
+    name = output["function_name"]
+    mapping = functions.get_event_source_mapping(UUID=output["event_source_mapping_uuid"])
+    if mapping["State"] in {"Disabled", "Disabling"}:
+        return CheckResult(CheckOutcome.FAIL, f"Nothing feeds {name}: bulk jobs do not go on.", _APPLY)
+    if functions.get_function_recursion_config(FunctionName=name)["RecursiveLoop"] != "Allow":
+        # https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html
+        return CheckResult(
+            CheckOutcome.FAIL,
+            f"Lambda takes {name} for a loop after some sixteen rounds, and drops the messages of ranges.",
+            _APPLY,
+        )
+    jobs = list(AccountJobs(seen.stack).table.jobs())
+    stopped = [job.id for job in jobs if job.state is JobState.STOPPED]
+    if stopped:
+        return CheckResult(
+            CheckOutcome.WARN,
+            f"Stopped by themselves: {', '.join(stopped)}.",
+            "'thumbctl jobs show' says why.",
+        )
+    going_on = counted(sum(not job.state.is_over for job in jobs), "bulk job")
+    waiting = counted(depth(seen.stack.client("sqs"), output["ranges_queue_url"]).total, "message")
+    return _ok(f"{name} is fed; {going_on} not over, and {waiting} about ranges of keys.")
+
+
 def _key(seen: Evidence) -> CheckResult:
     key = seen.queues["work"].get("KmsMasterKeyId")
     if not key:
@@ -546,5 +578,6 @@ CHECKS: Final[Mapping[str, Check]] = {
     "alarms": _alarms,
     "topics": _topics,
     "devices": _devices,
+    "jobs": _jobs,
     "backlog": _backlog,
 }

@@ -6,24 +6,37 @@ import getpass
 import secrets
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
 
+from botocore.exceptions import ClientError
+
+from thumbctl.aws_errors import is_denied
 from thumbctl.bulk.pace import Pace
 from thumbctl.bulk.sender import MESSAGES_A_CALL, Message, Sender
 from thumbctl.costs import quote
+from thumbctl.costs.capacity import DAY
 from thumbctl.costs.estimate import Job
 from thumbctl.errors import ThumbctlError
+from thumbctl.jobs.progress import JobProgress
+from thumbctl.looking.metrics import query
 from thumbnail_pipeline.jobs.messages import WorkMessage
-from thumbnail_pipeline.jobs.records import Asked, BulkJob, JobBounds, JobPrices, JobState
+from thumbnail_pipeline.jobs.records import Asked, BulkJob, JobBounds, JobKind, JobPrices, JobState
 from thumbnail_pipeline.jobs.table import JobTable
+from thumbnail_pipeline.jobs.wish import Wish
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
+
+    from mypy_boto3_cloudwatch import CloudWatchClient
 
     from thumbctl.stack import Stack
-    from thumbnail_pipeline.jobs.wish import Wish
 
+_NO_WISH: Final = Wish()
 _MILLION: Final = 1_000_000
+# S3 counts once a day, and tells it up to a day later.
+_COUNTED_WITHIN: Final = timedelta(days=3)
 _BYTES_EACH: Final = 1_750_000
 """Of the images that were measured: what a job will meet is known to nobody before it."""
 
@@ -48,34 +61,70 @@ class AccountJobs:
                 f"There is no job {job_id}: 'thumbctl jobs list' shows those of the last thirty days."
             ) from None
 
-    def begin(self, wish: Wish, prefix: str, *, forced: bool, bounds: JobBounds) -> BulkJob:
-        """Begin a backfill."""
-        now = time.time()
-        asked = Asked(
+    def progress(self, job: BulkJob) -> JobProgress:
+        """Return how far a job is by now."""
+        ranges = list(self.table.ranges(job.id))
+        most = None if job.state.is_over or job.asked.prefix else self._most_objects
+        return JobProgress(job, ranges, time.time(), most)
+
+    @cached_property
+    def _most_objects(self) -> int | None:
+        """How many objects were in the bucket yesterday, with their old versions, or None where S3 has not told.
+
+        https://docs.aws.amazon.com/AmazonS3/latest/userguide/metrics-dimensions.html
+        """
+        cloudwatch: CloudWatchClient = self.stack.client("cloudwatch")
+        dimensions = {"BucketName": self.stack.outputs["source_bucket"], "StorageType": "AllStorageTypes"}
+        asked = query("objects", "AWS/S3", "NumberOfObjects", dimensions, "Average")
+        asked["MetricStat"]["Period"] = DAY
+        now = datetime.now(UTC)
+        try:
+            (found,) = cloudwatch.get_metric_data(
+                MetricDataQueries=[asked], StartTime=now - _COUNTED_WITHIN, EndTime=now
+            )["MetricDataResults"]
+        except ClientError as error:
+            if is_denied(error):
+                return None
+            raise
+        return round(found["Values"][0]) if found["Values"] else None
+
+    def asked(
+        self, kind: JobKind, prefix: str, wish: Wish = _NO_WISH, *, forced: bool = False, repair: bool = False
+    ) -> Asked:
+        """Return what is asked for now. Raises ThumbctlError where the stack has no jobs, or none of that kind."""
+        if kind is JobKind.RECONCILE:
+            self._require_reconcile(repair=repair)
+        return Asked(
+            kind=kind,
             bucket=self.stack.outputs["source_bucket"],
             prefix=prefix,
             settings_fingerprint=self.stack.deployed().settings.fingerprint,
-            prices=self.prices(),
+            prices=self.prices(kind),
+            repair=repair,
             include=wish.include,
             exclude=wish.exclude,
             sent=wish.sent,
             forced=forced,
             by=getpass.getuser(),
-            at=now,
+            at=time.time(),
         )
+
+    def begin(self, asked: Asked, bounds: JobBounds) -> BulkJob:
+        """Begin a job."""
         # They sort by when they were begun.
-        name = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(now))}-{secrets.token_hex(2)}"
+        name = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(asked.at))}-{secrets.token_hex(2)}"
         job = BulkJob(name, asked, bounds)
         self.table.create(job)
         self._send([WorkMessage(job.id)])
         return job
 
-    def prices(self) -> JobPrices:
+    def prices(self, kind: JobKind) -> JobPrices:
         """What a message and a look cost on this stack, by list prices."""
-        looked = Job("backfill", _MILLION, _MILLION * _BYTES_EACH, examined=_MILLION)
         sent = Job("backfill", _MILLION, _MILLION * _BYTES_EACH, examined=0)
-        both, only_sent = (quote.of_stack(self.stack, each).dollars for each in (looked, sent))
-        return JobPrices(message=only_sent / _MILLION, million_examined=both - only_sent)
+        at_a_time = int(self._output("ranges_at_a_time"))
+        looked = Job(kind.value, 0, 0, examined=_MILLION, ranges=at_a_time)
+        message, million = (quote.of_stack(self.stack, each).dollars for each in (sent, looked))
+        return JobPrices(message=message / _MILLION, million_examined=million)
 
     def pause(self, job: BulkJob) -> None:
         """Have a job wait. Raises ThumbctlError where it cannot."""
@@ -108,11 +157,27 @@ class AccountJobs:
         for first in range(0, len(bodies), MESSAGES_A_CALL):
             sender.send(bodies[first : first + MESSAGES_A_CALL])
 
+    def _require_reconcile(self, *, repair: bool) -> None:
+        reconcile = self._outputs()["reconcile"]
+        if reconcile is None:
+            raise ThumbctlError(
+                "The range worker of this stack may not look at thumbnails: set jobs = { reconcile = {} } in its"
+                " Terraform module, or leave out --in-account."
+            )
+        if repair and not reconcile["repair"]:
+            raise ThumbctlError(
+                "The range worker of this stack may delete no thumbnails: set jobs = { reconcile = { repair = true } }"
+                " in its Terraform module, or leave out --repair or --in-account."
+            )
+
     def _output(self, name: str) -> str:
-        outputs = self.stack.outputs.get("jobs")
+        return str(self._outputs()[name])
+
+    def _outputs(self) -> Mapping[str, Any]:
+        outputs: Mapping[str, Any] | None = self.stack.outputs.get("jobs")
         if outputs is None:
             raise ThumbctlError(
                 "This stack runs no bulk jobs in its account: set jobs = {} in its Terraform module, or leave out"
                 " --in-account."
             )
-        return str(outputs[name])
+        return outputs

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import sys
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -10,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 import typer
 
 from thumbctl import stack as stacks
+from thumbctl.bulk.meanings import COMPARED, MEANINGS
 from thumbctl.conventions import (
     ExitCode,
     JsonOption,
@@ -21,20 +24,22 @@ from thumbctl.conventions import (
     counted,
     write_json,
 )
-from thumbctl.costs.capacity import spoken
 from thumbctl.jobs.account import AccountJobs
 from thumbctl.terminal import plain_table
-from thumbnail_pipeline.jobs.records import JobState
+from thumbctl.words import printable
+from thumbnail_pipeline.jobs.records import SENT, JobKind, JobState
 from thumbnail_pipeline.rows import iso
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from thumbctl.jobs.progress import JobProgress, Span
     from thumbnail_pipeline.jobs.records import BulkJob
 
-__all__ = ["app"]
+__all__ = ["app", "stay_with"]
 
 _LOOK_SECONDS: Final = 5
+_ENDS: Final = frozenset({JobState.STOPPED, JobState.DONE, JobState.CANCELLED})
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode="markdown")
 
@@ -70,20 +75,23 @@ def list_jobs(stack: StackOption = None, as_json: JsonOption = False) -> None:
     if not found:
         console().print("There are no jobs.")
         return
-    table = plain_table(
-        "Job", "State", "Prefix", "Objects", "Messages", "Dollars", right=("Objects", "Messages", "Dollars")
-    )
+    numbers = ("Objects", "Messages", "Dollars")
+    table = plain_table("Job", "Kind", "State", "Prefix", "By", *numbers, right=numbers)
     for job in found:
-        sent = f"{job.counts['sent']:,}"
-        table.add_row(job.id, job.state, job.asked.prefix or "all", f"{job.examined:,}", sent, f"{job.cost:,.2f}")
+        figures = (f"{job.examined:,}", f"{job.counts[SENT]:,}", f"{job.cost:,.2f}")
+        table.add_row(job.id, _kind(job), job.state, job.asked.prefix or "all", job.asked.by, *figures)
     console().print(table)
+    for job in found:
+        if job.state is JobState.STOPPED:
+            complain(f"{job.id} stopped: {job.why}")
 
 
 @app.command()
 def show(job: JobArgument, stack: StackOption = None, as_json: JsonOption = False) -> None:
-    """Show how far a job is, what it has found and cost, and why it was stopped.
+    """Show how far a job is, what it has found and cost, how long it may take, and why it was stopped.
 
-    What workers have counted is in it once their turn is over, within a minute. Exit code 1: it was stopped.
+    Nobody knows how many objects there are before all are listed, so what is left is a guess, from and to, or not told
+    at all. The cost is reckoned by list prices. Exit code 1: it was stopped.
 
     Examples:
 
@@ -93,14 +101,15 @@ def show(job: JobArgument, stack: StackOption = None, as_json: JsonOption = Fals
         # For a script
         thumbctl jobs show 20260131-080000-1a2b --stack photos --json
     """
-    _show(AccountJobs(stacks.find(stack)).find(job), as_json=as_json)
+    there = AccountJobs(stacks.find(stack))
+    _show(there.progress(there.find(job)), as_json=as_json)
 
 
 @app.command()
 def watch(job: JobArgument, stack: StackOption = None, as_json: JsonOption = False) -> None:
-    """Show a job again and again until it is over or waits for somebody. Ctrl-C ends the watching, not the job.
+    """Show a job again and again until it has ended or was stopped. Ctrl-C ends the watching, not the job.
 
-    Exit code 1: it was stopped.
+    Exit code 1: it was stopped or cancelled; 130: you ended the watching, and the job goes on.
 
     Examples:
 
@@ -111,13 +120,33 @@ def watch(job: JobArgument, stack: StackOption = None, as_json: JsonOption = Fal
         thumbctl jobs watch 20260131-080000-1a2b --stack photos --json
     """
     there = AccountJobs(stacks.find(stack))
-    while (found := there.find(job)).state in {JobState.PLANNING, JobState.RUNNING}:
-        if as_json:
-            write_json([_as_json(found)])
-        else:
-            console(errors=True).print(" ".join(_progress(found)), soft_wrap=True)
-        time.sleep(_LOOK_SECONDS)
-    _show(found, as_json=as_json)
+    there.find(job)
+    stay_with(there, job, as_json=as_json)
+
+
+def stay_with(there: AccountJobs, job_id: str, *, as_json: bool) -> None:
+    """Show a job until it has ended or was stopped; raises typer.Exit where that is not what was wanted."""
+    errors = console(errors=True)
+    try:
+        with errors.status(f"{job_id} …") as line:
+            said = ""
+            while (seen := there.progress(there.find(job_id))).job.state not in _ENDS:
+                text = f"{seen.job.state.capitalize()}: {' '.join(seen.sentences())}"
+                if as_json:
+                    write_json([_seen_as_json(seen)])
+                    sys.stdout.flush()
+                elif errors.is_terminal:
+                    line.update(printable(text))
+                elif text != said:
+                    errors.print(text, soft_wrap=True)
+                said = text
+                time.sleep(_LOOK_SECONDS)
+    except KeyboardInterrupt:
+        typer.echo(f"The job goes on without you: 'thumbctl jobs watch {job_id}' shows how far it is.", err=True)
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
+    _show(seen, as_json=as_json)
+    if seen.job.state is JobState.CANCELLED:
+        raise typer.Exit(ExitCode.WRONG)
 
 
 @app.command()
@@ -199,48 +228,89 @@ def cancel(job: JobArgument, yes: YesOption = False, stack: StackOption = None, 
 
 def _say(there: AccountJobs, job: str, sentence: str, *, as_json: bool) -> None:
     if as_json:
-        write_json([_as_json(there.find(job))])
+        write_json([_seen_as_json(there.progress(there.find(job)))])
     else:
         console().print(sentence, soft_wrap=True)
 
 
-def _show(job: BulkJob, *, as_json: bool) -> None:
+def _show(seen: JobProgress, *, as_json: bool) -> None:
+    job = seen.job
     if as_json:
-        write_json([_as_json(job)])
+        write_json([_seen_as_json(seen)])
     else:
-        console().print(_table(job))
-        console().print(" ".join(_progress(job)), soft_wrap=True)
+        console().print(f"{job.id}, {_kind(job)}, {job.state}", style="bold")
+        console().print(" ".join(_begun(job)), soft_wrap=True)
+        if job.counts.keys() - {SENT}:
+            console().print(_table(seen))
+        for sentence in seen.sentences():
+            console().print(sentence, soft_wrap=True)
     if job.state is JobState.STOPPED:
         complain(job.why)
         raise typer.Exit(ExitCode.WRONG)
 
 
-def _table(job: BulkJob) -> Any:  # noqa: ANN401 - a table of Rich, which is imported where it is used
-    table = plain_table("Objects", "Found", right=("Objects",), title=f"{job.id}, {job.state}")
+def _kind(job: BulkJob) -> str:
+    return f"{job.asked.kind} --repair" if job.asked.repair else job.asked.kind
+
+
+def _table(seen: JobProgress) -> Any:  # noqa: ANN401 - a table of Rich, which is imported where it is used
+    job = seen.job
+    meanings = COMPARED if job.asked.kind is JobKind.RECONCILE else MEANINGS
+    columns = ("Objects", "Found", "Meaning", *(["For example"] if seen.examples else []))
+    table = plain_table(*columns, right=("Objects",))
     for what, number in job.counts.most_common():
-        table.add_row(f"{number:,}", "messages sent" if what == "sent" else what)
+        if what != SENT:
+            shown = (str(each.get("thumbnail", each["key"])) for each in seen.examples.get(what, ()))
+            table.add_row(f"{number:,}", what, meanings.get(what, ""), *([", ".join(shown)] if seen.examples else []))
     return table
 
 
-def _progress(job: BulkJob) -> Iterator[str]:
-    asked, begun = job.asked, datetime.fromtimestamp(job.asked.at, UTC)
-    yield f"{job.state.capitalize()}: begun {iso(begun)}{f' by {asked.by}' if asked.by else ''}."
-    left = counted(job.ranges_open, "range")
-    yield f"{counted(job.examined, 'object')} looked at, about ${job.cost:,.2f}; {left} left."
-    if job.milliseconds:
-        yield f"Workers took {spoken(job.milliseconds / 1000)}."
+def _begun(job: BulkJob) -> Iterator[str]:
+    asked = job.asked
+    by = f" by {asked.by}" if asked.by else ""
+    about = f"keys of {asked.bucket} that begin with {asked.prefix!r}" if asked.prefix else f"all of {asked.bucket}"
+    yield f"Begun {_moment(asked.at)}{by}, over {about}."
+    if asked.forced:
+        yield "It renders every image anew."
+    if asked.kind is JobKind.RECONCILE:
+        # Rounded down: what is not all of it must not look so.
+        yield f"{math.floor(job.completeness * 1000) / 1000:g} % of what is due is complete."
+
+
+def _moment(seconds: float) -> str:
+    return iso(datetime.fromtimestamp(seconds, UTC))
 
 
 def _as_json(job: BulkJob) -> dict[str, Any]:
     return {
         "job": job.id,
+        "kind": job.asked.kind,
+        "repair": job.asked.repair,
         "state": job.state,
         "why": job.why or None,
         "prefix": job.asked.prefix,
-        "begun": iso(datetime.fromtimestamp(job.asked.at, UTC)),
+        "begun": _moment(job.asked.at),
         "by": job.asked.by,
+        "ended": _moment(job.finished_at) if job.finished_at else None,
         "examined": job.examined,
         "objects": dict(job.counts),
         "ranges_open": job.ranges_open,
         "dollars": round(job.cost, 4),
     }
+
+
+def _seen_as_json(seen: JobProgress) -> dict[str, Any]:
+    return {
+        **_as_json(seen.job),
+        **({"completeness": seen.job.completeness} if seen.job.asked.kind is JobKind.RECONCILE else {}),
+        "examples": [each for kind in seen.examples.values() for each in kind],
+        "ranges_done": seen.ranges_done,
+        "objects_a_second": seen.objects_a_second,
+        "objects_left": _between(seen.objects_left),
+        "seconds_left": _between(seen.seconds_left),
+    }
+
+
+def _between(span: Span | None) -> list[int] | None:
+    """From and to, for scripts."""
+    return [round(span.least), round(span.most)] if span else None

@@ -13,6 +13,7 @@ import typer
 from botocore.config import Config
 
 from thumbctl import stack as stacks
+from thumbctl.bulk.meanings import FINDINGS
 from thumbctl.bulk.pace import Pace
 from thumbctl.bulk.queues import MESSAGES_AT_A_TIME
 from thumbctl.bulk.sender import Sender
@@ -29,14 +30,18 @@ from thumbctl.conventions import (
     write_json,
 )
 from thumbctl.interrupts import terminate_as_interrupt
-from thumbctl.reconcile.repair import ONCE, Repair
+from thumbctl.jobs.account import AccountJobs
+from thumbctl.jobs.beginning import BudgetOption, InAccountOption, begin
+from thumbctl.reconcile.repair import Repair
 from thumbctl.terminal import plain_table
+from thumbnail_pipeline.jobs.records import JobBounds, JobKind
 from thumbnail_pipeline.reconciliation.comparison import CONNECTIONS, GRACE, Estate
 from thumbnail_pipeline.reconciliation.comparison import reconcile as examine_all
 from thumbnail_pipeline.reconciliation.findings import Kind, PassTally
+from thumbnail_pipeline.reconciliation.mending import ONCE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from rich.table import Table
 
@@ -45,21 +50,14 @@ if TYPE_CHECKING:
 
 __all__ = ["reconcile"]
 
-# A throttled call is no reason to give up.
-_PATIENT: Final = Config(retries={"mode": "standard", "total_max_attempts": 10}, max_pool_connections=CONNECTIONS)
+# A throttled call is no reason to give up. Every request is made here, and checking each of its keys takes longer than
+# sending it.
+_PATIENT: Final = Config(
+    retries={"mode": "standard", "total_max_attempts": 10},
+    max_pool_connections=CONNECTIONS,
+    parameter_validation=False,
+)
 _EXAMPLES: Final = 3
-
-_MEANINGS: Final[Mapping[Kind, str]] = {
-    Kind.MISSING: "the object has no row: its event never arrived",
-    Kind.CHANGED: "the thumbnails were made from an earlier object",
-    Kind.RESTYLED: "the thumbnails were made with other settings",
-    Kind.THUMBNAIL_MISSING: "a thumbnail is gone",
-    Kind.THUMBNAIL_ALTERED: "a thumbnail has other bytes than were stored",
-    Kind.VANISHED: "the object was deleted, and its row says otherwise",
-    Kind.ORPHAN: "no row lists this thumbnail",
-    Kind.PENDING: "too young to judge, or being processed; if it stays so, see the dead letters",
-    Kind.FOREIGN: "not made by the pipeline; left alone",
-}
 
 
 @dataclass
@@ -106,6 +104,9 @@ def reconcile(
     after: Annotated[
         str, typer.Option("--after", metavar="KEY", help="Begin after this key: an interrupted run prints it.")
     ] = "",
+    in_account: InAccountOption = False,
+    budget: BudgetOption = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Stay with a job in the account until it ends.")] = False,
     yes: YesOption = False,
     stack: StackOption = None,
     as_json: JsonOption = False,
@@ -121,6 +122,10 @@ def reconcile(
 
     Exit code 1: something was wrong, mended or not; 130: interrupted.
 
+    With `--in-account` a job is begun and the command ends; `thumbctl jobs show` tells what it has found, `--budget`
+    bounds what it costs. With `--wait` it stays until the job ends; exit code 1: the job was stopped or cancelled; 130:
+    you left, and the job goes on.
+
     Examples:
 
         # Look, and change nothing
@@ -131,9 +136,25 @@ def reconcile(
 
         # Only see whether anything is wrong
         thumbctl reconcile --stack photos --limit 1 --json
+
+        # A hundred million objects, in the account, for at most $100
+        thumbctl reconcile --stack photos --in-account --budget 100
     """
+    elsewhere = {"--limit": limit is not None, "--after": bool(after), "--grace": grace != GRACE.total_seconds()}
+    for name, is_given in elsewhere.items() if in_account else ():
+        if is_given:
+            raise typer.BadParameter("it is of a reconciliation from this machine", param_hint=name)
+    for name, is_given in () if in_account else (("--budget", budget is not None), ("--wait", wait)):
+        if is_given:
+            raise typer.BadParameter("it is of jobs in the account, with --in-account", param_hint=name)
     found = stacks.find(stack)
     estate, timeout_seconds = _estate(found, prefix)
+    if in_account:
+        jobs = AccountJobs(found)
+        asked = jobs.asked(JobKind.RECONCILE, estate.prefix, repair=repair)
+        question = f", and mend what is wrong{_and_what_is_deleted(estate)}" if repair else ""
+        begin(jobs, asked, JobBounds(dollars=budget), question, wait=wait, yes=yes, as_json=as_json)
+        return
     mender = None
     if repair:
         if grace < timeout_seconds:
@@ -181,12 +202,16 @@ def _estate(stack: Stack, prefix: str | None) -> tuple[Estate, int]:
 
 
 def _question(estate: Estate) -> str:
-    retired = ", ".join(f"{name}/" for name in estate.retired())
-    also = f" That includes what lies under {retired}, which no deployed rendition has." if retired else ""
     return (
-        f"While it goes, have the function make what is missing under {estate.prefix!r} of {estate.source_bucket}, and"
-        f" have the thumbnails in {estate.thumbnails_bucket} deleted that no row lists?{also}"
+        f"While it goes, have the function make what is missing under {estate.prefix!r} of {estate.source_bucket}"
+        f"{_and_what_is_deleted(estate)}?"
     )
+
+
+def _and_what_is_deleted(estate: Estate) -> str:
+    retired = ", ".join(f"{name}/" for name in estate.retired())
+    also = f", all under {retired} among them, which no deployed rendition has" if retired else ""
+    return f", and have the thumbnails in {estate.thumbnails_bucket} deleted that no row lists{also}"
 
 
 def _repair(stack: Stack, estate: Estate) -> Repair:
@@ -252,7 +277,7 @@ def _table(stack: Stack, report: _Report) -> Table:
             examples = ", ".join(_shown(finding) for finding in report.examples[kind])
             more = " …" if number > len(report.examples[kind]) else ""
             style = "red" if kind.is_wrong else ""
-            table.add_row(kind, f"{number:,}", _MEANINGS[kind], examples + more, style=style)
+            table.add_row(kind, f"{number:,}", FINDINGS[kind], examples + more, style=style)
     return table
 
 

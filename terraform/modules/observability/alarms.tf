@@ -287,7 +287,7 @@ locals {
     } if reconciler != null
   }
 
-  warnings = merge(local.rules, concat(values(local.reconciliation), values(local.announcing), values(local.change_alarms), values(local.archive_alarms), values(local.api_alarms), values(local.device_alarms))...)
+  warnings = merge(local.rules, concat(values(local.reconciliation), values(local.announcing), values(local.change_alarms), values(local.archive_alarms), values(local.api_alarms), values(local.device_alarms), values(local.job_alarms))...)
   alarms   = merge(local.warnings, [for page in local.pages : page.alarms]...)
 }
 

@@ -396,7 +396,7 @@ locals {
         },
       ]
     } if reconciler != null
-    ], local.announcing_rows, local.change_rows, local.api_rows, local.device_rows, [
+    ], local.announcing_rows, local.change_rows, local.api_rows, local.device_rows, local.job_rows, [
     {
       height = 6
       widgets = [

@@ -1,12 +1,16 @@
 # What to ask the log and the traces, ready to run.
 
 locals {
-  # By where they look: in a folder, those of the logs of devices' functions.
+  # By where they look: in a folder, those of the logs of devices' functions, or of the one that works on bulk jobs.
   queries = merge(
     { for file in fileset("${path.module}/queries", "*.query") : trimsuffix(file, ".query") => { text = file("${path.module}/queries/${file}"), log_group_names = [var.log_group_name] } },
     {
       for file in fileset("${path.module}/queries/devices", "*.query") :
       trimsuffix(file, ".query") => { text = file("${path.module}/queries/devices/${file}"), log_group_names = values(var.devices.log_group_names) } if var.devices != null
+    },
+    {
+      for file in fileset("${path.module}/queries/jobs", "*.query") :
+      trimsuffix(file, ".query") => { text = file("${path.module}/queries/jobs/${file}"), log_group_names = [var.jobs.log_group_name] } if var.jobs != null
     },
   )
 }

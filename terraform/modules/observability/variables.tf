@@ -139,6 +139,17 @@ variable "devices" {
   default = null
 }
 
+variable "jobs" {
+  description = "Bulk jobs in the account: the function that works on ranges of keys, its log group, the queue of ranges and the table of jobs; null where there are none."
+  type = object({
+    function_name  = string
+    log_group_name = string
+    queue_name     = string
+    table_name     = string
+  })
+  default = null
+}
+
 variable "topics" {
   description = "The topics that people subscribe to, by tier: failures, warning and critical."
   type = map(object({

@@ -218,8 +218,18 @@ locals {
       },
       {
         Sid      = "WakeUpWorkers"
-        Action   = ["sqs:SendMessage"]
+        Action   = ["sqs:GetQueueAttributes", "sqs:SendMessage"]
         Resource = jobs.queue_arn
+      },
+      {
+        Sid      = "InspectWorkers"
+        Action   = ["lambda:GetEventSourceMapping", "lambda:GetFunctionRecursionConfig"]
+        Resource = [jobs.function_arn, jobs.mapping_arn]
+      },
+      {
+        Sid      = "ReadWorkersLog"
+        Action   = ["logs:FilterLogEvents"]
+        Resource = [jobs.log_group_arn, "${jobs.log_group_arn}:*"]
       },
     ]
   ])

@@ -129,10 +129,13 @@ variable "devices" {
 }
 
 variable "jobs" {
-  description = "The table of bulk jobs that run in the account, and the queue that wakes their workers up. Null where there are none."
+  description = "The table of bulk jobs that run in the account, the queue that wakes their workers up and the mapping from it, the workers' function and its log group. Null where there are none."
   type = object({
-    table_arn = string
-    queue_arn = string
+    table_arn     = string
+    queue_arn     = string
+    mapping_arn   = string
+    function_arn  = string
+    log_group_arn = string
   })
   default = null
 }
