@@ -527,8 +527,11 @@ def test_the_reconciler_cannot(deployment: Deployment, reconciler: Role, what: s
 
 @pytest.fixture(scope="module")
 def jobs(deployment: Deployment) -> DeployedJobs:
+    """With an image, and a thumbnail whose source has gone: of that, a reconciliation asks since when."""
     deployment.upload("ranges/cat.png", picture())
     deployment.row_when("ranges/cat.png", "READY")
+    orphan = f"{deployment.renditions()[0]['name']}/ranges/gone.png.webp"
+    deployment.s3.put_object(Bucket=deployment.outputs["thumbnails_bucket"], Key=orphan, Body=b"orphan")
     return DeployedJobs(deployment)
 
 
@@ -541,6 +544,10 @@ def range_worker(deployment: Deployment, jobs: DeployedJobs) -> Iterator[Role]:
 
 def a_backfill(jobs: DeployedJobs) -> str:
     return jobs.begin("ranges/")
+
+
+def a_reconciliation(jobs: DeployedJobs) -> str:
+    return jobs.begin_to_reconcile("ranges/")
 
 
 # What is begun comes to nothing, and the log says which permission is missing.
@@ -556,8 +563,15 @@ RANGES_STORIES: Final[dict[Name, Callable[[DeployedJobs], str]]] = {
     ("backfill", "sqs:GetQueueAttributes", "backfill queue"): a_backfill,
     ("guard", "sqs:GetQueueAttributes", "dead letters"): a_backfill,
     ("guard", "lambda:GetEventSourceMapping", "mapping"): a_backfill,
+    ("list", "s3:ListBucket", "thumbnails bucket"): a_reconciliation,
+    ("list", "s3:ListBucketVersions", "uploads bucket"): a_reconciliation,
 }
 RANGES_POLLED: Final[list[Name]] = [("ranges", action, "queue of ranges") for action in IN_PLACE_OF_THE_POLLERS]
+# Nothing is deleted that is as young as all that there is here, so the test does it in the worker's place.
+RANGES_REPAIRED: Final[dict[Name, Callable[[Any, str], Any]]] = {
+    ("delete", "s3:DeleteObject", "thumbnails"): lambda s3, bucket: s3.delete_object(Bucket=bucket, Key="large/k.webp"),
+    ("delete", "s3:GetObject", "thumbnails"): lambda s3, bucket: s3.get_object(Bucket=bucket, Key="large/k.webp"),
+}
 RANGES_UNENFORCED: Final[dict[Name, str]] = {
     ("encryption", "kms:Decrypt", "key"): KEYS,
     ("encryption", "kms:GenerateDataKey", "key"): KEYS,
@@ -567,7 +581,7 @@ RANGES_UNENFORCED: Final[dict[Name, str]] = {
 
 
 def test_every_permission_of_the_range_worker_has_a_story(deployment: Deployment, range_worker: Role) -> None:
-    told = {*RANGES_STORIES, *RANGES_POLLED, *RANGES_UNENFORCED}
+    told = {*RANGES_STORIES, *RANGES_POLLED, *RANGES_REPAIRED, *RANGES_UNENFORCED}
     assert named(deployment, range_worker.permissions()).keys() == told
 
 
@@ -594,6 +608,18 @@ def test_lambda_cannot_feed_the_range_worker_without_it(deployment: Deployment, 
         assert denied()
 
 
+@pytest.mark.parametrize("name", RANGES_REPAIRED, ids=" ".join)
+def test_nothing_is_repaired_without_it(deployment: Deployment, range_worker: Role, name: Name) -> None:
+    bucket, s3 = deployment.outputs["thumbnails_bucket"], range_worker.client("s3")
+
+    def denied() -> bool:
+        return is_refused(lambda: RANGES_REPAIRED[name](s3, bucket))
+
+    assert not denied()
+    with range_worker.without([named(deployment, range_worker.permissions())[name]]):
+        assert denied()
+
+
 def test_a_job_is_done_without_what_the_emulator_does_not_ask_for(
     deployment: Deployment, jobs: DeployedJobs, range_worker: Role
 ) -> None:
@@ -605,7 +631,6 @@ def test_a_job_is_done_without_what_the_emulator_does_not_ask_for(
 RANGES_CANNOT: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "read an upload": lambda client, out: client("s3").get_object(Bucket=out["source_bucket"], Key="ranges/cat.png"),
     "delete an upload": lambda client, out: client("s3").delete_object(Bucket=out["source_bucket"], Key="k"),
-    "read a thumbnail": lambda client, out: client("s3").get_object(Bucket=out["thumbnails_bucket"], Key="k"),
     "write a thumbnail": lambda client, out: client("s3").put_object(Bucket=out["thumbnails_bucket"], Key="k"),
     "change a row": lambda client, out: client("dynamodb").update_item(
         TableName=out["table_name"], Key={"source_key": {"S": "k"}, "source_bucket": {"S": "b"}}

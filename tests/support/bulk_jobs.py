@@ -41,8 +41,11 @@ class DeployedJobs:
     def begin(self, prefix: str, *options: str) -> str:
         """Begin a backfill of every image below a prefix, up to date or not, and return the job."""
         said = self.thumbctl("backfill", "--in-account", "--force", "--yes", "--prefix", prefix, *options)
-        job: str = json.loads(said)["job"]
-        return job
+        return str(json.loads(said)["job"])
+
+    def begin_to_reconcile(self, prefix: str) -> str:
+        """Begin to look whether everything below a prefix is there, and return the job."""
+        return str(json.loads(self.thumbctl("reconcile", "--in-account", "--yes", "--prefix", prefix))["job"])
 
     def job(self, job: str) -> BulkJob:
         """As it is now."""
