@@ -268,10 +268,10 @@ module "observability" {
   }
   log_group_name = module.thumbnailer.function.log_group_name
   # One of the two is scheduled at most: both would say the same of the whole bucket.
-  reconciler = one(concat(
+  reconciler = try(concat(
     [for reconciler in module.reconciler : { name = reconciler.function.name, schedule_group_name = reconciler.schedule_group_name }],
     [for jobs in module.jobs : { name = jobs.function.name, schedule_group_name = jobs.schedule.group_name } if try(var.jobs.reconcile.schedule, null) != null],
-  ))
+  )[0], null)
   catalog = {
     table_name          = module.catalog.table_name
     failures_index_name = module.catalog.failures_index_name
