@@ -12,21 +12,28 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from devtools.localaws import faults
+from support.bulk_jobs import VISIBILITY_SECONDS, DeployedJobs
 from support.deployment import eventually
 from support.pictures import colour_of, picture
 from thumbnail_pipeline.images import Image
+from thumbnail_pipeline.jobs.records import SENT, JobState
 from thumbnail_pipeline.messages import backfill_body
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from support.deployment import Deployment
+    from thumbnail_pipeline.jobs.records import KeyRange
 
 COLOURS = {"teal": (0, 128, 128), "red": (255, 0, 0), "gold": (255, 215, 0)}
 BAD = b"this is no image"
 _SHADES_OFF = 10
 _HANDS = 4
 _CALM_SECONDS = 240
+_STILL = 15
+"""Images that nobody changes, so that a job's counts of them are known."""
+# Beside that of the queue: one who waits asks every two seconds or so, and a cold start takes its time.
+_TAKEN_UP_SECONDS = VISIBILITY_SECONDS + 15
 
 _DENIED = {"code": "AccessDenied", "status": 403}
 _BY_THE_BUCKET = "not authorized to perform: s3:GetObject with an explicit deny in a resource-based policy"
@@ -87,16 +94,23 @@ def rage(storm: Storm, deployment: Deployment) -> Books:
     proxy = faults.start(deployment.stack.endpoint_url, deployment.stack.directory)
     try:
         changed = {"AWS_ENDPOINT_URL": proxy.endpoint_url, "RETRY_DENIED_SECONDS": "5"}
-        through_the_proxy = deployment.environment(deployment.publisher, AWS_ENDPOINT_URL=proxy.endpoint_url)
-        with deployment.environment(**changed), through_the_proxy, deployment.visibility(5):
+        jobs = BulkStorm(deployment, f"storm-{storm.seed}", books)
+        with contextlib.ExitStack() as through_the_proxy:
+            for function in (deployment.publisher, jobs.there.worker):
+                through_the_proxy.enter_context(deployment.environment(function, AWS_ENDPOINT_URL=proxy.endpoint_url))
+            through_the_proxy.enter_context(deployment.environment(**changed))
+            through_the_proxy.enter_context(deployment.visibility(5))
             proxy.fail(FAULTS)
-            with _deaths_of_the_publisher(storm, deployment, books):
+            with _deaths_of_the_publisher(storm, deployment, books), jobs.under_way():
                 _all_at_once(storm, deployment, keys, books)
                 proxy.fail([])
                 _wait_for_calm(deployment, books)
+                jobs.wait()
             _retry_what_was_denied(deployment, keys, books)
     finally:
         proxy.process.stop()
+    jobs.check()
+    keys += jobs.still
     _check(deployment, keys, books)
     _check_announced(deployment, keys, books)
     books.seconds = time.monotonic() - started
@@ -169,6 +183,97 @@ def _deaths_of_the_publisher(storm: Storm, deployment: Deployment, books: Books)
     finally:
         over.set()
         killer.join()
+
+
+class BulkStorm:
+    """Two jobs in the account beside the storm: over its keys, and over others that stay as they are."""
+
+    def __init__(self, deployment: Deployment, name: str, books: Books) -> None:
+        self.there = DeployedJobs(deployment)
+        self.still = [f"{name}-still/{number:03d}.png" for number in range(_STILL)]
+        self._deployment = deployment
+        self._prefixes = (f"{name}/", f"{name}-still/")
+        self._books = books
+        self._jobs: list[str] = []
+        etags = {key: deployment.upload(key, picture(), "image/png") for key in self.still}
+        self._made = {key: deployment.row_when(key, "READY", etag=etags[key])["processed_at"] for key in self.still}
+        self._met: set[tuple[str, str]] = set()
+        # Of ranges whose workers were killed and that are nobody else's yet: who held them, and when that ended.
+        self._orphans: dict[tuple[str, str], tuple[str, float]] = {}
+
+    @contextlib.contextmanager
+    def under_way(self) -> Iterator[None]:
+        """Begin the jobs, and kill whoever is the first to work on a range of theirs, in the middle of a turn."""
+        # What the storm ruins is no reason to stop, and there is not room for all messages at once.
+        bounds = ("--max-failed", "100", "--max-dead", "100000", "--in-queue", "10")
+        self._jobs = [self.there.begin(prefix, *bounds) for prefix in self._prefixes]
+        over = threading.Event()
+
+        def kill() -> None:
+            while not over.wait(0.1):
+                self._look()
+
+        killer = threading.Thread(target=kill)
+        killer.start()
+        try:
+            yield
+        finally:
+            over.set()
+            killer.join()
+
+    def wait(self) -> None:
+        """Wait for the jobs to end."""
+        for job in self._jobs:
+            with contextlib.suppress(AssertionError):  # `check` tells of it
+                self.there.when(job, JobState.DONE, within=_CALM_SECONDS)
+
+    def check(self) -> None:
+        """Of every image, a message was sent; no range is left; what was killed is in good hands."""
+        self._see()
+        wrong = self._books.wrong
+        for job in self._jobs:
+            found, ranges = self.there.job(job), self.there.ranges(job)
+            if found.state is not JobState.DONE:
+                wrong.append(f"{job}: {found.state} {found.why}")
+            if found.ranges_open or not ranges or not all(each.is_done and not each.owes for each in ranges):
+                wrong.append(f"{job}: ranges are left")
+        still = self.there.job(self._jobs[-1])
+        if (still.examined, still.counts[SENT]) != (_STILL, _STILL):
+            wrong.append(f"{still.id}: has looked at {still.examined}, and sent {still.counts[SENT]}")
+        wrong += [f"{key}: was not made anew" for key in self.still if self._is_as_before(key)]
+        wrong += [f"{name}: nobody has taken it up" for name in self._orphans]
+
+    def _is_as_before(self, key: str) -> bool:
+        return bool((self._deployment.row(key) or {})["processed_at"] == self._made[key])
+
+    def _look(self) -> None:
+        """Kill where a range is worked on for the first time, and see who takes up what was killed."""
+        if any(name not in self._met for name, _ in self._held()):
+            for worker in self._deployment.workers(self.there.worker):
+                worker.kill()
+            time.sleep(1)  # What they have sent still arrives.
+            for name, found in self._held():
+                self._met.add(name)
+                self._orphans[name] = found.holder, time.monotonic()
+                self._books.done["kill of a range's worker"] += 1
+        self._see()
+
+    def _see(self) -> None:
+        for (job, name), (holder, since) in list(self._orphans.items()):
+            if any(each.name == name and each.holder != holder for each in self.there.ranges(job)):
+                del self._orphans[job, name]
+                seconds = time.monotonic() - since
+                if seconds > _TAKEN_UP_SECONDS:
+                    self._books.wrong.append(f"{job} {name}: taken up after {seconds:.0f} s")
+
+    def _held(self) -> list[tuple[tuple[str, str], KeyRange]]:
+        """The ranges that somebody is working on."""
+        return [
+            ((job, each.name), each)
+            for job in self._jobs
+            for each in self.there.ranges(job)
+            if each.held_until > time.time()
+        ]
 
 
 def _shuffle(deployment: Deployment, chance: random.Random, books: Books) -> None:

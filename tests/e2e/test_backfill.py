@@ -14,6 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from devtools.localaws import emulator
+from support.bulk_jobs import DeployedJobs
 from support.deployment import eventually
 from support.pictures import picture
 from thumbctl.app import app
@@ -185,3 +186,31 @@ def test_a_job_in_the_account(deployment: Deployment) -> None:
     told = run("jobs", "show", job)
     assert (told["examined"], told["objects"]) == (3, {"missing": 3, "sent": 3})
     assert 0 < told["dollars"] < 1
+
+
+def test_a_job_that_is_paused_or_cancelled_sends_nothing_within_a_minute(deployment: Deployment) -> None:
+    jobs, keys = DeployedJobs(deployment), [f"halted/{number:02d}.png" for number in range(12)]
+    etags = {key: deployment.upload(key, picture()) for key in keys}
+    made = {key: deployment.row_when(key, "READY", etag=etag)["processed_at"] for key, etag in etags.items()}
+
+    def anew() -> int:
+        return sum((deployment.row(key) or {})["processed_at"] != made[key] for key in keys)
+
+    def in_the_end() -> int:
+        """How many there are once nobody is woken up any more."""
+        sent = jobs.job(job).granted
+        eventually("nobody is woken up", lambda: not jobs.backlog, within=60)
+        eventually("all is dealt with", lambda: not deployment.backlog(deployment.outputs["backfill_queue_url"]))
+        assert anew() <= sent
+        return anew()
+
+    # Three messages every ten seconds, so that there is a middle.
+    job = jobs.begin("halted/", "--rate", "1")
+    eventually("some are made anew", anew)
+    jobs.thumbctl("jobs", "pause", job)
+    paused = in_the_end()
+    assert 0 < paused < len(keys)
+    jobs.thumbctl("jobs", "resume", job)
+    eventually("it goes on", lambda: anew() > paused)
+    jobs.thumbctl("jobs", "cancel", job, "--yes")
+    assert paused < in_the_end() < len(keys)

@@ -18,5 +18,6 @@ def test_every_key_is_right_after_a_storm(deployment: Deployment) -> None:
     assert books.wrong == []
     assert books.done["kill"] > 0
     assert books.done["kill of the publisher"] > 0
+    assert books.done["kill of a range's worker"] > 0
     assert books.done["duplicate"] > 0
     assert books.statuses["READY"] > 0

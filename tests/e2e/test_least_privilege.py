@@ -18,6 +18,7 @@ import pytest
 import requests
 from botocore.exceptions import ClientError
 
+from support.bulk_jobs import DeployedJobs
 from support.cameras import HEARD, Claim, Registry, Talk, wanted
 from support.deployment import eventually
 from support.mqtt import Identity
@@ -26,6 +27,7 @@ from support.roles import Role
 from support.users import NOBODYS, SECONDS, FrontDoor, User
 from thumbctl.aws_errors import is_denied
 from thumbnail_pipeline.images import Image
+from thumbnail_pipeline.jobs.records import JobState
 from thumbnail_pipeline.messages import backfill_body
 
 if TYPE_CHECKING:
@@ -88,6 +90,11 @@ def named(deployment: Deployment, permissions: Iterable[Permission]) -> dict[Nam
             f"arn:aws:logs:{here}:log-group:{log}:*": "its log"
             for log in outputs["devices"]["log_group_names"].values()
         },
+        f"arn:aws:dynamodb:{here}:table/{outputs['jobs']['table_name']}": "jobs",
+        f"arn:aws:sqs:{here}:{outputs['jobs']['ranges_queue_url'].rpartition('/')[2]}": "queue of ranges",
+        f"arn:aws:logs:{here}:log-group:{outputs['jobs']['log_group_name']}:*": "range worker's log",
+        f"arn:aws:lambda:{here}:event-source-mapping:{outputs['backfill_event_source_mapping_uuid']}": "mapping",
+        f"arn:aws:sqs:{here}:{outputs['dlq_url'].rpartition('/')[2]}": "dead letters",
         outputs["topic_arns"]["failures"]: "failures topic",
         outputs["queue_arn"]: "work queue",
         outputs["backfill_queue_arn"]: "backfill queue",
@@ -512,6 +519,148 @@ RECONCILER_CANNOT: Final[dict[str, Callable[[Any, Any], Any]]] = {
 def test_the_reconciler_cannot(deployment: Deployment, reconciler: Role, what: str) -> None:
     with pytest.raises(ClientError) as refused:
         RECONCILER_CANNOT[what](reconciler.client, deployment.outputs)
+    assert is_denied(refused.value), refused.value
+
+
+# ── the range worker ─────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture(scope="module")
+def jobs(deployment: Deployment) -> DeployedJobs:
+    """With an image, and a thumbnail whose source has gone: of that, a reconciliation asks since when."""
+    deployment.upload("ranges/cat.png", picture())
+    deployment.row_when("ranges/cat.png", "READY")
+    orphan = f"{deployment.renditions()[0]['name']}/ranges/gone.png.webp"
+    deployment.s3.put_object(Bucket=deployment.outputs["thumbnails_bucket"], Key=orphan, Body=b"orphan")
+    return DeployedJobs(deployment)
+
+
+@pytest.fixture
+def range_worker(deployment: Deployment, jobs: DeployedJobs) -> Iterator[Role]:
+    """The role of the function that works on bulk jobs; none is left after the test."""
+    yield Role(deployment.stack, jobs.worker)
+    jobs.end()
+
+
+def a_backfill(jobs: DeployedJobs) -> str:
+    return jobs.begin("ranges/")
+
+
+def a_reconciliation(jobs: DeployedJobs) -> str:
+    return jobs.begin_to_reconcile("ranges/")
+
+
+# What is begun comes to nothing, and the log says which permission is missing.
+RANGES_STORIES: Final[dict[Name, Callable[[DeployedJobs], str]]] = {
+    ("list", "s3:ListBucket", "uploads bucket"): a_backfill,
+    ("catalog", "dynamodb:BatchGetItem", "catalog"): a_backfill,
+    ("jobs", "dynamodb:GetItem", "jobs"): a_backfill,
+    ("jobs", "dynamodb:PutItem", "jobs"): a_backfill,
+    ("jobs", "dynamodb:UpdateItem", "jobs"): a_backfill,
+    ("ranges", "sqs:SendMessage", "queue of ranges"): a_backfill,
+    ("ranges", "sqs:ChangeMessageVisibility", "queue of ranges"): a_backfill,
+    ("backfill", "sqs:SendMessage", "backfill queue"): a_backfill,
+    ("backfill", "sqs:GetQueueAttributes", "backfill queue"): a_backfill,
+    ("guard", "sqs:GetQueueAttributes", "dead letters"): a_backfill,
+    ("guard", "lambda:GetEventSourceMapping", "mapping"): a_backfill,
+    ("list", "s3:ListBucket", "thumbnails bucket"): a_reconciliation,
+    ("list", "s3:ListBucketVersions", "uploads bucket"): a_reconciliation,
+}
+RANGES_POLLED: Final[list[Name]] = [("ranges", action, "queue of ranges") for action in IN_PLACE_OF_THE_POLLERS]
+# Nothing is deleted that is as young as all that there is here, so the test does it in the worker's place.
+RANGES_REPAIRED: Final[dict[Name, Callable[[Any, str], Any]]] = {
+    ("delete", "s3:DeleteObject", "thumbnails"): lambda s3, bucket: s3.delete_object(Bucket=bucket, Key="large/k.webp"),
+    ("delete", "s3:GetObject", "thumbnails"): lambda s3, bucket: s3.get_object(Bucket=bucket, Key="large/k.webp"),
+}
+RANGES_UNENFORCED: Final[dict[Name, str]] = {
+    ("encryption", "kms:Decrypt", "key"): KEYS,
+    ("encryption", "kms:GenerateDataKey", "key"): KEYS,
+    ("logs", "logs:CreateLogStream", "range worker's log"): LOGS,
+    ("logs", "logs:PutLogEvents", "range worker's log"): LOGS,
+}
+
+
+def test_every_permission_of_the_range_worker_has_a_story(deployment: Deployment, range_worker: Role) -> None:
+    told = {*RANGES_STORIES, *RANGES_POLLED, *RANGES_REPAIRED, *RANGES_UNENFORCED}
+    assert named(deployment, range_worker.permissions()).keys() == told
+
+
+@pytest.mark.parametrize("name", RANGES_STORIES, ids=" ".join)
+def test_a_job_comes_to_nothing_without_it(
+    deployment: Deployment, jobs: DeployedJobs, range_worker: Role, name: Name
+) -> None:
+    before = len(jobs.logged("AccessDenied", name[1]))
+    with range_worker.without([named(deployment, range_worker.permissions())[name]]):
+        job = RANGES_STORIES[name](jobs)
+        eventually("it is denied", lambda: len(jobs.logged("AccessDenied", name[1])) > before)
+        assert not jobs.job(job).state.is_over
+
+
+@pytest.mark.parametrize("name", RANGES_POLLED, ids=" ".join)
+def test_lambda_cannot_feed_the_range_worker_without_it(deployment: Deployment, range_worker: Role, name: Name) -> None:
+    url, sqs = deployment.outputs["jobs"]["ranges_queue_url"], range_worker.client("sqs")
+
+    def denied() -> bool:
+        return is_refused(lambda: IN_PLACE_OF_THE_POLLERS[name[1]](sqs, url))
+
+    assert not denied()
+    with range_worker.without([named(deployment, range_worker.permissions())[name]]):
+        assert denied()
+
+
+@pytest.mark.parametrize("name", RANGES_REPAIRED, ids=" ".join)
+def test_nothing_is_repaired_without_it(deployment: Deployment, range_worker: Role, name: Name) -> None:
+    bucket, s3 = deployment.outputs["thumbnails_bucket"], range_worker.client("s3")
+
+    def denied() -> bool:
+        return is_refused(lambda: RANGES_REPAIRED[name](s3, bucket))
+
+    assert not denied()
+    with range_worker.without([named(deployment, range_worker.permissions())[name]]):
+        assert denied()
+
+
+def test_a_job_is_done_without_what_the_emulator_does_not_ask_for(
+    deployment: Deployment, jobs: DeployedJobs, range_worker: Role
+) -> None:
+    permissions = named(deployment, range_worker.permissions())
+    with range_worker.without([permissions[name] for name in RANGES_UNENFORCED]):
+        jobs.when(a_backfill(jobs), JobState.DONE, within=120)
+
+
+RANGES_CANNOT: Final[dict[str, Callable[[Any, Any], Any]]] = {
+    "read an upload": lambda client, out: client("s3").get_object(Bucket=out["source_bucket"], Key="ranges/cat.png"),
+    "delete an upload": lambda client, out: client("s3").delete_object(Bucket=out["source_bucket"], Key="k"),
+    "write a thumbnail": lambda client, out: client("s3").put_object(Bucket=out["thumbnails_bucket"], Key="k"),
+    "change a row": lambda client, out: client("dynamodb").update_item(
+        TableName=out["table_name"], Key={"source_key": {"S": "k"}, "source_bucket": {"S": "b"}}
+    ),
+    "delete a job": lambda client, out: client("dynamodb").delete_item(
+        TableName=out["jobs"]["table_name"], Key={"job": {"S": "jobs"}, "what": {"S": "j"}}
+    ),
+    "list jobs": lambda client, out: client("dynamodb").scan(TableName=out["jobs"]["table_name"]),
+    "send to the work queue": lambda client, out: client("sqs").send_message(QueueUrl=out["queue_url"], MessageBody=""),
+    "take messages about images": lambda client, out: client("sqs").receive_message(
+        QueueUrl=out["backfill_queue_url"], WaitTimeSeconds=0
+    ),
+    "purge the queue of ranges": lambda client, out: client("sqs").purge_queue(
+        QueueUrl=out["jobs"]["ranges_queue_url"]
+    ),
+    "read dead letters": lambda client, out: client("sqs").receive_message(QueueUrl=out["dlq_url"], WaitTimeSeconds=0),
+    "invoke itself": lambda client, out: client("lambda").invoke(
+        FunctionName=out["jobs"]["function_name"], Payload=b"{}"
+    ),
+    "use the key": lambda client, out: client("kms").encrypt(KeyId=out["kms_key_arn"], Plaintext=b"p"),
+    "write the other function's log": lambda client, out: client("logs").create_log_stream(
+        logGroupName=out["log_group_name"], logStreamName="forged"
+    ),
+}
+
+
+@pytest.mark.parametrize("what", RANGES_CANNOT)
+def test_the_range_worker_cannot(deployment: Deployment, range_worker: Role, what: str) -> None:
+    with pytest.raises(ClientError) as refused:
+        RANGES_CANNOT[what](range_worker.client, deployment.outputs)
     assert is_denied(refused.value), refused.value
 
 

@@ -83,6 +83,7 @@ CHANGES: dict[str, Any] = {
     "parallelism": {"images": 3},
     "maximum_concurrency": 3,
     "backfill": {"maximum_concurrency": 3},
+    "jobs": {"ranges_at_a_time": 3},
     "reserved_concurrency": 7,
     "reconcile": {"schedule": "rate(300 days)"},
     "max_receive_count": 4,
@@ -347,7 +348,8 @@ def upgrade(begun: Life, earlier: Path) -> Upgrade:
     listed = begun.root.run("state", "list").splitlines()
     there = frozenset(address for address in listed if ".data." not in address)
     rows = {key: begun.deployment.row(key) or {} for key in ("photos/kept.jpg", "photos/broken.png")}
-    planned = begun.plan({})
+    # What the local environment has by now, and had not then.
+    planned = begun.plan({"jobs": None})
     return Upgrade(there, planned, begun.planned(), rows, wrong)
 
 
@@ -458,13 +460,7 @@ def test_no_row_is_out_of_date_after_an_upgrade_but_those_that_come_out_otherwis
     function = deployment.lambda_.get_function_configuration(FunctionName=deployment.outputs["function_name"])
     settings = Settings.from_json(function["Environment"]["Variables"]["SETTINGS"])
     assert {row["settings_fingerprint"] for row in upgrade.rows.values()} == {settings.fingerprint}
-    for name, value in {
-        **emulator.ROOT_CREDENTIALS,
-        "AWS_DEFAULT_REGION": deployment.stack.region,
-        "AWS_ENDPOINT_URL": deployment.stack.endpoint_url,
-        "XDG_STATE_HOME": str(tmp_path),
-    }.items():
-        monkeypatch.setenv(name, value)
+    operate(deployment, monkeypatch, tmp_path)
     renewed = made_by(settings.fingerprint, "png")
     for command in (["backfill", "--yes"], ["reconcile", "--grace", "0"]):
         result = CliRunner().invoke(app, [*command, "--stack", "thumbs", "--json"])
@@ -475,6 +471,17 @@ def test_no_row_is_out_of_date_after_an_upgrade_but_those_that_come_out_otherwis
         )
     assert deployment.backlog(deployment.outputs["backfill_queue_url"]) == 0
     assert {key: deployment.row(key) for key in upgrade.rows} == upgrade.rows
+
+
+def operate(deployment: Deployment, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Have the terminal of somebody with credentials."""
+    for name, value in {
+        **emulator.ROOT_CREDENTIALS,
+        "AWS_DEFAULT_REGION": deployment.stack.region,
+        "AWS_ENDPOINT_URL": deployment.stack.endpoint_url,
+        "XDG_STATE_HOME": str(tmp_path),
+    }.items():
+        monkeypatch.setenv(name, value)
 
 
 def test_an_upgrade_loses_no_image(upgraded: Life) -> None:
@@ -510,6 +517,20 @@ def test_a_change_loses_no_message(changed: Stage) -> None:
     deployment.row_when("photos/before.png", "READY")
     assert deployment.dead_letters() == ["a dead letter"]
     eventually("the queue is empty", lambda: deployment.backlog(deployment.outputs["queue_url"]) == 0)
+
+
+def test_jobs_run_where_they_are_switched_on(changed: Stage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    operate(changed.life.deployment, monkeypatch, tmp_path)
+
+    def said(*command: str) -> Any:
+        result = CliRunner().invoke(app, [*command, "--stack", "thumbs", "--json"])
+        assert result.exit_code == 0, result.output
+        return json.loads(result.stdout)
+
+    job = said("backfill", "--in-account", "--yes")["job"]
+    eventually("the job is done", lambda: said("jobs", "show", job)["state"] == "done")
+    row = changed.life.deployment.row_when("photos/before.png", "READY")
+    assert [each["name"] for each in row["renditions"]] == ["tiny"]
 
 
 def test_nothing_is_left_to_change(changed: Stage) -> None:

@@ -21,10 +21,12 @@ from typer.testing import CliRunner
 
 from devtools.localaws import emulator
 from devtools.localaws.stack import REPOSITORY
+from support.bulk_jobs import DeployedJobs
 from support.pictures import picture
 from thumbctl.app import Deferred, app
 from thumbctl.aws_errors import is_denied
 from thumbctl.conventions import complete_stack
+from thumbnail_pipeline.jobs.records import Asked, BulkJob, JobBounds, JobKind, JobPrices, JobState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -43,6 +45,7 @@ SIDS: Final = re.findall(r'\bSid\s+= "(\w+)"', POLICY.read_text(encoding="utf-8"
 OF_OTHER_STACKS: Final = frozenset({"ReadRule", "AnnounceChanges", "EncryptChanges", "ForgetRows"})
 
 KEY, BAD_KEY = "operators/good.png", "operators/bad.png"
+JOB = "operators-job"
 ANNA: Final = "1111aaaa-2222-4333-8444-555555555555"
 
 # What each command is given. One that is interrupted by a refusal leaves nothing behind that the next stumbles over.
@@ -71,6 +74,12 @@ STORIES: Final[dict[str, list[str]]] = {
     "devices revoke": ["camera-9", "--yes"],
     "users forget": [ANNA, "--issuer", "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_Anna", "--yes"],
     "reconcile": ["--prefix", "operators/", "--repair", "--grace", "6", "--yes"],
+    "jobs list": [],
+    "jobs show": [JOB],
+    "jobs watch": [JOB],
+    "jobs pause": [JOB],
+    "jobs resume": [JOB],
+    "jobs cancel": [JOB, "--yes"],
     "channels": [],
     "channels test": [],
 }
@@ -112,6 +121,8 @@ NEEDED: Final = {
     "ForgetUploads": "users forget",
     "ForgetAsks": "users forget",
     "ListThumbnailVersions": "users forget",
+    "ReadAndSteerJobs": "jobs show",
+    "WakeUpWorkers": "jobs resume",
 }
 # What the emulator asks nobody's policy for. On AWS, a command fails without it.
 UNENFORCED: Final = {
@@ -125,14 +136,7 @@ OF_THE_RUNBOOK: Final = frozenset({"DeviceErrors", "ReadDeviceFunctions", "ReadD
 # Nothing fails without it: the shell offers no names.
 COMPLETION: Final = "ListStacks"
 
-# Where the emulator asks for another action than AWS does.
-# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html
-_ASKED_FOR: Final = {
-    "lambda:GetEventSourceMapping": "lambda:ListEventSourceMappings",
-    "sqs:DeleteMessage": "sqs:DeleteMessageBatch",
-    "sqs:SendMessage": "sqs:SendMessageBatch",
-}
-# Where it does not see which resource is meant.
+# Where the emulator does not see which resource is meant.
 _ASKED_FOR_EVERYTHING: Final = {
     "iot:AttachPolicy": "iot:AttachPolicy",
     "iot:DetachPolicy": "iot:DetachPolicy",
@@ -172,10 +176,10 @@ class Operator:
         """What names the row of the image that is READY."""
         return {"source_key": {"S": KEY}, "source_bucket": {"S": self.outputs["source_bucket"]}}
 
-    def runs(self, command: str) -> Said:
-        """Run a command with what its story gives it, over things that are there to be operated on."""
+    def runs(self, command: str, *given: str) -> Said:
+        """Run a command with what its story gives it, or with other things, over what is there to be operated on."""
         self._prepare(command)
-        result = CliRunner().invoke(app, [*command.split(), *STORIES[command], "--json"])
+        result = CliRunner().invoke(app, [*command.split(), *(given or STORIES[command]), "--json"])
         assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
         return Said(result.exit_code, result.stdout + result.stderr)
 
@@ -206,6 +210,8 @@ class Operator:
             time.sleep(7)  # a moment more than the grace that it gets, in S3's whole seconds
         if command == "events resend":
             self._park(KEY)
+        if command.startswith("jobs"):
+            self._have_a_job(JobState.RUNNING if command == "jobs pause" else JobState.PAUSED)
         if command.startswith("devices"):
             root = CliRunner(env=emulator.ROOT_CREDENTIALS)
             root.invoke(app, ["devices", "revoke", "camera-9", "--yes"])
@@ -221,6 +227,12 @@ class Operator:
             Path("letters.jsonl").unlink(missing_ok=True)
             root = CliRunner(env=emulator.ROOT_CREDENTIALS)
             assert root.invoke(app, ["dlq", "purge", "--yes", "--backup", "letters.jsonl"]).exit_code == 0
+
+    def _have_a_job(self, state: JobState) -> None:
+        """Have a job over no keys in some state, whatever has become of the last one."""
+        asked = Asked(JobKind.BACKFILL, self.outputs["source_bucket"], "operators/none/", "", JobPrices(0.001, 1.0))
+        job = BulkJob(JOB, asked, JobBounds(), state)
+        self.deployment.dynamodb.put_item(TableName=self.outputs["jobs"]["table_name"], Item=job.as_item())
 
     def _park(self, key: str) -> None:
         """Have a batch with the row of an image where Lambda parks what could not be announced."""
@@ -238,7 +250,7 @@ def whole_policy(deployment: Deployment) -> Any:
     """All policies of an operator in one."""
     operating, *further = (
         json.loads(deployment.outputs[f"operator{which}_policy_json"])
-        for which in ("", "_events", "_users", "_devices")
+        for which in ("", "_events", "_users", "_devices", "_jobs")
     )
     statements = [statement for policy in further for statement in policy["Statement"]]
     return {**operating, "Statement": [*operating["Statement"], *statements]}
@@ -253,7 +265,7 @@ def grant(deployment: Deployment, document: Any) -> None:
 
 def _as_the_emulator_asks(statement: dict[str, Any]) -> Iterator[dict[str, Any]]:
     actions = statement["Action"]
-    yield {**statement, "Action": [*actions, *(_ASKED_FOR[action] for action in actions if action in _ASKED_FOR)]}
+    yield statement
     if everywhere := [_ASKED_FOR_EVERYTHING[action] for action in actions if action in _ASKED_FOR_EVERYTHING]:
         yield {"Effect": "Allow", "Action": everywhere, "Resource": "*"}
 
@@ -265,6 +277,7 @@ def keys(deployment: Deployment) -> Iterator[dict[str, str]]:
     grant(deployment, whole_policy(deployment))
     made = deployment.iam.create_access_key(UserName=USER)["AccessKey"]
     yield {"aws_access_key_id": made["AccessKeyId"], "aws_secret_access_key": made["SecretAccessKey"]}
+    DeployedJobs(deployment).end()
     deployment.iam.delete_access_key(UserName=USER, AccessKeyId=made["AccessKeyId"])
     deployment.iam.delete_user_policy(UserName=USER, PolicyName="operator")
     deployment.iam.delete_user(UserName=USER)
@@ -323,6 +336,11 @@ def test_the_policy_is_enough(operator: Operator, command: str) -> None:
     assert said.code in {0, 1} or (command == "trace" and "BatchGetTraces" in said.text), said.text
 
 
+def test_the_policy_is_enough_to_begin_a_job(operator: Operator) -> None:
+    said = operator.runs("backfill", "--in-account", "--prefix", "operators/begun/", "--yes")
+    assert said.code == 0, said.text
+
+
 # What operators must not do, by what it would be: each call is one that the account's root may make.
 FORBIDDEN: Final[dict[str, Callable[[Operator], Any]]] = {
     "write the catalog": lambda operator: operator.client("dynamodb").put_item(
@@ -379,6 +397,15 @@ FORBIDDEN: Final[dict[str, Callable[[Operator], Any]]] = {
     ),
     "put something else where batches are parked": lambda operator: operator.client("s3").put_object(
         Bucket=operator.outputs["parked_bucket"], Key="aws/lambda/forged", Body=b"{}"
+    ),
+    "delete a job": lambda operator: operator.client("dynamodb").delete_item(
+        TableName=operator.outputs["jobs"]["table_name"], Key={"job": {"S": "jobs"}, "what": {"S": JOB}}
+    ),
+    "take messages about ranges": lambda operator: operator.client("sqs").receive_message(
+        QueueUrl=operator.outputs["jobs"]["ranges_queue_url"], WaitTimeSeconds=0
+    ),
+    "invoke the range worker": lambda operator: operator.client("lambda").invoke(
+        FunctionName=operator.outputs["jobs"]["function_name"], Payload=b"{}"
     ),
     "change where tools find the stack": lambda operator: operator.client("ssm").put_parameter(
         Name="/thumbnail-pipeline/thumbs", Value="{}", Type="String", Overwrite=True

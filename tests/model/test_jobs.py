@@ -9,8 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from model.jobs import PAGE, THUMBNAILS, TIMEOUT, VISIBILITY, JobFate, JobWorld
+from model.jobs import PAGE, THUMBNAILS, TIMEOUT, UPLOADS, VISIBILITY, JobFate, JobWorld, Turn
 from range_worker import reconciling, turns
+from thumbnail_pipeline.jobs.guard import LOOK_SECONDS
 from thumbnail_pipeline.jobs.records import DELETED, EXAMINED, SENT, JobBounds, JobKind, JobState
 from thumbnail_pipeline.reconciliation.comparison import reconcile
 from thumbnail_pipeline.reconciliation.findings import Kind, PassTally, Standing
@@ -372,6 +373,136 @@ def test_a_range_that_was_divided_off_is_worked_on_whoever_died(monkeypatch: pyt
     assert world.sent == Counter(KEYS[-6:])
 
 
+def run_to_its_end(world: JobWorld, turn: Turn) -> None:
+    while not turn.over:
+        world.step(turn)
+
+
+def test_a_job_that_is_divided_twice_is_divided_alike() -> None:
+    world = JobWorld(KEYS, frozenset(KEYS))
+    (message,) = world.visible
+    world.deliver(message)
+    (slow,) = world.under_way
+    while "put_item" not in (slow.strand.waits_for or "") or len(world.ranges) < 1:
+        world.step(slow)
+    # What would be other borders by now.
+    more = tuple(f"a/00/{number:02d}.jpg" for number in range(14))
+    for key in more:
+        world.s3.put_object(Bucket=UPLOADS, Key=key, Body=b"", ContentType="")
+    world.deliver(message)
+    run_to_its_end(world, world.turns[-1])
+    while world.job.state is not JobState.DONE:
+        for other in world.visible:
+            world.deliver(other)
+            run_to_its_end(world, world.turns[-1])
+        world.pass_time(TIMEOUT)
+        world.function_works()
+    run_to_its_end(world, slow)
+    come_to_an_end(world)
+    assert_is(world, JobState.DONE)
+    assert world.sent == Counter(KEYS + more)
+    assert all(each.is_done for each in world.ranges)
+    assert world.job.ranges_open == 0
+
+
+def test_who_fails_after_their_turn_leaves_the_range_to_whoever_has_it() -> None:
+    world = JobWorld(KEYS, frozenset(KEYS))
+    world.drain_until_running()
+    (message, *_) = world.visible
+    world.deliver(message)
+    (slow,) = world.under_way
+    while not (slow.strand.waits_for or "").startswith("send"):
+        world.step(slow)
+    world.pass_time(VISIBILITY + 1)
+    world.deliver(message)
+    (_, other) = world.under_way
+    world.step(other)
+    world.step(slow, JobFate.FAILED)
+    run_to_its_end(world, slow)
+    assert any(each.holder == other.holder and each.held_until > world.now for each in world.ranges)
+
+
+def test_a_debt_is_paid_by_who_owes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "_MOST_RANGES", 1)
+    keys = tuple(f"{letter}/{number:02d}.jpg" for letter in "abcdefgh" for number in range(7))
+    world = JobWorld(keys, frozenset(), turn_seconds=0)
+    world.drain_until_running()
+    (message,) = world.visible
+
+    def about_to_pay() -> Turn:
+        world.deliver(message)
+        turn = world.under_way[-1]
+        while "send_message_batch" not in (turn.strand.waits_for or ""):
+            world.step(turn)
+        return turn
+
+    slow = about_to_pay()
+    world.pass_time(VISIBILITY + 1)
+    run_to_its_end(world, about_to_pay())
+    # With the other range done, this one is divided again.
+    world.turn_seconds = TIMEOUT
+    for other in world.visible:
+        if other is not message:
+            world.deliver(other)
+            run_to_its_end(world, world.under_way[-1])
+    world.turn_seconds = 0
+    again = about_to_pay()
+    world.step(again, JobFate.KILLED_BEFORE)
+    run_to_its_end(world, slow)
+    assert any(each.owes for each in world.ranges)
+    world.turn_seconds = TIMEOUT
+    come_to_an_end(world)
+    assert_is(world, JobState.DONE)
+    assert_all_is_told(world)
+
+
+def test_a_job_that_is_cancelled_at_its_end_is_not_done() -> None:
+    world = JobWorld(KEYS, frozenset())
+    world.drain_until_running()
+    while world.job.ranges_open or not any(
+        "job_state = :done" in (each.strand.waits_for or "") for each in world.under_way
+    ):
+        if world.under_way:
+            world.step(world.under_way[0])
+        else:
+            world.deliver(world.visible[0])
+    world.cancel()
+    world.drain()
+    assert_is(world, JobState.CANCELLED)
+
+
+def test_a_message_is_sent_anew_before_its_queue_forgets_it() -> None:
+    world = JobWorld(KEYS, frozenset(KEYS), JobBounds(in_queue=1))
+    world.drain_until_running()
+    (message, *others) = world.visible
+    world.pass_time(8 * 24 * 3600)
+    world.deliver(message)
+    run_to_its_end(world, world.under_way[0])
+    assert message.gone
+    (anew,) = (each for each in world.queue if not each.gone and each not in others)
+    assert (anew.body, anew.sent_at) == (message.body, world.now)
+
+
+def test_messages_wait_for_room() -> None:
+    world = settled(JobWorld(KEYS, frozenset(KEYS), JobBounds(in_queue=4)))
+    assert_is(world, JobState.DONE)
+    assert world.most_waiting <= 4
+
+
+def test_a_limit_is_kept_to_the_message() -> None:
+    world = settled(JobWorld(KEYS, frozenset(KEYS), JobBounds(limit=4)))
+    assert_is(world, JobState.STOPPED)
+    assert world.sent.total() == 4
+
+
+def test_a_rate_is_kept_within_a_turn() -> None:
+    world = JobWorld(KEYS, frozenset(KEYS), JobBounds(rate=1))
+    world.drain_until_running()
+    world.deliver(world.visible[0])
+    run_to_its_end(world, world.under_way[0])
+    assert world.sent.total() == LOOK_SECONDS
+
+
 def test_too_many_failures_stop_it() -> None:
     keys = tuple(f"{number:04d}" for number in range(400))
     world = JobWorld(keys, frozenset(keys), JobBounds(in_queue=30), bad=frozenset(keys[::2]))
@@ -388,6 +519,20 @@ def test_new_dead_letters_stop_it() -> None:
     while world.job.dead_before < 0:
         world.step(world.under_way[0])
     world.dead = 50
+    world.drain()
+    assert_is(world, JobState.STOPPED)
+    assert "dead letters" in world.job.why
+
+
+def test_dead_letters_are_counted_from_its_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = JobWorld(KEYS, frozenset(KEYS), JobBounds(in_queue=1))
+    works = world.function_works
+
+    def some_die() -> None:
+        works()
+        world.dead += 4
+
+    monkeypatch.setattr(world, "function_works", some_die)
     world.drain()
     assert_is(world, JobState.STOPPED)
     assert "dead letters" in world.job.why

@@ -182,12 +182,12 @@ class Deployment:
         )
         return list(received.get("Messages", []))
 
-    def logged(self, *words: str) -> list[str]:
-        """The lines of the function's log that have all these words in them."""
+    def logged(self, *words: str, group: str | None = None) -> list[str]:
+        """The lines of the function's log, or of another log group, that have all these words in them."""
         pages = self.stack.client("logs").get_paginator("filter_log_events")
         messages = [
             event["message"]
-            for page in pages.paginate(logGroupName=self.outputs["log_group_name"])
+            for page in pages.paginate(logGroupName=group or self.outputs["log_group_name"])
             for event in page["events"]
         ]
         return [line for message in messages for line in message.splitlines() if all(word in line for word in words)]

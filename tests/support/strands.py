@@ -29,6 +29,7 @@ class Strand:
 
     def go_on(self, fate: Any) -> None:
         """Let it do what it waits for, and run to where it waits next, or to the end."""
+        assert self.waits_for is not None, "it is over"
         self._fate = fate
         self._go.release()
         self._stopped.acquire()

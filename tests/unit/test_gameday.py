@@ -291,7 +291,7 @@ def test_mending_from_elsewhere_lets_the_game_unwind(home: Path) -> None:
     )
     log = home / "log"
     process = processes.start([sys.executable, "-c", script], log=log, environment={})
-    while not log.exists() or "on" not in log.read_text():
+    while not log.exists() or "on\n" not in log.read_text():
         pass
     file = home / "gameday.json"
     file.write_text(json.dumps({"scenario": "trouble", "process": vars(process)}))
