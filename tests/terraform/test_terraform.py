@@ -247,6 +247,7 @@ GIVEN: dict[str, dict[str, Any]] = {
     },
     "existing-bucket": {"bucket_name": "photos"},
     "front-door": {"region": "eu-central-1", "page": "https://www.example.com"},
+    "page": {"region": "eu-central-1"},
 }
 
 
@@ -281,6 +282,7 @@ def test_there_are_examples() -> None:
         "front-door",
         "cameras",
         "own-key",
+        "page",
         "two-regions",
     }
 
