@@ -93,6 +93,7 @@ locals {
       log_group_name            = jobs.function.log_group_name
       event_source_mapping_uuid = jobs.mapping.uuid
       ranges_at_a_time          = var.jobs.ranges_at_a_time
+      reconcile                 = var.jobs.reconcile
     }
   ])
 

@@ -124,13 +124,22 @@ module "jobs" {
   source   = "./modules/jobs"
   for_each = { for choice in [var.jobs] : "on" => choice if choice != null }
 
-  function         = local.function_basics["range_worker"]
-  names            = { ranges_queue = local.names["ranges_queue"], jobs_table = local.names["jobs_table"] }
-  aws              = local.aws
-  ranges_at_a_time = each.value.ranges_at_a_time
-  settings         = module.thumbnailer.settings
-  uploads          = local.uploads
-  catalog          = local.catalog
+  function = local.function_basics["range_worker"]
+  names = {
+    ranges_queue   = local.names["ranges_queue"]
+    jobs_table     = local.names["jobs_table"]
+    schedule_group = local.names["schedule_group"]
+    schedule_role  = local.names["jobs_schedule"]
+  }
+  aws                 = local.aws
+  ranges_at_a_time    = each.value.ranges_at_a_time
+  settings            = module.thumbnailer.settings
+  uploads             = local.uploads
+  thumbnails          = local.thumbnails
+  catalog             = local.catalog
+  propagate_deletions = var.propagate_deletions
+  metrics_function    = module.thumbnailer.function.name
+  reconcile           = each.value.reconcile
   backfill = {
     queue_arn    = module.ingest.backfill_queue_arn
     queue_url    = module.ingest.backfill_queue_url
@@ -258,9 +267,11 @@ module "observability" {
     renditions          = length(var.renditions)
   }
   log_group_name = module.thumbnailer.function.log_group_name
-  reconciler = one([
-    for reconciler in module.reconciler : { name = reconciler.function.name, schedule_group_name = reconciler.schedule_group_name }
-  ])
+  # One of the two is scheduled at most: both would say the same of the whole bucket.
+  reconciler = try(concat(
+    [for reconciler in module.reconciler : { name = reconciler.function.name, schedule_group_name = reconciler.schedule_group_name }],
+    [for jobs in module.jobs : { name = jobs.function.name, schedule_group_name = jobs.schedule.group_name } if try(var.jobs.reconcile.schedule, null) != null],
+  )[0], null)
   catalog = {
     table_name          = module.catalog.table_name
     failures_index_name = module.catalog.failures_index_name

@@ -49,6 +49,7 @@ locals {
 
       # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
       schedule_role     = { full = "${var.name}-reconciler-schedule${local.role_suffix}", most = 64 }
+      jobs_schedule     = { full = "${var.name}-range-worker-schedule${local.role_suffix}", most = 64 }
       archive_role      = { full = "${var.name}-archive${local.role_suffix}", most = 64 }
       device_rule_role  = { full = "${var.name}-device-rule${local.role_suffix}", most = 64 }
       provisioning_role = { full = "${var.name}-device-provisioning${local.role_suffix}", most = 64 }

@@ -102,8 +102,13 @@ output "table_stream_arn" {
 }
 
 output "jobs" {
-  description = "Bulk jobs in the account: the table of jobs (table_name), the queue of ranges (ranges_queue_url), the function that works on them (function_name) and its log group (log_group_name), the identifier of the mapping that feeds it (event_source_mapping_uuid), and how many ranges are worked on at a time (ranges_at_a_time). Null where there are none."
+  description = "Bulk jobs in the account: the table of jobs (table_name), the queue of ranges (ranges_queue_url), the function that works on them (function_name) and its log group (log_group_name), the identifier of the mapping that feeds it (event_source_mapping_uuid), how many ranges are worked on at a time (ranges_at_a_time), and what reconciliations may do (reconcile, null where there are none). Null where there are none."
   value       = local.jobs_output
+
+  precondition {
+    condition     = var.reconcile == null || try(var.jobs.reconcile.schedule, null) == null
+    error_message = "reconcile and jobs.reconcile.schedule must not be set both: each compares all that is watched, and the second would cost money for the same news. Leave out reconcile where a pass takes more than a day, and the schedule of jobs otherwise."
+  }
 }
 
 output "change_stream" {

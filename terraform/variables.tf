@@ -604,9 +604,14 @@ variable "reserved_concurrency" {
 }
 
 variable "jobs" {
-  description = "Bulk jobs that run in the account, as thumbctl backfill --in-account begins them: how many ranges of keys are worked on at a time at most, each by an invocation of its own. Between jobs they cost less than a dollar a month, for alarms and polling. With null, bulk jobs run where thumbctl does."
+  description = "Bulk jobs that run in the account, as thumbctl backfill --in-account begins them: how many ranges of keys are worked on at a time at most, each by an invocation of its own. With reconcile = {}, thumbctl reconcile --in-account begins others, and with repair = true they may delete thumbnails that no row lists. With reconcile.schedule, rate(…) or cron(…) as EventBridge Scheduler has it, in UTC, such a job is begun by itself unless one is open, over all that is watched, and repairs where it may; reconcile.dollars is what each may cost by list prices, which is the approval of its cost. Between jobs they cost less than a dollar a month, for alarms and polling. With null, bulk jobs run where thumbctl does."
   type = object({
     ranges_at_a_time = optional(number, 10)
+    reconcile = optional(object({
+      schedule = optional(string)
+      dollars  = optional(number)
+      repair   = optional(bool, false)
+    }))
   })
   default = null
 
@@ -614,6 +619,22 @@ variable "jobs" {
     # https://docs.aws.amazon.com/lambda/latest/api/API_ScalingConfig.html
     condition     = var.jobs == null ? true : var.jobs.ranges_at_a_time >= 2 && var.jobs.ranges_at_a_time <= 1000 && floor(var.jobs.ranges_at_a_time) == var.jobs.ranges_at_a_time
     error_message = "jobs.ranges_at_a_time must be a whole number from 2 to 1000, as Lambda has it."
+  }
+
+  validation {
+    # https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
+    condition     = can(regex("^(rate\\(([1-9][0-9]* (hour|day)s?)\\)|cron\\([^ ()]+( [^ ()]+){5}\\))$", coalesce(try(var.jobs.reconcile.schedule, null), "rate(1 day)")))
+    error_message = "jobs.reconcile.schedule must be a rate of hours or days such as rate(1 day), or a cron expression of six fields such as cron(0 3 * * ? *)."
+  }
+
+  validation {
+    condition     = (try(var.jobs.reconcile.schedule, null) == null) == (try(var.jobs.reconcile.dollars, null) == null)
+    error_message = "jobs.reconcile.schedule and jobs.reconcile.dollars must be set both or neither: nobody is asked whether a job that a schedule begins may cost what it does, and for a command there is --budget."
+  }
+
+  validation {
+    condition     = try(var.jobs.reconcile.dollars, null) == null ? true : var.jobs.reconcile.dollars >= 1 && floor(var.jobs.reconcile.dollars) == var.jobs.reconcile.dollars
+    error_message = "jobs.reconcile.dollars must be a whole number of dollars from 1."
   }
 }
 
@@ -1367,6 +1388,7 @@ variable "function_environment" {
       "CURSOR_PARAMETER", "METRICS_FUNCTION", "PROPAGATE_DELETIONS", "CACHE_CONTROL", "RETRY_DENIED_SECONDS",
       "MAX_RECEIVE_COUNT", "KEY_IDS", "DESTINATION", "DEPLOYMENT", "EVENT_BUS_NAME", "STREAM_ARN",
       "UPLOADS_BUCKET", "ASKS_TABLE", "LIMITS", "OWN_ISSUER", "TOPIC_PREFIX", "IOT_ENDPOINT", "SOURCE_KEYS", "THING_TYPE",
+      "JOBS_TABLE", "RANGES_AT_A_TIME", "RECONCILE_DOLLARS", "RECONCILE_REPAIRS",
     ])) == 0
     error_message = "function_environment must not set what the module sets itself: use the input for it."
   }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from contextlib import closing
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from range_worker.guarded import CALLS_AT_A_TIME, TurnGuard
@@ -85,6 +85,7 @@ class ReconcileTurn:
             after=found.reached,
             begin=found.keys.after,
             until=found.keys.until,
+            grace=timedelta(seconds=self._asked.grace),
             clock=lambda: datetime.fromtimestamp(self._shop.clock(), UTC),
         )
 

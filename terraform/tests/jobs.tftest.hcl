@@ -3,6 +3,11 @@
 
 mock_provider "aws" {
   source = "./tests/mocks"
+
+  override_resource {
+    target = module.function.aws_lambda_function.this
+    values = { arn = "arn:aws:lambda:eu-central-1:123456789012:function:thumbs-range-worker" }
+  }
 }
 
 variables {
@@ -17,11 +22,12 @@ variables {
     logs        = { group_name = "/aws/lambda/thumbs-range-worker", retention_days = 30, kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/k" }
     environment = { AWS_ENDPOINT_URL = "http://127.0.0.1:4566" }
   }
-  names            = { ranges_queue = "thumbs-ranges", jobs_table = "thumbs-jobs" }
+  names            = { ranges_queue = "thumbs-ranges", jobs_table = "thumbs-jobs", schedule_group = "thumbs", schedule_role = "thumbs-range-worker-schedule" }
   aws              = { account_id = "123456789012", dns_suffix = "amazonaws.com", partition = "aws", region = "eu-central-1" }
   ranges_at_a_time = 25
   settings         = "{}"
-  uploads          = { bucket_arn = "arn:aws:s3:::uploads" }
+  uploads          = { bucket_arn = "arn:aws:s3:::uploads", bucket_name = "uploads", prefix = "photos/" }
+  thumbnails       = { bucket_arn = "arn:aws:s3:::thumbnails", bucket_name = "thumbnails" }
   catalog          = { table_arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/catalog", table_name = "catalog" }
   backfill = {
     queue_arn    = "arn:aws:sqs:eu-central-1:123456789012:backfill"
@@ -29,9 +35,12 @@ variables {
     mapping_arn  = "arn:aws:lambda:eu-central-1:123456789012:event-source-mapping:m"
     mapping_uuid = "m"
   }
-  dead_letters = { queue_arn = "arn:aws:sqs:eu-central-1:123456789012:dead", queue_url = "https://sqs.eu-central-1.amazonaws.com/123456789012/dead" }
-  without_tls  = { Bool = { "aws:SecureTransport" = ["false"] } }
-  kms_key_arn  = "arn:aws:kms:eu-central-1:123456789012:key/k"
+  dead_letters        = { queue_arn = "arn:aws:sqs:eu-central-1:123456789012:dead", queue_url = "https://sqs.eu-central-1.amazonaws.com/123456789012/dead" }
+  propagate_deletions = true
+  metrics_function    = "thumbs-thumbnailer"
+
+  without_tls = { Bool = { "aws:SecureTransport" = ["false"] } }
+  kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/k"
 }
 
 run "worker" {
@@ -101,5 +110,71 @@ run "worker" {
       encryption = ["kms:Decrypt kms:GenerateDataKey on arn:aws:kms:eu-central-1:123456789012:key/k"]
     }
     error_message = "The function must be able to do this, and nothing else."
+  }
+}
+
+run "reconciliations" {
+  module {
+    source = "./modules/jobs"
+  }
+
+  variables {
+    reconcile = { repair = false }
+  }
+
+  assert {
+    condition = {
+      for name in ["list", "jobs"] : name => [
+        for statement in jsondecode(module.function.role.policies[name]).Statement : "${join(" ", statement.Action)} on ${statement.Resource}"
+      ]
+      } == {
+      list = ["s3:ListBucket on arn:aws:s3:::uploads", "s3:ListBucketVersions on arn:aws:s3:::uploads", "s3:ListBucket on arn:aws:s3:::thumbnails"]
+      jobs = ["dynamodb:GetItem dynamodb:PutItem dynamodb:UpdateItem on ${aws_dynamodb_table.jobs.arn}"]
+    } && !contains(keys(module.function.role.policies), "delete")
+    error_message = "Who compares must be able to list both buckets, and to delete nothing."
+  }
+
+  assert {
+    condition = {
+      for name in ["SOURCE_BUCKET", "SOURCE_PREFIX", "THUMBNAILS_BUCKET", "PROPAGATE_DELETIONS", "METRICS_FUNCTION"] : name => module.function.environment[name]
+      } == {
+      SOURCE_BUCKET = "uploads", SOURCE_PREFIX = "photos/", THUMBNAILS_BUCKET = "thumbnails", PROPAGATE_DELETIONS = "true", METRICS_FUNCTION = "thumbs-thumbnailer"
+    }
+    error_message = "The function must be told what is compared."
+  }
+
+  assert {
+    condition     = output.schedule == null && !can(module.function.environment["RECONCILE_DOLLARS"])
+    error_message = "Nothing may be begun by itself unless that was asked for."
+  }
+}
+
+run "reconciliations_on_a_schedule" {
+  module {
+    source = "./modules/jobs"
+  }
+
+  variables {
+    reconcile = { repair = true, schedule = "rate(7 days)", dollars = 25 }
+  }
+
+  assert {
+    condition     = [for statement in jsondecode(module.function.role.policies["delete"]).Statement : "${join(" ", statement.Action)} on ${statement.Resource}"] == ["s3:DeleteObject s3:GetObject on arn:aws:s3:::thumbnails/*"]
+    error_message = "Who repairs must be able to delete thumbnails, and nothing else."
+  }
+
+  assert {
+    condition     = contains(one(jsondecode(module.function.role.policies["jobs"]).Statement).Action, "dynamodb:Query")
+    error_message = "Whoever begins a job must be able to see whether one is open."
+  }
+
+  assert {
+    condition     = module.function.environment["RECONCILE_DOLLARS"] == "25" && module.function.environment["RECONCILE_REPAIRS"] == "true"
+    error_message = "What a job may cost must be as it was configured."
+  }
+
+  assert {
+    condition     = output.schedule.group_name == "thumbs" && one(jsondecode(output.schedule.role.policies["invoke"]).Statement).Resource == module.function.arn
+    error_message = "The schedule must invoke the function."
   }
 }

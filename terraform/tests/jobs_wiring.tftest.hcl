@@ -22,7 +22,7 @@ run "on" {
   }
 
   assert {
-    condition     = jsondecode(aws_ssm_parameter.tools.insecure_value).jobs == output.jobs && output.jobs.ranges_at_a_time == 50
+    condition     = jsonencode(jsondecode(aws_ssm_parameter.tools.insecure_value).jobs) == jsonencode(output.jobs) && output.jobs.ranges_at_a_time == 50
     error_message = "Tools must be told of jobs what outputs say."
   }
 
@@ -39,5 +39,50 @@ run "on" {
   assert {
     condition     = module.jobs["on"].function.environment["SETTINGS"] == module.thumbnailer.settings
     error_message = "The range worker must have the settings of the function that renders."
+  }
+}
+
+run "scheduled" {
+  variables {
+    jobs = { reconcile = { schedule = "rate(7 days)", dollars = 25 } }
+  }
+
+  assert {
+    condition = (
+      module.jobs["on"].function.environment["THUMBNAILS_BUCKET"] == output.thumbnails_bucket && module.jobs["on"].function.environment["METRICS_FUNCTION"] == output.function_name &&
+      output.jobs.reconcile == { schedule = "rate(7 days)", dollars = 25, repair = false }
+    )
+    error_message = "The function must be told of this deployment's buckets and metrics, and tools of what it may do."
+  }
+
+  # The same news, by the same alarms, as of the other reconciler.
+  assert {
+    condition     = alltrue([for alarm in ["thumbs-incomplete", "thumbs-reconciler-errors"] : contains(keys(module.observability.alarms), alarm)])
+    error_message = "Whoever has it compared on a schedule must be told of what is incomplete, and of what fails."
+  }
+}
+
+run "two_schedules" {
+  command = plan
+
+  variables {
+    jobs      = { reconcile = { schedule = "rate(7 days)", dollars = 25 } }
+    reconcile = { schedule = "rate(1 day)" }
+  }
+
+  expect_failures = [output.jobs]
+}
+
+run "both_kinds_but_one_schedule" {
+  command = plan
+
+  variables {
+    jobs      = { reconcile = { repair = true } }
+    reconcile = { schedule = "rate(1 day)" }
+  }
+
+  assert {
+    condition     = output.jobs.reconcile.repair && length(module.reconciler) == 1
+    error_message = "Whoever has the reconciler on a schedule may still have a job begun by hand."
   }
 }

@@ -256,10 +256,12 @@ run "bad_values_fourth" {
     reconcile           = { schedule = "rate(14 minutes)" }                                  # before the last run is over
     encryption          = { key = "theirs" }                                                 # no such mode
     events              = { record_age_hours = 19 }                                          # the stream forgets soon after
+    jobs                = { reconcile = { schedule = "rate(30 minutes)", dollars = 1 } }     # before the last one can be over
     changes             = { capacity = { mode = "provisioned" } }                            # of how many shards?
   }
 
   expect_failures = [
+    var.jobs,
     var.name,
     var.renditions,
     var.uploads_bucket,
@@ -297,10 +299,12 @@ run "bad_values_fifth" {
     alarm_thresholds    = { error_percent = 101 }                                                               # more than all
     tracing             = { sampling = { service_name = "", rate = 0.5 } }                                      # of nobody
     encryption          = { made_key = "keep" }                                                                 # it is in use
+    jobs                = { reconcile = { schedule = "rate(1 day)" } }                                          # nobody has approved of what it costs
     devices             = {}                                                                                    # who would tell them?
   }
 
   expect_failures = [
+    var.jobs,
     var.renditions,
     var.uploads_bucket,
     var.thumbnails_bucket,
@@ -330,11 +334,13 @@ run "bad_values_sixth" {
     alarm_thresholds    = { late_seconds = 0.5 }                                                                             # half a second
     encryption          = { former_key_arns = ["alias/old"] }                                                                # a key by its alias
     changes             = { retention_hours = 23 }                                                                           # less than Kinesis keeps
+    jobs                = { reconcile = { schedule = "rate(1 day)", dollars = 0 } }                                          # nothing could be done
     events              = { bus = { mode = "existing", arn = "arn:aws:events:eu-central-1:210987654321:event-bus/theirs" } } # no rule of ours
     devices             = {}
   }
 
   expect_failures = [
+    var.jobs,
     var.renditions,
     var.uploads_bucket,
     var.cdn,
@@ -385,6 +391,7 @@ run "bad_values_eighth" {
   command = plan
 
   variables {
+    jobs                = { reconcile = { dollars = 20 } }                                           # of a command, --budget says so
     renditions          = [{ name = "a", width = 1, height = 1, fit = "stretch" }]                   # no such fit
     uploads_transition  = { days = 29, storage_class = "ONEZONE_IA" }                                # S3 wants a month
     cors                = { origins = ["https://www.example.com/gallery"] }                          # a path
@@ -397,6 +404,7 @@ run "bad_values_eighth" {
   }
 
   expect_failures = [
+    var.jobs,
     var.renditions,
     var.uploads_transition,
     var.cors,
@@ -797,6 +805,7 @@ run "verges_pass" {
     parallelism            = { images = 100, renders = 1, writes = 200 }
     digest_window_seconds  = 86400
     reconcile              = { schedule = "cron(0/30 3 ? * MON-FRI *)" }
+    jobs                   = { reconcile = { repair = true } }
     debug_sample_rate      = 1
     alarm_thresholds       = { silent_minutes = 60, failed_percent = 49, oldest_critical_percent = 100, dead_letters_critical = 2 }
     alert_subscriptions = {

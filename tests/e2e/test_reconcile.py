@@ -127,3 +127,31 @@ def test_damage_of_every_kind_is_found_and_mended(deployment: Deployment) -> Non
     deployment.row_when(VANISHED, "DELETED")
     assert not deployment.thumbnail_keys(VANISHED)
     assert not [body for body in deployment.dead_letters() if PREFIX in body]
+
+
+def test_a_job_in_the_account_finds_and_mends_the_same(deployment: Deployment) -> None:
+    """Nobody but the deployed functions works on it."""
+    for number, key in enumerate(KEYS):
+        deployment.upload(key, picture(f"#{number + 16:06x}"), "image/png")
+    for key in KEYS:
+        deployment.row_when(key, "READY")
+    expected = damage(deployment)
+    time.sleep(GRACE_SECONDS + 1)
+    options = ["--repair", "--yes", "--budget", "1"]
+    usual = ["reconcile", "--in-account", "--json", "--prefix", PREFIX, "--grace", str(GRACE_SECONDS)]
+    result = CliRunner().invoke(app, [*usual, *options])
+    assert result.exit_code == 0, result.output
+    job = json.loads(result.stdout)["job"]
+
+    def shown() -> dict[str, Any]:
+        told: dict[str, Any] = json.loads(CliRunner().invoke(app, ["jobs", "show", job, "--json"]).stdout)
+        return told
+
+    eventually("the job is done", lambda: shown()["state"] == "done")
+    told = shown()
+    found = {(each["kind"], each["key"], each.get("thumbnail")) for each in told["examples"]}
+    assert {each for each in found if each[0] != "foreign"} == expected
+    counts = {what: number for what, number in told["objects"].items() if what != "foreign"}
+    assert counts == {**{kind: 1 for kind, _, _ in expected}, "current": 1, "incomplete": 5, "sent": 6, "deleted": 1}
+    exit_code, left, summary = run()
+    assert (exit_code, left, summary["current"]) == (0, set(), len(KEYS) - 1)

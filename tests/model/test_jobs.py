@@ -252,6 +252,16 @@ def test_what_cannot_be_interrupted_is_divided(monkeypatch: pytest.MonkeyPatch) 
     assert_found(world, in_one_pass(world))
 
 
+def test_what_waits_for_images_is_not_gone_through_again() -> None:
+    world = tangled(outdated=TANGLED, orphans=["a-", "b-", "d"], repair=True)
+    tally = in_one_pass(world)
+    world.drain()
+    assert_is(world, JobState.DONE)
+    assert_found(world, tally)
+    assert world.sent == Counter(TANGLED)
+    assert any(each.keys.until for each in world.ranges)
+
+
 def test_a_thumbnail_that_changed_since_it_was_seen_is_kept() -> None:
     world = tangled(orphans=["d"], repair=True)
     world.drain_until_running()

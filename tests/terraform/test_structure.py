@@ -190,7 +190,7 @@ def listed(value: Any) -> list[Any]:
         ),
         # A schedule that begins before the function may do anything begins with a failure.
         (
-            "module.reconciler.aws_scheduler_schedule.this",
+            "module.reconciler.module.schedule.aws_scheduler_schedule.this",
             "module.reconciler.module.function.aws_iam_role_policy.capability",
         ),
     ],

@@ -14,7 +14,7 @@ from support.estate import GRACE, HOUR, OLD, ROWS, SETTINGS, WORLDS, World, buil
 from support.rows import row
 from thumbnail_pipeline.listing import Listed
 from thumbnail_pipeline.reconciliation.alignment import Sight
-from thumbnail_pipeline.reconciliation.comparison import reconcile
+from thumbnail_pipeline.reconciliation.comparison import can_end, reconcile
 from thumbnail_pipeline.reconciliation.findings import Kind, PassTally, Standing, examine
 
 if TYPE_CHECKING:
@@ -127,7 +127,8 @@ def test_where_deletions_are_not_propagated_only_tombstones_must_own_nothing(ima
     assert left == Counter({told: number for told, number in propagated.items() if not outlived(told[1])})
 
 
-_BORDERS = st.lists(st.one_of(st.text("a-./\0b", min_size=1, max_size=4), st.sampled_from(["a.webp", "a.q", "a-.gif"])))
+_TEXTS = st.one_of(st.text("a-./\0b", min_size=1, max_size=4), st.sampled_from(["a.webp", "a.q", "a-.gif"]))
+_BORDERS = st.lists(_TEXTS)
 
 
 @given(images=WORLDS, borders=_BORDERS)
@@ -145,6 +146,31 @@ def test_passes_over_ranges_are_together_the_same_pass(images: dict[str, Image],
     assert found(parts) == found(whole)
     assert Counter(each.standing for each in parts) == Counter(each.standing for each in whole)
     assert tallied(parts) == tallied(whole)
+
+
+@given(images=WORLDS, ends=st.tuples(_TEXTS, _TEXTS), data=st.data())
+@settings(deadline=None, max_examples=100)
+def test_a_pass_that_is_under_way_may_end_earlier(
+    images: dict[str, Image], ends: tuple[str, str], data: st.DataObject
+) -> None:
+    world = World()
+    build(world, images)
+    until = data.draw(st.sampled_from([None, max(ends)]))
+    estate = world.estate()
+
+    def part(**where: Any) -> list[Examined]:
+        return list(reconcile(estate, **where, grace=GRACE, clock=lambda: world.s3.now))
+
+    whole = part(until=until)
+    places = [number for number, each in enumerate(whole) if each.place and each.place < min(ends)]
+    if not places:
+        return
+    last = data.draw(st.sampled_from(places))
+    place, border = whole[last].place or "", min(ends)
+    if can_end(estate, border, begin="", place=place, until=until):
+        parts = [*whole[: last + 1], *part(after=place, until=border), *part(begin=border, until=until)]
+        assert found(parts) == found(whole)
+        assert tallied(parts) == tallied(whole)
 
 
 @given(WORLDS)

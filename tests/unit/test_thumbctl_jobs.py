@@ -397,6 +397,14 @@ def test_a_reconciliation_tells_what_is_wrong_and_leaves_it(
     assert '"Function":"thumbs-thumbnailer","Completeness":0.0,"Incomplete":12,"Orphans":2,"Checked":12' in published
 
 
+def test_what_is_younger_than_the_grace_is_left_alone(estate: JobsAccount) -> None:
+    job = answered(*RECONCILE, "--repair", "--grace", "7200")["job"]
+    estate.work()
+    assert answered("jobs", "show", job)["objects"] == {"pending": 14}
+    assert not estate.sent()
+    assert thumbnails(estate) == 2
+
+
 def test_a_part_of_the_bucket_says_nothing_of_how_complete_it_is(
     estate: JobsAccount, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -452,7 +460,7 @@ def test_two_jobs_that_would_do_the_same_are_refused(
     [
         (["--in-account", "--limit", "1"], "--limit"),
         (["--in-account", "--after", "a"], "--after"),
-        (["--in-account", "--grace", "1"], "--grace"),
+        (["--in-account", "--repair", "--grace", "1"], "--grace"),
         (["--budget", "5"], "--budget"),
         (["--wait"], "--wait"),
     ],

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from thumbnail_pipeline.jobs.ranges import Range
 from thumbnail_pipeline.jobs.wish import Wish
+from thumbnail_pipeline.reconciliation.comparison import GRACE
 from thumbnail_pipeline.reconciliation.findings import Kind, Standing
 from thumbnail_pipeline.reconciliation.judgement import Verdict
 from thumbnail_pipeline.rows import plain
@@ -107,6 +108,8 @@ class Asked:
     prices: JobPrices
     repair: bool = False
     """Of a reconcile, whether what is wrong is mended."""
+    grace: float = GRACE.total_seconds()
+    """Of a reconcile, how many seconds something may take before it counts as wrong."""
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     sent: frozenset[Verdict] = Wish().sent

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import shlex
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -140,7 +140,7 @@ def reconcile(
         # A hundred million objects, in the account, for at most $100
         thumbctl reconcile --stack photos --in-account --budget 100
     """
-    elsewhere = {"--limit": limit is not None, "--after": bool(after), "--grace": grace != GRACE.total_seconds()}
+    elsewhere = {"--limit": limit is not None, "--after": bool(after)}
     for name, is_given in elsewhere.items() if in_account else ():
         if is_given:
             raise typer.BadParameter("it is of a reconciliation from this machine", param_hint=name)
@@ -149,20 +149,20 @@ def reconcile(
             raise typer.BadParameter("it is of jobs in the account, with --in-account", param_hint=name)
     found = stacks.find(stack)
     estate, timeout_seconds = _estate(found, prefix)
+    if repair and grace < timeout_seconds:
+        raise typer.BadParameter(
+            f"an invocation may take {timeout_seconds} s, and what it has just written is not to be deleted: allow at"
+            " least that with --repair",
+            param_hint="--grace",
+        )
     if in_account:
         jobs = AccountJobs(found)
-        asked = jobs.asked(JobKind.RECONCILE, estate.prefix, repair=repair)
+        asked = replace(jobs.asked(JobKind.RECONCILE, estate.prefix, repair=repair), grace=grace)
         question = f", and mend what is wrong{_and_what_is_deleted(estate)}" if repair else ""
         begin(jobs, asked, JobBounds(dollars=budget), question, wait=wait, yes=yes, as_json=as_json)
         return
     mender = None
     if repair:
-        if grace < timeout_seconds:
-            raise typer.BadParameter(
-                f"an invocation may take {timeout_seconds} s, and what it has just written is not to be deleted: allow"
-                " at least that with --repair",
-                param_hint="--grace",
-            )
         ask(_question(estate), yes=yes)
         mender = _repair(found, estate)
     report = _Report()

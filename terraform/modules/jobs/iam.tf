@@ -1,14 +1,31 @@
-# What the function may do: list, read rows, send messages about images; and its own table and queue.
+# What the function may do: list, read rows, send messages about images; and its own table and queue. What reconciliations
+# need on top is there only where they are asked for, and what repairs and a schedule do where those are.
 
 locals {
-  capabilities = {
-    list = [
+  capabilities = merge(local.always, local.repairing)
+
+  # An orphan is deleted while it is the very one that was found (If-Match), and S3 counts that as reading.
+  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-delete-enforce.html
+  repairing = {
+    for name, resource in { delete = "${var.thumbnails.bucket_arn}/*" } : name => [
+      { Effect = "Allow", Action = ["s3:DeleteObject", "s3:GetObject"], Resource = resource },
+    ] if try(var.reconcile.repair, false)
+  }
+
+  # Versions tell when an object was deleted.
+  reconciling = [
+    { Effect = "Allow", Action = ["s3:ListBucketVersions"], Resource = var.uploads.bucket_arn },
+    { Effect = "Allow", Action = ["s3:ListBucket"], Resource = var.thumbnails.bucket_arn },
+  ]
+
+  always = {
+    list = concat([
       {
         Effect   = "Allow"
         Action   = ["s3:ListBucket"]
         Resource = var.uploads.bucket_arn
       },
-    ]
+    ], [for statement in local.reconciling : statement if var.reconcile != null])
 
     catalog = [
       {
@@ -20,10 +37,10 @@ locals {
 
     jobs = [
       {
-        # A transaction needs what each of its writes needs.
+        # A transaction needs what each of its writes needs, and a schedule's job that no other one is open.
         # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html
         Effect   = "Allow"
-        Action   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
+        Action   = concat(["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], local.is_scheduled ? ["dynamodb:Query"] : [])
         Resource = aws_dynamodb_table.jobs.arn
       },
     ]

@@ -10,6 +10,8 @@ locals {
   # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
   visibility_timeout_seconds = 90
 
+  is_scheduled = try(var.reconcile.schedule, null) != null
+
   ranges_arn = "arn:${var.aws.partition}:sqs:${var.aws.region}:${var.aws.account_id}:${var.names.ranges_queue}"
 }
 
@@ -27,12 +29,21 @@ module "function" {
   sizing = { memory_mb = 1769, timeout_seconds = local.timeout_seconds }
 
   environment = merge({
-    SETTINGS         = var.settings
-    JOBS_TABLE       = aws_dynamodb_table.jobs.name
-    CATALOG_TABLE    = var.catalog.table_name
-    RANGES_AT_A_TIME = tostring(var.ranges_at_a_time)
-    TIMEOUT_SECONDS  = tostring(local.timeout_seconds)
-  }, var.function.environment)
+    SETTINGS          = var.settings
+    SOURCE_BUCKET     = var.uploads.bucket_name
+    SOURCE_PREFIX     = var.uploads.prefix
+    THUMBNAILS_BUCKET = var.thumbnails.bucket_name
+    JOBS_TABLE        = aws_dynamodb_table.jobs.name
+    CATALOG_TABLE     = var.catalog.table_name
+    RANGES_AT_A_TIME  = tostring(var.ranges_at_a_time)
+    TIMEOUT_SECONDS   = tostring(local.timeout_seconds)
+    METRICS_FUNCTION  = var.metrics_function # a reconciliation says how complete the work of this function is
+
+    PROPAGATE_DELETIONS = tostring(var.propagate_deletions)
+    }, local.is_scheduled ? {
+    RECONCILE_DOLLARS = tostring(var.reconcile.dollars)
+    RECONCILE_REPAIRS = tostring(var.reconcile.repair)
+  } : {}, var.function.environment)
   references = {
     RANGES_QUEUE_URL   = aws_sqs_queue.ranges.url
     BACKFILL_QUEUE_URL = var.backfill.queue_url

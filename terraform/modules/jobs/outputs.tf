@@ -17,3 +17,8 @@ output "table" {
   description = "The table of jobs: name and ARN."
   value       = { name = aws_dynamodb_table.jobs.name, arn = aws_dynamodb_table.jobs.arn }
 }
+
+output "schedule" {
+  description = "What begins reconciliations: the group of the schedule, and of its role who may be it and what it may do then. Null without a schedule."
+  value       = one([for schedule in module.schedule : { group_name = schedule.group_name, role = schedule.role }])
+}

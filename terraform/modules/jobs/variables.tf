@@ -26,10 +26,12 @@ variable "function" {
 }
 
 variable "names" {
-  description = "Names of the queue of ranges and the table of jobs."
+  description = "Names of the queue of ranges, the table of jobs, and the schedule's group and role; the schedule is called like the function."
   type = object({
-    ranges_queue = string
-    jobs_table   = string
+    ranges_queue   = string
+    jobs_table     = string
+    schedule_group = string
+    schedule_role  = string
   })
 }
 
@@ -56,8 +58,38 @@ variable "settings" {
 variable "uploads" {
   description = "Where the sources are."
   type = object({
-    bucket_arn = string
+    bucket_arn  = string
+    bucket_name = string
+    prefix      = string
   })
+}
+
+variable "thumbnails" {
+  description = "Where the thumbnails are."
+  type = object({
+    bucket_arn  = string
+    bucket_name = string
+  })
+}
+
+variable "propagate_deletions" {
+  description = "Whether thumbnails go when their source does, as the function that renders them is told."
+  type        = bool
+}
+
+variable "metrics_function" {
+  description = "Name of the function that renders thumbnails, under which a reconciliation publishes how complete its work is."
+  type        = string
+}
+
+variable "reconcile" {
+  description = "Whether jobs may compare both buckets with the catalog, and delete thumbnails that no row lists (repair); when one is begun by itself (schedule, none with null), and what that may cost (dollars). Null where there are no such jobs."
+  type = object({
+    schedule = optional(string)
+    dollars  = optional(number)
+    repair   = bool
+  })
+  default = null
 }
 
 variable "catalog" {

@@ -5,13 +5,10 @@ output "function" {
 
 output "schedule_group_name" {
   description = "Name of the group of the function's schedule."
-  value       = aws_scheduler_schedule_group.this.name
+  value       = module.schedule.group_name
 }
 
 output "schedule_role" {
   description = "Who may be the schedule, and by the names of its policies what it may do then, for checks that this is all."
-  value = {
-    trust    = aws_iam_role.schedule.assume_role_policy
-    policies = { (aws_iam_role_policy.invoke.name) = aws_iam_role_policy.invoke.policy }
-  }
+  value       = module.schedule.role
 }

@@ -1,67 +1,37 @@
-# When the function runs. The schedule has a group of its own, since metrics and trust are told apart by groups.
+# When the function runs.
 
-locals {
-  group_arn = "arn:${var.aws.partition}:scheduler:${var.aws.region}:${var.aws.account_id}:schedule-group/${var.names.schedule_group}"
+module "schedule" {
+  source = "../schedule"
+
+  names        = { schedule = module.function.name, group = var.names.schedule_group, role = var.names.schedule_role }
+  description  = "Has the reconciler go on with its pass, or begin a new one."
+  expression   = var.schedule
+  function_arn = module.function.arn
+  aws          = var.aws
+  tags         = var.tags
+
+  permissions_boundary_arn = var.function.permissions_boundary_arn
+
+  # One that begins before the function may do anything begins with a failure.
+  depends_on = [module.function]
 }
 
-resource "aws_scheduler_schedule_group" "this" {
-  name = var.names.schedule_group
-  tags = var.tags
+moved {
+  from = aws_scheduler_schedule_group.this
+  to   = module.schedule.aws_scheduler_schedule_group.this
 }
 
-resource "aws_scheduler_schedule" "this" {
-  #checkov:skip=CKV_AWS_297:It has no input, so that there is nothing to encrypt.
-  name                = var.function.name
-  description         = "Has the reconciler go on with its pass, or begin a new one."
-  group_name          = aws_scheduler_schedule_group.this.name
-  schedule_expression = var.schedule
-
-  flexible_time_window {
-    mode = "OFF"
-  }
-
-  target {
-    arn      = module.function.arn
-    role_arn = aws_iam_role.schedule.arn
-
-    retry_policy {
-      maximum_retry_attempts       = 2
-      maximum_event_age_in_seconds = 300
-    }
-  }
-
-  depends_on = [module.function, aws_iam_role_policy.invoke]
+moved {
+  from = aws_scheduler_schedule.this
+  to   = module.schedule.aws_scheduler_schedule.this
 }
 
-resource "aws_iam_role" "schedule" {
-  name                 = var.names.schedule_role
-  permissions_boundary = var.function.permissions_boundary_arn
-  tags                 = var.tags
-
-  assume_role_policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = [{
-      # https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html
-      Effect    = "Allow"
-      Principal = { Service = "scheduler.amazonaws.com" }
-      Action    = "sts:AssumeRole"
-      Condition = {
-        StringEquals = { "aws:SourceAccount" = var.aws.account_id, "aws:SourceArn" = local.group_arn }
-      }
-    }]
-  })
+moved {
+  from = aws_iam_role.schedule
+  to   = module.schedule.aws_iam_role.this
 }
 
-resource "aws_iam_role_policy" "invoke" {
-  name = "invoke"
-  role = aws_iam_role.schedule.id
-
-  policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = [{
-      Effect   = "Allow"
-      Action   = ["lambda:InvokeFunction"]
-      Resource = module.function.arn
-    }]
-  })
+moved {
+  from = aws_iam_role_policy.invoke
+  to   = module.schedule.aws_iam_role_policy.invoke
 }
