@@ -129,6 +129,7 @@ def test_the_pace_is_that_since_it_last_began_to_run() -> None:
         (replace(JOB, state=JobState.STOPPED, why="No."), ranges(open_ones=(5,)), f"'thumbctl jobs cancel {JOB.id}'"),
         (replace(JOB, state=JobState.DONE, finished_at=BEGUN + 300), ranges(5), "It took 5.0 minutes"),
         (replace(JOB, granted=2_000, allowed=3_000), ranges(5, open_ones=(5,)), "about $2.00 of at most $5.00"),
+        (JOB, ranges(5), "it ends at any moment"),
         (
             JOB,
             [replace(ranges(open_ones=(5,))[0], held_until=0.0, followed=(Followed("key", None, NOW),))],

@@ -262,7 +262,11 @@ def test_all_is_told_in_sentences(account: JobsAccount) -> None:
     listed = run("jobs", "list")
     assert f"{job} stopped: It has cost about $0.02" in listed.output
     assert getpass.getuser() in listed.output
+    before = AccountJobs(account.stack).find(job)
     run("jobs", "resume", job, "--budget", "5")
+    again = AccountJobs(account.stack).find(job)
+    assert again.ran_since > before.ran_since > 0 == before.examined_then, "the pace is that since then"
+    assert again.examined_then == before.examined > 0
     dimensions = {"BucketName": BUCKET, "StorageType": "AllStorageTypes"}
     counted = {
         "MetricName": "NumberOfObjects",

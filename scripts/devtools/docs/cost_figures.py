@@ -309,10 +309,11 @@ class CostFigures:
 
     def jobs_idle(self) -> str:
         """What it costs to be able to have bulk jobs in the account, and to have one all the time."""
+        idle, metrics = total(ranging.idle_jobs()), ranging.jobs_metrics().dollars
         return (
-            "`jobs` is off unless you ask for it. Switched on, it costs"
-            f" {_dollars(total(ranging.idle_jobs()))} in a month without a job, for its alarms and because Lambda polls its"
-            f" queue; its metrics cost {_dollars(ranging.jobs_metrics().dollars)} in a month in which there is always one."
+            f"`jobs` is off unless you ask for it. Switched on, it costs {_dollars(idle)} in a month without a job, for"
+            f" its alarms and because Lambda polls its queue; its metrics cost {_dollars(metrics)} in a month in which"
+            " there is always one."
         )
 
     def capacity(self) -> str:

@@ -86,6 +86,11 @@ class JobProgress:
         return (self.job.examined - self.told.examined_then) / seconds
 
     @property
+    def _ranges_tell(self) -> bool:
+        """Whether those that are done say anything of the others."""
+        return self.ranges_done >= max(_TELLING_RANGES, _TELLING_SHARE * len(self.ranges))
+
+    @property
     def objects_left(self) -> Span | None:
         """How many objects are not looked at yet; None where nothing tells."""
         cap = math.inf if self.most_objects is None else max(0, self.most_objects - self.job.examined)
@@ -93,7 +98,7 @@ class JobProgress:
         open_ones = [each.counts[EXAMINED] for each in self.ranges if not each.is_done]
         if self.ranges and not open_ones:
             return Span(0, 0)
-        if len(sizes) < max(_TELLING_RANGES, _TELLING_SHARE * len(self.ranges)):
+        if not self._ranges_tell:
             return None if self.most_objects is None else Span(0, cap)
         mean, largest = sum(sizes) / len(sizes), max(sizes + open_ones)
         least, most = (sum(max(0, size - each) for each in open_ones) for size in (mean, largest))
@@ -142,6 +147,8 @@ class JobProgress:
         open_ones = [each for each in self.ranges if not each.is_done]
         if job.granted and job.granted >= job.allowed:
             yield f"It waits until more may be sent: {self._bound()}."
+        elif not open_ones:
+            yield "All of it is done: it ends at any moment."
         elif all(each.followed and each.held_until < self.now for each in open_ones):
             yield "All keys are looked at, it seems: it waits for what becomes of the images that it follows."
         else:
@@ -159,9 +166,9 @@ class JobProgress:
         if left is None:
             return "It is too early to say how long it takes."
         least, most = spoken(left.least), spoken(left.most)
-        if left.least == 0:
+        if not self._ranges_tell:
             return f"At most {most} left at this rate, by S3's daily count of the bucket's objects."
-        between = f"{most}" if least == most else f"{least} to {most}"
+        between = most if least == most else f"{least} to {most}"
         return f"Perhaps {between} left, as ranges that are done tell of the others."
 
     def _silence(self, since: float) -> Iterator[str]:
