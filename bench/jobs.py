@@ -156,8 +156,9 @@ def tables(document: list[dict[str, Any]]) -> list[Figures]:
 def verdicts(document: list[dict[str, Any]]) -> list[Goal]:
     """Little processor, flat memory, nothing left out or twice, and no call that somebody has to make for all."""
     found = []
-    for kind, most in _MOST_US.items():
-        runs = [run for each in document if (run := JobRun.read(each)).kind == kind]
+    of_all = [JobRun.read(each) for each in document]
+    for kind in dict.fromkeys(run.kind for run in of_all):
+        runs, most = [run for run in of_all if run.kind == kind], _MOST_US[kind]
         few, many = (each(runs, key=lambda run: len(run.workers)) for each in (min, max))
         # The more workers there are, the more they wait for each other's processors and caches.
         cpu = few.cpu_us
