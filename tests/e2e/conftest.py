@@ -22,7 +22,6 @@ INPUTS: Final = {
     "events": {},
     "api": edge.inputs(PAGE_PORT),
     "devices": {"provisioning": {}},
-    "jobs": {"ranges_at_a_time": 2, "reconcile": {"repair": True}},
 }
 
 

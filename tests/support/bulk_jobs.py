@@ -43,9 +43,9 @@ class DeployedJobs:
         said = self.thumbctl("backfill", "--in-account", "--force", "--yes", "--prefix", prefix, *options)
         return str(json.loads(said)["job"])
 
-    def begin_to_reconcile(self, prefix: str) -> str:
+    def begin_to_reconcile(self, prefix: str, *options: str) -> str:
         """Begin to look whether everything below a prefix is there, and return the job."""
-        return str(json.loads(self.thumbctl("reconcile", "--in-account", "--yes", "--prefix", prefix))["job"])
+        return str(json.loads(self.thumbctl("reconcile", "--in-account", "--yes", "--prefix", prefix, *options))["job"])
 
     def job(self, job: str) -> BulkJob:
         """As it is now."""
