@@ -136,8 +136,8 @@ def written(instance: Instance) -> dict[str, str]:
 
 def test_a_run_costs_a_dollar_at_most() -> None:
     assert 0.01 < price.dollars() <= price.MOST_DOLLARS == 1
-    assert round(100 * price.dollars()) == 6
-    assert "six cents" in DOCS.read_text(encoding="utf-8")
+    assert round(100 * price.dollars()) == 7
+    assert "seven cents" in DOCS.read_text(encoding="utf-8")
 
 
 def test_an_hour_is_charged_of_what_stands_and_all_of_what_is_done() -> None:

@@ -26,6 +26,8 @@ from thumbctl.dead_letters import move_tasks
 from thumbctl.dead_letters.letters import Fate, Selection, redrive_of
 from thumbctl.doctor import checks as doctors
 from thumbctl.doctor.checks import CheckOutcome, Evidence
+from thumbctl.jobs.account import AccountJobs
+from thumbnail_pipeline.jobs.records import JobBounds, JobKind, JobState
 from thumbnail_pipeline.outcomes import Status
 
 if TYPE_CHECKING:
@@ -353,6 +355,20 @@ def _archive(applied: Applied) -> str:
     return f"Firehose has made Parquet of the change stream: {files[0]['Key']}."
 
 
+def _job(applied: Applied) -> str:
+    jobs = AccountJobs(applied.stack)
+    job = jobs.begin(jobs.asked(JobKind.BACKFILL, applied.module["source_prefix"]), JobBounds())
+    eventually(
+        f"the job {job.id} is over, or was stopped",
+        lambda: jobs.find(job.id).state in {JobState.DONE, JobState.STOPPED},
+        within=_MINUTES,
+    )
+    found = jobs.find(job.id)
+    require(found.state is JobState.DONE, f"the job {job.id} was stopped: {found.why}")
+    require(found.examined, f"the job {job.id} is done, and has looked at nothing")
+    return f"A backfill in the account looked at {found.examined} objects: {dict(found.counts)}."
+
+
 # ── the API ──────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -614,6 +630,7 @@ CHECKS: Final = (
         _archive,
         emulated="The emulator is told to leave the change stream out: it does not make Parquet of one.",
     ),
+    Check("job", f"{_GUIDE}/lambda/latest/dg/services-sqs-errorhandling.html", _job),
     Check("sign-in", f"{_GUIDE}/cognito/latest/developerguide/login-endpoint.html", _sign_in),
     Check("tokens", f"{_GUIDE}/apigateway/latest/developerguide/http-api-jwt-authorizer.html", _tokens),
     Check("signed upload", f"{_GUIDE}/AmazonS3/latest/API/sigv4-query-string-auth.html", _signed_upload),

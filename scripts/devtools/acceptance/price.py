@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from thumbctl.costs import announcing, asking, connecting
+from thumbctl.costs import announcing, asking, connecting, ranging
 from thumbctl.costs.model import HOURS_A_MONTH, Line, Model, PricedStack, Workload, total
 from thumbctl.defaults import DEFAULT
 
@@ -43,6 +43,7 @@ def lines() -> tuple[Line, ...]:
         *asking.idle_api(),
         *connecting.idle_devices(),
         *connecting.connected(_DEVICES),
+        *ranging.idle_jobs(),
     )
     done = (
         *model.once(IMAGES, WORKLOAD),
@@ -51,6 +52,7 @@ def lines() -> tuple[Line, ...]:
         *announcing.changes(IMAGES, "provisioned"),
         *asking.asks(_REQUESTS),
         *asking.users(_USERS),
+        ranging.jobs_metrics(),
         *connecting.uploads(_PICTURES, picture_bytes=_PICTURE_BYTES),
     )
     charged = (*map(_share, standing), *(_share(line) if line.price.unit.endswith(_METERED) else line for line in done))

@@ -55,6 +55,7 @@ module "pipeline" {
   events    = {}
   changes   = { capacity = { mode = "provisioned", shards = 1 }, archive = { buffering_seconds = 60 } }
   reconcile = { schedule = "rate(365 days)" } # it is invoked by hand
+  jobs      = { ranges_at_a_time = 2, reconcile = { repair = true } }
   api = {
     # A prefix is taken region-wide, by whoever came first.
     sign_in = { callback_urls = [for page in local.pages : "${page}/"], domain_prefix = "${var.name}-${local.account}" }
