@@ -200,6 +200,21 @@ def test_a_prefix_sees_its_part_of_it(images: dict[str, Image], prefix: str) -> 
 # ── particular ones ──────────────────────────────────────────────────────────────────────────────────
 
 
+def test_what_straddles_a_border_and_was_dealt_with_is_not_looked_at_again() -> None:
+    world = World()
+    for key in ("a", "a.x1", "a.x2"):
+        world.whole(key)
+    place = world.pass_from()[0].place
+    assert place == "a.webp"
+    assert not can_end(world.estate(), "a.x", begin="", place=place, until=None)
+    assert can_end(world.estate(), "a.x", begin="a", place=place, until=None)
+    assert can_end(world.estate(), "b.x", begin="", place=place, until=None)
+    world.s3.delete_object(Bucket="uploads", Key="a")
+    for key in deployed("a"):
+        world.s3.delete_object(Bucket="thumbnails", Key=key)
+    assert can_end(world.estate(), "a.x", begin="", place=place, until=None)
+
+
 def test_what_is_whole_needs_no_second_look() -> None:
     world = World()
     for number in range(7):
