@@ -145,7 +145,7 @@ def common_runtime(url: str, files: Sequence[Path]) -> None:
         with file.open("rb") as body:
             checksum = base64.b64encode(hashlib.file_digest(body, "sha256").digest()).decode()
         headers = {"x-amz-checksum-sha256": checksum, "If-None-Match": "*"}
-        return transfer.put(file, file.name, size=file.stat().st_size, headers=headers).result().etag
+        return transfer.put(str(file), file.name, size=file.stat().st_size, headers=headers).result().etag
 
     with ThreadPoolExecutor(_AT_ONCE) as threads:
         assert all(threads.map(put, files))

@@ -63,7 +63,7 @@ def headers(**more: str) -> dict[str, str]:
     ["plain.jpg", "a b+c%20/ü 日本.jpg", "a//b/./c/../d.jpg", "x~y!'()*&=;:@,?#$.jpg", "tab\tand\nline", "k" * 1024],
 )
 def test_any_key_gets_the_bytes_their_type_and_checksum(s3: S3Client, file: Path, key: str) -> None:
-    stored = Transfer(s3, BUCKET, connections=2).put(file, key, size=len(DATA), headers=headers()).result()
+    stored = Transfer(s3, BUCKET, connections=2).put(str(file), key, size=len(DATA), headers=headers()).result()
     found = s3.get_object(Bucket=BUCKET, Key=key, ChecksumMode="ENABLED")
     assert found["Body"].read() == DATA
     assert found["ContentType"] == "image/jpeg"
@@ -74,9 +74,9 @@ def test_any_key_gets_the_bytes_their_type_and_checksum(s3: S3Client, file: Path
 
 def test_a_condition_that_fails_is_told_as_boto3_does(s3: S3Client, file: Path) -> None:
     put = Transfer(s3, BUCKET, connections=2)
-    put.put(file, "once", size=len(DATA), headers=headers()).result()
+    put.put(str(file), "once", size=len(DATA), headers=headers()).result()
     with pytest.raises(ClientError) as caught:
-        put.put(file, "once", size=len(DATA), headers=headers(**{"If-None-Match": "*"})).result()
+        put.put(str(file), "once", size=len(DATA), headers=headers(**{"If-None-Match": "*"})).result()
     assert caught.value.response["Error"]["Code"] == "PreconditionFailed"
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 412
     assert caught.value.operation_name == "PutObject"
@@ -85,9 +85,9 @@ def test_a_condition_that_fails_is_told_as_boto3_does(s3: S3Client, file: Path) 
 def test_a_file_that_is_gone_or_shorter_is_an_error_of_the_disk(s3: S3Client, file: Path, tmp_path: Path) -> None:
     put = Transfer(s3, BUCKET, connections=2)
     with pytest.raises(OSError, match="gone"):
-        put.put(tmp_path / "gone", "gone", size=5, headers={}).result()
+        put.put(str(tmp_path / "gone"), "gone", size=5, headers={}).result()
     with pytest.raises(OSError, match="must match"):
-        put.put(file, "shorter", size=len(DATA) + 1, headers={}).result()
+        put.put(str(file), "shorter", size=len(DATA) + 1, headers={}).result()
     assert "Contents" not in s3.list_objects_v2(Bucket=BUCKET, Prefix="gone")
 
 
@@ -100,7 +100,7 @@ def test_an_s3_that_is_not_there_is_told_with_the_remedy(
         monkeypatch.setattr(transfer, "_url_of", lambda *_: f"{nobody}/{BUCKET}")
         put = Transfer(s3, BUCKET, connections=2)
         with pytest.raises(ThumbctlError, match=rf"{nobody} does not take an upload .* check the network"):
-            put.put(file, "key", size=len(DATA), headers=headers()).result()
+            put.put(str(file), "key", size=len(DATA), headers=headers()).result()
 
 
 def test_an_answer_that_cannot_be_read_leaves_nobody_waiting(
@@ -111,7 +111,7 @@ def test_an_answer_that_cannot_be_read_leaves_nobody_waiting(
 
     monkeypatch.setattr(transfer, "Stored", unreadable)
     with pytest.raises(KeyError):
-        Transfer(s3, BUCKET, connections=2).put(file, "key", size=len(DATA), headers=headers()).result(timeout=30)
+        Transfer(s3, BUCKET, connections=2).put(str(file), "key", size=len(DATA), headers=headers()).result(timeout=30)
 
 
 def test_credentials_are_asked_for_with_every_upload(s3: S3Client, file: Path) -> None:
@@ -126,7 +126,7 @@ def test_credentials_are_asked_for_with_every_upload(s3: S3Client, file: Path) -
 
     credentials.get_frozen_credentials = frozen
     for index in range(3):
-        put.put(file, f"{index}", size=len(DATA), headers=headers()).result()
+        put.put(str(file), f"{index}", size=len(DATA), headers=headers()).result()
     assert len(asked) >= 3
 
 

@@ -93,7 +93,7 @@ class Puts:
         self.after: Callable[[str], None] = lambda _: None
         self.headers: dict[str, Mapping[str, str]] = {}
 
-    def put(self, file: Path, key: str, *, size: int, headers: Mapping[str, str]) -> Future[Stored]:
+    def put(self, file: str, key: str, *, size: int, headers: Mapping[str, str]) -> Future[Stored]:
         stored: Future[Stored] = Future()
         try:
             stored.set_result(self._put(file, key, size, headers))
@@ -101,9 +101,9 @@ class Puts:
             stored.set_exception(error)
         return stored
 
-    def _put(self, file: Path, key: str, size: int, headers: Mapping[str, str]) -> Stored:
+    def _put(self, file: str, key: str, size: int, headers: Mapping[str, str]) -> Stored:
         self.before(key)
-        data = file.read_bytes()
+        data = Path(file).read_bytes()
         self.headers[key] = headers
         with self._s3.lock:
             self._s3.calls.append("PUT")
@@ -377,14 +377,14 @@ def test_files_that_change_vanish_or_may_not_be_read_are_told_and_the_others_go_
             (world.files / key).unlink()
 
     world.puts.before = meddle
-    really = Path.open
+    really = uploads._opened
 
-    def opened(path: Path, *arguments: Any, **named: Any) -> Any:
-        if path.name == "locked":
+    def opened(path: str) -> Any:
+        if Path(path).name == "locked":
             raise PermissionError(13, "Permission denied")
-        return really(path, *arguments, **named)
+        return really(path)
 
-    monkeypatch.setattr(Path, "open", opened)
+    monkeypatch.setattr(uploads, "_opened", opened)
     with world.journal() as journal:
         world.plan(journal)
         world.file("changed", b"longer than it was")

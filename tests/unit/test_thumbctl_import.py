@@ -370,7 +370,7 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch, after: Callable[[str], None]) -> 
     """Have `after` called with the key of each upload."""
     really = Transfer.put
 
-    def put(self: Transfer, file: Path, key: str, *, size: int, headers: Mapping[str, str]) -> Future[transfer.Stored]:
+    def put(self: Transfer, file: str, key: str, *, size: int, headers: Mapping[str, str]) -> Future[transfer.Stored]:
         stored = really(self, file, key, size=size, headers=headers)
         stored.result()
         after(key)

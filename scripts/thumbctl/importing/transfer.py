@@ -31,7 +31,6 @@ from thumbctl.errors import ThumbctlError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from botocore.credentials import Credentials
     from mypy_boto3_s3 import S3Client
@@ -88,7 +87,7 @@ class Transfer:
             retry_config=S3RetryConfig(max_retries=_RETRIES, retry_mode=S3RetryMode.ADAPTIVE),
         )
 
-    def put(self, file: Path, key: str, *, size: int, headers: Mapping[str, str]) -> Future[Stored]:
+    def put(self, file: str, key: str, *, size: int, headers: Mapping[str, str]) -> Future[Stored]:
         """Begin to put the `size` bytes of `file` at `key`, with `headers` as PutObject has them.
 
         The future raises ClientError as boto3 does, OSError where the file is shorter, ThumbctlError where S3 does not
@@ -119,7 +118,7 @@ class Transfer:
             request = self._runtime.make_request(
                 type=S3RequestType.PUT_OBJECT,
                 request=HttpRequest("PUT", f"{self._path}/{quote(key, safe='/~')}", fields),
-                send_filepath=str(file),
+                send_filepath=file,
                 on_headers=note,
             )
         except RuntimeError as error:
@@ -128,7 +127,7 @@ class Transfer:
         request.finished_future.add_done_callback(finish)
         return stored
 
-    def _told(self, error: AwsCrtError, file: Path) -> OSError | ThumbctlError:
+    def _told(self, error: AwsCrtError, file: str) -> OSError | ThumbctlError:
         if error.name in _THE_FILE:
             return OSError(f"{file}: {error.message}")
         return ThumbctlError(

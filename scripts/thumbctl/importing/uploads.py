@@ -17,7 +17,6 @@ from collections import Counter
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -56,7 +55,7 @@ _CHANGED: Final = frozenset({"BadDigest", "XAmzContentSHA256Mismatch", "Incomple
 class Puts(Protocol):
     """What uploads a file: bulk.transfer.Transfer."""
 
-    def put(self, file: Path, key: str, *, size: int, headers: Mapping[str, str]) -> Future[Stored]:
+    def put(self, file: str, key: str, *, size: int, headers: Mapping[str, str]) -> Future[Stored]:
         """Begin to put the `size` bytes of `file` at `key`."""
 
 
@@ -233,7 +232,7 @@ class Uploads:
             if there and (stored := self._identical(source, there)):
                 bring.landing.set_result(Brought(source, stored, uploaded=False))
                 return
-            with Path(source.path).open("rb", buffering=0) as file:
+            with _opened(source.path) as file:
                 checksum = _sha256(file)
                 status = os.fstat(file.fileno())
             if (status.st_size, status.st_mtime_ns) != (source.size, source.mtime_ns):
@@ -246,7 +245,7 @@ class Uploads:
                 **({"If-Match": f'"{there.etag}"'} if there else {"If-None-Match": "*"}),
             }
             # No thread waits for it: to wake one up takes longer than to sign a request.
-            put = self._puts.put(Path(source.path), source.key, size=source.size, headers=headers)
+            put = self._puts.put(source.path, source.key, size=source.size, headers=headers)
             put.add_done_callback(lambda put: self._end(threads, bring, put))
         except BaseException as error:  # noqa: BLE001 - whoever waits for the landing hears of it
             bring.fail(error)
@@ -281,7 +280,7 @@ class Uploads:
             # That of an upload in parts may be one of their checksums, with their number behind it, and equals none.
             # https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
             if name in head:
-                with Path(source.path).open("rb", buffering=0) as file:
+                with _opened(source.path) as file:
                     same = checksum(file) == head[name]
                 return Stored(there.etag, head.get("VersionId")) if same else None
         return None
@@ -366,6 +365,11 @@ class _Flight:
         else:
             self._tally.there += 1
             self._tally.there_bytes += came.source.size
+
+
+def _opened(path: str) -> FileIO:
+    # A Path keeps each part of its name in the interpreter's table of names, which grows by megabytes at a time.
+    return open(path, "rb", buffering=0)  # noqa: PTH123
 
 
 def content_type(path: str) -> str:
