@@ -193,7 +193,7 @@ def test_the_question_names_what_no_rendition_has(estate: Estate, monkeypatch: p
     monkeypatch.setattr("thumbctl.reconcile.command.ask", lambda question, **_: asked.append(question))
     run("--repair")
     (question,) = asked
-    assert "That includes what lies under retired/" in question
+    assert "all under retired/ among them" in question
 
 
 def test_a_grace_that_an_invocation_outlasts_is_refused_for_a_repair(estate: Estate) -> None:  # noqa: ARG001

@@ -96,6 +96,12 @@ def run_unpacked(root: Path, script: str, told: Any = None) -> Any:
             "IOT_ENDPOINT": "a1b2-ats.iot.us-east-1.amazonaws.com",
             "THING_TYPE": "thumbs-camera",
             "LIMITS": json.dumps(LIMITS),
+            "JOBS_TABLE": "jobs",
+            "RANGES_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/ranges",
+            "BACKFILL_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/backfill",
+            "DLQ_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/dead-letters",
+            "BACKFILL_MAPPING": "mapping",
+            "RANGES_AT_A_TIME": "10",
         },
     )
     assert done.returncode == 0, done.stderr
