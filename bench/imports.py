@@ -113,8 +113,8 @@ class Importer:
             begun = time.monotonic()
             if len(self.objects()) >= uploaded:
                 break
-            # Looking takes as much of the machine as uploading does, and longer each time.
-            time.sleep(max(_LOOK_SECONDS, 5 * (time.monotonic() - begun)))
+            # Looking takes longer each time, and must not take all of the machine.
+            time.sleep(max(_LOOK_SECONDS, time.monotonic() - begun))
         if process.poll() is not None:
             raise SystemExit(f"error: the import ended before it could be killed: {process.communicate()}")
         process.send_signal(signal.SIGKILL)

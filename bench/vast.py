@@ -43,7 +43,7 @@ from thumbnail_pipeline.messages import ObjectEvent, parse
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-__all__ = ["Damage", "Sent", "damage", "environment", "key_of", "out_of_date", "running", "stats"]
+__all__ = ["Damage", "Sent", "damage", "environment", "key_of", "out_of_date", "running", "second_looks", "stats"]
 
 UPLOADS, THUMBNAILS, TABLE, NAME = "uploads", "thumbnails", "catalog", "vast"
 JOBS, RANGES = "jobs", "ranges"
@@ -53,7 +53,7 @@ FINGERPRINT: Final = DEFAULT.fingerprint
 SIZE: Final = 3_000_000
 _WRITTEN: Final = "2026-01-02T03:04:05.000Z"
 _CALLER: Final = re.compile("Credential=([^/]+)/")
-_START_SECONDS: Final = 20
+_START_SECONDS: Final = 60
 
 
 class Damage(IntEnum):
@@ -168,6 +168,12 @@ def queue_url(url: str, name: str) -> str:
 
 
 # ── what there is ────────────────────────────────────────────────────────────────────────────────────
+
+
+def second_looks(objects: int) -> int:
+    """How often a reconcile lists what seems wrong again: the object, and its thumbnails where its row is fine."""
+    looks = {Damage.MISSING: 1, Damage.RESTYLED: 1, Damage.FAILED: 1, Damage.BARE: 1 + len(DEFAULT.renditions)}
+    return sum(looks[found] for number in range(objects) if (found := damage(number)) is not None)
 
 
 def key_of(number: int) -> str:
