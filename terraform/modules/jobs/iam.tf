@@ -2,30 +2,30 @@
 # need on top is there only where they are asked for, and what repairs and a schedule do where those are.
 
 locals {
-  capabilities = merge(local.always, local.repairing)
-
-  # An orphan is deleted while it is the very one that was found (If-Match), and S3 counts that as reading.
-  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-delete-enforce.html
-  repairing = {
-    for name, resource in { delete = "${var.thumbnails.bucket_arn}/*" } : name => [
-      { Effect = "Allow", Action = ["s3:DeleteObject", "s3:GetObject"], Resource = resource },
-    ] if try(var.reconcile.repair, false)
-  }
-
-  # Versions tell when an object was deleted.
-  reconciling = [
-    { Effect = "Allow", Action = ["s3:ListBucketVersions"], Resource = var.uploads.bucket_arn },
-    { Effect = "Allow", Action = ["s3:ListBucket"], Resource = var.thumbnails.bucket_arn },
-  ]
-
-  always = {
+  capabilities = {
+    # Versions tell when an object was deleted.
     list = concat([
       {
         Effect   = "Allow"
         Action   = ["s3:ListBucket"]
         Resource = var.uploads.bucket_arn
       },
-    ], [for statement in local.reconciling : statement if var.reconcile != null])
+      ], [
+      for statement in [
+        { Effect = "Allow", Action = ["s3:ListBucketVersions"], Resource = var.uploads.bucket_arn },
+        { Effect = "Allow", Action = ["s3:ListBucket"], Resource = var.thumbnails.bucket_arn },
+      ] : statement if var.reconcile != null
+    ])
+
+    # An orphan is deleted while it is the very one that was found (If-Match), and S3 counts that as reading.
+    # https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-delete-enforce.html
+    delete = [
+      for resource in ["${var.thumbnails.bucket_arn}/*"] : {
+        Effect   = "Allow"
+        Action   = ["s3:DeleteObject", "s3:GetObject"]
+        Resource = resource
+      } if try(var.reconcile.repair, false)
+    ]
 
     catalog = [
       {

@@ -51,7 +51,7 @@ module "function" {
     BACKFILL_MAPPING   = var.backfill.mapping_uuid
   }
 
-  capabilities = { for name, statements in local.capabilities : name => jsonencode(statements) }
+  capabilities = { for name, statements in local.capabilities : name => jsonencode(statements) if length(statements) > 0 }
   logs         = var.function.logs
   vpc          = var.function.vpc
   tags         = var.tags
