@@ -211,7 +211,8 @@ class Operator:
         if command == "events resend":
             self._park(KEY)
         if command.startswith("jobs"):
-            self._have_a_job(JobState.RUNNING if command == "jobs pause" else JobState.PAUSED)
+            states = {"jobs pause": JobState.RUNNING, "jobs watch": JobState.DONE}
+            self._have_a_job(states.get(command, JobState.PAUSED))
         if command.startswith("devices"):
             root = CliRunner(env=emulator.ROOT_CREDENTIALS)
             root.invoke(app, ["devices", "revoke", "camera-9", "--yes"])

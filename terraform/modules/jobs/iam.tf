@@ -3,6 +3,7 @@
 
 locals {
   capabilities = {
+    # Versions tell when an object was deleted.
     list = concat([
       {
         Effect   = "Allow"
@@ -11,19 +12,18 @@ locals {
       },
       ], [
       for statement in [
-        # Versions tell when an object was deleted.
         { Effect = "Allow", Action = ["s3:ListBucketVersions"], Resource = var.uploads.bucket_arn },
         { Effect = "Allow", Action = ["s3:ListBucket"], Resource = var.thumbnails.bucket_arn },
       ] : statement if var.reconcile != null
     ])
 
+    # An orphan is deleted while it is the very one that was found (If-Match), and S3 counts that as reading.
+    # https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-delete-enforce.html
     delete = [
-      for arn in [var.thumbnails.bucket_arn] : {
-        # An orphan is deleted while it is the very one that was found (If-Match), and S3 counts that as reading.
-        # https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-delete-enforce.html
+      for resource in ["${var.thumbnails.bucket_arn}/*"] : {
         Effect   = "Allow"
         Action   = ["s3:DeleteObject", "s3:GetObject"]
-        Resource = "${arn}/*"
+        Resource = resource
       } if try(var.reconcile.repair, false)
     ]
 
