@@ -101,7 +101,7 @@ def verdicts(document: list[dict[str, Any]]) -> list[Goal]:
         found.append(Goal(f"{command}: CPU an object, over the next", f"{growth:.2f}", "at most 1.5", growth <= 1.5))
         right = all(each.messages == each.expected_messages and not each.twice for each in runs)
         found.append(Goal(f"{command}: messages", "right" if right else "WRONG", "each once", right))
-        done = all(each.exit_code != ExitCode.IMPOSSIBLE for each in runs)
+        done = all(each.exit_code in {ExitCode.FINE, ExitCode.WRONG} for each in runs)
         found.append(Goal(f"{command}: runs to its end", "yes" if done else "NO", "yes", done))
     return found
 
