@@ -19,6 +19,7 @@ module "function" {
   source = "../function"
 
   name        = var.function.name
+  role_name   = var.function.role_name
   description = "Works on bulk jobs, a range of keys at a time"
   handler     = "range_worker.handler.handler"
   aws         = var.aws

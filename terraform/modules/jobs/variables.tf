@@ -1,7 +1,8 @@
 variable "function" {
   description = "What every function has: name, code, log group, further environment variables, network and boundary."
   type = object({
-    name = string
+    name      = string
+    role_name = optional(string)
     package = object({
       archive = object({
         file   = string
