@@ -467,9 +467,10 @@ def _in_the_name_of(account: str, region: str, do: Callable[..., Any], *argument
 
 
 def ask_for_actions_as_aws_has_them() -> None:
-    """Ask policies for the action that a batch of messages needs on AWS: the one of a single message.
+    """Ask policies for the actions of AWS: for a batch of messages that of a single one, for a configuration its own.
 
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html
+    https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html
     """
 
     def as_aws(extract: Callable[..., str | None]) -> Callable[..., str | None]:
@@ -477,6 +478,8 @@ def ask_for_actions_as_aws_has_them() -> None:
             action = extract(service, method, path, *more)
             if action == "lambda:ListEventSourceMappings" and path.rstrip("/").count("/") > _OF_ALL_MAPPINGS:
                 return "lambda:GetEventSourceMapping"
+            if action == "lambda:GetFunction" and path.endswith("/recursion-config"):
+                return "lambda:GetFunctionRecursionConfig"
             return action.removesuffix("Batch") if action and action.startswith("sqs:") else action
 
         return extract_iam_action
