@@ -43,7 +43,7 @@ PACKAGE_FOR = --runtime $(RUNTIME) --architecture $(ARCHITECTURE) $(addprefix --
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo up down gameday acceptance check test lint security pure unit operators e2e every model chaos fuzz corpus arm64 moto mutate bench package release docs fmt lock clean
+.PHONY: help setup demo up down gameday acceptance check test lint security pure unit operators e2e every model chaos fuzz corpus arm64 moto examples mutate bench package release docs fmt lock clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -122,6 +122,9 @@ arm64: $(DEV) package ## Run the renderer on arm64, out of the archives to deplo
 
 moto: $(RUN) $(MOTO)/.ready $(LOCAL_ARCHIVES) ## Apply the module to moto's server, a second opinion, and say what that refuses: 3 minutes
 	@$(BIN)/python -m devtools.motoserver $(MOTO)/bin/python
+
+examples: $(DEV) $(LOCAL_ARCHIVES) ## Apply the examples that `make test` only plans, as far as the emulator has what they need: 6 minutes
+	$(BIN)/pytest -m nightly tests/e2e/test_examples.py
 
 mutate: $(DEV) ## Change the ordering rule in every small way, and list the changes that no test notices
 	@scripts/mutate

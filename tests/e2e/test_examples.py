@@ -1,4 +1,8 @@
-"""Two examples side by side in one account: each is applied as it stands in the repository, and makes thumbnails."""
+"""Examples side by side in one account: each is applied as it stands in the repository, and makes thumbnails.
+
+Not those of two regions and of two accounts, of which the emulator has one each, and not `complete`, whose network it
+does not have. The rules of `consumers` have a test of their own.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +28,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.e2e
 
 SERVICES: Final = (
-    "cloudwatch", "dynamodb", "events", "iam", "kms", "lambda", "logs", "s3", "scheduler", "sns", "sqs", "ssm", "sts",
+    "apigatewayv2", "cloudfront", "cloudwatch", "cognitoidp", "dynamodb", "events", "iam", "iot", "kms", "lambda",
+    "logs", "s3", "scheduler", "sns", "sqs", "ssm", "sts",
 )  # fmt: skip
 # As the local environment has it.
 SIZES: Final = {
@@ -89,9 +94,9 @@ def example(url: str, tmp_path_factory: pytest.TempPathFactory) -> Callable[...,
             }
         )
         root.init(backend=False)
-        with root.with_running_provider() as attached:
-            attached.apply()
-            return attached.outputs()
+        # By a provider that Terraform starts, in the root's directory: the page's files are named relative to that.
+        root.apply()
+        return root.outputs()
 
     return apply
 
@@ -147,3 +152,31 @@ def test_neither_hears_of_the_other(
     assert len(queues) == len(set(queues)) == 6
     assert thumbnails(client, minimal) != set()
     assert minimal["thumbnails_bucket"] != existing["thumbnails_bucket"]
+
+
+@pytest.mark.nightly
+def test_a_bucket_and_a_key_of_ones_own_are_made_together_with_the_rest(
+    client: Callable[..., Any], example: Callable[..., dict[str, Any]]
+) -> None:
+    outputs = example("own-key")
+    (bucket,) = (each["Name"] for each in client("s3").list_buckets()["Buckets"] if each["Name"].startswith("photos-"))
+    client("s3").put_object(Bucket=bucket, Key="a.png", Body=picture())
+    eventually("there are three thumbnails", lambda: len(thumbnails(client, outputs)) == 3)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize(
+    ("name", "variables", "told"),
+    [
+        ("page", {}, ("page_url", "user_pool_id")),
+        ("front-door", {"page": "https://example.com"}, ("page",)),
+        ("cameras", {}, ("devices",)),
+    ],
+)
+def test_what_somebody_has_to_know_is_told(
+    example: Callable[..., dict[str, Any]], name: str, variables: dict[str, str], told: tuple[str, ...]
+) -> None:
+    outputs = example(name, region=emulator.REGION, **variables)
+    for output in told:
+        known = outputs[output]
+        assert all(known.values() if isinstance(known, dict) else [known])
