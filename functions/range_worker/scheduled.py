@@ -41,8 +41,7 @@ def begin(worker: RangeWorker, event: Mapping[str, Any]) -> str | None:
         by="schedule",
         at=worker.clock(),
     )
-    others = (job for job in worker.table.jobs() if not job.state.is_over and job.id != name)
-    if other := next((job for job in others if job.asked.conflicts_with(asked)), None):
+    if other := worker.table.conflict(asked, but=name):
         telemetry.log("WARNING", "no job begun, for another one is open", job=other.id, state=other.state)
         return None
     try:

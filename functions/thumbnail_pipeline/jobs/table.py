@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
+    from thumbnail_pipeline.jobs.records import Asked
+
 __all__ = ["Granted", "HeldByAnother", "JobTable", "NotRunning", "TurnLost"]
 
 KEPT_SECONDS: Final = 30 * 24 * 3600
@@ -111,6 +113,11 @@ class JobTable:
         """Yield all jobs, the newest first."""
         for item in self._query(JOBS, newest_first=True):
             yield BulkJob.decoded(item)
+
+    def conflict(self, asked: Asked, *, but: str = "") -> BulkJob | None:
+        """Return a job that is not over and conflicts with what is asked; one that is called `but` does not count."""
+        others = (job for job in self.jobs() if not job.state.is_over and job.id != but)
+        return next((job for job in others if job.asked.conflicts_with(asked)), None)
 
     def move(self, job_id: str, to: JobState, *since: JobState, why: str = "") -> bool:
         """Bring a job from one of some states into another, and say whether it was in one of them."""

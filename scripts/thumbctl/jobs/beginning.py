@@ -35,8 +35,7 @@ def begin(
 
     Raises ThumbctlError where a job is open that would do the same.
     """
-    others = (job for job in there.table.jobs() if not job.state.is_over)
-    if other := next((job for job in others if job.asked.conflicts_with(asked)), None):
+    if other := there.table.conflict(asked):
         raise ThumbctlError(
             f"{other.id} is {other.state}, and about the same keys: have it end first, with 'thumbctl jobs cancel"
             f" {other.id}' or by waiting."
