@@ -14,7 +14,7 @@ from devtools.localaws import processes
 from devtools.localaws.stack import REPOSITORY
 from thumbctl.devices.adding import add
 from thumbctl.devices.kit import CONFIG, broker_of
-from thumbctl.devices.registry import Registry
+from thumbctl.devices.registry import registry_of
 from thumbctl.devices.revoking import revoke
 
 if TYPE_CHECKING:
@@ -27,12 +27,6 @@ if TYPE_CHECKING:
 _CLIENT: Final = REPOSITORY / "docs" / "examples" / "camera.py"
 # Sooner than a camera in the field would ask again.
 _PATIENCE_SECONDS: Final = "5"
-
-
-def registry_of(stack: Stack) -> Registry:
-    """The devices of a deployment."""
-    told = stack.outputs["devices"]
-    return Registry(stack.client("iot"), told["thing_type"], told["policy_name"])
 
 
 def revoke_all(stack: Stack) -> None:

@@ -312,7 +312,7 @@ def test_devices_go_before_what_they_hold(instance: Instance, tmp_path: Path) ->
     iot.create_thing(thingName="camera-1", thingTypeName="camera")
     iot.create_thing(thingName="lamp")
     devices = {"thing_type": "camera", "policy_name": "cameras"}
-    place = replace(instance.place, client=clients.__getitem__)  # type: ignore[arg-type]
+    place = replace(instance.place, client=lambda service, _=None: clients[service])
     terraform = Terraform(tmp_path, instance.directory, devices=devices)
     replace(instance, place=place, root=terraform).destroy(refresh=False)
     assert terraform.ran == ["output", "destroy"]

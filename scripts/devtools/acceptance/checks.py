@@ -17,13 +17,14 @@ from PIL import Image
 from devtools.acceptance.applied import eventually
 from devtools.acceptance.findings import Finding, Verdict, require, tried
 from devtools.acceptance.people import minutes
-from devtools.cameras import registry_of, revoke_all, wait
+from devtools.cameras import revoke_all, wait
 from devtools.demo import samples
 from devtools.signing_in import fetch
 from thumbctl.aws_errors import is_denied
 from thumbctl.channels import BORROWED, Tier
 from thumbctl.dead_letters import move_tasks
 from thumbctl.dead_letters.letters import Fate, Selection, redrive_of
+from thumbctl.devices.registry import registry_of
 from thumbctl.doctor import checks as doctors
 from thumbctl.doctor.checks import CheckOutcome, Evidence
 from thumbctl.jobs.account import AccountJobs
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     from devtools.acceptance.applied import Applied
     from devtools.cameras import Camera
+    from thumbnail_pipeline.jobs.records import BulkJob
 
 CDN_IS_OFF: Final = "CloudFront is off: CDN=yes turns it on."
 
@@ -358,12 +360,12 @@ def _archive(applied: Applied) -> str:
 def _job(applied: Applied) -> str:
     jobs = AccountJobs(applied.stack)
     job = jobs.begin(jobs.asked(JobKind.BACKFILL, applied.module["source_prefix"]), JobBounds())
-    eventually(
-        f"the job {job.id} is over, or was stopped",
-        lambda: jobs.find(job.id).state in {JobState.DONE, JobState.STOPPED},
-        within=_MINUTES,
-    )
-    found = jobs.find(job.id)
+
+    def ended() -> BulkJob | None:
+        seen = jobs.find(job.id)
+        return seen if seen.state in {JobState.DONE, JobState.STOPPED} else None
+
+    found = eventually(f"the job {job.id} is over, or was stopped", ended, within=_MINUTES)
     require(found.state is JobState.DONE, f"the job {job.id} was stopped: {found.why}")
     require(found.examined, f"the job {job.id} is done, and has looked at nothing")
     return f"A backfill in the account looked at {found.examined} objects: {dict(found.counts)}."
