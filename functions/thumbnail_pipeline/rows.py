@@ -10,18 +10,18 @@ import itertools
 import random
 import time
 from collections import deque
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from thumbnail_pipeline.images import Image, StoredThumbnail
 from thumbnail_pipeline.outcomes import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from concurrent.futures import Future
-    from typing import Any
 
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import KeysAndAttributesTypeDef
@@ -139,8 +139,7 @@ def plain(item: Mapping[str, Any]) -> dict[str, Any]:
 
     https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_AttributeValue.html
     """
-    # Text is what most attributes are, and most of what bulk work does is reading them.
-    return {name: each["S"] if "S" in each else _plain(each) for name, each in item.items()}
+    return {name: _plain(each) for name, each in item.items()}
 
 
 def _plain(attribute: Mapping[str, Any]) -> Any:  # noqa: ANN401 - whatever a row can hold
@@ -157,29 +156,51 @@ def _plain(attribute: Mapping[str, Any]) -> Any:  # noqa: ANN401 - whatever a ro
     return value
 
 
+class _Attributes(Mapping[str, Any]):
+    """An item as `plain` returns it, of which each attribute is decoded when it is asked for: bulk work needs few."""
+
+    __slots__ = ("_item",)
+
+    def __init__(self, item: Mapping[str, Any]) -> None:
+        self._item = item
+
+    def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - whatever a row can hold
+        return _plain(self._item[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._item)
+
+    def __len__(self) -> int:
+        return len(self._item)
+
+
 def decoded(item: Mapping[str, Any]) -> Row:
     """Read a row that DynamoDB wrote. Raises LookupError or ValueError for what is no row."""
-    values = plain(item)
-    status = values.get("status")
+    status = _text(item, "status")
     return Row(
-        image=Image(values["source_bucket"], values["source_key"]),
+        image=Image(item["source_bucket"]["S"], item["source_key"]["S"]),
         status=None if status is None else Status(status),
-        sequencer=values["sequencer"],
-        claim=values["claim"],
-        fence=values["fence"],
-        version_id=values.get("version_id"),
-        etag=values.get("etag"),
-        settings_fingerprint=values.get("settings_fingerprint"),
-        thumbnails=_thumbnails(values.get(_THUMBNAILS)),
-        obsolete=_thumbnails(values.get("obsolete")),
-        reason=values.get("reason"),
-        processed_at=values.get("processed_at"),
-        attributes=values,
+        sequencer=item["sequencer"]["S"],
+        claim=item["claim"]["S"],
+        fence=int(item["fence"]["N"]),
+        version_id=_text(item, "version_id"),
+        etag=_text(item, "etag"),
+        settings_fingerprint=_text(item, "settings_fingerprint"),
+        thumbnails=_thumbnails(item, _THUMBNAILS),
+        obsolete=_thumbnails(item, "obsolete"),
+        reason=_text(item, "reason"),
+        processed_at=_text(item, "processed_at"),
+        attributes=_Attributes(item),
     )
 
 
-def _thumbnails(stored: Sequence[Mapping[str, Any]] | None) -> tuple[StoredThumbnail, ...]:
-    return tuple(StoredThumbnail(each["key"], each["etag"]) for each in stored or ())
+def _text(item: Mapping[str, Any], name: str) -> str | None:
+    return item[name].get("S") if name in item else None
+
+
+def _thumbnails(item: Mapping[str, Any], name: str) -> tuple[StoredThumbnail, ...]:
+    listed = item[name].get("L", ()) if name in item else ()
+    return tuple(StoredThumbnail(each["M"]["key"]["S"], each["M"]["etag"]["S"]) for each in listed)
 
 
 class Rows:
