@@ -1,14 +1,13 @@
-"""A turn of a backfill: lists a range, compares objects with their rows, and sends messages for what is out of date."""
+"""A turn of a backfill: compares a range's objects with their rows, and sends messages for what is out of date."""
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from range_worker.guarded import CALLS_AT_A_TIME, TurnGuard
-from thumbnail_pipeline import listing
 from thumbnail_pipeline.images import Image
 from thumbnail_pipeline.jobs.records import EXAMINED, SENT
 from thumbnail_pipeline.jobs.wish import EXCLUDED, Wish
@@ -22,12 +21,13 @@ if TYPE_CHECKING:
 
     from range_worker.guarded import TurnOver, TurnShop
     from thumbnail_pipeline.jobs.records import BulkJob, KeyRange
+    from thumbnail_pipeline.jobs.sources import SourcePage
     from thumbnail_pipeline.listing import Listed
     from thumbnail_pipeline.reconciliation.judgement import Verdict
     from thumbnail_pipeline.rows import Row
 
-_Judged: TypeAlias = "tuple[Listed, tuple[Row | None, Verdict | None]]"
-"""An object, its row, and what that says of it; None for both where it was not asked for."""
+_Judged: TypeAlias = "tuple[Row | None, Verdict | None]"
+"""An object's row, and what that says of it; None for both where it was not asked for."""
 
 
 class BackfillTurn:
@@ -38,6 +38,7 @@ class BackfillTurn:
         self._asked = job.asked
         self._guard = TurnGuard(shop, job)
         self._rows = shop.rows(job.asked.bucket)
+        self.source = shop.source(job.asked)
 
     def run(self, found: KeyRange, until: float) -> TurnOver:
         """Go through what is left of a range until it is done, has to wait, or it is `until`.
@@ -47,14 +48,14 @@ class BackfillTurn:
         asked, guard = self._asked, self._guard
         guard.require_settings()
         named = Wish(asked.include, asked.exclude, asked.sent, self._shop.config.settings.watches).names()
-        objects = listing.objects(
-            self._shop.s3, asked.bucket, prefix=asked.prefix, after=found.rest.after, until=found.keys.before
-        )
         found = guard.look_after(found)
-        with self._shop.executor(CALLS_AT_A_TIME) as threads:
-            for page in _ahead(threads, objects, self._shop.keys_a_page):
-                verdicts = self._judged(threads, page, named)
-                found, room = self._deal_with(threads, found, list(zip(page, verdicts, strict=True)))
+        with (
+            closing(self.source.pages(found.rest, self._shop.keys_a_page)) as pages,
+            self._shop.executor(CALLS_AT_A_TIME) as threads,
+        ):
+            for page in _ahead(threads, pages):
+                judged = self._judged(threads, [each for _, each in page.placed], named)
+                found, room = self._deal_with(threads, found, page, judged)
                 if not room:
                     return guard.without_room(found)
                 if self._shop.clock() >= until:
@@ -63,13 +64,10 @@ class BackfillTurn:
         return guard.at_the_end(found)
 
     def can_end_at(self, found: KeyRange, border: str) -> bool:  # noqa: ARG002 - as turns of the other kind have it
-        """Whether the range can be divided there: anywhere, for objects alone are listed."""
+        """Whether the range can be divided there: anywhere, for objects alone are looked at."""
         return True
 
-    def _judged(
-        self, threads: Executor, page: Sequence[Listed], named: Callable[[str, int], bool]
-    ) -> list[tuple[Row | None, Verdict | None]]:
-        """Return the row and the verdict of each object, None for those that were not asked for."""
+    def _judged(self, threads: Executor, page: Sequence[Listed], named: Callable[[str, int], bool]) -> list[_Judged]:
         keys = [each.key for each in page if named(each.key, each.size)]
         calls = [keys[first : first + KEYS_A_CALL] for first in range(0, len(keys), KEYS_A_CALL)]
         rows: dict[str, Row] = {}
@@ -81,33 +79,37 @@ class BackfillTurn:
             for each in page
         ]
 
-    def _deal_with(self, threads: Executor, found: KeyRange, page: Sequence[_Judged]) -> tuple[KeyRange, bool]:
+    def _deal_with(
+        self, threads: Executor, found: KeyRange, page: SourcePage, judged: Sequence[_Judged]
+    ) -> tuple[KeyRange, bool]:
         """Send what is out of date as far as the guard lets it through, write that down, and say whether it was all."""
-        outdated = [number for number, (_, (_, verdict)) in enumerate(page) if verdict in self._asked.sent]
+        outdated = [number for number, (_, verdict) in enumerate(judged) if verdict in self._asked.sent]
         granted = self._guard.grant(len(outdated))
-        end = len(page) if granted == len(outdated) else outdated[granted]
-        sent = [page[number] for number in outdated[:granted]]
+        is_all = granted == len(outdated)
+        end = len(judged) if is_all else outdated[granted]
+        sent = [(page.placed[number][1], judged[number][0]) for number in outdated[:granted]]
         bucket, forced = self._asked.bucket, self._asked.forced
         bodies = [
             backfill_body(Image(bucket, each.key), size=each.size, etag=each.etag, forced=forced) for each, _ in sent
         ]
         self._guard.send(threads, bodies)
-        if not end:
+        if not end and not is_all:
             return found, False
-        counts = Counter(str(verdict or EXCLUDED) for _, (_, verdict) in page[:end])
+        counts = Counter(str(verdict or EXCLUDED) for _, verdict in judged[:end])
         counts[EXAMINED] += end
         counts[SENT] += granted
-        found = self._guard.follow(found, [(each.key, row.processed_at if row else None) for each, (row, _) in sent])
-        found = replace(found, reached=page[end - 1][0].key, counts=found.counts + counts)
+        found = self._guard.follow(found, [(each.key, row.processed_at if row else None) for each, row in sent])
+        reached = page.reached if is_all else page.placed[end - 1][0]
+        found = replace(found, reached=reached, counts=found.counts + counts)
         self._shop.table.record(found)
-        return found, end == len(page)
+        return found, is_all
 
 
-def _ahead(threads: Executor, objects: Iterator[Listed], number: int) -> Iterator[list[Listed]]:
-    """Yield pages of so many objects, and fetch the next one meanwhile."""
+def _ahead(threads: Executor, pages: Iterator[SourcePage]) -> Iterator[SourcePage]:
+    """Yield the same pages, and fetch the next one meanwhile."""
 
-    def fetch() -> list[Listed]:
-        return list(itertools.islice(objects, number))
+    def fetch() -> SourcePage | None:
+        return next(pages, None)
 
     following = threads.submit(fetch)
     while page := following.result():

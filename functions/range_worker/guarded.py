@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from range_worker.config import RangeWorkerConfig
     from range_worker.queues import JobQueues
-    from thumbnail_pipeline.jobs.records import BulkJob, KeyRange
+    from thumbnail_pipeline.jobs.records import Asked, BulkJob, KeyRange
+    from thumbnail_pipeline.jobs.sources import JobSource
     from thumbnail_pipeline.jobs.table import JobTable
     from thumbnail_pipeline.reconciliation.comparison import Estate
     from thumbnail_pipeline.rows import Rows
@@ -71,9 +72,8 @@ class TurnShop(Protocol):
     def queues(self) -> JobQueues:
         """Where messages go."""
 
-    @property
-    def s3(self) -> S3Client:
-        """For listings."""
+    def source(self, asked: Asked) -> JobSource:
+        """Where a job's objects come from."""
 
     @property
     def deleting(self) -> S3Client:
@@ -102,6 +102,10 @@ class TurnShop(Protocol):
 
 class RangeTurn(Protocol):
     """A turn at a range, of either kind."""
+
+    @property
+    def source(self) -> JobSource:
+        """Where the range's objects come from."""
 
     def run(self, found: KeyRange, until: float) -> TurnOver:
         """Go through what is left of a range until it is done, has to wait, or it is `until`.

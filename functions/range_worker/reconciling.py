@@ -41,6 +41,7 @@ class ReconcileTurn:
         self._asked = job.asked
         self._guard = TurnGuard(shop, job)
         self._estate = shop.estate(job.asked.prefix)
+        self.source = shop.source(job.asked)
 
     def run(self, found: KeyRange, until: float) -> TurnOver:
         """Go through what is left of a range until it is done, has to wait, or it is `until`.

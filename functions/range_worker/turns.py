@@ -20,8 +20,8 @@ from thumbnail_pipeline import listing, telemetry
 from thumbnail_pipeline.errors import Transient
 from thumbnail_pipeline.jobs.guard import may_have_room
 from thumbnail_pipeline.jobs.messages import WorkMessage
-from thumbnail_pipeline.jobs.ranges import halve, split
 from thumbnail_pipeline.jobs.records import JobKind, JobState, KeyRange
+from thumbnail_pipeline.jobs.sources import InventorySource, ListedSource
 from thumbnail_pipeline.jobs.table import HeldByAnother, NotRunning, TurnLost
 
 if TYPE_CHECKING:
@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from range_worker.config import RangeWorkerConfig
     from range_worker.guarded import RangeTurn, TurnOver, TurnShop
     from range_worker.queues import JobQueues
-    from thumbnail_pipeline.jobs.records import BulkJob
+    from thumbnail_pipeline.jobs.records import Asked, BulkJob
+    from thumbnail_pipeline.jobs.sources import JobSource
     from thumbnail_pipeline.jobs.table import JobTable
     from thumbnail_pipeline.reconciliation.comparison import Estate
     from thumbnail_pipeline.rows import Rows
@@ -88,6 +89,12 @@ class RangeWorker:
     clock: Callable[[], float] = time.time
     executor: Callable[[int], Executor] = ThreadPoolExecutor
     keys_a_page: int = listing.KEYS_A_CALL
+
+    def source(self, asked: Asked) -> JobSource:
+        """Return where a job's objects come from."""
+        if asked.inventory:
+            return InventorySource(self.s3, asked.inventory, asked.prefix)
+        return ListedSource(self.s3, asked.bucket, asked.prefix, small=self.keys_a_page)
 
     def work(self, received: Received, *, holder: str, until: float) -> float | None:
         """Have one turn that is over at the moment `until`, and return in how many seconds the message is to come back.
@@ -159,7 +166,7 @@ class RangeWorker:
 
     def _divide(self, job: BulkJob) -> None:
         wanted = min(_MOST_RANGES, _RANGES_FOR_EACH * self.config.ranges_at_a_time)
-        cut = split(self.s3, job.asked.bucket, job.asked.prefix, wanted=wanted, small=self.keys_a_page)
+        cut = self.source(job.asked).split(wanted)
         named = [KeyRange(job.id, f"{number:05d}", keys) for number, keys in enumerate(cut)]
         ranges = self.table.plan(job.id, named)
         for each in ranges:
@@ -185,7 +192,7 @@ class RangeWorker:
             and found.depth < _MOST_DEPTH
             and job.ranges_open < self.config.ranges_at_a_time
         ):
-            border = halve(self.s3, job.asked.bucket, job.asked.prefix, over.found.rest, small=self.keys_a_page)
+            border = turn.source.halve(over.found.rest)
             if border is not None and not turn.can_end_at(over.found, border):
                 border = None
         self._pay(self._leave(over, milliseconds, split_at=border))

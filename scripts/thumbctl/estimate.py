@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 import typer
 from rich import filesize
 
-from thumbctl import addresses
 from thumbctl import stack as stacks
 from thumbctl.conventions import JsonOption, console
 from thumbctl.costs.estimate import Estimate, Job, default_workload
@@ -20,7 +19,7 @@ from thumbctl.defaults import DEFAULT
 from thumbctl.errors import ThumbctlError
 from thumbctl.importing import files
 from thumbctl.importing.files import SourceFile
-from thumbnail_pipeline import listing
+from thumbnail_pipeline import addresses, listing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 from range_worker.config import RangeWorkerConfig
 from range_worker.queues import JobQueues
 from range_worker.turns import RangeWorker, Received
+from support import inventories
+from support.inventories import InventoryRow
 from support.memory_aws import MemoryDynamoDB, MemoryS3
 from support.strands import Strand, current_strand
 from thumbnail_pipeline.jobs.messages import WorkMessage
@@ -101,6 +103,8 @@ class JobWorld:
     bounds: JobBounds = field(default_factory=JobBounds)
     kind: JobKind = JobKind.BACKFILL
     repair: bool = False
+    files: int = 0
+    """Of an inventory that the job reads; with 0 it lists the bucket."""
     now: float = 1_796_000_000.0
     queue: list[InQueue] = field(default_factory=list)
     turns: list[Turn] = field(default_factory=list)
@@ -132,7 +136,10 @@ class JobWorld:
             self.s3.put_object(Bucket=UPLOADS, Key=key, Body=key.encode(), ContentType="")
             if key not in self.outdated:
                 self._make(key, "READY")
-        asked = Asked(self.kind, UPLOADS, "", SETTINGS.fingerprint, JobPrices(0.001, 1.0), repair=self.repair)
+        inventory = self._inventory() if self.files else ""
+        asked = Asked(
+            self.kind, UPLOADS, "", SETTINGS.fingerprint, JobPrices(0.001, 1.0), inventory, repair=self.repair
+        )
         self.table = JobTable(
             self.dynamodb,  # type: ignore[arg-type]
             JOBS_TABLE,
@@ -252,6 +259,17 @@ class JobWorld:
         raise AssertionError("it does not come to an end")
 
     # ── how ──────────────────────────────────────────────────────────────────────────────────────────
+
+    def _inventory(self) -> str:
+        """Deliver one in which keys are in no order, each with an older version, and return where it is."""
+        rows = [
+            InventoryRow(each["Key"], each["Size"], each["ETag"], is_latest=is_latest)
+            for each in self.s3.list_objects_v2(Bucket=UPLOADS, MaxKeys=1000)["Contents"]
+            for is_latest in (True, False)
+        ]
+        self.s3.create_bucket(Bucket=inventories.DELIVERY)
+        inventories.deliver(self.s3, *(inventories.in_csv(rows[first :: self.files]) for first in range(self.files)))
+        return inventories.LOCATION
 
     def _end_if_over(self, turn: Turn) -> None:
         if turn.strand.waits_for is not None:

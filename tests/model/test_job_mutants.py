@@ -15,6 +15,7 @@ from range_worker.queues import JobQueues
 from range_worker.turns import RangeWorker
 from support import memory_aws
 from thumbnail_pipeline.jobs.messages import WorkMessage
+from thumbnail_pipeline.jobs.sources import InventorySource
 from thumbnail_pipeline.jobs.table import HeldByAnother, JobTable
 
 if TYPE_CHECKING:
@@ -227,8 +228,22 @@ def keeps_messages_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(turns, "_RENEWED_SECONDS", 10**9)
 
 
-def _mishap(fate: JobFate) -> Check:
-    return lambda monkeypatch: test_jobs.test_a_mishap_at_every_call_of_a_job(fate, monkeypatch)
+def begins_a_file_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    pages_of = InventorySource._pages_of
+    monkeypatch.setattr(InventorySource, "_pages_of", lambda self, number, _, most: pages_of(self, number, 0, most))
+
+
+def leaves_out_the_rest_of_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    pages_of = InventorySource._pages_of
+
+    def only_from_its_beginning(self: InventorySource, number: int, done: int, most: int) -> Any:
+        return iter(()) if done else pages_of(self, number, done, most)
+
+    monkeypatch.setattr(InventorySource, "_pages_of", only_from_its_beginning)
+
+
+def _mishap(fate: JobFate, files: int = 0) -> Check:
+    return lambda monkeypatch: test_jobs.test_a_mishap_at_every_call_of_a_job(fate, files, monkeypatch)
 
 
 def _outlived(about: str) -> Check:
@@ -293,6 +308,8 @@ _MUTANTS: Final[dict[str, tuple[Mutation, Check]]] = {
             (begins_to_count_dead_letters_anew, test_jobs.test_dead_letters_are_counted_from_its_beginning),
             (rotates_at_every_look, _FAILURES),
             (follows_nobody, _FAILURES),
+            (begins_a_file_again, _mishap(JobFate.KILLED_AFTER, files=3)),
+            (leaves_out_the_rest_of_a_file, _mishap(JobFate.KILLED_AFTER, files=3)),
             (keeps_messages_for_ever, _calmly(test_jobs.test_a_message_is_sent_anew_before_its_queue_forgets_it)),
         )
     },

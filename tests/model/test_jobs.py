@@ -84,9 +84,14 @@ def assert_all_is_told(world: JobWorld) -> None:
 
 
 @_PLAYED
-@given(events=_EVENTS, outdated=st.sets(st.sampled_from(KEYS)), in_queue=st.integers(1, 30))
-def test_no_key_is_left_out(events: list[Any], outdated: set[str], in_queue: int) -> None:
-    world = JobWorld(KEYS, frozenset(outdated), JobBounds(in_queue=in_queue, failed_percent=None))
+@given(
+    events=_EVENTS,
+    outdated=st.sets(st.sampled_from(KEYS)),
+    in_queue=st.integers(1, 30),
+    files=st.sampled_from([0, 0, 1, 5]),
+)
+def test_no_key_is_left_out(events: list[Any], outdated: set[str], in_queue: int, files: int) -> None:
+    world = JobWorld(KEYS, frozenset(outdated), JobBounds(in_queue=in_queue, failed_percent=None), files=files)
     play(world, events)
     come_to_an_end(world)
     assert world.job.state is JobState.DONE, world.notes[-40:]
@@ -565,13 +570,14 @@ def test_what_always_fails_stops_it_and_says_why() -> None:
     assert world.sent == Counter(KEYS)
 
 
+@pytest.mark.parametrize("files", [0, 3])
 @pytest.mark.parametrize("fate", [JobFate.KILLED_BEFORE, JobFate.KILLED_AFTER, JobFate.REPEATED, JobFate.FAILED])
-def test_a_mishap_at_every_call_of_a_job(fate: JobFate, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_mishap_at_every_call_of_a_job(fate: JobFate, files: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(turns, "_MOST_RANGES", 1)
     calls = 0
     while True:
         # One range is left over, and long enough to be divided.
-        world = JobWorld(KEYS[:12], frozenset(KEYS[:12:2]), turn_seconds=0)
+        world = JobWorld(KEYS[:12], frozenset(KEYS[:12:2]), files=files, turn_seconds=0)
         reached = world.drain_with(calls, fate)
         come_to_an_end(world)
         assert world.job.state is JobState.DONE, world.notes[-40:]

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import gzip
-import hashlib
 import io
-import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote_plus
 
 import pyarrow as pa
 import pytest
@@ -17,82 +12,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
+from support.inventories import BUCKET, DELIVERY, FOLDER, LOCATION, MANIFEST, InventoryRow, deliver, in_csv, in_parquet
 from support.memory_aws import MemoryS3
 from thumbctl.backfill import manifests
 from thumbctl.errors import ThumbctlError
 from thumbnail_pipeline.listing import Listed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
-BUCKET, DELIVERY = "uploads", "inventories"
-FOLDER = "daily/uploads/all"
-MANIFEST = f"{FOLDER}/2026-01-02T00-00Z/manifest.json"
-SCHEMA = "Bucket, Key, VersionId, IsLatest, IsDeleteMarker, Size, ETag"
 
-
-@dataclass(frozen=True)
-class Row:
-    key: str
-    size: int | None = 7
-    etag: str | None = "e" * 32
-    is_latest: bool = True
-    is_delete_marker: bool = False
-
-
-def in_csv(rows: Sequence[Row]) -> bytes:
-    text = io.StringIO()
-    writer = csv.writer(text, quoting=csv.QUOTE_ALL)
-    for each in rows:
-        flags = [str(each.is_latest).lower(), str(each.is_delete_marker).lower()]
-        size = "" if each.size is None else each.size
-        writer.writerow([BUCKET, quote_plus(each.key, safe="/"), "v1", *flags, size, each.etag or ""])
-    return gzip.compress(text.getvalue().encode())
-
-
-def in_parquet(rows: Sequence[Row]) -> bytes:
-    table = pa.table(
-        {
-            "bucket": pa.array([BUCKET for _ in rows], pa.string()),
-            "key": pa.array([each.key for each in rows], pa.string()),
-            "is_latest": pa.array([each.is_latest for each in rows], pa.bool_()),
-            "is_delete_marker": pa.array([each.is_delete_marker for each in rows], pa.bool_()),
-            "size": pa.array([each.size for each in rows], pa.int64()),
-            "e_tag": pa.array([each.etag for each in rows], pa.string()),
-        }
-    )
-    sink = io.BytesIO()
-    parquet.write_table(table, sink)
-    return sink.getvalue()
-
-
-def delivered(*files: bytes, form: str = "CSV", schema: str = SCHEMA, **other: Any) -> Any:
+def delivered(*files: bytes, **other: Any) -> Any:
     """An S3 that has an inventory of these files."""
     s3 = MemoryS3()
     s3.create_bucket(Bucket=DELIVERY)
-    listed = []
-    for number, content in enumerate(files):
-        key = f"{FOLDER}/data/{number}"
-        s3.put_object(Bucket=DELIVERY, Key=key, Body=content, ContentType="")
-        listed.append(
-            {"key": key, "size": len(content), "MD5checksum": hashlib.md5(content, usedforsecurity=False).hexdigest()}
-        )
-    document = {
-        "sourceBucket": BUCKET,
-        "destinationBucket": f"arn:aws:s3:::{DELIVERY}",
-        "version": "2016-11-30",
-        "creationTimestamp": "1767312000000",
-        "fileFormat": form,
-        "fileSchema": schema,
-        "files": listed,
-    }
-    body = json.dumps(document | other).encode()
-    s3.put_object(Bucket=DELIVERY, Key=MANIFEST, Body=body, ContentType="")
+    deliver(s3, *files, **other)
     return s3
 
 
-def read(s3: Any, location: str = f"s3://{DELIVERY}/{MANIFEST}", *, prefix: str = "") -> manifests.Manifest:
+def read(s3: Any, location: str = LOCATION, *, prefix: str = "") -> manifests.Manifest:
     return manifests.read(s3, location, bucket=BUCKET, prefix=prefix)
 
 
@@ -106,10 +44,10 @@ _FORMS = pytest.mark.parametrize(("form", "written"), [("CSV", in_csv), ("Parque
 @_FORMS
 def test_only_what_is_current(form: str, written: Any) -> None:
     rows = [
-        Row("a b+c%.jpg"),
-        Row("old.jpg", is_latest=False),
-        Row("gone.jpg", None, None, is_delete_marker=True),
-        Row("d.jpg", 9, "f" * 32),
+        InventoryRow("a b+c%.jpg"),
+        InventoryRow("old.jpg", is_latest=False),
+        InventoryRow("gone.jpg", None, None, is_delete_marker=True),
+        InventoryRow("d.jpg", 9, "f" * 32),
     ]
     manifest = read(delivered(written(rows[:3]), written(rows[3:]), form=form))
     assert [
@@ -127,7 +65,7 @@ def test_an_inventory_of_current_versions() -> None:
 @given(data=st.data())
 def test_any_key_from_any_row_on(form: str, written: Any, data: st.DataObject) -> None:
     names = data.draw(st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), max_size=12))
-    manifest = read(delivered(written([Row(name) for name in names]), form=form))
+    manifest = read(delivered(written([InventoryRow(name) for name in names]), form=form))
     (part,) = manifest.parts()
     found = list(manifest.objects(part, ""))
     assert [listed.key for _, listed in found] == names
@@ -137,13 +75,13 @@ def test_any_key_from_any_row_on(form: str, written: Any, data: st.DataObject) -
 
 
 def test_only_keys_that_begin_so() -> None:
-    manifest = read(delivered(in_csv([Row("a/1"), Row("b/1"), Row("a/2")])), prefix="a/")
+    manifest = read(delivered(in_csv([InventoryRow("a/1"), InventoryRow("b/1"), InventoryRow("a/2")])), prefix="a/")
     assert keys(manifest) == ["a/1", "a/2"]
 
 
 @pytest.mark.parametrize("beside", ["..", "2026-01-02T00-00Z"])
 def test_from_files(tmp_path: Path, beside: str) -> None:
-    s3 = delivered(in_csv([Row("a.jpg")]))
+    s3 = delivered(in_csv([InventoryRow("a.jpg")]))
     manifest = tmp_path / "2026-01-02T00-00Z" / "manifest.json"
     data = tmp_path / "data" if beside == ".." else tmp_path / beside
     for file, key in ((manifest, MANIFEST), (data / "0", f"{FOLDER}/data/0")):
@@ -157,8 +95,8 @@ def test_from_files(tmp_path: Path, beside: str) -> None:
 
 
 def test_a_file_that_is_not_what_was_written() -> None:
-    s3 = delivered(in_csv([Row("a.jpg")]))
-    s3.put_object(Bucket=DELIVERY, Key=f"{FOLDER}/data/0", Body=in_csv([Row("b.jpg")]), ContentType="")
+    s3 = delivered(in_csv([InventoryRow("a.jpg")]))
+    s3.put_object(Bucket=DELIVERY, Key=f"{FOLDER}/data/0", Body=in_csv([InventoryRow("b.jpg")]), ContentType="")
     with pytest.raises(ThumbctlError, match="data/0 of the inventory is not what its manifest says"):
         keys(read(s3))
 

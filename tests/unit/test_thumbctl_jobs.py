@@ -21,6 +21,8 @@ from range_worker import guarded, scheduled
 from range_worker.config import RangeWorkerConfig, ScheduledReconcile
 from range_worker.queues import JobQueues
 from range_worker.turns import RangeWorker, Received
+from support import inventories
+from support.inventories import InventoryRow, in_csv, in_parquet
 from support.operated import create_catalog
 from thumbctl import stack as stacks
 from thumbctl.app import app
@@ -42,6 +44,7 @@ from thumbnail_pipeline.rows import Rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from typer.testing import Result
 
@@ -90,6 +93,7 @@ class JobsAccount:
                 "table_name": JOBS,
                 "ranges_queue_url": self.urls["ranges"],
                 "reconcile": {"repair": True, "schedule": None},
+                "inventories": [{"bucket": inventories.DELIVERY, "prefix": "daily/", "kms_key_arn": None}],
             },
             "thumbnails_bucket": THUMBNAILS,
             "propagate_deletions": True,
@@ -149,7 +153,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[JobsAccount]:
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
     for module in (guarded, guard):
         monkeypatch.setattr(module, "LOOK_SECONDS", 0)
-    monkeypatch.setattr(AccountJobs, "prices", lambda *_: JobPrices(0.001, 1.0))
+    monkeypatch.setattr(AccountJobs, "prices", lambda *_, **__: JobPrices(0.001, 1.0))
     with mock_aws():
         account = JobsAccount()
         monkeypatch.setattr(stacks, "find", lambda _: account.stack)
@@ -189,6 +193,59 @@ def test_a_job_goes_through_the_bucket_on_its_own(account: JobsAccount) -> None:
     assert EXAMINED not in told["objects"]
     assert account.sent() == keys[:30]
     assert job in run("jobs", "list").output
+
+
+def deliver(account: JobsAccount, *files: bytes, to: str = inventories.DELIVERY, **other: Any) -> str:
+    """Have an inventory of the uploads, and return where it is."""
+    account.clients["s3"].create_bucket(Bucket=to, CreateBucketConfiguration={"LocationConstraint": REGION})
+    inventories.deliver(account.clients["s3"], *files, bucket=BUCKET, to=to, **other)
+    return f"s3://{to}/{inventories.MANIFEST}"
+
+
+def test_a_job_goes_through_an_inventory(account: JobsAccount) -> None:
+    upload(account, 10)
+    listed = [f"c/{number} ü&+.jpg" for number in range(60)]
+    files = [in_csv([InventoryRow(key) for key in listed[first::3]]) for first in range(3)]
+    location = deliver(account, *files)
+    job = answered(*BEGIN, "--inventory", location, "--prefix", "c/1")["job"]
+    account.work()
+    told = answered("jobs", "show", job)
+    expected = sorted(key for key in listed if key.startswith("c/1"))
+    assert (told["inventory"], told["examined"]) == (location, len(expected))
+    assert account.sent() == expected
+    assert location in run("jobs", "show", job).output.replace("\n", "")
+
+
+def test_an_inventory_that_goes_away_stops_its_job_which_can_go_on(account: JobsAccount) -> None:
+    location = deliver(account, in_csv([InventoryRow("a.jpg")]))
+    job = answered(*BEGIN, "--inventory", location)["job"]
+    s3, key = account.clients["s3"], f"{inventories.FOLDER}/data/0"
+    body = s3.get_object(Bucket=inventories.DELIVERY, Key=key)["Body"].read()
+    s3.delete_object(Bucket=inventories.DELIVERY, Key=key)
+    account.work()
+    again = Received(WorkMessage(job, "00000").body, 2, time.time())
+    while account.worker.work(again, holder="somebody", until=account.worker.clock() + 9) is not None:
+        account.later += 100
+    told = answered("jobs", "show", job, code=ExitCode.WRONG)
+    assert told["state"] == "stopped"
+    assert "NoSuchKey" in told["why"]
+    s3.put_object(Bucket=inventories.DELIVERY, Key=key, Body=body)
+    assert run("jobs", "resume", job).exit_code == ExitCode.FINE
+    account.work()
+    assert account.sent() == ["a.jpg"]
+
+
+def test_an_inventory_that_no_job_can_read_is_refused(account: JobsAccount, tmp_path: Path) -> None:
+    elsewhere = deliver(account, in_csv([]), to="elsewhere")
+    result = run(*BEGIN, "--inventory", elsewhere)
+    assert result.exit_code == ExitCode.IMPOSSIBLE
+    assert 'inventories = [{ bucket = "elsewhere" }]' in result.output.replace("\n", " ")
+    parquet = deliver(account, in_parquet([]), form="Parquet")
+    assert "have S3 write it as CSV" in run(*BEGIN, "--inventory", parquet).output.replace("\n", " ")
+    manifest = tmp_path / "manifest.json"
+    manifest.write_bytes(account.clients["s3"].get_object(Bucket="elsewhere", Key=inventories.MANIFEST)["Body"].read())
+    assert "is on this machine" in run(*BEGIN, "--inventory", str(manifest)).output.replace("\n", " ")
+    assert not list(AccountJobs(account.stack).table.jobs())
 
 
 def test_what_a_job_costs_is_bounded(account: JobsAccount) -> None:
@@ -348,7 +405,7 @@ def test_two_jobs_over_the_same_keys_are_refused(account: JobsAccount) -> None: 
     ("options", "says"),
     [
         (["--in-account", "--dry-run"], "--dry-run"),
-        (["--in-account", "--inventory", "s3://lists/manifest.json"], "--inventory"),
+        (["--in-account", "--restart"], "--restart"),
         (["--budget", "5"], "--budget"),
     ],
 )

@@ -106,6 +106,9 @@ class Asked:
     settings_fingerprint: str
     """Of the settings by which objects are out of date."""
     prices: JobPrices
+    inventory: str = ""
+    """Where the manifest of an S3 Inventory is, `s3://bucket/key`, whose objects it is about; empty where the bucket is
+    listed."""
     repair: bool = False
     """Of a reconcile, whether what is wrong is mended."""
     grace: float = GRACE.total_seconds()
@@ -258,13 +261,13 @@ class Followed:
 
 @dataclass(frozen=True)
 class KeyRange:
-    """A range of a job's keys, and how far it is."""
+    """A range of a job's places, and how far it is; see `sources`."""
 
     job: str
     name: str
     keys: Range
     reached: str = ""
-    """Everything up to it is dealt with: a key, or of a reconcile a place (see `Sight`); empty at the beginning."""
+    """Everything up to this place is dealt with; empty at the beginning."""
     walked: bool = False
     """Whether everything is, and only images that are followed are waited for."""
     depth: int = 0

@@ -96,8 +96,11 @@ def backfill(
 
         # A hundred million objects, in the account, for at most $2,000
         thumbctl backfill --stack photos --in-account --budget 2000
+
+        # The same, of what an S3 Inventory lists
+        thumbctl backfill --in-account --inventory s3://lists/photos/manifest.json --budget 2000
     """
-    _require_one_way(in_account=in_account, inventory=inventory, dry_run=dry_run, restart=restart, budget=budget)
+    _require_one_way(in_account=in_account, dry_run=dry_run, restart=restart, budget=budget)
     found = stacks.find(stack)
     prefix = _prefix(found, prefix)
     found.require_own_release()
@@ -114,7 +117,10 @@ def backfill(
             limit=manner.limit,
             dollars=budget,
         )
-        in_full = there.asked(JobKind.BACKFILL, prefix, wish, forced=force)
+        if inventory:
+            read = manifests.read(found.client("s3"), inventory, bucket=found.outputs["source_bucket"], prefix=prefix)
+            there.require_readable(inventory, read.inventory)
+        in_full = there.asked(JobKind.BACKFILL, prefix, wish, inventory=inventory or "", forced=force)
         begin(there, in_full, bounds, "", wait=bool(manner.wait), yes=yes, as_json=as_json)
         return
     bucket, s3 = found.outputs["source_bucket"], enqueue.patient(found, "s3")
@@ -123,7 +129,7 @@ def backfill(
     asked |= {"sent": sorted(wish.sent), "settings": fingerprint, "keys": (settings.include, settings.exclude)}
     if inventory:
         source = read = manifests.read(s3, inventory, bucket=bucket, prefix=prefix)
-        asked["inventory"] = [inventory, read.created]
+        asked["inventory"] = [inventory, read.inventory.created]
 
     def body(listed: Listed) -> str:
         return backfill_body(Image(bucket, listed.key), size=listed.size, etag=listed.etag, forced=force)
@@ -159,11 +165,9 @@ def backfill(
     enqueue.tell(ending, {"objects": counts}, go_on="The same command goes on where this one stopped.", as_json=as_json)
 
 
-def _require_one_way(
-    *, in_account: bool, inventory: str | None, dry_run: bool, restart: bool, budget: float | None
-) -> None:
+def _require_one_way(*, in_account: bool, dry_run: bool, restart: bool, budget: float | None) -> None:
     """Refuse options of one way together with the other."""
-    for given, name in ((inventory, "--inventory"), (dry_run, "--dry-run"), (restart, "--restart")):
+    for given, name in ((dry_run, "--dry-run"), (restart, "--restart")):
         if in_account and given:
             raise typer.BadParameter("it is of backfills from this machine", param_hint=name)
     if budget is not None and not in_account:

@@ -6,48 +6,29 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/storage-inventory-location
 from __future__ import annotations
 
 import contextlib
-import csv
-import gzip
 import hashlib
-import io
 import itertools
-import json
 import tempfile
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
-from urllib.parse import unquote_plus
 
 from botocore.exceptions import ClientError
 
-from thumbctl import addresses
 from thumbctl.errors import ThumbctlError
-from thumbnail_pipeline.listing import Listed
+from thumbnail_pipeline import addresses
+from thumbnail_pipeline.inventories import FIELDS, Inventory, InventoryFile, csv_rows, current, missing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping
 
     from mypy_boto3_s3 import S3Client
 
+    from thumbnail_pipeline.listing import Listed
+
 _CHUNK_BYTES: Final = 2**20
 _ROWS_A_BATCH: Final = 10_000
-
-# Names of the fields that matter here, in both formats.
-# https://docs.aws.amazon.com/AmazonS3/latest/userguide/storage-inventory.html
-_KEY, _SIZE, _ETAG, _IS_LATEST, _IS_DELETE_MARKER = "key", "size", "e_tag", "is_latest", "is_delete_marker"
-_IN_CSV: Final = {
-    "Key": _KEY, "Size": _SIZE, "ETag": _ETAG, "IsLatest": _IS_LATEST, "IsDeleteMarker": _IS_DELETE_MARKER
-}  # fmt: skip
-
-
-@dataclass(frozen=True)
-class File:
-    """One of the files that make up an inventory."""
-
-    key: str
-    """In the bucket that inventories are delivered to."""
-    md5: str
-    """Hex."""
 
 
 @dataclass(frozen=True)
@@ -56,22 +37,13 @@ class Manifest:
 
     location: str
     """Where it was read: `s3://…` or a path."""
-    created: str
-    """When S3 began to write it, in milliseconds since 1970."""
-    bucket: str
-    """Whose objects it lists."""
-    destination: str
-    """The bucket that its files are in."""
-    form: str
-    columns: Sequence[str]
-    """Of a CSV file, which has no header."""
-    files: Mapping[str, File]
+    inventory: Inventory
     s3: S3Client
     prefix: str = ""
 
     def parts(self) -> list[str]:
         """Name the files."""
-        return list(self.files)
+        return list(self._files)
 
     def objects(self, part: str, position: str) -> Iterator[tuple[str, Listed]]:
         """Yield the current objects in a file behind so many rows, each with the number of rows up to it.
@@ -80,18 +52,26 @@ class Manifest:
         ThumbctlError where the file is not what the manifest says.
         """
         done = int(position or 0)
-        with self._opened(self.files[part]) as file:
-            rows = self._csv_rows(file) if self.form == "CSV" else self._parquet_rows(file)
-            for number, row in enumerate(itertools.islice(rows, done, None), done + 1):
-                if row.get(_IS_LATEST, True) and not row.get(_IS_DELETE_MARKER) and row[_KEY].startswith(self.prefix):
-                    yield str(number), Listed(row[_KEY], row[_SIZE], row[_ETAG].strip('"'), None)
+        with self._opened(self._files[part]) as file:
+            if self.inventory.form == "CSV":
+                rows = csv_rows(file, self.inventory.columns, done)
+            else:
+                rows = enumerate(itertools.islice(_parquet_rows(file), done, None), done + 1)
+            for number, row in rows:
+                listed = current(row)
+                if listed and listed.key.startswith(self.prefix):
+                    yield str(number), listed
+
+    @cached_property
+    def _files(self) -> Mapping[str, InventoryFile]:
+        return {each.key: each for each in self.inventory.files}
 
     @contextlib.contextmanager
-    def _opened(self, file: File) -> Iterator[IO[bytes]]:
+    def _opened(self, file: InventoryFile) -> Iterator[IO[bytes]]:
         """The file, once all of it is there and what S3 wrote."""
         with contextlib.ExitStack() as closing:
             if addresses.is_s3(self.location):
-                body: IO[bytes] = _get(self.s3, self.destination, file.key)
+                body: IO[bytes] = _get(self.s3, self.inventory.destination, file.key)
                 opened: IO[bytes] = closing.enter_context(tempfile.TemporaryFile())
                 digest = _digest(body, opened)
             else:
@@ -105,31 +85,21 @@ class Manifest:
             opened.seek(0)
             yield opened
 
-    def _csv_rows(self, file: IO[bytes]) -> Iterator[Mapping[str, Any]]:
-        with gzip.open(file) as plain:
-            for fields in csv.reader(io.TextIOWrapper(plain, encoding="utf-8", newline="")):
-                row: dict[str, Any] = dict(zip(self.columns, fields, strict=True))
-                # Only in this format the key is encoded, as in notifications.
-                row[_KEY] = unquote_plus(row[_KEY], errors="strict")
-                row |= {name: row[name] == "true" for name in (_IS_LATEST, _IS_DELETE_MARKER) if name in row}
-                row[_SIZE] = int(row[_SIZE] or 0)  # Delete markers have none.
-                yield row
 
-    @staticmethod
-    def _parquet_rows(file: IO[bytes]) -> Iterator[Mapping[str, Any]]:
-        # It takes as long to load and as much memory as all else together, and few need it.
-        try:
-            from pyarrow import parquet  # noqa: PLC0415
-        except ImportError:
-            raise ThumbctlError(
-                "An inventory in Parquet needs pyarrow: install thumbnail-pipeline[inventory], or have S3 write CSV."
-            ) from None
+def _parquet_rows(file: IO[bytes]) -> Iterator[Mapping[str, Any]]:
+    # It takes as long to load and as much memory as all else together, and few need it.
+    try:
+        from pyarrow import parquet  # noqa: PLC0415
+    except ImportError:
+        raise ThumbctlError(
+            "An inventory in Parquet needs pyarrow: install thumbnail-pipeline[inventory], or have S3 write CSV."
+        ) from None
 
-        opened = parquet.ParquetFile(file)
-        columns = [name for name in opened.schema_arrow.names if name in _IN_CSV.values()]
-        _require_columns(columns)
-        for batch in opened.iter_batches(_ROWS_A_BATCH, columns=columns):
-            yield from batch.to_pylist()
+    opened = parquet.ParquetFile(file)
+    columns = [name for name in opened.schema_arrow.names if name in FIELDS]
+    _require_columns(columns)
+    for batch in opened.iter_batches(_ROWS_A_BATCH, columns=columns):
+        yield from batch.to_pylist()
 
 
 def read(s3: S3Client, location: str, *, bucket: str, prefix: str) -> Manifest:
@@ -139,32 +109,26 @@ def read(s3: S3Client, location: str, *, bucket: str, prefix: str) -> Manifest:
     not a manifest, of another bucket, or lacks what it takes to compare objects with their rows.
     """
     try:
-        document = json.loads(_text(s3, location))
-        form, source = document["fileFormat"], document["sourceBucket"]
-        files = {each["key"]: File(each["key"], each["MD5checksum"]) for each in document["files"]}
-        schema = [_IN_CSV.get(name.strip(), name.strip()) for name in document["fileSchema"].split(",")]
-        destination = document["destinationBucket"].removeprefix("arn:").rpartition(":")[2]
-        created = str(document["creationTimestamp"])
+        inventory = Inventory.parse(_text(s3, location))
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise ThumbctlError(
             f"{location} is no manifest of S3 Inventory ({error!r}): name the manifest.json of one."
         ) from None
-    if source != bucket:
+    if inventory.bucket != bucket:
         raise ThumbctlError(
-            f"{location} is an inventory of {source}, and this stack's images are in {bucket}: name another."
+            f"{location} is an inventory of {inventory.bucket}, and this stack's images are in {bucket}: name another."
         )
-    if form not in {"CSV", "Parquet"}:
-        raise ThumbctlError(f"{location} is an inventory in {form}: have S3 write it as CSV or Parquet.")
-    if form == "CSV":
-        _require_columns(schema)
-    return Manifest(location, created, source, destination, form, schema, files, s3, prefix)
+    if inventory.form not in {"CSV", "Parquet"}:
+        raise ThumbctlError(f"{location} is an inventory in {inventory.form}: have S3 write it as CSV or Parquet.")
+    if inventory.form == "CSV":
+        _require_columns(inventory.columns)
+    return Manifest(location, inventory, s3, prefix)
 
 
-def _require_columns(columns: Sequence[str]) -> None:
-    missing = [shown for shown, name in _IN_CSV.items() if name in {_KEY, _SIZE, _ETAG} and name not in columns]
-    if missing:
+def _require_columns(columns: Collection[str]) -> None:
+    if absent := missing(columns):
         raise ThumbctlError(
-            f"The inventory has no {' and no '.join(missing)}: have S3 include it, as an additional metadata field."
+            f"The inventory has no {' and no '.join(absent)}: have S3 include it, as an additional metadata field."
         )
 
 

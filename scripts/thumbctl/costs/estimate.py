@@ -250,7 +250,7 @@ def _taking(factor: float, capacity: JobCapacity) -> float:
 def _ranges(job: Job, workload: Workload) -> Ranges | None:
     if job.ranges is None or job.kind == "import":
         return None
-    listings = 1 + (len(workload.renditions) if job.kind == "reconcile" else 0)
+    listings = (0 if job.inventory else 1) + (len(workload.renditions) if job.kind == "reconcile" else 0)
     return Ranges(job.kind, job.looks, job.objects, job.ranges, listings)
 
 
@@ -287,17 +287,14 @@ def _looks(model: Model, job: Job, workload: Workload) -> tuple[Line, ...]:
         Line("DynamoDB", "rows read by the function", job.objects, prices.dynamodb_read, _PROTOCOL),
         _claims(model, job, workload),
     )
-    if job.ranges is not None:
-        return read
+    listed = Line("S3", "LIST of what is there", _listings(job.looks), prices.s3_put, _LISTING)
     if job.inventory:
         listed = Line("S3", "listed in an inventory", job.looks, prices.s3_inventory, _S3_PRICES)
-    else:
-        listed = Line("S3", "LIST of what is there", _listings(job.looks), prices.s3_put, _LISTING)
-    return (
-        listed,
-        Line("DynamoDB", "rows looked up", job.looks * UNITS_A_LOOK, prices.dynamodb_read, _UNITS),
-        *read,
-    )
+    if job.ranges is not None:
+        # What workers in the account list and look up is among what their ranges take.
+        return (listed, *read) if job.inventory else read
+    looked_up = Line("DynamoDB", "rows looked up", job.looks * UNITS_A_LOOK, prices.dynamodb_read, _UNITS)
+    return (listed, looked_up, *read)
 
 
 def _listings(keys: int) -> int:

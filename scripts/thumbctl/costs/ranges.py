@@ -66,7 +66,7 @@ class Ranges:
     """A job that looks at `objects`, and sends a message for `sent` of them.
 
     at_a_time  how many ranges are worked on at a time at most
-    listings   one of the sources, and for a reconciliation one of each rendition's thumbnails
+    listings   one of the sources, but for an inventory, and for a reconciliation one of each rendition's thumbnails
     """
 
     kind: Literal["backfill", "reconcile"]
@@ -134,5 +134,5 @@ class Ranges:
         )
 
     def _object_seconds(self, model: Model) -> float:
-        cpu = model.measured.per_object.seconds(self.kind)
-        return max(_LIST_SECONDS, cpu * _KEYS_A_PAGE + _ROWS_SECONDS) / _KEYS_A_PAGE
+        compared = model.measured.per_object.seconds(self.kind) * _KEYS_A_PAGE + _ROWS_SECONDS
+        return max(_LIST_SECONDS if self.listings else 0, compared) / _KEYS_A_PAGE

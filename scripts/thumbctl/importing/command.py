@@ -17,7 +17,6 @@ from botocore.config import Config
 from rich import filesize
 from rich.table import Table
 
-from thumbctl import addresses
 from thumbctl import stack as stacks
 from thumbctl.bulk import journal
 from thumbctl.bulk.pace import Pace
@@ -41,6 +40,7 @@ from thumbctl.importing.import_journal import SCHEMA, ImportJournal, Planned
 from thumbctl.importing.transfer import Transfer
 from thumbctl.importing.uploads import Uploads, UploadTally
 from thumbctl.interrupts import interrupt_once
+from thumbnail_pipeline import addresses
 from thumbnail_pipeline.outcomes import Status
 from thumbnail_pipeline.rows import Rows
 from thumbnail_pipeline.things import THINGS

@@ -21,6 +21,7 @@ from thumbctl.costs.estimate import Job
 from thumbctl.errors import ThumbctlError
 from thumbctl.jobs.progress import JobProgress
 from thumbctl.looking.metrics import query
+from thumbnail_pipeline import addresses
 from thumbnail_pipeline.jobs.messages import WorkMessage
 from thumbnail_pipeline.jobs.records import Asked, BulkJob, JobBounds, JobKind, JobPrices, JobState
 from thumbnail_pipeline.jobs.table import JobTable
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
 
     from thumbctl.stack import Stack
+    from thumbnail_pipeline.inventories import Inventory
 
 _NO_WISH: Final = Wish()
 _MILLION: Final = 1_000_000
@@ -64,7 +66,8 @@ class AccountJobs:
     def progress(self, job: BulkJob) -> JobProgress:
         """Return how far a job is by now."""
         ranges = list(self.table.ranges(job.id))
-        most = None if job.state.is_over or job.asked.prefix else self._most_objects
+        some = job.asked.prefix or job.asked.inventory
+        most = None if job.state.is_over or some else self._most_objects
         return JobProgress(job, ranges, time.time(), most)
 
     @cached_property
@@ -88,8 +91,35 @@ class AccountJobs:
             raise
         return round(found["Values"][0]) if found["Values"] else None
 
+    def require_readable(self, location: str, inventory: Inventory) -> None:
+        """Raises ThumbctlError where jobs of this stack cannot read an inventory whose manifest is there."""
+        if not addresses.is_s3(location):
+            raise ThumbctlError(
+                f"{location} is on this machine: name the manifest in S3, s3://…, or leave out --in-account."
+            )
+        if inventory.form != "CSV":
+            raise ThumbctlError(
+                f"{location} is an inventory in {inventory.form}, which nothing in the account reads: have S3 write it"
+                " as CSV, or leave out --in-account."
+            )
+        keys = [addresses.parsed(location), *((inventory.destination, each.key) for each in inventory.files)]
+        allowed = [(each["bucket"], each["prefix"]) for each in self._outputs()["inventories"]]
+        for bucket, key in keys:
+            if not any(bucket == there and key.startswith(prefix) for there, prefix in allowed):
+                raise ThumbctlError(
+                    f"The range worker of this stack may not read s3://{bucket}/{key}: set jobs = {{ inventories ="
+                    f' [{{ bucket = "{bucket}" }}] }} in its Terraform module, or leave out --in-account.'
+                )
+
     def asked(
-        self, kind: JobKind, prefix: str, wish: Wish = _NO_WISH, *, forced: bool = False, repair: bool = False
+        self,
+        kind: JobKind,
+        prefix: str,
+        wish: Wish = _NO_WISH,
+        *,
+        inventory: str = "",
+        forced: bool = False,
+        repair: bool = False,
     ) -> Asked:
         """Return what is asked for now. Raises ThumbctlError where the stack has no jobs, or none of that kind."""
         if kind is JobKind.RECONCILE:
@@ -99,7 +129,8 @@ class AccountJobs:
             bucket=self.stack.outputs["source_bucket"],
             prefix=prefix,
             settings_fingerprint=self.stack.deployed().settings.fingerprint,
-            prices=self.prices(kind),
+            prices=self.prices(kind, inventory=bool(inventory)),
+            inventory=inventory,
             repair=repair,
             include=wish.include,
             exclude=wish.exclude,
@@ -118,11 +149,11 @@ class AccountJobs:
         self._send([WorkMessage(job.id)])
         return job
 
-    def prices(self, kind: JobKind) -> JobPrices:
+    def prices(self, kind: JobKind, *, inventory: bool = False) -> JobPrices:
         """What a message and a look cost on this stack, by list prices."""
         sent = Job("backfill", _MILLION, _MILLION * _BYTES_EACH, examined=0)
         at_a_time = int(self._output("ranges_at_a_time"))
-        looked = Job(kind.value, 0, 0, examined=_MILLION, ranges=at_a_time)
+        looked = Job(kind.value, 0, 0, examined=_MILLION, inventory=inventory, ranges=at_a_time)
         message, million = (quote.of_stack(self.stack, each).dollars for each in (sent, looked))
         return JobPrices(message=message / _MILLION, million_examined=million)
 

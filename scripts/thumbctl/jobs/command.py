@@ -269,7 +269,8 @@ def _begun(job: BulkJob) -> Iterator[str]:
     asked = job.asked
     by = f" by {asked.by}" if asked.by else ""
     about = f"keys of {asked.bucket} that begin with {asked.prefix!r}" if asked.prefix else f"all of {asked.bucket}"
-    yield f"Begun {_moment(asked.at)}{by}, over {about}."
+    source = f", as {asked.inventory} lists them" if asked.inventory else ""
+    yield f"Begun {_moment(asked.at)}{by}, over {about}{source}."
     if asked.forced:
         yield "It renders every image anew."
     if asked.kind is JobKind.RECONCILE:
@@ -289,6 +290,7 @@ def _as_json(job: BulkJob) -> dict[str, Any]:
         "state": job.state,
         "why": job.why or None,
         "prefix": job.asked.prefix,
+        "inventory": job.asked.inventory or None,
         "begun": _moment(job.asked.at),
         "by": job.asked.by,
         "ended": _moment(job.finished_at) if job.finished_at else None,

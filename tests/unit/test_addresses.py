@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from thumbctl import addresses
+from thumbnail_pipeline import addresses
 
 
 @pytest.mark.parametrize(
