@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
     from thumbnail_pipeline.listing import Listed
 
-# Rows that are none of the job's are skipped: old versions, and other prefixes. So many take a quarter of a second, and
+# Rows that are none of the job's are skipped: old versions, and other prefixes. So many take a fraction of a second;
 # after them it is seen to that a turn is over in time.
-_ROWS_A_PAGE: Final = 100_000
+_ROWS_A_PAGE: Final = 20_000
 
 
 @dataclass(frozen=True, slots=True)

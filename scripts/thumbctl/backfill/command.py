@@ -96,9 +96,6 @@ def backfill(
 
         # A hundred million objects, in the account, for at most $2,000
         thumbctl backfill --stack photos --in-account --budget 2000
-
-        # The same, of what an S3 Inventory lists
-        thumbctl backfill --in-account --inventory s3://lists/photos/manifest.json --budget 2000
     """
     _require_one_way(in_account=in_account, dry_run=dry_run, restart=restart, budget=budget)
     found = stacks.find(stack)

@@ -148,10 +148,13 @@ def _get(s3: S3Client, bucket: str, key: str) -> Any:  # noqa: ANN401 - a stream
     try:
         return s3.get_object(Bucket=bucket, Key=key)["Body"]
     except ClientError as error:
-        if error.response["Error"]["Code"] not in {"NoSuchKey", "NoSuchBucket"}:
+        # Whoever may not list a bucket is not told that a key is not there.
+        # https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
+        if error.response["Error"]["Code"] not in {"NoSuchKey", "NoSuchBucket", "AccessDenied"}:
             raise
         raise ThumbctlError(
-            f"There is no s3://{bucket}/{key}: name the manifest.json of an inventory that is there."
+            f"There is no s3://{bucket}/{key}, or you may not read it: name the manifest.json of an inventory that is"
+            " there, or have its bucket's owner allow you s3:GetObject."
         ) from None
 
 
