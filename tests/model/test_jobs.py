@@ -508,6 +508,23 @@ def test_a_rate_is_kept_within_a_turn() -> None:
     assert world.sent.total() == LOOK_SECONDS
 
 
+def test_one_range_reaches_the_rate_that_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "_MOST_RANGES", 1)
+    monkeypatch.setattr(turns, "_MOST_DEPTH", 0)
+    keys = tuple(f"{number:03d}" for number in range(300))
+    world = JobWorld(keys, frozenset(keys), JobBounds(rate=1, failed_percent=None))
+    world.drain_until_running()
+    begun = world.now
+    while world.sent.total() < len(keys):
+        if not world.visible:
+            world.now = min(each.visible_at for each in world.queue if not each.gone)
+        world.function_works()
+        world.deliver(world.visible[0])
+        run_to_its_end(world, world.turns[-1])
+        assert world.sent.total() <= world.now - begun + LOOK_SECONDS
+    assert len(keys) / (world.now - begun) >= 0.9
+
+
 def test_too_many_failures_stop_it() -> None:
     keys = tuple(f"{number:04d}" for number in range(400))
     world = JobWorld(keys, frozenset(keys), JobBounds(in_queue=30), bad=frozenset(keys[::2]))

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 LOOK_SECONDS: Final = 3
 """How often somebody looks."""
 
+_MOST_SECONDS: Final = 15
+"""Leave that a rate gives and nobody asked for in so long is forgone; a range that has none comes back before."""
+
 GENERATION: Final = 150
 """Failures are those of the last so many images that were followed to their end, and of the same number before."""
 
@@ -75,7 +78,8 @@ def allowed(job: BulkJob, seen: QueueLook, *, sending: bool = True) -> int:
     if bounds.limit is not None:
         most_granted.append(bounds.limit)
     if bounds.rate is not None:
-        most_granted.append(job.granted + max(1, int(bounds.rate * LOOK_SECONDS)))
+        since = job.looked_at - job.looked_before if job.looked_before else LOOK_SECONDS
+        most_granted.append(job.granted + max(1, int(bounds.rate * min(since, _MOST_SECONDS))))
     if bounds.dollars is not None:
         left = bounds.dollars - job.cost
         price = job.asked.prices.message

@@ -163,6 +163,8 @@ class BulkJob:
     """How many were."""
     looked_at: float = 0.0
     """When somebody last began to look at the queues."""
+    looked_before: float = 0.0
+    """When somebody did before that."""
     dead_before: int = -1
     """Dead letters at the first look; negative before it."""
     in_queue: int = 0

@@ -344,7 +344,8 @@ class JobTable:
             ":before": _number(now - seconds),
             ":running": _text(JobState.RUNNING),
         }
-        update, condition = "SET looked_at = :now, looker = :me", "job_state = :running AND looked_at <= :before"
+        update = "SET looked_before = looked_at, looked_at = :now, looker = :me"
+        condition = "job_state = :running AND looked_at <= :before"
         item = self._held(lambda: self._update(_job_key(job_id), update, condition, values))
         return BulkJob.decoded(item) if item is not None else None
 
