@@ -93,7 +93,7 @@ class JobsAccount:
                 "table_name": JOBS,
                 "ranges_queue_url": self.urls["ranges"],
                 "reconcile": {"repair": True, "schedule": None},
-                "inventories": [{"bucket": inventories.DELIVERY, "prefix": "daily/", "kms_key_arn": None}],
+                "inventories": [f"s3://{inventories.DELIVERY}/daily/"],
             },
             "thumbnails_bucket": THUMBNAILS,
             "propagate_deletions": True,

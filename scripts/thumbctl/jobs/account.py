@@ -102,13 +102,13 @@ class AccountJobs:
                 f"{location} is an inventory in {inventory.form}, which nothing in the account reads: have S3 write it"
                 " as CSV, or leave out --in-account."
             )
-        keys = [addresses.parsed(location), *((inventory.destination, each.key) for each in inventory.files)]
-        allowed = [(each["bucket"], each["prefix"]) for each in self._outputs()["inventories"]]
-        for bucket, key in keys:
-            if not any(bucket == there and key.startswith(prefix) for there, prefix in allowed):
+        files = (f"{addresses.SCHEME}{inventory.destination}/{each.key}" for each in inventory.files)
+        for each in (location, *files):
+            if not any(map(each.startswith, self._outputs()["inventories"])):
+                bucket, _ = addresses.parsed(each)
                 raise ThumbctlError(
-                    f"The range worker of this stack may not read s3://{bucket}/{key}: set jobs = {{ inventories ="
-                    f' [{{ bucket = "{bucket}" }}] }} in its Terraform module, or leave out --in-account.'
+                    f"The range worker of this stack may not read {each}: set jobs = {{ inventories = [{{ bucket ="
+                    f' "{bucket}" }}] }} in its Terraform module, or leave out --in-account.'
                 )
 
     def asked(
