@@ -94,8 +94,15 @@ locals {
       event_source_mapping_uuid = jobs.mapping.uuid
       ranges_at_a_time          = var.jobs.ranges_at_a_time
       reconcile                 = var.jobs.reconcile
+      inventories               = var.jobs.inventories
     }
   ])
+
+  # What a job reads of an inventory, and whoever begins one.
+  inventories = {
+    object_arns  = [for each in try(var.jobs.inventories, []) : "arn:${local.aws.partition}:s3:::${each.bucket}/${each.prefix}*"]
+    kms_key_arns = distinct([for each in try(var.jobs.inventories, []) : each.kms_key_arn if each.kms_key_arn != null])
+  }
 
   distribution_arns = concat(var.distribution_arns, [for cdn in module.cdn : cdn.arn])
 
