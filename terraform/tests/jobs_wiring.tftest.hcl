@@ -79,12 +79,13 @@ run "inventories" {
   }
 
   assert {
-    condition     = output.jobs.inventories == var.jobs.inventories && jsonencode(output.jobs.inventories[2]) == jsonencode({ bucket = "others", prefix = "", kms_key_arn = null })
+    condition     = jsonencode(output.jobs.inventories) == jsonencode(["s3://lists/daily/", "s3://lists/weekly/", "s3://others/"])
     error_message = "Tools must be told which inventories jobs may read."
   }
 
   assert {
     condition = jsonencode(local.inventories) == jsonencode({
+      places       = output.jobs.inventories
       object_arns  = ["arn:aws-cn:s3:::lists/daily/*", "arn:aws-cn:s3:::lists/weekly/*", "arn:aws-cn:s3:::others/*"]
       kms_key_arns = ["arn:aws-cn:kms:eu-central-1:123456789012:key/lists"]
     })

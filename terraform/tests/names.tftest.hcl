@@ -83,11 +83,7 @@ run "elsewhere" {
 run "longest" {
   variables {
     name = "a-name-that-is-of-just-forty-characters0"
-    jobs = { inventories = [for number in range(5) : {
-      bucket      = "${join("", [for character in range(62) : "b"])}${number}"
-      prefix      = "${join("", [for character in range(199) : "p"])}/"
-      kms_key_arn = "arn:aws:kms:ap-southeast-1:123456789012:key/mrk-1111111122223333444455555555555${number}"
-    }] }
+    jobs = { inventories = [{ bucket = "lists", prefix = "${join("", [for character in range(284) : "p"])}/" }] }
   }
 
   assert {

@@ -322,6 +322,7 @@ run "jobs" {
   }
 }
 
+# As many as there can be.
 run "jobs_with_inventories" {
   module {
     source = "./modules/operator"
@@ -335,8 +336,8 @@ run "jobs_with_inventories" {
       function_arn  = "arn:aws-us-gov:lambda:us-gov-west-1:123456789012:function:a-name-that-is-of-just-forty-characters0-range-worker"
       log_group_arn = "arn:aws-us-gov:logs:us-gov-west-1:123456789012:log-group:/aws/lambda/a-name-that-is-of-just-forty-characters0-range-worker"
       inventories = {
-        object_arns  = [for number in range(5) : "arn:aws-us-gov:s3:::${join("", [for character in range(62) : "b"])}${number}/${join("", [for character in range(199) : "p"])}/*"]
-        kms_key_arns = [for number in range(5) : "arn:aws-us-gov:kms:us-gov-west-1:123456789012:key/mrk-1111111122223333444455555555555${number}"]
+        object_arns  = [for number in range(24) : "arn:aws-us-gov:s3:::l${10 + number}/*"]
+        kms_key_arns = [for number in range(24) : "arn:aws-us-gov:kms:us-gov-west-1:123456789012:key/mrk-111111112222333344445555555555${10 + number}"]
       }
     }
   }
