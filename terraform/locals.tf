@@ -94,8 +94,16 @@ locals {
       event_source_mapping_uuid = jobs.mapping.uuid
       ranges_at_a_time          = var.jobs.ranges_at_a_time
       reconcile                 = var.jobs.reconcile
+      inventories               = local.inventories.places
     }
   ])
+
+  # What a job reads of an inventory, and whoever begins one.
+  inventories = {
+    places       = [for each in try(var.jobs.inventories, []) : "s3://${each.bucket}/${each.prefix}"]
+    object_arns  = [for each in try(var.jobs.inventories, []) : "arn:${local.aws.partition}:s3:::${each.bucket}/${each.prefix}*"]
+    kms_key_arns = distinct([for each in try(var.jobs.inventories, []) : each.kms_key_arn if each.kms_key_arn != null])
+  }
 
   distribution_arns = concat(var.distribution_arns, [for cdn in module.cdn : cdn.arn])
 

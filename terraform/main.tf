@@ -140,6 +140,7 @@ module "jobs" {
   propagate_deletions = var.propagate_deletions
   metrics_function    = module.thumbnailer.function.name
   reconcile           = each.value.reconcile
+  inventories         = local.inventories
   backfill = {
     queue_arn    = module.ingest.backfill_queue_arn
     queue_url    = module.ingest.backfill_queue_url
@@ -362,6 +363,7 @@ module "operator" {
       mapping_arn   = jobs.mapping.arn
       function_arn  = jobs.function.arn
       log_group_arn = local.log_group_arns["range_worker"]
+      inventories   = local.inventories
     }
   ])
 

@@ -102,7 +102,7 @@ output "table_stream_arn" {
 }
 
 output "jobs" {
-  description = "Bulk jobs in the account: the table of jobs (table_name), the queue of ranges (ranges_queue_url), the function that works on them (function_name) and its log group (log_group_name), the identifier of the mapping that feeds it (event_source_mapping_uuid), how many ranges are worked on at a time (ranges_at_a_time), and what reconciliations may do (reconcile, null where there are none). Null where there are none."
+  description = "Bulk jobs in the account: the table of jobs (table_name), the queue of ranges (ranges_queue_url), the function that works on them (function_name) and its log group (log_group_name), the identifier of the mapping that feeds it (event_source_mapping_uuid), how many ranges are worked on at a time (ranges_at_a_time), what reconciliations may do (reconcile, null where there are none), and what the addresses of inventories begin with that jobs may read, s3://… (inventories). Null where there are none."
   value       = local.jobs_output
 
   precondition {

@@ -604,7 +604,7 @@ variable "reserved_concurrency" {
 }
 
 variable "jobs" {
-  description = "Bulk jobs that run in the account, as thumbctl backfill --in-account begins them: how many ranges of keys are worked on at a time at most, each by an invocation of its own. With reconcile = {}, thumbctl reconcile --in-account begins others, and with repair = true they may delete thumbnails that no row lists. With reconcile.schedule, rate(…) or cron(…) as EventBridge Scheduler has it, in UTC, such a job is begun by itself unless one is open, over all that is watched, and repairs where it may; reconcile.dollars is what each may cost by list prices, which is the approval of its cost. Between jobs they cost less than a dollar a month, for alarms and polling. With null, bulk jobs run where thumbctl does."
+  description = "Bulk jobs that run in the account, as thumbctl backfill --in-account begins them: how many ranges of keys are worked on at a time at most, each by an invocation of its own. With reconcile = {}, thumbctl reconcile --in-account begins others, and with repair = true they may delete thumbnails that no row lists. With reconcile.schedule, rate(…) or cron(…) as EventBridge Scheduler has it, in UTC, such a job is begun by itself unless one is open, over all that is watched, and repairs where it may; reconcile.dollars is what each may cost by list prices, which is the approval of its cost. With inventories, thumbctl backfill --in-account --inventory has its objects read from an S3 Inventory instead of listing the bucket, in CSV and delivered to one of these places: its bucket, what its keys begin with, up to a slash (prefix; with none, jobs may read all that is in the bucket), and the ARN of the key that it is encrypted with (kms_key_arn), if it is. Where bucket or key are of another account, their own policies have to let this one's range worker and operators in. Between jobs they cost less than a dollar a month, for alarms and polling. With null, bulk jobs run where thumbctl does."
   type = object({
     ranges_at_a_time = optional(number, 10)
     reconcile = optional(object({
@@ -612,6 +612,11 @@ variable "jobs" {
       dollars  = optional(number)
       repair   = optional(bool, false)
     }))
+    inventories = optional(list(object({
+      bucket      = string
+      prefix      = optional(string, "")
+      kms_key_arn = optional(string)
+    })), [])
   })
   default = null
 
@@ -635,6 +640,39 @@ variable "jobs" {
   validation {
     condition     = try(var.jobs.reconcile.dollars, null) == null ? true : var.jobs.reconcile.dollars >= 1 && floor(var.jobs.reconcile.dollars) == var.jobs.reconcile.dollars
     error_message = "jobs.reconcile.dollars must be a whole number of dollars from 1."
+  }
+
+  validation {
+    condition     = alltrue([for each in try(var.jobs.inventories, []) : can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", each.bucket))])
+    error_message = "The bucket of each of jobs.inventories must be the name of a bucket, not its ARN: 3 to 63 lower-case letters, digits, dots and hyphens."
+  }
+
+  validation {
+    # S3 ends it with a slash itself. IAM would take *, ? and $ for wildcards, and no letters beyond those of Latin-1.
+    # https://docs.aws.amazon.com/AmazonS3/latest/userguide/storage-inventory-location.html
+    # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+    condition = alltrue([for each in try(var.jobs.inventories, []) : (
+      can(regex("^([^/*?$][^*?$]*/)?$", each.prefix)) && can(regex("^[ -ÿ]*$", each.prefix))
+    )])
+    error_message = "The prefix of each of jobs.inventories must be empty, or begin with no slash and end with one, such as lists/: without it, jobs could read what lies beside. None of its characters may be *, ? or $, which in a policy would stand for others, or beyond ÿ, which a policy does not take."
+  }
+
+  validation {
+    condition     = alltrue([for each in try(var.jobs.inventories, []) : each.kms_key_arn == null ? true : can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$", each.kms_key_arn))])
+    error_message = "The kms_key_arn of each of jobs.inventories must be the ARN of a key, not of an alias: policies name keys."
+  }
+
+  validation {
+    # https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketInventoryConfiguration.html
+    condition     = alltrue([for each in try(var.jobs.inventories, []) : try(split(":", each.kms_key_arn)[3] == data.aws_region.current.id, true)])
+    error_message = "The kms_key_arn of each of jobs.inventories must be of a key in the deployment's own region: S3 delivers an inventory in the region of what it lists, and encrypts it with a key from there."
+  }
+
+  validation {
+    # What the rest can leave of the parameter in which tools find the deployment.
+    # https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-advanced-parameters.html
+    condition     = length(jsonencode([for each in try(var.jobs.inventories, []) : "s3://${each.bucket}/${each.prefix}"])) <= 300
+    error_message = "All of jobs.inventories must be at most 300 characters, as tools are told them (\"s3://lists/photos/\",…): they have no room for more. All inventories below one prefix are one of these."
   }
 }
 

@@ -178,3 +178,30 @@ run "reconciliations_on_a_schedule" {
     error_message = "The schedule must invoke the function."
   }
 }
+
+run "inventories" {
+  module {
+    source = "./modules/jobs"
+  }
+
+  variables {
+    inventories = {
+      object_arns  = ["arn:aws:s3:::lists/photos/*", "arn:aws:s3:::others/*"]
+      kms_key_arns = ["arn:aws:kms:eu-central-1:999999999999:key/lists"]
+    }
+  }
+
+  # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awskeymanagementservice.html
+  assert {
+    condition = jsondecode(module.function.role.policies["inventories"]).Statement == [
+      { Effect = "Allow", Action = ["s3:GetObject"], Resource = ["arn:aws:s3:::lists/photos/*", "arn:aws:s3:::others/*"] },
+      {
+        Effect    = "Allow"
+        Action    = ["kms:Decrypt"]
+        Resource  = ["arn:aws:kms:eu-central-1:999999999999:key/lists"]
+        Condition = { StringEquals = { "kms:ViaService" = "s3.eu-central-1.amazonaws.com" } }
+      },
+    ]
+    error_message = "The function must be able to read these inventories, and to use their key through S3 alone."
+  }
+}

@@ -62,6 +62,37 @@ run "scheduled" {
   }
 }
 
+run "inventories" {
+  command = plan
+
+  override_data {
+    target = data.aws_partition.current
+    values = { partition = "aws-cn", dns_suffix = "amazonaws.com.cn" }
+  }
+
+  variables {
+    jobs = { inventories = [
+      { bucket = "lists", prefix = "daily/", kms_key_arn = "arn:aws-cn:kms:eu-central-1:123456789012:key/lists" },
+      { bucket = "lists", prefix = "weekly/", kms_key_arn = "arn:aws-cn:kms:eu-central-1:123456789012:key/lists" },
+      { bucket = "others" },
+    ] }
+  }
+
+  assert {
+    condition     = jsonencode(output.jobs.inventories) == jsonencode(["s3://lists/daily/", "s3://lists/weekly/", "s3://others/"])
+    error_message = "Tools must be told which inventories jobs may read."
+  }
+
+  assert {
+    condition = jsonencode(local.inventories) == jsonencode({
+      places       = output.jobs.inventories
+      object_arns  = ["arn:aws-cn:s3:::lists/daily/*", "arn:aws-cn:s3:::lists/weekly/*", "arn:aws-cn:s3:::others/*"]
+      kms_key_arns = ["arn:aws-cn:kms:eu-central-1:123456789012:key/lists"]
+    })
+    error_message = "Policies must name what lies below each prefix, and each key once."
+  }
+}
+
 run "two_schedules" {
   command = plan
 

@@ -83,6 +83,7 @@ run "elsewhere" {
 run "longest" {
   variables {
     name = "a-name-that-is-of-just-forty-characters0"
+    jobs = { inventories = [{ bucket = "lists", prefix = "${join("", [for character in range(284) : "p"])}/" }] }
   }
 
   assert {

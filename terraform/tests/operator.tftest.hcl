@@ -321,3 +321,44 @@ run "jobs" {
     error_message = "Whoever looks after bulk jobs must be able to do this, and nothing else."
   }
 }
+
+# As many as there can be.
+run "jobs_with_inventories" {
+  module {
+    source = "./modules/operator"
+  }
+
+  variables {
+    jobs = {
+      table_arn     = "arn:aws-us-gov:dynamodb:us-gov-west-1:123456789012:table/a-name-that-is-of-just-forty-characters0-jobs"
+      queue_arn     = "arn:aws-us-gov:sqs:us-gov-west-1:123456789012:a-name-that-is-of-just-forty-characters0-ranges"
+      mapping_arn   = "arn:aws-us-gov:lambda:us-gov-west-1:123456789012:event-source-mapping:11111111-2222-3333-4444-555555555555"
+      function_arn  = "arn:aws-us-gov:lambda:us-gov-west-1:123456789012:function:a-name-that-is-of-just-forty-characters0-range-worker"
+      log_group_arn = "arn:aws-us-gov:logs:us-gov-west-1:123456789012:log-group:/aws/lambda/a-name-that-is-of-just-forty-characters0-range-worker"
+      inventories = {
+        object_arns  = [for number in range(24) : "arn:aws-us-gov:s3:::l${10 + number}/*"]
+        kms_key_arns = [for number in range(24) : "arn:aws-us-gov:kms:us-gov-west-1:123456789012:key/mrk-111111112222333344445555555555${10 + number}"]
+      }
+    }
+  }
+
+  assert {
+    condition = jsonencode([for statement in jsondecode(output.jobs_policy_json).Statement : statement if endswith(statement.Sid, "Inventories")]) == jsonencode([
+      { Effect = "Allow", Sid = "ReadInventories", Action = ["s3:GetObject"], Resource = var.jobs.inventories.object_arns },
+      {
+        Effect    = "Allow"
+        Sid       = "DecryptInventories"
+        Action    = ["kms:Decrypt"]
+        Resource  = var.jobs.inventories.kms_key_arns
+        Condition = { StringEquals = { "kms:ViaService" = "s3.eu-central-1.amazonaws.com" } }
+      },
+    ])
+    error_message = "Whoever begins a job must be able to read its inventory, and to use the key through S3 alone."
+  }
+
+  # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+  assert {
+    condition     = length(output.jobs_policy_json) <= 6144
+    error_message = "A managed policy may have 6144 characters, not ${length(output.jobs_policy_json)}."
+  }
+}

@@ -358,6 +358,7 @@ run "bad_values_seventh" {
   command = plan
 
   variables {
+    jobs                = { inventories = [{ bucket = "arn:aws:s3:::lists" }] }                             # no name
     renditions          = [{ name = "a", width = 1, height = 1.5 }]                                         # half a pixel
     uploads_transition  = { days = 90, storage_class = "TAPE" }                                             # unknown to S3
     cors                = { origins = [] }                                                                  # of nobody
@@ -373,6 +374,7 @@ run "bad_values_seventh" {
   }
 
   expect_failures = [
+    var.jobs,
     var.renditions,
     var.uploads_transition,
     var.cors,
@@ -419,6 +421,7 @@ run "bad_values_ninth" {
   command = plan
 
   variables {
+    jobs                = { inventories = [{ bucket = "lists-*" }] }                                                # whichever begins so
     renditions          = [{ name = "a", width = 1, height = 1, format = "bmp" }]                                   # no such format
     uploads_transition  = { days = 0.5, storage_class = "GLACIER" }                                                 # half a day
     cors                = { origins = ["https://*.*.example.com"] }                                                 # two of them
@@ -430,6 +433,7 @@ run "bad_values_ninth" {
   }
 
   expect_failures = [
+    var.jobs,
     var.renditions,
     var.uploads_transition,
     var.cors,
@@ -444,6 +448,7 @@ run "bad_values_tenth" {
   command = plan
 
   variables {
+    jobs                = { inventories = [{ bucket = "lists", prefix = "photos" }] }                                 # photos-of-others/ too
     renditions          = [{ name = "a", width = 1, height = 1, quality = 101 }]                                      # better than best
     cors                = { origins = ["www.example.com"] }                                                           # no scheme
     alert_subscriptions = { ops = { protocol = "email", endpoint = "ops@example.com", raw_message_delivery = true } } # only queues and web servers
@@ -455,6 +460,7 @@ run "bad_values_tenth" {
   }
 
   expect_failures = [
+    var.jobs,
     var.renditions,
     var.cors,
     var.alert_subscriptions,
@@ -469,6 +475,7 @@ run "bad_values_eleventh" {
   command = plan
 
   variables {
+    jobs                = { inventories = [{ bucket = "lists" }, { bucket = "lists", prefix = "*/photos/" }] }                                    # in a policy, any
     renditions          = [{ name = "a", width = 1, height = 1, crop = "left" }]                                                                  # no such crop
     cors                = { origins = ["*"], max_age_seconds = 0.5 }                                                                              # half a second
     alert_subscriptions = { for name in ["a", "b"] : name => { protocol = "email", endpoint = "ops@example.com" } }                               # twice the same
@@ -479,6 +486,7 @@ run "bad_values_eleventh" {
   }
 
   expect_failures = [
+    var.jobs,
     var.renditions,
     var.cors,
     var.alert_subscriptions,
@@ -492,6 +500,7 @@ run "bad_values_twelfth" {
   command = plan
 
   variables {
+    jobs                 = { inventories = [{ bucket = "lists", prefix = "/photos/" }] } # no key begins so
     changes              = { capacity = { mode = "provisioned", shards = 0 } }           # takes nothing
     renditions           = [{ name = "a", width = 1, height = 1, background = "white" }] # a colour's name
     pollers              = { maximum = 3 }
@@ -505,6 +514,7 @@ run "bad_values_twelfth" {
   }
 
   expect_failures = [
+    var.jobs,
     var.changes,
     var.renditions,
     var.reserved_concurrency,
@@ -566,54 +576,59 @@ run "bad_values_seventeenth" {
   command = plan
 
   variables {
-    api = { sign_in = { callback_urls = ["https://www.example.com/"] }, throttle = { requests_a_second = 0 } } # nothing gets through
+    jobs = { inventories = [{ bucket = "lists", prefix = "日/" }] }                                              # no policy could say so
+    api  = { sign_in = { callback_urls = ["https://www.example.com/"] }, throttle = { requests_a_second = 0 } } # nothing gets through
   }
 
-  expect_failures = [var.api]
+  expect_failures = [var.jobs, var.api]
 }
 
 run "bad_values_eighteenth" {
   command = plan
 
   variables {
-    api     = { sign_in = { callback_urls = ["https://www.example.com/"] }, limits = { bytes = 67108865 } } # would be uploaded in vain
+    jobs    = { inventories = [{ bucket = "lists", kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:alias/lists" }] } # an alias
+    api     = { sign_in = { callback_urls = ["https://www.example.com/"] }, limits = { bytes = 67108865 } }               # would be uploaded in vain
     events  = {}
     devices = { limits = { bytes = 67108865 } }
   }
 
-  expect_failures = [var.api, var.devices]
+  expect_failures = [var.jobs, var.api, var.devices]
 }
 
 run "bad_values_nineteenth" {
   command = plan
 
   variables {
+    jobs    = { inventories = [{ bucket = "lists", kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/*" }] }  # every key
     api     = { sign_in = { callback_urls = ["https://www.example.com/"] }, limits = { types = ["image/svg+xml"] } } # a page with scripts
     events  = {}
     devices = { limits = { types = ["image/svg+xml"] } }
   }
 
-  expect_failures = [var.api, var.devices]
+  expect_failures = [var.jobs, var.api, var.devices]
 }
 
 run "bad_values_twentieth" {
   command = plan
 
   variables {
-    api = { sign_in = { callback_urls = ["https://www.example.com/"] }, cors = { origins = ["*"] } } # anybody's page
+    jobs = { inventories = [{ bucket = "lists", kms_key_arn = "arn:aws:kms:us-east-1:123456789012:key/k" }] } # S3 takes none of another region
+    api  = { sign_in = { callback_urls = ["https://www.example.com/"] }, cors = { origins = ["*"] } }         # anybody's page
   }
 
-  expect_failures = [var.api]
+  expect_failures = [var.jobs, var.api]
 }
 
 run "bad_values_twenty_first" {
   command = plan
 
   variables {
-    api = { sign_in = { callback_urls = ["https://www.example.com/"] }, domain = { name = "images.example.com", certificate_arn = "arn:aws:acm:us-east-1:123456789012:certificate/1-a" } } # another region
+    jobs = { inventories = [{ bucket = "lists", prefix = "${join("", [for number in range(285) : "p"])}/" }] }                                                                              # more than tools have room for
+    api  = { sign_in = { callback_urls = ["https://www.example.com/"] }, domain = { name = "images.example.com", certificate_arn = "arn:aws:acm:us-east-1:123456789012:certificate/1-a" } } # another region
   }
 
-  expect_failures = [var.api]
+  expect_failures = [var.jobs, var.api]
 }
 
 run "bad_values_twenty_second" {
@@ -805,9 +820,15 @@ run "verges_pass" {
     parallelism            = { images = 100, renders = 1, writes = 200 }
     digest_window_seconds  = 86400
     reconcile              = { schedule = "cron(0/30 3 ? * MON-FRI *)" }
-    jobs                   = { reconcile = { repair = true } }
-    debug_sample_rate      = 1
-    alarm_thresholds       = { silent_minutes = 60, failed_percent = 49, oldest_critical_percent = 100, dead_letters_critical = 2 }
+    jobs = {
+      reconcile = { repair = true }
+      inventories = [
+        { bucket = "my.lists" },
+        { bucket = "lists", prefix = "${join("", [for number in range(264) : "p"])} ÿ//", kms_key_arn = "arn:aws-cn:kms:eu-central-1:999999999999:key/mrk-1" },
+      ]
+    }
+    debug_sample_rate = 1
+    alarm_thresholds  = { silent_minutes = 60, failed_percent = 49, oldest_critical_percent = 100, dead_letters_critical = 2 }
     alert_subscriptions = {
       mail  = { protocol = "email", endpoint = "ops@example.com" }
       json  = { protocol = "email-json", endpoint = "ops@example.com", tiers = ["failures"], filter_policy = "{}" }

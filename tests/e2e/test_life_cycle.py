@@ -83,7 +83,7 @@ CHANGES: dict[str, Any] = {
     "parallelism": {"images": 3},
     "maximum_concurrency": 3,
     "backfill": {"maximum_concurrency": 3},
-    "jobs": {"ranges_at_a_time": 3},
+    "jobs": {"ranges_at_a_time": 3, "inventories": [{"bucket": "lists", "prefix": "photos/"}]},
     "reserved_concurrency": 7,
     "reconcile": {"schedule": "rate(300 days)"},
     "max_receive_count": 4,

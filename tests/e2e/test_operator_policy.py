@@ -42,7 +42,10 @@ SIDS: Final = re.findall(r'\bSid\s+= "(\w+)"', POLICY.read_text(encoding="utf-8"
 # Only what listens to EventBridge has a rule: terraform/tests/owners.tftest.hcl holds the statement to it.
 # Only what has a change stream puts into it: terraform/tests/operator.tftest.hcl does.
 # Only where S3 tells of no deletion, rows have to be deleted: so does it.
-OF_OTHER_STACKS: Final = frozenset({"ReadRule", "AnnounceChanges", "EncryptChanges", "ForgetRows"})
+# Only where jobs may read inventories, so may who begins them: so does it.
+OF_OTHER_STACKS: Final = frozenset(
+    {"ReadRule", "AnnounceChanges", "EncryptChanges", "ForgetRows", "ReadInventories", "DecryptInventories"}
+)
 
 KEY, BAD_KEY = "operators/good.png", "operators/bad.png"
 JOB = "operators-job"

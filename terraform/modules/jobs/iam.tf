@@ -1,5 +1,5 @@
 # What the function may do: list, read rows, send messages about images; and its own table and queue. What reconciliations
-# need on top is there only where they are asked for, and what repairs and a schedule do where those are.
+# need on top is there only where they are asked for, and what repairs, a schedule and inventories do where those are.
 
 locals {
   capabilities = {
@@ -26,6 +26,23 @@ locals {
         Resource = resource
       } if try(var.reconcile.repair, false)
     ]
+
+    # Only what is named by a manifest that is given is read: nothing is listed.
+    # https://repost.aws/knowledge-center/decrypt-kms-encrypted-objects-s3
+    inventories = concat([
+      for arns in [var.inventories.object_arns] : {
+        Effect   = "Allow"
+        Action   = ["s3:GetObject"]
+        Resource = arns
+      } if length(arns) > 0
+      ], [
+      for arns in [var.inventories.kms_key_arns] : {
+        Effect    = "Allow"
+        Action    = ["kms:Decrypt"]
+        Resource  = arns
+        Condition = { StringEquals = { "kms:ViaService" = "s3.${var.aws.region}.${var.aws.dns_suffix}" } }
+      } if length(arns) > 0
+    ])
 
     catalog = [
       {

@@ -93,6 +93,15 @@ variable "reconcile" {
   default = null
 }
 
+variable "inventories" {
+  description = "The objects of inventories that jobs may read instead of listing sources, as a policy names them, and the keys that these are encrypted with."
+  type = object({
+    object_arns  = optional(list(string), [])
+    kms_key_arns = optional(list(string), [])
+  })
+  default = {}
+}
+
 variable "catalog" {
   description = "The table of what became of every source."
   type = object({

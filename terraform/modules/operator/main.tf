@@ -210,7 +210,7 @@ locals {
 
   # Apart, since a managed policy has no room for more.
   jobs = flatten([
-    for jobs in var.jobs[*] : [
+    for jobs in var.jobs[*] : concat([
       {
         Sid      = "ReadAndSteerJobs"
         Action   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"]
@@ -231,7 +231,22 @@ locals {
         Action   = ["logs:FilterLogEvents"]
         Resource = [jobs.log_group_arn, "${jobs.log_group_arn}:*"]
       },
-    ]
+      ], [
+      # Whoever begins a job reads the manifest.
+      # https://repost.aws/knowledge-center/decrypt-kms-encrypted-objects-s3
+      for arns in [jobs.inventories.object_arns] : {
+        Sid      = "ReadInventories"
+        Action   = ["s3:GetObject"]
+        Resource = arns
+      } if length(arns) > 0
+      ], [
+      for arns in [jobs.inventories.kms_key_arns] : {
+        Sid       = "DecryptInventories"
+        Action    = ["kms:Decrypt"]
+        Resource  = arns
+        Condition = { StringEquals = { "kms:ViaService" = "s3.${var.aws.region}.${var.aws.dns_suffix}" } }
+      } if length(arns) > 0
+    ])
   ])
 
   # Apart, since it deletes for good, and not everybody who operates should. It is there without an API too: that may be gone

@@ -129,13 +129,17 @@ variable "devices" {
 }
 
 variable "jobs" {
-  description = "The table of bulk jobs that run in the account, the queue that wakes their workers up and the mapping from it, the workers' function and its log group. Null where there are none."
+  description = "The table of bulk jobs that run in the account, the queue that wakes their workers up and the mapping from it, the workers' function and its log group, and the objects of inventories that jobs may read, with the keys that these are encrypted with. Null where there are none."
   type = object({
     table_arn     = string
     queue_arn     = string
     mapping_arn   = string
     function_arn  = string
     log_group_arn = string
+    inventories = optional(object({
+      object_arns  = optional(list(string), [])
+      kms_key_arns = optional(list(string), [])
+    }), {})
   })
   default = null
 }
