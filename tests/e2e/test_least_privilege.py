@@ -21,11 +21,13 @@ from botocore.exceptions import ClientError
 from support.bulk_jobs import DeployedJobs
 from support.cameras import HEARD, Claim, Registry, Talk, wanted
 from support.deployment import eventually
+from support.inventories import InventoryRow
 from support.mqtt import Identity
 from support.pictures import picture
 from support.roles import Role
 from support.users import NOBODYS, SECONDS, FrontDoor, User
 from thumbctl.aws_errors import is_denied
+from thumbnail_pipeline import addresses
 from thumbnail_pipeline.images import Image
 from thumbnail_pipeline.jobs.records import JobState
 from thumbnail_pipeline.messages import backfill_body
@@ -93,6 +95,7 @@ def named(deployment: Deployment, permissions: Iterable[Permission]) -> dict[Nam
         f"arn:aws:dynamodb:{here}:table/{outputs['jobs']['table_name']}": "jobs",
         f"arn:aws:sqs:{here}:{outputs['jobs']['ranges_queue_url'].rpartition('/')[2]}": "queue of ranges",
         f"arn:aws:logs:{here}:log-group:{outputs['jobs']['log_group_name']}:*": "range worker's log",
+        **{f"{each.replace('s3://', 'arn:aws:s3:::')}*": "inventories" for each in outputs["jobs"]["inventories"]},
         f"arn:aws:lambda:{here}:event-source-mapping:{outputs['backfill_event_source_mapping_uuid']}": "mapping",
         f"arn:aws:sqs:{here}:{outputs['dlq_url'].rpartition('/')[2]}": "dead letters",
         outputs["topic_arns"]["failures"]: "failures topic",
@@ -547,6 +550,10 @@ def a_backfill(jobs: DeployedJobs) -> str:
     return jobs.begin("ranges/")
 
 
+def a_backfill_by_an_inventory(jobs: DeployedJobs) -> str:
+    return jobs.begin("ranges/", "--inventory", jobs.deliver(InventoryRow("ranges/cat.png")))
+
+
 def a_reconciliation(jobs: DeployedJobs) -> str:
     return jobs.begin_to_reconcile("ranges/")
 
@@ -569,6 +576,7 @@ RANGES_STORIES: Final[dict[Name, Callable[[DeployedJobs], str]]] = {
     ("backfill", "sqs:GetQueueAttributes", "backfill queue"): a_backfill,
     ("guard", "sqs:GetQueueAttributes", "dead letters"): a_backfill,
     ("guard", "lambda:GetEventSourceMapping", "mapping"): a_backfill,
+    ("inventories", "s3:GetObject", "inventories"): a_backfill_by_an_inventory,
     ("list", "s3:ListBucket", "thumbnails bucket"): a_reconciliation,
     ("list", "s3:ListBucketVersions", "uploads bucket"): a_reconciliation,
     ("delete", "s3:DeleteObject", "thumbnails"): a_repair,
@@ -618,11 +626,15 @@ def test_a_job_is_done_without_what_the_emulator_does_not_ask_for(
     with range_worker.without([permissions[name] for name in RANGES_UNENFORCED]):
         jobs.when(a_repair(jobs), JobState.DONE, within=120)
         jobs.when(a_backfill(jobs), JobState.DONE, within=120)
+        jobs.when(a_backfill_by_an_inventory(jobs), JobState.DONE, within=120)
 
 
 RANGES_CANNOT: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "read an upload": lambda client, out: client("s3").get_object(Bucket=out["source_bucket"], Key="ranges/cat.png"),
     "delete an upload": lambda client, out: client("s3").delete_object(Bucket=out["source_bucket"], Key="k"),
+    "write an inventory": lambda client, out: client("s3").put_object(
+        Bucket=addresses.parsed(out["jobs"]["inventories"][0])[0], Key="k"
+    ),
     "write a thumbnail": lambda client, out: client("s3").put_object(Bucket=out["thumbnails_bucket"], Key="k"),
     "change a row": lambda client, out: client("dynamodb").update_item(
         TableName=out["table_name"], Key={"source_key": {"S": "k"}, "source_bucket": {"S": "b"}}

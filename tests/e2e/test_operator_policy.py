@@ -42,9 +42,9 @@ SIDS: Final = re.findall(r'\bSid\s+= "(\w+)"', POLICY.read_text(encoding="utf-8"
 # Only what listens to EventBridge has a rule: terraform/tests/owners.tftest.hcl holds the statement to it.
 # Only what has a change stream puts into it: terraform/tests/operator.tftest.hcl does.
 # Only where S3 tells of no deletion, rows have to be deleted: so does it.
-# Only where jobs may read inventories, so may who begins them: so does it.
+# Only where an inventory is encrypted with somebody's key, it has to be decrypted: so does it.
 OF_OTHER_STACKS: Final = frozenset(
-    {"ReadRule", "AnnounceChanges", "EncryptChanges", "ForgetRows", "ReadInventories", "DecryptInventories"}
+    {"ReadRule", "AnnounceChanges", "EncryptChanges", "ForgetRows", "DecryptInventories"}
 )
 
 KEY, BAD_KEY = "operators/good.png", "operators/bad.png"
@@ -138,6 +138,8 @@ UNENFORCED: Final = {
 OF_THE_RUNBOOK: Final = frozenset({"DeviceErrors", "ReadDeviceFunctions", "ReadDeviceLogs", "ReadWorkersLog"})
 # Nothing fails without it: the shell offers no names.
 COMPLETION: Final = "ListStacks"
+# Whoever may not read a manifest is told so in other words than all else.
+INVENTORIES: Final = "ReadInventories"
 
 # Where the emulator does not see which resource is meant.
 _ASKED_FOR_EVERYTHING: Final = {
@@ -425,7 +427,7 @@ def test_the_policy_is_not_more_than_enough(operator: Operator, what: str) -> No
 
 
 def test_every_statement_is_for_something() -> None:
-    assert {*NEEDED, *UNENFORCED, COMPLETION, *OF_OTHER_STACKS, *OF_THE_RUNBOOK} == set(SIDS)
+    assert {*NEEDED, *UNENFORCED, COMPLETION, INVENTORIES, *OF_OTHER_STACKS, *OF_THE_RUNBOOK} == set(SIDS)
 
 
 @pytest.mark.parametrize("sid", NEEDED)
@@ -439,6 +441,14 @@ def test_what_the_emulator_does_not_ask_for(operator: Operator) -> None:
     with operator.without(*UNENFORCED):
         denied = [command for command in COMMANDS if operator.runs(command).denied]
     assert not denied
+
+
+def test_who_begins_a_job_reads_its_manifest(operator: Operator) -> None:
+    location = DeployedJobs(operator.deployment).deliver()
+    given = ("--in-account", "--inventory", location, "--prefix", "operators/none/", "--yes")
+    with operator.without(INVENTORIES):
+        assert "or you may not read it" in operator.runs("backfill", *given).text
+    assert operator.runs("backfill", *given).code == 0
 
 
 def test_the_shell_offers_names_to_those_who_may_see_them(operator: Operator) -> None:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import TYPE_CHECKING, Final
 
 from typer.testing import CliRunner
 
 from devtools.localaws import emulator
+from support import inventories
 from support.deployment import eventually
 from thumbctl.app import app
+from thumbnail_pipeline import addresses
 from thumbnail_pipeline.jobs.table import JobTable
 
 if TYPE_CHECKING:
     from support.deployment import Deployment
+    from support.inventories import InventoryRow
     from thumbnail_pipeline.jobs.records import BulkJob, JobState, KeyRange
 
 VISIBILITY_SECONDS: Final = 90
@@ -42,6 +46,17 @@ class DeployedJobs:
         """Begin a backfill of every image below a prefix, up to date or not, and return the job."""
         said = self.thumbctl("backfill", "--in-account", "--force", "--yes", "--prefix", prefix, *options)
         return str(json.loads(said)["job"])
+
+    def deliver(self, *rows: InventoryRow) -> str:
+        """Have an inventory of two files where jobs may read it, and return where its manifest is."""
+        outputs, s3 = self._deployment.outputs, self._deployment.s3
+        (lists,) = outputs["jobs"]["inventories"]
+        bucket, _ = addresses.parsed(lists)
+        with contextlib.suppress(s3.exceptions.BucketAlreadyOwnedByYou):
+            s3.create_bucket(Bucket=bucket)
+        files = [inventories.in_csv(rows[first::2]) for first in range(2)]
+        inventories.deliver(s3, *files, bucket=outputs["source_bucket"], to=bucket)
+        return f"{lists}{inventories.MANIFEST}"
 
     def begin_to_reconcile(self, prefix: str, *options: str) -> str:
         """Begin to look whether everything below a prefix is there, and return the job."""

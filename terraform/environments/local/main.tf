@@ -75,7 +75,11 @@ module "pipeline" {
   # All invocations share this machine's processors.
   maximum_concurrency = 2
   backfill            = { maximum_concurrency = 2 }
-  jobs                = { ranges_at_a_time = 2, reconcile = { repair = true } }
+  jobs = {
+    ranges_at_a_time = 2
+    reconcile        = { repair = true }
+    inventories      = [{ bucket = "thumbs-lists" }] # of whoever delivers some
+  }
 
   deletion_protection    = false                      # it is thrown away with everything in it
   saved_searches         = false                      # the emulator knows neither saved queries nor X-Ray groups
