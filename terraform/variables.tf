@@ -212,6 +212,12 @@ variable "source_prefix" {
   }
 
   validation {
+    # https://docs.aws.amazon.com/IAM/latest/APIReference/API_PutRolePolicy.html
+    condition     = can(regex("^[ -ÿ]*$", var.source_prefix))
+    error_message = "source_prefix must be of letters of Latin-1, up to ÿ: a policy takes no others, and one says what the function may read."
+  }
+
+  validation {
     # https://docs.aws.amazon.com/AmazonS3/latest/API/API_FilterRule.html
     condition     = length(urlencode(var.source_prefix)) <= 1024
     error_message = "source_prefix must be at most 1024 characters as it is written in a URL, where a letter of most scripts takes six or more: S3 takes no longer filter."
@@ -650,7 +656,7 @@ variable "jobs" {
   validation {
     # S3 ends it with a slash itself. IAM would take *, ? and $ for wildcards, and no letters beyond those of Latin-1.
     # https://docs.aws.amazon.com/AmazonS3/latest/userguide/storage-inventory-location.html
-    # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+    # https://docs.aws.amazon.com/IAM/latest/APIReference/API_PutRolePolicy.html
     condition = alltrue([for each in try(var.jobs.inventories, []) : (
       can(regex("^([^/*?$][^*?$]*/)?$", each.prefix)) && can(regex("^[ -ÿ]*$", each.prefix))
     )])

@@ -204,7 +204,7 @@ run "bad_values_third" {
     tracing             = { sampling = { service_name = "shop", rate = 0.5, reservoir = 0.5 } }                                        # half an upload
     alert_topics        = { critical = { arn = "arn:aws:sns:eu-central-1:123456789012:pages", kms_key_arn = "alias/pages" } }          # a key by its alias
     tags                = { Team = "photos", team = "videos" }                                                                         # one to IAM
-    source_prefix       = join("", [for number in range(114) : "日"])                                                                   # longer in a URL than S3 takes
+    source_prefix       = join("", [for number in range(171) : "é"])                                                                   # longer in a URL than S3 takes
     events              = { attempts = 0 }                                                                                             # none
     changes             = { stream = { kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/theirs" } }                            # of a stream that is made
   }
@@ -240,6 +240,7 @@ run "bad_values_fourth" {
   variables {
     name                = "ab"                                                               # too short for a bucket's name
     renditions          = [{ name = "a/b", width = 1, height = 1 }]                          # a slash in a name
+    source_prefix       = "日/"                                                               # in no letters that a policy takes
     uploads_bucket      = { owner = "other", account_id = "210987654321" }                   # made here, and of another account
     thumbnails_bucket   = { kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/k" }    # made here, and with another key
     cdn                 = { price_class = "PriceClass_50" }                                  # unknown to CloudFront
@@ -264,6 +265,7 @@ run "bad_values_fourth" {
     var.jobs,
     var.name,
     var.renditions,
+    var.source_prefix,
     var.uploads_bucket,
     var.thumbnails_bucket,
     var.cdn,
@@ -842,7 +844,7 @@ run "verges_pass" {
       teams = { ops = { tenant_id = "t", team_id = "g", channel_id = "c", tiers = ["critical"] } }
     }
     runbook_url   = "https://wiki.example.com/runbook"
-    source_prefix = join("", [for number in range(113) : "日"])
+    source_prefix = join("", [for number in range(170) : "é"])
     tags          = { for number in range(50) : join("", [for digit in range(128) : number]) => "Ä 1_.:/=+-@" if length(tostring(number)) == 1 }
   }
 }

@@ -16,7 +16,6 @@ from typer.testing import CliRunner
 from devtools.localaws import emulator
 from support.bulk_jobs import DeployedJobs
 from support.deployment import eventually
-from support.inventories import InventoryRow
 from support.pictures import picture
 from thumbctl.app import app
 
@@ -191,16 +190,15 @@ def test_a_job_in_the_account(deployment: Deployment) -> None:
 
 def test_a_job_goes_through_an_inventory(deployment: Deployment) -> None:
     keys = ["listed/plain.png", "listed/a b+c%.png", "listed/ü/日本.png"]
-    untold(deployment, *keys, "listed/later.png")
-    etag = deployment.s3.head_object(Bucket=deployment.outputs["source_bucket"], Key=keys[0])["ETag"].strip('"')
-    rows = [InventoryRow(key, len(picture()), etag) for key in (*keys, "elsewhere/cat.png")]
-    location = DeployedJobs(deployment).deliver(*rows, InventoryRow("listed/later.png", is_latest=False))
+    untold(deployment, *keys, "listed/later.png", "elsewhere/cat.png")
+    location = DeployedJobs(deployment).deliver(*keys, "elsewhere/cat.png")
     job = run("backfill", "--in-account", "--yes", "--inventory", location, "--prefix", "listed/")["job"]
     for key in keys:
         deployment.row_when(key, "READY")
     eventually("the job is done", lambda: run("jobs", "show", job)["state"] == "done")
     assert run("jobs", "show", job)["objects"] == {"missing": 3, "sent": 3}
     assert deployment.row("listed/later.png") is None
+    assert deployment.row("elsewhere/cat.png") is None
 
 
 def test_a_job_that_is_paused_or_cancelled_sends_nothing_within_a_minute(deployment: Deployment) -> None:

@@ -21,7 +21,6 @@ from botocore.exceptions import ClientError
 from support.bulk_jobs import DeployedJobs
 from support.cameras import HEARD, Claim, Registry, Talk, wanted
 from support.deployment import eventually
-from support.inventories import InventoryRow
 from support.mqtt import Identity
 from support.pictures import picture
 from support.roles import Role
@@ -551,7 +550,7 @@ def a_backfill(jobs: DeployedJobs) -> str:
 
 
 def a_backfill_by_an_inventory(jobs: DeployedJobs) -> str:
-    return jobs.begin("ranges/", "--inventory", jobs.deliver(InventoryRow("ranges/cat.png")))
+    return jobs.begin("ranges/", "--inventory", jobs.deliver("ranges/cat.png"))
 
 
 def a_reconciliation(jobs: DeployedJobs) -> str:

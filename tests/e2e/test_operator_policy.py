@@ -444,7 +444,9 @@ def test_what_the_emulator_does_not_ask_for(operator: Operator) -> None:
 
 
 def test_who_begins_a_job_reads_its_manifest(operator: Operator) -> None:
-    location = DeployedJobs(operator.deployment).deliver()
+    jobs = DeployedJobs(operator.deployment)
+    jobs.end()
+    location = jobs.deliver()
     given = ("--in-account", "--inventory", location, "--prefix", "operators/none/", "--yes")
     with operator.without(INVENTORIES):
         assert "or you may not read it" in operator.runs("backfill", *given).text

@@ -11,13 +11,13 @@ from typer.testing import CliRunner
 from devtools.localaws import emulator
 from support import inventories
 from support.deployment import eventually
+from support.inventories import InventoryRow
 from thumbctl.app import app
 from thumbnail_pipeline import addresses
 from thumbnail_pipeline.jobs.table import JobTable
 
 if TYPE_CHECKING:
     from support.deployment import Deployment
-    from support.inventories import InventoryRow
     from thumbnail_pipeline.jobs.records import BulkJob, JobState, KeyRange
 
 VISIBILITY_SECONDS: Final = 90
@@ -47,15 +47,16 @@ class DeployedJobs:
         said = self.thumbctl("backfill", "--in-account", "--force", "--yes", "--prefix", prefix, *options)
         return str(json.loads(said)["job"])
 
-    def deliver(self, *rows: InventoryRow) -> str:
-        """Have an inventory of two files where jobs may read it, and return where its manifest is."""
-        outputs, s3 = self._deployment.outputs, self._deployment.s3
-        (lists,) = outputs["jobs"]["inventories"]
+    def deliver(self, *keys: str) -> str:
+        """Have an inventory of these uploads where jobs may read it, and return where its manifest is."""
+        uploads, s3 = self._deployment.outputs["source_bucket"], self._deployment.s3
+        (lists,) = self._deployment.outputs["jobs"]["inventories"]
         bucket, _ = addresses.parsed(lists)
         with contextlib.suppress(s3.exceptions.BucketAlreadyOwnedByYou):
             s3.create_bucket(Bucket=bucket)
-        files = [inventories.in_csv(rows[first::2]) for first in range(2)]
-        inventories.deliver(s3, *files, bucket=outputs["source_bucket"], to=bucket)
+        seen = {key: s3.head_object(Bucket=uploads, Key=key) for key in keys}
+        rows = [InventoryRow(key, each["ContentLength"], each["ETag"].strip('"')) for key, each in seen.items()]
+        inventories.deliver(s3, *(inventories.in_csv(rows[first::2]) for first in range(2)), bucket=uploads, to=bucket)
         return f"{lists}{inventories.MANIFEST}"
 
     def begin_to_reconcile(self, prefix: str, *options: str) -> str:
