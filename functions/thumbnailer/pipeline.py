@@ -26,7 +26,7 @@ from thumbnail_pipeline.settings import made_by
 from thumbnailer.catalog import State, Superseded
 from thumbnailer.refusals import Gone
 from thumbnailer.stamp import stamp
-from thumbnailer.storage import Occupied, Packed, Seen
+from thumbnailer.storage import NeedsRoom, Occupied, Seen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -300,7 +300,7 @@ class Pipeline:
         room = min(limit if event.size is None else event.size, limit)
         try:
             return self._fetch_and_render_within(room, event, attempt)
-        except Packed:
+        except NeedsRoom:
             return self._fetch_and_render_within(limit, event, attempt)
 
     def _fetch_and_render_within(self, room: int, event: ObjectEvent, attempt: int) -> _Result:

@@ -48,8 +48,8 @@ class _Headers(TypedDict, total=False):
     CacheControl: str
 
 
-class Packed(Exception):
-    """The object is compressed, and may take more room than it was given when it is unpacked."""
+class NeedsRoom(Exception):
+    """The object takes more room than it was given, or may: what is compressed, once it is unpacked."""
 
 
 class Occupied(Exception):
@@ -100,8 +100,8 @@ class Storage:
     def fetch(self, event: ObjectEvent, *, most_bytes: int, room: int) -> tuple[FetchedSource, bytes]:
         """Read the very object that `event` speaks of; whatever is there where it names neither version nor ETag.
 
-        What was stored as compressed with gzip is unpacked, to `most_bytes` at most. Raises Packed where there is not
-        that much `room`, Gone where that object is not there any more, Permanent (`too-large`, `archived`, …) where it
+        What was stored as compressed with gzip is unpacked, to `most_bytes` at most. Raises NeedsRoom where that may be
+        more than `room`, Gone where that object is not there any more, Permanent (`too-large`, `archived`, …) where it
         must not or cannot be read, and Withheld where S3 denies this one object.
         """
         request: GetObjectRequestTypeDef = {
@@ -122,9 +122,10 @@ class Storage:
                 raise
             with contextlib.closing(response["Body"]) as body:
                 is_packed = "gzip" in response.get("ContentEncoding", "")
-                if is_packed and room < most_bytes:
-                    raise Packed
                 announced = response.get("ContentLength")
+                # Where an event names no version, the object may have been replaced by a larger one since.
+                if room < most_bytes and (is_packed or (announced or 0) > room):
+                    raise NeedsRoom
                 data = _read(body, announced, most_bytes)
         size = max(announced or 0, len(data))
         if size > most_bytes:

@@ -15,7 +15,8 @@ from support.pipeline import RENDITIONS, THUMBNAILS, UPLOADS
 from support.pipeline import event as event_of
 from thumbnail_pipeline import ordering
 from thumbnail_pipeline.errors import Systemic
-from thumbnail_pipeline.messages import ObjectEvent, parse
+from thumbnail_pipeline.images import Image
+from thumbnail_pipeline.messages import ObjectEvent, backfill_body, parse
 
 if TYPE_CHECKING:
     from support.pipeline import Bench
@@ -461,6 +462,24 @@ class TestKeys:
         assert_ready(bench, TEAL, "A1")
         assert bench.pipeline.apply(bench.remove(KEY, sequencer="A4"), attempt=attempt).result == "DELETED"
         assert bench.thumbnails() == {}
+
+
+def test_an_object_that_is_larger_than_was_said_is_given_room(bench: Bench) -> None:
+    """As where an inventory is older than what is there."""
+    bench.s3.put_object(Bucket=UPLOADS, Key=KEY, Body=picture("teal"))
+    event = parse(backfill_body(Image(UPLOADS, KEY), size=10))[0]
+    assert isinstance(event, ObjectEvent)
+    workshop, held = type(bench.pipeline._workshop), list[int]()
+    hold = workshop.hold
+
+    def holding(self: Any, room: int) -> Any:
+        held.append(room)
+        return hold(self, room)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(workshop, "hold", holding)
+        assert bench.pipeline.apply(event, attempt=1).result == "READY"
+    assert held == [10, bench.pipeline._config.settings.limits.bytes]
 
 
 class TestPacked:
