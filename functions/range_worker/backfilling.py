@@ -49,6 +49,8 @@ class BackfillTurn:
         guard.require_settings()
         named = Wish(asked.include, asked.exclude, asked.sent, self._shop.config.settings.watches).names()
         found = guard.look_after(found)
+        if not guard.finds_room():
+            return guard.without_room(found)
         with (
             closing(self.source.pages(found.rest, self._shop.keys_a_page)) as pages,
             self._shop.executor(CALLS_AT_A_TIME) as threads,
@@ -88,11 +90,7 @@ class BackfillTurn:
         is_all = granted == len(outdated)
         end = len(judged) if is_all else outdated[granted]
         sent = [(page.placed[number][1], judged[number][0]) for number in outdated[:granted]]
-        bucket, forced = self._asked.bucket, self._asked.forced
-        bodies = [
-            backfill_body(Image(bucket, each.key), size=each.size, etag=each.etag, forced=forced) for each, _ in sent
-        ]
-        self._guard.send(threads, bodies)
+        self._guard.send(threads, [self._body(each) for each, _ in sent])
         if not end and not is_all:
             return found, False
         counts = Counter(str(verdict or EXCLUDED) for _, verdict in judged[:end])
@@ -103,6 +101,12 @@ class BackfillTurn:
         found = replace(found, reached=reached, counts=found.counts + counts)
         self._shop.table.record(found)
         return found, is_all
+
+    def _body(self, listed: Listed) -> str:
+        # An inventory is days old. What was replaced since may have been so before anybody was told of it.
+        etag = None if self._asked.inventory else listed.etag
+        image, forced = Image(self._asked.bucket, listed.key), self._asked.forced
+        return backfill_body(image, size=listed.size, etag=etag, forced=forced)
 
 
 def _ahead(threads: Executor, pages: Iterator[SourcePage]) -> Iterator[SourcePage]:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Protocol
 
 from range_worker import telling
 from range_worker.queues import MESSAGES_A_CALL
-from thumbnail_pipeline.jobs.guard import GENERATION, LOOK_SECONDS, JobTripped, allowed
+from thumbnail_pipeline.jobs.guard import GENERATION, LOOK_SECONDS, JobTripped, allowed, given_at, require_means, room
 from thumbnail_pipeline.jobs.records import Followed, JobState
 from thumbnail_pipeline.jobs.table import NotRunning
 from thumbnail_pipeline.outcomes import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from concurrent.futures import Executor
 
     from mypy_boto3_s3 import S3Client
@@ -39,8 +40,11 @@ _MOST_FOLLOWED: Final = 8
 """Images a range: a job has many ranges."""
 
 _SETTLE_SECONDS: Final = 30.0
-# The row of an image that the function left as it was, or that was deleted, never changes.
+# The row of an image that the function left as it was, or that was deleted, never changes. Once the queue is seen empty
+# a while after it was sent, the function is done with it; SQS tells of a queue up to a minute late.
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_GetQueueAttributes.html
 _PATIENCE_SECONDS: Final = 15 * 60
+_PASSED_SECONDS: Final = 60
 
 
 @dataclass(frozen=True)
@@ -143,8 +147,15 @@ class TurnGuard:
         if now - self._seen_running >= _ALIVE_SECONDS:
             if self._table.job(self._job.id).state is not JobState.RUNNING:
                 raise NotRunning
-            self._look(sending=False)
+            self._look()
             self._seen_running = now
+
+    def finds_room(self) -> bool:
+        """Whether it is worth to look at objects: not while the queue is full. Raises NotRunning."""
+        if self._job.granted < self._job.allowed or not self._job.allowed:
+            return True
+        seen = self._look()
+        return seen is not None and room(seen.bounds, seen.in_queue) > 0
 
     def grant(self, wanted: int) -> int:
         """Return how many of so many messages may be sent now. Raises NotRunning."""
@@ -152,7 +163,10 @@ class TurnGuard:
             return 0
         granted = self._table.grant(self._job.id, wanted)
         self._seen_running = self._clock()
-        if granted.number < wanted and self._look(sending=True):
+        if not granted.number:
+            with self._stopping():
+                require_means(granted.job)
+        if granted.number < wanted and self._look():
             return granted.number + self._table.grant(self._job.id, wanted - granted.number).number
         return granted.number
 
@@ -188,9 +202,13 @@ class TurnGuard:
             row = rows.get(each.key)
             if row and row.status and row.processed_at != each.written:
                 self._outcomes.append(row.status is Status.FAILED)
-            elif self._clock() - each.since < _PATIENCE_SECONDS:
+            elif self._clock() - each.since < _PATIENCE_SECONDS and not self._has_passed(each):
                 still.append(each)
         return replace(found, followed=tuple(still))
+
+    def _has_passed(self, each: Followed) -> bool:
+        """Whether the function must have dealt with an image."""
+        return self._job.in_queue == 0 and self._job.looked_at - each.since > _PASSED_SECONDS
 
     def without_room(self, found: KeyRange) -> TurnOver:
         """End a turn that has to wait until more may be sent."""
@@ -199,7 +217,7 @@ class TurnGuard:
     def at_the_end(self, found: KeyRange) -> TurnOver:
         """End a turn after which nothing is left of the range but, maybe, images that are followed."""
         if found.followed:
-            self._look(sending=False)
+            self._look()
             return self.over(found, wait=_SETTLE_SECONDS)
         return self.over(found, done=True)
 
@@ -207,18 +225,34 @@ class TurnGuard:
         """End a turn."""
         return TurnOver(found, done, wait, tuple(self._outcomes), border)
 
-    def _look(self, *, sending: bool) -> bool:
-        """Look at the queues, unless somebody has in the last seconds. Raises NotRunning where the job has to stop."""
+    def _look(self) -> BulkJob | None:
+        """Look at the queues, and return the job by what was seen; None where somebody has in the last seconds.
+
+        Raises NotRunning where the job has to stop.
+        """
         looker = f"{self._clock()}"
         now = self._table.begin_look(self._job.id, looker=looker, seconds=LOOK_SECONDS)
         if now is None:
-            return False
+            return None
         seen = self._queues.look()
+        with self._stopping():
+            number = allowed(now, seen)
+        self._table.end_look(
+            now,
+            looker=looker,
+            allowed=number,
+            given_at=given_at(now, number),
+            in_queue=seen.in_queue,
+            dead=seen.dead,
+            rotate=now.decided >= GENERATION,
+        )
+        return replace(now, allowed=number, in_queue=seen.in_queue)
+
+    @contextmanager
+    def _stopping(self) -> Iterator[None]:
+        """Stop the job where it has to. Raises NotRunning then."""
         try:
-            number = allowed(now, seen, sending=sending)
+            yield
         except JobTripped as tripped:
             telling.stop(self._table, self._job.id, str(tripped))
             raise NotRunning from None
-        rotate = now.decided >= GENERATION
-        self._table.end_look(now, looker=looker, allowed=number, in_queue=seen.in_queue, dead=seen.dead, rotate=rotate)
-        return True

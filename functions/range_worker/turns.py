@@ -21,7 +21,7 @@ from thumbnail_pipeline.errors import Transient
 from thumbnail_pipeline.jobs.guard import may_have_room
 from thumbnail_pipeline.jobs.messages import WorkMessage
 from thumbnail_pipeline.jobs.records import JobKind, JobState, KeyRange
-from thumbnail_pipeline.jobs.sources import InventorySource, ListedSource
+from thumbnail_pipeline.jobs.sources import InventorySource, ListedSource, SourceChanged
 from thumbnail_pipeline.jobs.table import HeldByAnother, NotRunning, TurnLost
 
 if TYPE_CHECKING:
@@ -143,6 +143,10 @@ class RangeWorker:
             return None
         except TurnLost:
             return float(self.config.timeout_seconds)
+        except SourceChanged as changed:
+            self.table.release(found, failed=False)
+            telling.stop(self.table, job.id, str(changed))
+            return None
         except Exception as error:  # noqa: BLE001 - whatever it is, it counts, and ends the job if it stays
             telling.turn_failed({"job": job.id, "range": found.name}, error)
             if found.attempts == _MOST_ATTEMPTS:
@@ -157,6 +161,8 @@ class RangeWorker:
             return None
         try:
             self._divide(job)
+        except SourceChanged as changed:
+            telling.stop(self.table, job.id, str(changed))
         except Exception as error:  # noqa: BLE001 - as for ranges
             telling.turn_failed({"job": job.id}, error)
             if received.times < _MOST_ATTEMPTS:

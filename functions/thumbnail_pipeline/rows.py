@@ -214,14 +214,14 @@ class Rows:
         self._bucket = bucket
 
     def of(self, keys: Sequence[str], *, consistent: bool = False) -> dict[str, Row]:
-        """Return the rows that there are of up to a hundred images, by key.
+        """Return the rows that there are of up to a hundred images, by key; what is named twice is looked up once.
 
         Unless `consistent`, what was written in the last second may be missing, and a read costs half.
         """
         found: dict[str, Row] = {}
         names = {f"#{index}": name for index, name in enumerate(self._attributes)}
         asked: KeysAndAttributesTypeDef = {
-            "Keys": [key_of(Image(self._bucket, key)) for key in keys],
+            "Keys": [key_of(Image(self._bucket, key)) for key in dict.fromkeys(keys)],
             "ConsistentRead": consistent,
             "ProjectionExpression": ", ".join(names),
             "ExpressionAttributeNames": names,

@@ -22,7 +22,16 @@ from support.inventories import InventoryRow
 from support.memory_aws import MemoryDynamoDB, MemoryS3
 from support.strands import Strand, current_strand
 from thumbnail_pipeline.jobs.messages import WorkMessage
-from thumbnail_pipeline.jobs.records import Asked, BulkJob, JobBounds, JobKind, JobPrices, JobState, KeyRange
+from thumbnail_pipeline.jobs.records import (
+    Asked,
+    BulkJob,
+    JobBounds,
+    JobInventory,
+    JobKind,
+    JobPrices,
+    JobState,
+    KeyRange,
+)
 from thumbnail_pipeline.jobs.table import JobTable
 from thumbnail_pipeline.messages import ObjectEvent, parse
 from thumbnail_pipeline.reconciliation.comparison import Estate
@@ -105,6 +114,10 @@ class JobWorld:
     repair: bool = False
     files: int = 0
     """Of an inventory that the job reads; with 0 it lists the bucket."""
+    twice: bool = False
+    """Whether the inventory lists each object twice."""
+    gone: frozenset[str] = frozenset()
+    """Keys whose objects are deleted by the time that the function comes to them."""
     now: float = 1_796_000_000.0
     queue: list[InQueue] = field(default_factory=list)
     turns: list[Turn] = field(default_factory=list)
@@ -119,6 +132,8 @@ class JobWorld:
     mishaps: int = 0
     """Deaths, failures and doubtful answers, of which each may cost a page that is sent twice."""
     dead: int = 0
+    looks: int = 0
+    """How often somebody asked how full the backfill queue is."""
     paused: bool = False
     bad: frozenset[str] = frozenset()
     """Keys whose images fail."""
@@ -136,7 +151,7 @@ class JobWorld:
             self.s3.put_object(Bucket=UPLOADS, Key=key, Body=key.encode(), ContentType="")
             if key not in self.outdated:
                 self._make(key, "READY")
-        inventory = self._inventory() if self.files else ""
+        inventory = self._inventory() if self.files else None
         asked = Asked(
             self.kind, UPLOADS, "", SETTINGS.fingerprint, JobPrices(0.001, 1.0), inventory, repair=self.repair
         )
@@ -187,7 +202,7 @@ class JobWorld:
 
     def function_works(self) -> None:
         """The thumbnailer deals with all that is in the backfill queue."""
-        for key in self.waiting:
+        for key in set(self.waiting) - self.gone:
             self._make(key, "FAILED" if key in self.bad else "READY")
         self.waiting.clear()
 
@@ -260,16 +275,16 @@ class JobWorld:
 
     # ── how ──────────────────────────────────────────────────────────────────────────────────────────
 
-    def _inventory(self) -> str:
-        """Deliver one in which keys are in no order, each with an older version, and return where it is."""
+    def _inventory(self) -> JobInventory:
+        """Deliver one in which keys are in no order, each with an older version."""
         rows = [
             InventoryRow(each["Key"], each["Size"], each["ETag"], is_latest=is_latest)
             for each in self.s3.list_objects_v2(Bucket=UPLOADS, MaxKeys=1000)["Contents"]
-            for is_latest in (True, False)
+            for is_latest in (True, self.twice)
         ]
         self.s3.create_bucket(Bucket=inventories.DELIVERY)
-        inventories.deliver(self.s3, *(inventories.in_csv(rows[first :: self.files]) for first in range(self.files)))
-        return inventories.LOCATION
+        files = [inventories.in_csv(rows[first :: self.files]) for first in range(self.files)]
+        return JobInventory(inventories.LOCATION, inventories.deliver(self.s3, *files))
 
     def _end_if_over(self, turn: Turn) -> None:
         if turn.strand.waits_for is not None:
@@ -348,6 +363,7 @@ class _Sqs:
         return {"Successful": [{"Id": each["Id"]} for each in Entries]}
 
     def get_queue_attributes(self, *, QueueUrl: str, **_: Any) -> Any:  # noqa: N803 - boto3's names
+        self._world.looks += QueueUrl == BACKFILL_URL
         number = len(self._world.waiting) if QueueUrl == BACKFILL_URL else self._world.dead
         shown = dict.fromkeys(("ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed"), "0")
         return {"Attributes": {"ApproximateNumberOfMessages": str(number), **shown, "VisibilityTimeout": "360"}}

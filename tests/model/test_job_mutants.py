@@ -281,7 +281,10 @@ _MUTANTS: Final[dict[str, tuple[Mutation, Check]]] = {
         _without("job_state = :running", "SET granted"),
         _calmly(lambda: test_jobs.test_a_worker_in_the_middle_of_its_turn_sends_nothing_any_more("pause")),
     ),
-    "looks at any time": (_without("looked_at <= :before"), _calmly(test_jobs.test_a_rate_is_kept_within_a_turn)),
+    "looks at any time": (
+        _without("looked_at <= :before"),
+        _calmly(test_jobs.test_queues_are_looked_at_only_now_and_then),
+    ),
     **{
         each.__name__.replace("_", " "): (each, check)
         for each, check in (

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from model.jobs import PAGE, THUMBNAILS, TIMEOUT, UPLOADS, VISIBILITY, JobFate, JobWorld, Turn
 from range_worker import reconciling, turns
+from support.inventories import DELIVERY, MANIFEST
 from thumbnail_pipeline.jobs.guard import LOOK_SECONDS
 from thumbnail_pipeline.jobs.records import DELETED, EXAMINED, SENT, JobBounds, JobKind, JobState
 from thumbnail_pipeline.reconciliation.comparison import reconcile
@@ -503,6 +504,7 @@ def test_a_limit_is_kept_to_the_message() -> None:
 def test_a_rate_is_kept_within_a_turn() -> None:
     world = JobWorld(KEYS, frozenset(KEYS), JobBounds(rate=1))
     world.drain_until_running()
+    world.pass_time(LOOK_SECONDS)
     world.deliver(world.visible[0])
     run_to_its_end(world, world.under_way[0])
     assert world.sent.total() == LOOK_SECONDS
@@ -523,6 +525,58 @@ def test_one_range_reaches_the_rate_that_is_allowed(monkeypatch: pytest.MonkeyPa
         run_to_its_end(world, world.turns[-1])
         assert world.sent.total() <= world.now - begun + LOOK_SECONDS
     assert len(keys) / (world.now - begun) >= 0.9
+
+
+def test_another_manifest_in_the_place_of_the_first_stops_it() -> None:
+    world = JobWorld(KEYS, frozenset(KEYS), files=3)
+    world.drain_until_running()
+    world.s3.put_object(Bucket=DELIVERY, Key=MANIFEST, Body=b"{}", ContentType="")
+    world.drain()
+    assert_is(world, JobState.STOPPED)
+    assert "was written anew" in world.job.why
+    assert not world.sent
+
+
+def test_a_key_that_is_listed_twice_is_no_trouble() -> None:
+    world = settled(JobWorld((*KEYS[:5], *KEYS[:5]), frozenset(KEYS[:5]), files=1, twice=True))
+    assert_is(world, JobState.DONE)
+    assert world.sent == Counter(dict.fromkeys(KEYS[:5], 2))
+
+
+def test_nothing_is_looked_at_while_the_queue_is_full() -> None:
+    world = JobWorld(KEYS, frozenset(KEYS), JobBounds(in_queue=4), files=1)
+    world.drain_until_running()
+    world.deliver(world.visible[0])
+    run_to_its_end(world, world.turns[-1])
+    read, world.s3.get_object = world.s3.get_object, None
+    for _ in range(5):
+        world.now = min(each.visible_at for each in world.queue if not each.gone)
+        world.deliver(world.visible[0])
+        run_to_its_end(world, world.turns[-1])
+    assert_is(world, JobState.RUNNING)
+    world.s3.get_object = read
+    world.drain()
+    assert_is(world, JobState.DONE)
+    assert world.most_waiting <= 4
+
+
+def test_queues_are_looked_at_only_now_and_then() -> None:
+    world = JobWorld(KEYS, frozenset(KEYS), JobBounds(in_queue=4))
+    world.drain_until_running()
+    for message in world.visible:
+        world.deliver(message)
+        run_to_its_end(world, world.turns[-1])
+    assert world.sent.total() == 4
+    assert world.looks == 1
+
+
+def test_images_that_are_gone_are_not_waited_for_once_the_queue_is_empty() -> None:
+    gone = frozenset(KEYS[:9])
+    world = JobWorld(KEYS, frozenset(KEYS), gone=gone)
+    begun = world.now
+    world.drain()
+    assert_is(world, JobState.DONE)
+    assert world.now - begun < 5 * 60
 
 
 def test_too_many_failures_stop_it() -> None:

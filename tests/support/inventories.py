@@ -47,7 +47,7 @@ def in_csv(rows: Sequence[InventoryRow]) -> bytes:
         flags = [str(each.is_latest).lower(), str(each.is_delete_marker).lower()]
         size = "" if each.size is None else each.size
         writer.writerow([BUCKET, quote_plus(each.key, safe="/"), "v1", *flags, size, each.etag or ""])
-    return gzip.compress(text.getvalue().encode())
+    return gzip.compress(text.getvalue().encode(), mtime=0)
 
 
 def in_parquet(rows: Sequence[InventoryRow]) -> bytes:
@@ -75,8 +75,8 @@ def deliver(
     form: str = "CSV",
     schema: str = SCHEMA,
     **other: Any,
-) -> None:
-    """Have an inventory of a bucket, which consists of these files, in the bucket `to`."""
+) -> str:
+    """Have an inventory of a bucket, which consists of these files, in the bucket `to`; return its manifest's ETag."""
     listed = []
     for number, content in enumerate(files):
         key = f"{FOLDER}/data/{number}"
@@ -93,4 +93,6 @@ def deliver(
         "fileSchema": schema,
         "files": listed,
     }
-    s3.put_object(Bucket=to, Key=MANIFEST, Body=json.dumps(document | other).encode(), ContentType="")
+    body = json.dumps(document | other).encode()
+    etag: str = s3.put_object(Bucket=to, Key=MANIFEST, Body=body, ContentType="")["ETag"]
+    return etag.strip('"')

@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thumbnail_pipeline.jobs.guard import LOOK_SECONDS, JobTripped, QueueLook, allowed, may_have_room
+from thumbnail_pipeline.jobs.guard import (
+    LOOK_SECONDS,
+    JobTripped,
+    QueueLook,
+    allowed,
+    given_at,
+    may_have_room,
+    require_means,
+)
 from thumbnail_pipeline.jobs.ranges import Range
 from thumbnail_pipeline.jobs.records import (
     Asked,
@@ -47,7 +55,8 @@ _JOBS = st.builds(
     granted=_COUNT,
     allowed=_COUNT,
     looked_at=st.floats(1e9, 1e9 + 60),
-    looked_before=st.just(0.0) | st.floats(1e9 - 60, 1e9),
+    given_at=st.just(0.0) | st.floats(1e9 - 60, 1e9),
+    ran_since=st.floats(1e9 - 60, 1e9),
     dead_before=st.integers(-1, 10),
     decided=st.integers(0, 300),
     failed=st.integers(0, 300),
@@ -66,15 +75,43 @@ def test_no_bound_is_overstepped(job: BulkJob, seen: QueueLook) -> None:
     bounds = job.bounds
     assert not seen.paused
     assert job.dead_before < 0 or seen.dead - job.dead_before <= bounds.dead
-    assert number >= job.granted
-    assert number - job.granted <= max(0, bounds.in_queue - seen.in_queue)
+    granted = min(job.granted, job.allowed)
+    assert number >= (granted if bounds.limit is None else min(granted, bounds.limit))
+    assert number - granted <= max(0, bounds.in_queue - seen.in_queue)
     if bounds.limit is not None:
         assert number <= bounds.limit
     if bounds.rate is not None:
-        since = job.looked_at - job.looked_before
-        assert number - job.granted <= max(1, bounds.rate * min(since, 15))
+        assert number - granted <= bounds.rate * (job.looked_at - max(job.given_at, job.ran_since)) + 1e-6
+        assert number - granted <= max(15 * bounds.rate, 2)
     if bounds.dollars is not None:
-        assert job.cost + (number - job.granted) * ASKED.prices.message <= bounds.dollars * (1 + 1e-9)
+        assert job.cost + (number - granted) * ASKED.prices.message <= bounds.dollars * (1 + 1e-9)
+
+
+@given(
+    rate=st.floats(0.1, 50),
+    looks=st.lists(st.tuples(st.floats(LOOK_SECONDS, 12), st.floats(0, 1)), min_size=5, max_size=60),
+)
+def test_a_rate_is_kept_however_often_somebody_looks(rate: float, looks: list[tuple[float, float]]) -> None:
+    """Where all leave is used, as many are sent as it says, and never more by a burst of fifteen seconds' leave."""
+    job = replace(JOB, bounds=JobBounds(rate=rate), ran_since=1000.0, looked_at=1000.0)
+    for after, used in [*looks, (12.0, 1.0)]:
+        job = replace(job, looked_at=job.looked_at + after)
+        number = allowed(job, CALM)
+        job = replace(job, allowed=number, given_at=given_at(job, number))
+        job = replace(job, granted=job.granted + round(used * max(0, number - job.granted)))
+        assert job.granted <= rate * (job.looked_at - 1000) + 1e-6
+    if all(used == 1 for _, used in looks):
+        assert job.granted >= rate * (job.looked_at - 1000) - 1
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.3, 1, 7.7])
+def test_a_rate_is_reached(rate: float) -> None:
+    job = replace(JOB, bounds=JobBounds(rate=rate), ran_since=1000.0, looked_at=1000.0)
+    for _ in range(200):
+        job = replace(job, looked_at=job.looked_at + 3.1)
+        number = allowed(job, CALM)
+        job = replace(job, allowed=number, granted=number, given_at=given_at(job, number))
+    assert job.granted == pytest.approx(rate * (job.looked_at - 1000), abs=1)
 
 
 @pytest.mark.parametrize(
@@ -98,14 +135,18 @@ def test_nothing_is_listed_right_after_a_look_that_left_no_room(granted: int, si
         (JOB, replace(CALM, paused=True), "paused"),
         (JOB, replace(CALM, dead=16), "11 messages have become dead letters"),
         (replace(JOB, decided=60, failed=6, decided_before=40, failed_before=5), CALM, "11 of the last 100 images"),
-        (replace(JOB, granted=7, bounds=JobBounds(limit=7)), CALM, "sent 7 messages"),
+        (replace(JOB, granted=7, allowed=7, bounds=JobBounds(limit=7)), CALM, "sent 7 messages"),
         (replace(JOB, granted=1000, bounds=JobBounds(dollars=1.0)), CALM, r"\$1.00"),
         (replace(JOB, examined=2_000_000, bounds=JobBounds(dollars=2.0)), CALM, r"\$2.00"),
     ],
 )
 def test_a_job_stops_and_says_why(job: BulkJob, seen: QueueLook, says: str) -> None:
-    with pytest.raises(JobTripped, match=says):
+    def send_one() -> None:
         allowed(job, seen)
+        require_means(job)
+
+    with pytest.raises(JobTripped, match=says):
+        send_one()
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import gzip
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.exceptions import ReadTimeoutError
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,7 +14,8 @@ from support.inventories import BUCKET, DELIVERY, LOCATION, InventoryRow, delive
 from support.memory_aws import MemoryS3
 from thumbnail_pipeline.jobs import sources
 from thumbnail_pipeline.jobs.ranges import Range
-from thumbnail_pipeline.jobs.sources import InventorySource, ListedSource
+from thumbnail_pipeline.jobs.records import JobInventory
+from thumbnail_pipeline.jobs.sources import InventorySource, ListedSource, SourceChanged
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,8 +37,7 @@ def listed(names: Iterable[str]) -> ListedSource:
 def inventoried(*files: bytes, prefix: str = "") -> InventorySource:
     s3: Any = MemoryS3()
     s3.create_bucket(Bucket=DELIVERY)
-    deliver(s3, *files)
-    return InventorySource(s3, LOCATION, prefix)
+    return InventorySource(s3, JobInventory(LOCATION, deliver(s3, *files)), prefix)
 
 
 def of_files(names: list[str], files: int) -> InventorySource:
@@ -88,13 +89,72 @@ def test_a_turn_can_end_amid_rows_that_are_of_no_use(monkeypatch: pytest.MonkeyP
     assert keys(source, Range(pages[1].reached)) == ["a/1"]
 
 
-def test_a_file_that_is_cut_short_is_no_end() -> None:
-    whole = in_csv([InventoryRow(f"{number}") for number in range(100)])
-    with pytest.raises(EOFError):
-        keys(inventoried(whole[: len(whole) // 2]), Range())
-    damaged = gzip.compress(b"x")[:-8] + bytes(8)
-    with pytest.raises((OSError, ValueError)):
-        keys(inventoried(damaged), Range())
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (in_csv([InventoryRow(f"{number}") for number in range(100)])[:-20], r"behind row \d+: .*end"),
+        (b"Bucket,Key", r"behind row 0: Not a gzipped file"),
+        (gzip.compress(b'"uploads","a","v","true","false","size","e"'), r"behind row 0: invalid literal"),
+        (gzip.compress(b'"uploads","a"'), r"behind row 0: zip"),
+        (gzip.compress(b'"others","a","v","true","false","1","e"'),
+         r"behind row 1: it is of the bucket 'others'"),
+    ],
+    ids=["cut", "plain", "header", "columns", "bucket"],
+)  # fmt: skip
+def test_a_file_that_cannot_be_read_is_named(content: bytes, says: str) -> None:
+    with pytest.raises(ValueError, match=f"data/0 of the inventory cannot be read {says}"):
+        keys(inventoried(content), Range())
+
+
+def test_empty_lines_are_no_rows() -> None:
+    source = inventoried(
+        gzip.compress(b'"uploads","a","v","TRUE","false","1","e"\n\n"uploads","b","v","true","","1","e"\n')
+    )
+    pages = list(source.pages(Range(), 1))
+    assert [each.key for page in pages for _, each in page.placed] == ["a", "b"]
+    assert keys(source, Range(pages[0].reached)) == ["b"]
+
+
+def test_another_manifest_in_its_place_is_noticed() -> None:
+    source = inventoried(in_csv([InventoryRow("a"), InventoryRow("b")]))
+    deliver(source.s3, in_csv([InventoryRow("b")]))
+    with pytest.raises(SourceChanged, match="was written anew since it began"):
+        keys(source, Range())
+
+
+def test_an_answer_that_breaks_off_is_asked_for_again() -> None:
+    source: Any = inventoried(in_csv([InventoryRow(f"{number:05d}") for number in range(2000)]))
+    read = source.s3.get_object
+    broken: list[str] = []
+
+    def breaks_once(**request: Any) -> Any:
+        answer = read(**request)
+        if not broken and request["Key"].endswith("/data/0"):
+            broken.append(request["Key"])
+            answer["Body"] = _Broken(answer["Body"])
+        return answer
+
+    source.s3.get_object = breaks_once
+    assert keys(source, Range(), most=10) == [f"{number:05d}" for number in range(2000)]
+    assert broken
+
+
+class _Broken:
+    """An answer that stalls in its middle."""
+
+    def __init__(self, body: Any) -> None:
+        self._body = body
+        self._left = 4000
+
+    def read(self, size: int = -1) -> bytes:
+        if self._left <= 0:
+            raise ReadTimeoutError(endpoint_url="s3")
+        data: bytes = self._body.read(min(size, self._left) if size > 0 else self._left)
+        self._left -= len(data)
+        return data
+
+    def close(self) -> None:
+        pass
 
 
 def test_one_file_is_never_divided() -> None:

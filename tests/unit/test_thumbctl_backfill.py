@@ -490,7 +490,7 @@ def test_an_inventory_instead_of_a_listing(world: World, tmp_path: Path, monkeyp
     told = answered(*BACKFILL, "--inventory", str(tmp_path / "manifest.json"))
     assert told["objects"] == {"missing": 1, "current": 1}
     ((event),) = world.sent()
-    assert (event.image.key, event.etag) == ("a b+c.jpg", etag)
+    assert (event.image.key, event.etag) == ("a b+c.jpg", None), "whatever is there by now"
 
 
 # Retry

@@ -197,7 +197,8 @@ def test_a_job_goes_through_the_bucket_on_its_own(account: JobsAccount) -> None:
 
 def deliver(account: JobsAccount, *files: bytes, to: str = inventories.DELIVERY, **other: Any) -> str:
     """Have an inventory of the uploads, and return where it is."""
-    account.clients["s3"].create_bucket(Bucket=to, CreateBucketConfiguration={"LocationConstraint": REGION})
+    if to not in {each["Name"] for each in account.clients["s3"].list_buckets()["Buckets"]}:
+        account.clients["s3"].create_bucket(Bucket=to, CreateBucketConfiguration={"LocationConstraint": REGION})
     inventories.deliver(account.clients["s3"], *files, bucket=BUCKET, to=to, **other)
     return f"s3://{to}/{inventories.MANIFEST}"
 
@@ -242,6 +243,9 @@ def test_an_inventory_that_no_job_can_read_is_refused(account: JobsAccount, tmp_
     assert 'inventories = [{ bucket = "elsewhere" }]' in result.output.replace("\n", " ")
     parquet = deliver(account, in_parquet([]), form="Parquet")
     assert "have S3 write it as CSV" in run(*BEGIN, "--inventory", parquet).output.replace("\n", " ")
+    huge = {"key": f"{inventories.FOLDER}/data/0", "size": 2**31 - 1, "MD5checksum": "0"}
+    large = deliver(account, files=[huge])
+    assert "data/0 of the inventory has 2.1 GB" in run(*BEGIN, "--inventory", large).output.replace("\n", " ")
     manifest = tmp_path / "manifest.json"
     manifest.write_bytes(account.clients["s3"].get_object(Bucket="elsewhere", Key=inventories.MANIFEST)["Body"].read())
     assert "is on this machine" in run(*BEGIN, "--inventory", str(manifest)).output.replace("\n", " ")

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from thumbnail_pipeline.jobs.records import BulkJob
+    from thumbnail_pipeline.jobs.records import BulkJob, JobBounds
 
 LOOK_SECONDS: Final = 3
 """How often somebody looks."""
 
 _MOST_SECONDS: Final = 15
-"""Leave that a rate gives and nobody asked for in so long is forgone; a range that has none comes back before."""
+"""Leave that a rate gives and nobody asks for in so long is forgone, or in as long as two messages take."""
 
 GENERATION: Final = 150
 """Failures are those of the last so many images that were followed to their end, and of the same number before."""
@@ -49,11 +49,8 @@ def may_have_room(job: BulkJob, now: float) -> bool:
     return job.granted < job.allowed or now - job.looked_at >= LOOK_SECONDS
 
 
-def allowed(job: BulkJob, seen: QueueLook, *, sending: bool = True) -> int:
-    """Return how many messages may be let through up to the next look. Raises JobTripped where the job has to stop.
-
-    Where it is not `sending`, it may well have sent as many as it may.
-    """
+def allowed(job: BulkJob, seen: QueueLook) -> int:
+    """Return how many messages may be let through up to the next look. Raises JobTripped where the job has to stop."""
     bounds = job.bounds
     if seen.paused:
         raise JobTripped("The backfill queue is paused, so nobody works on what is sent: 'thumbctl resume backfill'.")
@@ -70,24 +67,52 @@ def allowed(job: BulkJob, seen: QueueLook, *, sending: bool = True) -> int:
             f"{failed} of the last {decided} images that were followed failed, and at most {most:g} % may: see why with"
             " 'thumbctl failures --by-reason'; --max-failed allows more."
         )
-    if sending and bounds.limit is not None and job.granted >= bounds.limit:
-        raise JobTripped(
-            f"It has sent {job.granted:,} messages, and at most {bounds.limit:,} may be: --limit allows more."
-        )
-    most_granted = [job.granted + max(0, bounds.in_queue - seen.in_queue)]
+    # What is above that is about to be given back.
+    granted = min(job.granted, job.allowed)
+    most_granted = [granted + room(bounds, seen.in_queue)]
     if bounds.limit is not None:
         most_granted.append(bounds.limit)
     if bounds.rate is not None:
-        since = job.looked_at - job.looked_before if job.looked_before else LOOK_SECONDS
-        most_granted.append(job.granted + max(1, int(bounds.rate * min(since, _MOST_SECONDS))))
+        most_granted.append(granted + int(bounds.rate * (job.looked_at - _given_at(job, bounds.rate))))
     if bounds.dollars is not None:
         left = bounds.dollars - job.cost
-        price = job.asked.prices.message
-        if left <= 0 or (sending and left < price):
-            raise JobTripped(
-                f"It has cost about ${job.cost:,.2f}, and at most ${bounds.dollars:,.2f} may be spent: --budget allows"
-                " more."
-            )
-        if price:
-            most_granted.append(job.granted + int(left / price))
+        if left <= 0:
+            raise _spent(job, bounds.dollars)
+        if price := job.asked.prices.message:
+            most_granted.append(granted + int(left / price))
     return min(most_granted)
+
+
+def room(bounds: JobBounds, in_queue: int) -> int:
+    """Return how many messages the queue has room for: none, or at least a tenth of what it may hold.
+
+    For fewer it does not pay to go through a page again that was left half done, or through a file of an inventory.
+    """
+    free = bounds.in_queue - in_queue
+    return free if free > 0 and free >= bounds.in_queue // 10 else 0
+
+
+def require_means(job: BulkJob) -> None:
+    """Raises JobTripped where a job has something to send, and may send no more, whatever the queues show."""
+    limit, dollars = job.bounds.limit, job.bounds.dollars
+    granted = min(job.granted, job.allowed)
+    if limit is not None and granted >= limit:
+        raise JobTripped(f"It has sent {granted:,} messages, and at most {limit:,} may be: --limit allows more.")
+    if dollars is not None and dollars - job.cost < job.asked.prices.message:
+        raise _spent(job, dollars)
+
+
+def _spent(job: BulkJob, dollars: float) -> JobTripped:
+    return JobTripped(
+        f"It has cost about ${job.cost:,.2f}, and at most ${dollars:,.2f} may be spent: --budget allows more."
+    )
+
+
+def given_at(job: BulkJob, number: int) -> float:
+    """Return up to which moment a rate has given its leave, once so many messages may be let through; 0 without one."""
+    rate = job.bounds.rate
+    return _given_at(job, rate) + (number - min(job.granted, job.allowed)) / rate if rate else 0.0
+
+
+def _given_at(job: BulkJob, rate: float) -> float:
+    return max(job.given_at, job.ran_since, job.looked_at - max(_MOST_SECONDS, 2 / rate))

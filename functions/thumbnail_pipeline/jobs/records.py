@@ -97,6 +97,16 @@ class JobPrices:
 
 
 @dataclass(frozen=True)
+class JobInventory:
+    """An S3 Inventory, as it is when somebody asks for a job."""
+
+    location: str
+    """Of its manifest: `s3://bucket/key`."""
+    etag: str
+    """Of its manifest."""
+
+
+@dataclass(frozen=True)
 class Asked:
     """What somebody asked for; it never changes."""
 
@@ -106,9 +116,8 @@ class Asked:
     settings_fingerprint: str
     """Of the settings by which objects are out of date."""
     prices: JobPrices
-    inventory: str = ""
-    """Where the manifest of an S3 Inventory is, `s3://bucket/key`, whose objects it is about; empty where the bucket is
-    listed."""
+    inventory: JobInventory | None = None
+    """Whose objects it is about; None where the bucket is listed."""
     repair: bool = False
     """Of a reconcile, whether what is wrong is mended."""
     grace: float = GRACE.total_seconds()
@@ -142,6 +151,7 @@ class Asked:
         given = json.loads(text)
         of: dict[str, Any] = {"include": tuple(given["include"]), "exclude": tuple(given["exclude"])}
         of |= {"kind": JobKind(given["kind"]), "prices": JobPrices(**given["prices"])}
+        of |= {"inventory": JobInventory(**given["inventory"]) if given.get("inventory") else None}
         return cls(**{**given, **of, "sent": frozenset(map(Verdict, given["sent"]))})
 
 
@@ -163,8 +173,8 @@ class BulkJob:
     """How many were."""
     looked_at: float = 0.0
     """When somebody last began to look at the queues."""
-    looked_before: float = 0.0
-    """When somebody did before that."""
+    given_at: float = 0.0
+    """Up to when a rate has given its leave."""
     dead_before: int = -1
     """Dead letters at the first look; negative before it."""
     in_queue: int = 0

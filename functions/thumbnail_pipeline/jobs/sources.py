@@ -7,13 +7,17 @@ range is a stretch of places, whatever those are.
 from __future__ import annotations
 
 import itertools
+import zlib
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, Protocol
 
+from botocore.exceptions import ClientError, HTTPClientError
+
 from thumbnail_pipeline import addresses, listing
-from thumbnail_pipeline.inventories import Inventory, csv_rows, current
+from thumbnail_pipeline.clients import code_of
+from thumbnail_pipeline.inventories import Inventory, csv_rows
 from thumbnail_pipeline.jobs.ranges import Range, halve, split
 
 if TYPE_CHECKING:
@@ -22,11 +26,23 @@ if TYPE_CHECKING:
 
     from mypy_boto3_s3 import S3Client
 
+    from thumbnail_pipeline.jobs.records import JobInventory
     from thumbnail_pipeline.listing import Listed
 
 # Rows that are none of the job's are skipped: old versions, and other prefixes. So many take a fraction of a second;
 # after them it is seen to that a turn is over in time.
 _ROWS_A_PAGE: Final = 20_000
+
+
+MOST_FILE_BYTES: Final = 256 * 2**20
+"""Of a file of an inventory: some ten million rows, which a turn can skip in half its time, and be somewhere new."""
+
+# What is amiss with a file, and not with who reads it.
+_UNREADABLE: Final = (ValueError, LookupError, OSError, EOFError, zlib.error)
+
+
+class SourceChanged(Exception):
+    """What a job goes through is not what it was planned by; the message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,17 +99,26 @@ class InventorySource:
     """
 
     s3: S3Client
-    location: str
-    """Of the manifest: `s3://bucket/key`."""
+    asked: JobInventory
+    """What places mean follows from it."""
     prefix: str
 
     @cached_property
     def inventory(self) -> Inventory:
-        return Inventory.parse(str(self._get(*addresses.parsed(self.location)).read(), "utf-8"))
+        """Raises SourceChanged where there is another one by now."""
+        try:
+            body = self._get(*addresses.parsed(self.asked.location), IfMatch=self.asked.etag)
+        except ClientError as error:
+            if code_of(error) != "PreconditionFailed":
+                raise
+            raise SourceChanged(
+                f"{self.asked.location} was written anew since it began: cancel it, and begin another by the new one."
+            ) from None
+        return Inventory.parse(str(body.read(), "utf-8"))
 
     def split(self, wanted: int) -> Sequence[Range]:
         files = len(self.inventory.files)
-        borders = [_file_place(number) for number in range(0, files, max(1, files // wanted))][1:]
+        borders = [_file_place(number) for number in range(0, files, -(-files // wanted) or 1)][1:]
         return [Range(*each) for each in zip(["", *borders], [*borders, None], strict=True)]
 
     def halve(self, within: Range) -> str | None:
@@ -112,20 +137,39 @@ class InventorySource:
             done = 0
 
     def _pages_of(self, number: int, done: int, most: int) -> Generator[SourcePage]:
+        """What a file holds behind so many rows."""
+        reached = _row_place(number, done)
+        try:
+            for page in self._read(number, done, most):
+                reached = page.reached
+                yield page
+        except HTTPClientError:
+            # The SDK repeats no answer that breaks off once it has begun.
+            yield from self._read(number, _parsed_place(reached)[1], most)
+
+    def _read(self, number: int, done: int, most: int) -> Generator[SourcePage]:
+        file = self.inventory.files[number]
         placed: list[tuple[str, Listed]] = []
-        begun = done
-        with closing(self._get(self.inventory.destination, self.inventory.files[number].key)) as body:
-            for row_number, row in csv_rows(body, self.inventory.columns, done):
-                listed = current(row)
-                if listed and listed.key.startswith(self.prefix):
-                    placed.append((_row_place(number, row_number), listed))
-                if len(placed) == most or row_number - begun == _ROWS_A_PAGE:
-                    yield SourcePage(placed, _row_place(number, row_number))
-                    placed, begun = [], row_number
+        begun = row_number = done
+        with closing(self._get(self.inventory.destination, file.key)) as body:
+            try:
+                for row_number, row in csv_rows(body, self.inventory.columns, done):
+                    listed = self.inventory.current(row)
+                    if listed and listed.key.startswith(self.prefix):
+                        placed.append((_row_place(number, row_number), listed))
+                    if len(placed) == most or row_number - begun >= _ROWS_A_PAGE:
+                        yield SourcePage(placed, _row_place(number, row_number))
+                        placed, begun = [], row_number
+            except HTTPClientError:
+                raise
+            except _UNREADABLE as error:
+                raise ValueError(
+                    f"{file.key} of the inventory cannot be read behind row {row_number}: {error}"
+                ) from error
         yield SourcePage(placed, _file_place(number + 1))
 
-    def _get(self, bucket: str, key: str) -> Any:  # noqa: ANN401 - a stream of botocore's
-        return self.s3.get_object(Bucket=bucket, Key=key)["Body"]
+    def _get(self, bucket: str, key: str, **condition: Any) -> Any:  # noqa: ANN401 - a stream of botocore's
+        return self.s3.get_object(Bucket=bucket, Key=key, **condition)["Body"]
 
 
 def _file_place(number: int) -> str:

@@ -344,15 +344,17 @@ class JobTable:
             ":before": _number(now - seconds),
             ":running": _text(JobState.RUNNING),
         }
-        update = "SET looked_before = looked_at, looked_at = :now, looker = :me"
-        condition = "job_state = :running AND looked_at <= :before"
+        update, condition = "SET looked_at = :now, looker = :me", "job_state = :running AND looked_at <= :before"
         item = self._held(lambda: self._update(_job_key(job_id), update, condition, values))
         return BulkJob.decoded(item) if item is not None else None
 
-    def end_look(self, job: BulkJob, *, looker: str, allowed: int, in_queue: int, dead: int, rotate: bool) -> None:
+    def end_look(
+        self, job: BulkJob, *, looker: str, allowed: int, given_at: float, in_queue: int, dead: int, rotate: bool
+    ) -> None:
         """Write down what a look showed; without effect where it took so long that somebody else has looked since."""
         values = {":me": _text(looker), ":allowed": _number(allowed), ":in_queue": _number(in_queue)}
-        update = "SET allowed = :allowed, in_queue = :in_queue"
+        values[":given_at"] = _number(given_at)
+        update = "SET allowed = :allowed, in_queue = :in_queue, given_at = :given_at"
         if job.dead_before < 0:
             update += ", dead_before = :dead"
             values[":dead"] = _number(dead)

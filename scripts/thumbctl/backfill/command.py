@@ -20,7 +20,7 @@ from thumbctl.jobs.account import AccountJobs
 from thumbctl.jobs.beginning import BudgetOption, InAccountOption, begin
 from thumbctl.terminal import plain_table
 from thumbnail_pipeline.images import Image
-from thumbnail_pipeline.jobs.records import JobBounds, JobKind
+from thumbnail_pipeline.jobs.records import JobBounds, JobInventory, JobKind
 from thumbnail_pipeline.jobs.wish import Wish
 from thumbnail_pipeline.messages import backfill_body
 from thumbnail_pipeline.reconciliation.judgement import Verdict
@@ -114,10 +114,8 @@ def backfill(
             limit=manner.limit,
             dollars=budget,
         )
-        if inventory:
-            read = manifests.read(found.client("s3"), inventory, bucket=found.outputs["source_bucket"], prefix=prefix)
-            there.require_readable(inventory, read.inventory)
-        in_full = there.asked(JobKind.BACKFILL, prefix, wish, inventory=inventory or "", forced=force)
+        listed_by = _readable_there(there, inventory, prefix) if inventory else None
+        in_full = there.asked(JobKind.BACKFILL, prefix, wish, inventory=listed_by, forced=force)
         begin(there, in_full, bounds, "", wait=bool(manner.wait), yes=yes, as_json=as_json)
         return
     bucket, s3 = found.outputs["source_bucket"], enqueue.patient(found, "s3")
@@ -129,7 +127,9 @@ def backfill(
         asked["inventory"] = [inventory, read.inventory.created]
 
     def body(listed: Listed) -> str:
-        return backfill_body(Image(bucket, listed.key), size=listed.size, etag=listed.etag, forced=force)
+        # An inventory is days old. What was replaced since may have been so before anybody was told of it.
+        etag = None if inventory else listed.etag
+        return backfill_body(Image(bucket, listed.key), size=listed.size, etag=etag, forced=force)
 
     with journal.opened(journal.file_of("backfill", found.title, asked), SCHEMA) as connection:
         checkpoints = Checkpoints(connection)
@@ -169,6 +169,14 @@ def _require_one_way(*, in_account: bool, dry_run: bool, restart: bool, budget: 
             raise typer.BadParameter("it is of backfills from this machine", param_hint=name)
     if budget is not None and not in_account:
         raise typer.BadParameter("it is of jobs in the account, with --in-account", param_hint="--budget")
+
+
+def _readable_there(there: AccountJobs, location: str, prefix: str) -> JobInventory:
+    """Return the inventory whose manifest is at `location`, which jobs in the account can read."""
+    stack = there.stack
+    read = manifests.read(stack.client("s3"), location, bucket=stack.outputs["source_bucket"], prefix=prefix)
+    there.require_readable(location, read.inventory)
+    return JobInventory(location, read.etag)
 
 
 def _prefix(stack: Stack, given: str | None) -> str:

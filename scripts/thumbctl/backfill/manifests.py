@@ -18,12 +18,13 @@ from botocore.exceptions import ClientError
 
 from thumbctl.errors import ThumbctlError
 from thumbnail_pipeline import addresses
-from thumbnail_pipeline.inventories import FIELDS, Inventory, InventoryFile, csv_rows, current, missing
+from thumbnail_pipeline.inventories import FIELDS, Inventory, InventoryFile, csv_rows, missing
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
 
     from thumbnail_pipeline.listing import Listed
 
@@ -37,6 +38,8 @@ class Manifest:
 
     location: str
     """Where it was read: `s3://…` or a path."""
+    etag: str
+    """Of the manifest, where it was read from S3; empty otherwise."""
     inventory: Inventory
     s3: S3Client
     prefix: str = ""
@@ -58,7 +61,7 @@ class Manifest:
             else:
                 rows = enumerate(itertools.islice(_parquet_rows(file), done, None), done + 1)
             for number, row in rows:
-                listed = current(row)
+                listed = self.inventory.current(row)
                 if listed and listed.key.startswith(self.prefix):
                     yield str(number), listed
 
@@ -71,7 +74,7 @@ class Manifest:
         """The file, once all of it is there and what S3 wrote."""
         with contextlib.ExitStack() as closing:
             if addresses.is_s3(self.location):
-                body: IO[bytes] = _get(self.s3, self.inventory.destination, file.key)
+                body: Any = _get(self.s3, self.inventory.destination, file.key)["Body"]
                 opened: IO[bytes] = closing.enter_context(tempfile.TemporaryFile())
                 digest = _digest(body, opened)
             else:
@@ -108,8 +111,9 @@ def read(s3: S3Client, location: str, *, bucket: str, prefix: str) -> Manifest:
     Where it is a path, its files lie beside it or in `../data`, as S3 lays them out. Raises ThumbctlError where it is
     not a manifest, of another bucket, or lacks what it takes to compare objects with their rows.
     """
+    text, etag = _read(s3, location)
     try:
-        inventory = Inventory.parse(_text(s3, location))
+        inventory = Inventory.parse(text)
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise ThumbctlError(
             f"{location} is no manifest of S3 Inventory ({error!r}): name the manifest.json of one."
@@ -122,7 +126,7 @@ def read(s3: S3Client, location: str, *, bucket: str, prefix: str) -> Manifest:
         raise ThumbctlError(f"{location} is an inventory in {inventory.form}: have S3 write it as CSV or Parquet.")
     if inventory.form == "CSV":
         _require_columns(inventory.columns)
-    return Manifest(location, inventory, s3, prefix)
+    return Manifest(location, etag, inventory, s3, prefix)
 
 
 def _require_columns(columns: Collection[str]) -> None:
@@ -132,21 +136,23 @@ def _require_columns(columns: Collection[str]) -> None:
         )
 
 
-def _text(s3: S3Client, location: str) -> str:
+def _read(s3: S3Client, location: str) -> tuple[str, str]:
+    """A manifest's text and its ETag."""
     if addresses.is_s3(location):
         bucket, key = addresses.parsed(location)
-        return str(_get(s3, bucket, key).read(), "utf-8")
+        answer = _get(s3, bucket, key)
+        return str(answer["Body"].read(), "utf-8"), answer["ETag"].strip('"')
     try:
-        return Path(location).read_text(encoding="utf-8")
+        return Path(location).read_text(encoding="utf-8"), ""
     except OSError as error:
         raise ThumbctlError(
             f"{location} cannot be read ({error.strerror}): name the manifest.json of an inventory."
         ) from None
 
 
-def _get(s3: S3Client, bucket: str, key: str) -> Any:  # noqa: ANN401 - a stream of botocore's
+def _get(s3: S3Client, bucket: str, key: str) -> GetObjectOutputTypeDef:
     try:
-        return s3.get_object(Bucket=bucket, Key=key)["Body"]
+        return s3.get_object(Bucket=bucket, Key=key)
     except ClientError as error:
         # Whoever may not list a bucket is not told that a key is not there.
         # https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html

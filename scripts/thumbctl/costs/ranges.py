@@ -29,10 +29,11 @@ _KEYS_A_PAGE: Final = 1000
 _LIST_SECONDS: Final = 0.2
 _ROWS_SECONDS: Final = 0.03
 # What a turn lasts, and how long a range waits where there is no room in the backfill queue. Every few seconds somebody
-# looks whether there is any, and lists two pages for it. The others find out at once.
+# looks whether there is any; once there is for a tenth of what it may hold, turns go on, and list two pages for it.
 _TURN_SECONDS: Final = 36
 _WAIT_SECONDS: Final = 10
 _IDLE_SECONDS: Final = 0.02
+_LEAVE: Final = 1000
 # Ranges are planned for each worker, up to so many in all.
 _RANGES_A_WORKER: Final = 4
 _MOST_RANGES: Final = 256
@@ -103,12 +104,13 @@ class Ranges:
         """What it costs, where ranges wait for room in the backfill queue for so long."""
         prices, each = model.prices, self._object_seconds(model)
         ranges = min(_MOST_RANGES, _RANGES_A_WORKER * self.at_a_time) if self.objects else 0
-        tries, waits = waiting_seconds / LOOK_SECONDS, waiting_seconds / _WAIT_SECONDS * ranges
+        looks, waits = waiting_seconds / LOOK_SECONDS, waiting_seconds / _WAIT_SECONDS * ranges
+        tries = min(looks, self.sent / _LEAVE)
         turns = self.objects * each / _TURN_SECONDS + ranges + tries
         calls = self.calls(turns)
-        # What a transaction writes costs twice.
-        writes = calls.writes + calls.grants + 2 * 2 * calls.transactions + 2 * tries
-        seconds = self.objects * each + tries * 2 * _LIST_SECONDS + waits * _IDLE_SECONDS
+        # What a transaction writes costs twice. A look is a turn too, which takes a range, looks and leaves it.
+        writes = calls.writes + calls.grants + 2 * 2 * calls.transactions + looks * (1 + 2 + 2 * 2)
+        seconds = self.objects * each + tries * 2 * _LIST_SECONDS + (looks + waits) * _IDLE_SECONDS
         gb_seconds = seconds * MEASURED_MEMORY_MB / 1024
         return (
             Line("S3", "LIST of what is there", calls.lists + tries, prices.s3_put, _LISTING),
@@ -127,9 +129,13 @@ class Ranges:
                 _TRANSACTIONS,
             ),
             Line("Lambda", "compute of range workers", gb_seconds, model.compute_price(workload), _LAMBDA_PRICES),
-            Line("Lambda", "turns of range workers", turns + waits, prices.lambda_request, _LAMBDA_PRICES),
+            Line("Lambda", "turns of range workers", turns + looks + waits, prices.lambda_request, _LAMBDA_PRICES),
             Line(
-                "SQS", "messages of ranges, received and postponed", 2 * (turns + waits), prices.sqs_request, _BATCHES
+                "SQS",
+                "messages of ranges, received and postponed",
+                2 * (turns + looks + waits),
+                prices.sqs_request,
+                _BATCHES,
             ),
         )
 

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
+from rich import filesize
 
 from thumbctl.aws_errors import is_denied
 from thumbctl.bulk.pace import Pace
@@ -24,6 +25,7 @@ from thumbctl.looking.metrics import query
 from thumbnail_pipeline import addresses
 from thumbnail_pipeline.jobs.messages import WorkMessage
 from thumbnail_pipeline.jobs.records import Asked, BulkJob, JobBounds, JobKind, JobPrices, JobState
+from thumbnail_pipeline.jobs.sources import MOST_FILE_BYTES
 from thumbnail_pipeline.jobs.table import JobTable
 from thumbnail_pipeline.jobs.wish import Wish
 
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
     from thumbctl.stack import Stack
     from thumbnail_pipeline.inventories import Inventory
+    from thumbnail_pipeline.jobs.records import JobInventory
 
 _NO_WISH: Final = Wish()
 _MILLION: Final = 1_000_000
@@ -102,6 +105,12 @@ class AccountJobs:
                 f"{location} is an inventory in {inventory.form}, which nothing in the account reads: have S3 write it"
                 " as CSV, or leave out --in-account."
             )
+        largest = max(inventory.files, key=lambda each: each.size, default=None)
+        if largest and largest.size > MOST_FILE_BYTES:
+            raise ThumbctlError(
+                f"{largest.key} of the inventory has {filesize.decimal(largest.size)}, and nothing in the account works"
+                f" with files of more than {filesize.decimal(MOST_FILE_BYTES)}: leave out --in-account, or --inventory."
+            )
         files = (f"{addresses.SCHEME}{inventory.destination}/{each.key}" for each in inventory.files)
         for each in (location, *files):
             if not any(map(each.startswith, self._outputs()["inventories"])):
@@ -117,7 +126,7 @@ class AccountJobs:
         prefix: str,
         wish: Wish = _NO_WISH,
         *,
-        inventory: str = "",
+        inventory: JobInventory | None = None,
         forced: bool = False,
         repair: bool = False,
     ) -> Asked:
@@ -129,7 +138,7 @@ class AccountJobs:
             bucket=self.stack.outputs["source_bucket"],
             prefix=prefix,
             settings_fingerprint=self.stack.deployed().settings.fingerprint,
-            prices=self.prices(kind, inventory=bool(inventory)),
+            prices=self.prices(kind, inventory=inventory is not None),
             inventory=inventory,
             repair=repair,
             include=wish.include,

@@ -42,7 +42,7 @@ def begin(
         )
     most = f"for at most ${bounds.dollars:,.2f}" if bounds.dollars else "whatever it costs, for there is no --budget"
     keys = f"keys that begin with {asked.prefix!r}" if asked.prefix else "all keys"
-    source = f" in {asked.inventory}" if asked.inventory else ""
+    source = f" in {asked.inventory.location}" if asked.inventory else ""
     ask(f"Begin a job over {keys} of {asked.bucket}{source} {most}{question}?", yes=yes)
     job = there.begin(asked, bounds)
     if as_json:

@@ -269,7 +269,7 @@ def _begun(job: BulkJob) -> Iterator[str]:
     asked = job.asked
     by = f" by {asked.by}" if asked.by else ""
     about = f"keys of {asked.bucket} that begin with {asked.prefix!r}" if asked.prefix else f"all of {asked.bucket}"
-    source = f", as {asked.inventory} lists them" if asked.inventory else ""
+    source = f", as {asked.inventory.location} lists them" if asked.inventory else ""
     yield f"Begun {_moment(asked.at)}{by}, over {about}{source}."
     if asked.forced:
         yield "It renders every image anew."
@@ -290,7 +290,7 @@ def _as_json(job: BulkJob) -> dict[str, Any]:
         "state": job.state,
         "why": job.why or None,
         "prefix": job.asked.prefix,
-        "inventory": job.asked.inventory or None,
+        "inventory": job.asked.inventory and job.asked.inventory.location,
         "begun": _moment(job.asked.at),
         "by": job.asked.by,
         "ended": _moment(job.finished_at) if job.finished_at else None,
