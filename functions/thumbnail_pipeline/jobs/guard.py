@@ -84,12 +84,16 @@ def allowed(job: BulkJob, seen: QueueLook) -> int:
 
 
 def room(bounds: JobBounds, in_queue: int) -> int:
-    """Return how many messages the queue has room for: none, or at least a tenth of what it may hold.
+    """Return how many messages the queue has room for: none where it holds more than `goes_on_at`.
 
     For fewer it does not pay to go through a page again that was left half done, or through a file of an inventory.
     """
-    free = bounds.in_queue - in_queue
-    return free if free > 0 and free >= bounds.in_queue // 10 else 0
+    return bounds.in_queue - in_queue if in_queue <= goes_on_at(bounds) else 0
+
+
+def goes_on_at(bounds: JobBounds) -> int:
+    """Return at how many messages in the queue a job goes on that waits for room: a tenth below what it may hold."""
+    return bounds.in_queue - max(1, bounds.in_queue // 10)
 
 
 def require_means(job: BulkJob) -> None:

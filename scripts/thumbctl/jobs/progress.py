@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from thumbctl.conventions import counted
 from thumbctl.costs.capacity import spoken
+from thumbnail_pipeline.jobs.guard import goes_on_at
 from thumbnail_pipeline.jobs.records import EXAMINED, SENT, JobState
 
 if TYPE_CHECKING:
@@ -157,9 +158,10 @@ class JobProgress:
 
     def _bound(self) -> str:
         bounds = self.job.bounds
-        if bounds.rate is not None and self.job.in_queue < bounds.in_queue:
+        if bounds.rate is not None and self.job.in_queue <= goes_on_at(bounds):
             return f"--rate is {bounds.rate:g} a second"
-        return f"{self.job.in_queue:,} messages are in the backfill queue, and --in-queue is {bounds.in_queue:,}"
+        most = f"{goes_on_at(bounds):,}, a tenth below --in-queue"
+        return f"{self.job.in_queue:,} messages are in the backfill queue, and it goes on at {most}"
 
     def _left(self) -> str:
         left = self.seconds_left
