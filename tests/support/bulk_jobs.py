@@ -57,7 +57,8 @@ class DeployedJobs:
             s3.create_bucket(Bucket=bucket)
         seen = {key: s3.head_object(Bucket=uploads, Key=key) for key in keys}
         rows = [InventoryRow(key, each["ContentLength"], each["ETag"].strip('"')) for key, each in seen.items()]
-        inventories.deliver(s3, *(inventories.in_csv(rows[first::2]) for first in range(2)), bucket=uploads, to=bucket)
+        files = [inventories.in_csv(rows[first::2], uploads) for first in range(2)]
+        inventories.deliver(s3, *files, bucket=uploads, to=bucket)
         return f"{lists}{inventories.MANIFEST}"
 
     def begin_to_reconcile(self, prefix: str, *options: str) -> str:

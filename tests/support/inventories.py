@@ -39,14 +39,14 @@ class InventoryRow:
     is_delete_marker: bool = False
 
 
-def in_csv(rows: Sequence[InventoryRow]) -> bytes:
+def in_csv(rows: Sequence[InventoryRow], bucket: str = BUCKET) -> bytes:
     """Return a file of rows."""
     text = io.StringIO()
     writer = csv.writer(text, quoting=csv.QUOTE_ALL)
     for each in rows:
         flags = [str(each.is_latest).lower(), str(each.is_delete_marker).lower()]
         size = "" if each.size is None else each.size
-        writer.writerow([BUCKET, quote_plus(each.key, safe="/"), "v1", *flags, size, each.etag or ""])
+        writer.writerow([bucket, quote_plus(each.key, safe="/"), "v1", *flags, size, each.etag or ""])
     return gzip.compress(text.getvalue().encode(), mtime=0)
 
 
