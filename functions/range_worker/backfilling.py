@@ -8,10 +8,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from range_worker.guarded import CALLS_AT_A_TIME, TurnGuard
-from thumbnail_pipeline.images import Image
 from thumbnail_pipeline.jobs.records import EXAMINED, SENT
 from thumbnail_pipeline.jobs.wish import EXCLUDED, Wish
-from thumbnail_pipeline.messages import backfill_body
+from thumbnail_pipeline.messages import listed_body
 from thumbnail_pipeline.reconciliation.judgement import judge
 from thumbnail_pipeline.rows import KEYS_A_CALL
 
@@ -90,7 +89,9 @@ class BackfillTurn:
         is_all = granted == len(outdated)
         end = len(judged) if is_all else outdated[granted]
         sent = [(page.placed[number][1], judged[number][0]) for number in outdated[:granted]]
-        self._guard.send(threads, [self._body(each) for each, _ in sent])
+        in_inventory, forced = self._asked.inventory is not None, self._asked.forced
+        bodies = [listed_body(self._asked.bucket, each, in_inventory=in_inventory, forced=forced) for each, _ in sent]
+        self._guard.send(threads, bodies)
         if not end and not is_all:
             return found, False
         counts = Counter(str(verdict or EXCLUDED) for _, verdict in judged[:end])
@@ -101,12 +102,6 @@ class BackfillTurn:
         found = replace(found, reached=reached, counts=found.counts + counts)
         self._shop.table.record(found)
         return found, is_all
-
-    def _body(self, listed: Listed) -> str:
-        # An inventory is days old. What was replaced since may have been so before anybody was told of it.
-        etag = None if self._asked.inventory else listed.etag
-        image, forced = Image(self._asked.bucket, listed.key), self._asked.forced
-        return backfill_body(image, size=listed.size, etag=etag, forced=forced)
 
 
 def _ahead(threads: Executor, pages: Iterator[SourcePage]) -> Iterator[SourcePage]:

@@ -23,6 +23,8 @@ from thumbnail_pipeline.sns import Notification
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from thumbnail_pipeline.listing import Listed
+
 __all__ = ["Change", "ObjectEvent", "backfill_body", "parse"]
 
 
@@ -97,6 +99,16 @@ def backfill_body(image: Image, *, size: int | None = None, etag: str | None = N
     if forced:
         record["forced"] = True
     return json.dumps({"Records": [record]}, separators=(",", ":"))
+
+
+def listed_body(bucket: str, listed: Listed, *, in_inventory: bool, forced: bool) -> str:
+    """Return the body of a message about an object as a listing shows it, or an inventory.
+
+    An inventory is days old. What was replaced since may have been so before anybody was told of it: whatever is there
+    is meant, and not these bytes only.
+    """
+    etag = None if in_inventory else listed.etag
+    return backfill_body(Image(bucket, listed.key), size=listed.size, etag=etag, forced=forced)
 
 
 def _json_object(text: object) -> dict[str, Any]:

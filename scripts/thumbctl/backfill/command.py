@@ -19,10 +19,9 @@ from thumbctl.costs.estimate import Job
 from thumbctl.jobs.account import AccountJobs
 from thumbctl.jobs.beginning import BudgetOption, InAccountOption, begin
 from thumbctl.terminal import plain_table
-from thumbnail_pipeline.images import Image
 from thumbnail_pipeline.jobs.records import JobBounds, JobInventory, JobKind
 from thumbnail_pipeline.jobs.wish import Wish
-from thumbnail_pipeline.messages import backfill_body
+from thumbnail_pipeline.messages import listed_body
 from thumbnail_pipeline.reconciliation.judgement import Verdict
 
 if TYPE_CHECKING:
@@ -127,9 +126,7 @@ def backfill(
         asked["inventory"] = [inventory, read.inventory.created]
 
     def body(listed: Listed) -> str:
-        # An inventory is days old. What was replaced since may have been so before anybody was told of it.
-        etag = None if inventory else listed.etag
-        return backfill_body(Image(bucket, listed.key), size=listed.size, etag=etag, forced=force)
+        return listed_body(bucket, listed, in_inventory=bool(inventory), forced=force)
 
     with journal.opened(journal.file_of("backfill", found.title, asked), SCHEMA) as connection:
         checkpoints = Checkpoints(connection)
