@@ -210,7 +210,7 @@ class JobWorld:
         self.table.move(JOB, JobState.PAUSED, JobState.RUNNING)
 
     def cancel(self) -> None:
-        self.table.move(JOB, JobState.CANCELLED, JobState.PLANNING, JobState.RUNNING, JobState.PAUSED, JobState.STOPPED)
+        self.table.cancel(JOB)
 
     def resume(self) -> None:
         """As operators do: a message for every range that is open."""

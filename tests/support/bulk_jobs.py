@@ -14,12 +14,11 @@ from support.deployment import eventually
 from support.inventories import InventoryRow
 from thumbctl.app import app
 from thumbnail_pipeline import addresses
-from thumbnail_pipeline.jobs.records import JobState
 from thumbnail_pipeline.jobs.table import JobTable
 
 if TYPE_CHECKING:
     from support.deployment import Deployment
-    from thumbnail_pipeline.jobs.records import BulkJob, KeyRange
+    from thumbnail_pipeline.jobs.records import BulkJob, JobState, KeyRange
 
 VISIBILITY_SECONDS: Final = 90
 """After so long, the range of a worker that was killed is somebody else's."""
@@ -92,5 +91,5 @@ class DeployedJobs:
         """Cancel what is not over, and remove every message about ranges."""
         for each in self._table.jobs():
             # It may come to its end by itself at the same moment.
-            self._table.move(each.id, JobState.CANCELLED, *(state for state in JobState if not state.is_over))
+            self._table.cancel(each.id)
         self._deployment.sqs.purge_queue(QueueUrl=self._queue)

@@ -133,6 +133,10 @@ class JobTable:
         condition = " OR ".join(f"job_state = :s{number}" for number in range(len(since)))
         return self._held(lambda: self._update(_job_key(job_id), update, condition, values)) is not None
 
+    def cancel(self, job_id: str) -> bool:
+        """End a job for good, and say whether it was not over."""
+        return self.move(job_id, JobState.CANCELLED, *(state for state in JobState if not state.is_over))
+
     def set_bounds(self, job_id: str, bounds: JobBounds) -> None:
         """Let a job have other bounds from now on."""
         values = {":bounds": {"S": json.dumps(asdict(bounds))}}

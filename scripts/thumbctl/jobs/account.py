@@ -187,8 +187,7 @@ class AccountJobs:
 
     def cancel(self, job: BulkJob) -> None:
         """End a job. Raises ThumbctlError where it is over."""
-        changing = [state for state in JobState if not state.is_over]
-        if not self.table.move(job.id, JobState.CANCELLED, *changing):
+        if not self.table.cancel(job.id):
             raise ThumbctlError(f"{job.id} is {self.find(job.id).state} already.")
 
     def _send(self, messages: Iterable[WorkMessage]) -> None:
