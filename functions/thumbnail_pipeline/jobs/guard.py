@@ -44,7 +44,7 @@ class QueueLook:
 def may_have_room(job: BulkJob, now: float) -> bool:
     """Whether a turn may get leave to send anything: not where nothing was left at a look that somebody has just had.
 
-    To list a page and read its rows only to find that out costs more than all else of a job that waits for weeks.
+    To take a range and leave it only to find that out costs more than all else of a job that waits for weeks.
     """
     return job.granted < job.allowed or now - job.looked_at >= LOOK_SECONDS
 
@@ -67,19 +67,17 @@ def allowed(job: BulkJob, seen: QueueLook) -> int:
             f"{failed} of the last {decided} images that were followed failed, and at most {most:g} % may: see why with"
             " 'thumbctl failures --by-reason'; --max-failed allows more."
         )
-    # What is above that is about to be given back.
-    granted = min(job.granted, job.allowed)
-    most_granted = [granted + room(bounds, seen.in_queue)]
+    most_granted = [job.let_through + room(bounds, seen.in_queue)]
     if bounds.limit is not None:
         most_granted.append(bounds.limit)
     if bounds.rate is not None:
-        most_granted.append(granted + int(bounds.rate * (job.looked_at - _given_at(job, bounds.rate))))
+        most_granted.append(job.let_through + int(bounds.rate * (job.looked_at - _gives_since(job, bounds.rate))))
     if bounds.dollars is not None:
         left = bounds.dollars - job.cost
         if left <= 0:
             raise _spent(job, bounds.dollars)
         if price := job.asked.prices.message:
-            most_granted.append(granted + int(left / price))
+            most_granted.append(job.let_through + int(left / price))
     return min(most_granted)
 
 
@@ -99,9 +97,10 @@ def goes_on_at(bounds: JobBounds) -> int:
 def require_means(job: BulkJob) -> None:
     """Raises JobTripped where a job has something to send, and may send no more, whatever the queues show."""
     limit, dollars = job.bounds.limit, job.bounds.dollars
-    granted = min(job.granted, job.allowed)
-    if limit is not None and granted >= limit:
-        raise JobTripped(f"It has sent {granted:,} messages, and at most {limit:,} may be: --limit allows more.")
+    if limit is not None and job.let_through >= limit:
+        raise JobTripped(
+            f"It has sent {job.let_through:,} messages, and at most {limit:,} may be: --limit allows more."
+        )
     if dollars is not None and dollars - job.cost < job.asked.prices.message:
         raise _spent(job, dollars)
 
@@ -115,8 +114,8 @@ def _spent(job: BulkJob, dollars: float) -> JobTripped:
 def given_at(job: BulkJob, number: int) -> float:
     """Return up to which moment a rate has given its leave, once so many messages may be let through; 0 without one."""
     rate = job.bounds.rate
-    return _given_at(job, rate) + (number - min(job.granted, job.allowed)) / rate if rate else 0.0
+    return _gives_since(job, rate) + (number - job.let_through) / rate if rate else 0.0
 
 
-def _given_at(job: BulkJob, rate: float) -> float:
+def _gives_since(job: BulkJob, rate: float) -> float:
     return max(job.given_at, job.ran_since, job.looked_at - max(_MOST_SECONDS, 2 / rate))

@@ -205,6 +205,11 @@ class BulkJob:
         return self.granted * prices.message + self.examined / 1e6 * prices.million_examined
 
     @property
+    def let_through(self) -> int:
+        """Messages: what was granted above what is allowed is about to be given back."""
+        return min(self.granted, self.allowed)
+
+    @property
     def orphans(self) -> int:
         """Of a reconcile, what has outlived its source."""
         return self.counts[Kind.ORPHAN] + self.counts[Kind.VANISHED]
